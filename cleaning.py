@@ -1,0 +1,664 @@
+"""A messy file of leads -> clean leads with their contacts, and a reason for everything that was dropped.
+
+First bytes become text cells (`read_source`), then cells become clean values, each distinct text parsed once, and rows
+become one lead per company (`clean_source`). What a single text means is the business of `parsing`.
+"""
+
+import codecs
+import csv
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parsing import (
+    MOST_DIGITS,
+    US_DOLLAR,
+    Currency,
+    DateOrder,
+    InvalidValue,
+    NameCase,
+    clean_contact_name,
+    clean_name,
+    date_readings,
+    parse_choice,
+    parse_date,
+    parse_email,
+    parse_moment,
+    parse_number,
+    parse_phone,
+    parse_reference,
+    parse_state,
+)
+
+COMPANY = "Company"
+CONTACT_NAME = "Contact Name"
+EMAILS = "Contact Emails"
+PHONES = "Contact Phones"
+STATE = "Company US State"
+CUSTOM_PREFIX = "custom."
+FOUNDED = "Company Founded"
+REVENUE = "Company Revenue"
+IMPORT_KEY = "Import Key"
+
+ROW_MARK = "_row"
+DATE_ORDER_MARK = "_date_order"
+REJECT_MARKS = (ROW_MARK, "_column", "_value", "_code", "_reason", DATE_ORDER_MARK)
+
+MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
+TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new field of that type
+
+Value = str | int | float
+
+
+class InputError(Exception):
+    """The input file can't be used as it is; the message says what to do."""
+
+
+class AmbiguousDates(InputError):
+    """A column's dates can be read in more than one way; `--date-order` settles it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One value, or one whole row, that did not get through: where it stood, as it was, and why."""
+
+    row: int
+    column: str
+    value: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as it stands: `header`, and `cells`, a frame of text indexed by row number, a column per header cell.
+
+    Row numbers are a spreadsheet's: the header is 1, and blank lines are counted but not held. `surplus` has, by row
+    number, the cells beyond the header's last.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    cells: pd.DataFrame
+    surplus: Mapping[int, tuple[str, ...]]
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Where each known column stands: its canonical name -> its place in the header."""
+        return {name: place for place, title in enumerate(self.header) if (name := _canonical(title)) is not None}
+
+    @property
+    def custom_fields(self) -> list[str]:
+        """The names of the lead custom fields that the file fills, in its order."""
+        return [name.removeprefix(CUSTOM_PREFIX) for name in self.positions if name.startswith(CUSTOM_PREFIX)]
+
+    @property
+    def ignored_columns(self) -> list[str]:
+        """The columns with values that mean nothing to an import, as they are written."""
+        return [
+            title.strip() or f"(column {place + 1} without a name)"
+            for place, title in enumerate(self.header)
+            if _canonical(title) is None and not title.strip().startswith("_") and self.cells[place].map(_is_text).any()
+        ]
+
+    def column(self, name: str) -> pd.Series:
+        """The cells of a known column, blank where the file has no such column."""
+        place = self.positions.get(name)
+        return pd.Series("", index=self.cells.index, dtype=object) if place is None else self.cells[place]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """What cleaning must know of a lead custom field in Close."""
+
+    name: str
+    type: str
+    choices: tuple[str, ...] = ()
+    accepts_multiple_values: bool = False
+
+
+@dataclass(slots=True)
+class Contact:
+    """A person at a company, as Close will hold them."""
+
+    name: str
+    emails: list[str]
+    phones: list[str]
+
+
+@dataclass(slots=True)
+class Lead:
+    """One company of the file: its import key, its rows, and everything about it that could be kept.
+
+    `spelling` is the name as it stands in the file; `custom` has the values of each custom field that has any.
+    """
+
+    key: str
+    name: str
+    spelling: str
+    rows: list[int]
+    state: str | None = None
+    custom: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    contacts: list[Contact] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanFile:
+    """What a file comes to: its leads, the rows that were rejected, the values that were dropped."""
+
+    leads: list[Lead]
+    rejected: list[Problem]
+    dropped: list[Problem]
+    new_fields: list[CustomField]
+    date_orders: Mapping[str, DateOrder]
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
+    """The file's cells as text, nothing guessed. Raises InputError, naming row or line, where it can't be read."""
+    _refuse_unreadable(path)
+    rows = list(_read_rows(path, encoding))
+    if not any(map(_has_text, rows)):
+        raise InputError(f"{path.name} is empty. It needs a first line with column names, such as {COMPANY}.")
+    header = tuple(rows[0])
+    _refuse_header(path.name, header)
+    numbered = [(number, row) for number, row in enumerate(rows[1:], 2) if _has_text(row)]
+    if not numbered:
+        raise InputError(f"{path.name} holds column names but no rows; there is nothing to import.")
+    width = len(header)
+    return SourceFile(
+        name=path.name,
+        header=header,
+        cells=pd.DataFrame(
+            [row[:width] + [""] * (width - len(row)) for _, row in numbered],
+            index=pd.Index([number for number, _ in numbered], name=ROW_MARK),
+            columns=range(width),
+            dtype=object,
+        ),
+        surplus={number: tuple(row[width:]) for number, row in numbered if len(row) > width},
+    )
+
+
+def _refuse_unreadable(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the file in it.")
+    with path.open("rb") as file:
+        head = file.read(8192)
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise InputError(f"{path.name} is a workbook, not text; save it as CSV (UTF-8) and import that.")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    if b"\0" in head:
+        raise InputError(f"{path.name} is a binary file, not text; save your sheet as CSV (UTF-8) and import that.")
+
+
+def _read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
+    read = 0
+    try:
+        with path.open(encoding=_with_bom(encoding), newline="") as file:
+            for row in csv.reader(file, strict=True):
+                read += 1
+                yield row
+    except LookupError:
+        raise InputError(f"There is no text encoding named {encoding!r}; try utf-8, cp1252 or utf-16.") from None
+    except UnicodeError:
+        raise InputError(_not_in_encoding(path, encoding)) from None
+    except csv.Error:
+        raise InputError(
+            f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
+            "and a quote inside it is written twice."
+        ) from None
+
+
+def _with_bom(encoding: str) -> str:
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _not_in_encoding(path: Path, encoding: str) -> str:
+    """Say which line is not in the encoding; the reader's own position counts from its last buffer."""
+    content = path.read_bytes()
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return (
+            f"{path.name}: line {line} is not {encoding.upper()}. Save the file as CSV (UTF-8), "
+            "or name its encoding, for example --encoding cp1252 for Excel on Windows or --encoding utf-16."
+        )
+    except UnicodeError:
+        pass
+    return f"{path.name} is not {encoding.upper()} from its first line on; name its encoding with --encoding."
+
+
+def _has_text(row: Iterable[str]) -> bool:
+    return any(map(_is_text, row))
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and not cell.isspace()
+
+
+def _refuse_header(name: str, header: Sequence[str]) -> None:
+    if not _has_text(header):
+        raise InputError(f"{name}: the first line is blank; it must hold the column names.")
+    known = Counter(column.casefold() for title in header if (column := _canonical(title)) is not None)
+    twice = [title.strip() for title in header if known[title.strip().casefold()] > 1]
+    if twice:
+        raise InputError(f"{name}: the column {twice[0]!r} is there twice; rename or remove one of them.")
+    if COMPANY.casefold() not in known:
+        raise InputError(_no_company_column(name, header))
+
+
+def _no_company_column(name: str, header: Sequence[str]) -> str:
+    found = ", ".join(repr(title.strip()) for title in header[:10])
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        return f"{name}: the cells are not separated by commas ({found}); save the file as comma-separated CSV."
+    return f"{name}: there is no column named {COMPANY!r} in the first line, only {found}. Rename the right one."
+
+
+def _canonical(title: str) -> str | None:
+    """The name by which we know a column, or None where we do not. Case and spaces around do not matter."""
+    stripped = title.strip()
+    known = _COLUMN_BY_FOLDED.get(stripped.casefold())
+    if known is not None or not stripped.casefold().startswith(CUSTOM_PREFIX):
+        return known
+    field_name = stripped[len(CUSTOM_PREFIX) :].strip()
+    return CUSTOM_PREFIX + field_name if field_name and field_name.casefold() != IMPORT_KEY.casefold() else None
+
+
+_COLUMN_BY_FOLDED = {
+    name.casefold(): name
+    for name in (
+        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, DATE_ORDER_MARK),
+        *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
+    )
+}
+
+
+# --- Cleaning --------------------------------------------------------------------------------------------------------
+
+
+def clean_source(
+    source: SourceFile,
+    fields: Mapping[str, CustomField],
+    *,
+    currency: Currency = US_DOLLAR,
+    names: NameCase = "upper",
+    region: str = "US",
+    date_order: DateOrder | None = None,
+) -> CleanFile:
+    """The leads of a file, and a problem for each row or value that is lost.
+
+    `fields` says what Close has for the file's custom fields, by their name in the file; those it has not become
+    `new_fields`. Raises AmbiguousDates where a column of dates can be read in two ways.
+    """
+    rejected = _rejections(source)
+    kept = source.cells.index[~source.cells.index.isin([problem.row for problem in rejected])]
+    new_fields = _new_fields(source, fields)
+    custom = {CUSTOM_PREFIX + name: known for name, known in {**fields, **new_fields}.items()}
+    date_columns = [column for column, known in custom.items() if known.type == "date"]
+    orders = {column: order for column in date_columns if (order := _date_order(source, column, date_order))}
+    parsers: dict[str, Callable[[str], _Cell]] = {
+        CONTACT_NAME: _one(lambda text: clean_contact_name(text, names)),
+        EMAILS: _several(parse_email),
+        PHONES: _several(lambda text: parse_phone(text, region)),
+        STATE: _one(parse_state),
+    } | {column: _custom_parser(known, currency, orders.get(column)) for column, known in custom.items()}
+    cells = {column: _parse_distinct(source.column(column).loc[kept], parse) for column, parse in parsers.items()}
+    leads, merge_problems = _assemble(kept, source.column(COMPANY).loc[kept], cells, names)
+    place = source.positions
+    dropped = sorted([*_cell_problems(kept, cells), *merge_problems], key=lambda lost: (lost.row, place[lost.column]))
+    return CleanFile(leads, rejected, dropped, list(new_fields.values()), orders)
+
+
+def import_key(company: str) -> str:
+    """The key that a company has in every file and on every machine: equal for spellings that differ by case,
+    white space or Unicode form alone."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", company).casefold())
+    return "k1:" + hashlib.sha256(" ".join(folded.split()).encode()).hexdigest()[:32]
+
+
+# --- One column ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Dropped:
+    value: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A cell's text, the clean values in it, and what could not be kept."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+    dropped: tuple[_Dropped, ...] = ()
+
+
+_SEPARATORS = re.compile(r"[\r\n,]|;(?!ext=)")
+
+
+def _one(parse: Callable[[str], Any]) -> Callable[[str], _Cell]:
+    return lambda text: _parse_parts(text, [text], parse)
+
+
+def _several(parse: Callable[[str], Any], separators: re.Pattern[str] = _SEPARATORS) -> Callable[[str], _Cell]:
+    return lambda text: _parse_parts(text, separators.split(text), parse)
+
+
+def _parse_parts(text: str, parts: Iterable[str], parse: Callable[[str], Any]) -> _Cell:
+    values: list[Any] = []
+    dropped: list[_Dropped] = []
+    for part in filter(_is_text, parts):
+        try:
+            values.append(parse(part))
+        except InvalidValue as invalid:
+            dropped.append(_Dropped(part.strip(), invalid.code, invalid.reason))
+    return _Cell(text, tuple(dict.fromkeys(values)), tuple(dropped))
+
+
+def _parse_distinct(cells: "pd.Series[str]", parse: Callable[[str], _Cell]) -> list[_Cell]:
+    by_text = {text: parse(text) for text in cells.unique()}
+    return [by_text[text] for text in cells]
+
+
+def _custom_parser(known: CustomField, currency: Currency, order: DateOrder | None) -> Callable[[str], _Cell]:
+    parsers: dict[str, Callable[[str], Any]] = {
+        "number": lambda text: parse_number(text, currency),
+        "date": lambda text: parse_date(text, order),
+        "datetime": parse_moment,
+        "choices": lambda text: parse_choice(text, known.choices),
+        "user": lambda text: parse_reference(text, "user_"),
+        "contact": lambda text: parse_reference(text, "cont_"),
+        "textarea": lambda text: "\n".join(line.rstrip() for line in text.strip().splitlines()),
+    }
+    parse = parsers.get(known.type, lambda text: " ".join(text.splitlines()).strip())
+    if not known.accepts_multiple_values:
+        return _one(parse)
+    return lambda text: _one(parse)(text) if text.strip() in known.choices else _several(parse, _LIST_MARKS)(text)
+
+
+_LIST_MARKS = re.compile(r"[\r\n;]")
+
+
+def _cell_problems(rows: pd.Index, columns: Mapping[str, list[_Cell]]) -> Iterator[Problem]:
+    for column, cells in columns.items():
+        for row, cell in zip(rows, cells, strict=True):
+            for lost in cell.dropped:
+                yield Problem(row, column, lost.value, lost.code, lost.reason)
+
+
+def _new_fields(source: SourceFile, known: Collection[str]) -> dict[str, CustomField]:
+    """The custom fields that Close lacks, by name; a column without values makes none."""
+    columns = {name: source.column(CUSTOM_PREFIX + name) for name in source.custom_fields if name not in known}
+    texts = {name: Counter(text.strip() for text in cells if _is_text(text)) for name, cells in columns.items()}
+    return {name: CustomField(name, _type_of(name, counts)) for name, counts in texts.items() if counts}
+
+
+def _type_of(name: str, counts: Counter[str]) -> str:
+    """The type of a field to be made: fixed for the two that every report needs, else what nearly all values are."""
+    if name in _FIXED_TYPES:
+        return _FIXED_TYPES[name]
+    if any(_LEADING_ZERO.match(text) or _LONG_NUMBER.search(text) for text in counts):
+        return "text"
+    needed = TYPE_SHARE * counts.total()
+    for kind, is_kind in (("number", _is_number), ("date", _is_date)):
+        if sum(times for text, times in counts.items() if is_kind(text)) >= needed:
+            return kind
+    return "text"
+
+
+_FIXED_TYPES = {FOUNDED: "date", REVENUE: "number"}
+_LEADING_ZERO = re.compile(r"0[0-9]+$")
+_LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        parse_number(text)
+    except InvalidValue as invalid:
+        return invalid.code == "wrong_currency"
+    return True
+
+
+def _is_date(text: str) -> bool:
+    if date_readings(text):
+        return True
+    try:
+        parse_date(text)
+    except InvalidValue:
+        return False
+    return True
+
+
+# --- The order of a column's dates -----------------------------------------------------------------------------------
+
+
+def _date_order(source: SourceFile, column: str, asked: DateOrder | None) -> DateOrder | None:
+    """How a column writes its dates: as asked, as its rejects file noted, or as its values prove; None if nothing can.
+
+    Raises AmbiguousDates where the values allow two orders, or prove two.
+    """
+    order = asked or _noted_order(source, column)
+    if order is not None:
+        return order
+    examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
+    for row, text in source.column(column).items():
+        days = date_readings(text)
+        if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
+            examples.setdefault(frozenset(days), (int(str(row)), text.strip()))
+    proofs = [next(iter(orders)) for orders in examples if len(orders) == 1]
+    if len(proofs) == 1:
+        return proofs[0]
+    if proofs:
+        seen = " and ".join(f"{text!r} (row {row})" for orders, (row, text) in examples.items() if len(orders) == 1)
+        raise AmbiguousDates(
+            f"{source.name}: the column {column} writes dates in two orders, {seen}. "
+            "Say which one holds with --date-order dmy or --date-order mdy; the others are then reported."
+        )
+    if examples:
+        row, text = next(iter(examples.values()))
+        raise AmbiguousDates(
+            f"{source.name}: the dates in {column} can be read in two ways, such as {text!r} (row {row}). "
+            "Add --date-order dmy if the day comes first, or --date-order mdy if the month does."
+        )
+    return None
+
+
+_ORDERS: dict[str, DateOrder] = {"dmy": "dmy", "mdy": "mdy", "ymd": "ymd"}
+
+
+def _noted_order(source: SourceFile, column: str) -> DateOrder | None:
+    """What a rejects file of ours noted when the whole column was there to prove it."""
+    notes = {text.strip() for text in source.column(DATE_ORDER_MARK).unique() if _is_text(text)}
+    orders = {order for note in notes if (order := _order_in_note(note, column)) is not None}
+    if len(orders) > 1:
+        raise AmbiguousDates(
+            f"{source.name}: the column {DATE_ORDER_MARK} names two orders. Import the rows of each on their own, "
+            "or say which one holds with --date-order."
+        )
+    return next(iter(orders), None)
+
+
+def _order_in_note(note: str, column: str) -> DateOrder | None:
+    for part in note.split(";"):
+        name, _, order = part.strip().rpartition("=")
+        if order in _ORDERS and name in ("", column):
+            return _ORDERS[order]
+    return None
+
+
+def note_date_orders(orders: Mapping[str, DateOrder]) -> str:
+    """What a rejects file says of its date columns: `dmy`, or `column=dmy; column=mdy` where they differ."""
+    if len(set(orders.values())) <= 1:
+        return next(iter(orders.values()), "")
+    return "; ".join(f"{column}={order}" for column, order in orders.items())
+
+
+# --- Rows of one company -> one lead ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What one row says of a person."""
+
+    row: int
+    name: str
+    emails: tuple[str, ...]
+    phones: tuple[str, ...]
+
+    @property
+    def folded_emails(self) -> frozenset[str]:
+        return frozenset(map(str.casefold, self.emails))
+
+
+def _rejections(source: SourceFile) -> list[Problem]:
+    """The rows that can't be imported at all, with the reason."""
+    companies = source.column(COMPANY)
+    rejected = {
+        row: Problem(row, COMPANY, "", "no_company", "A row needs a company.")
+        for row in companies.index[~companies.map(_is_text).astype(bool)]
+    }
+    for row, cells in source.surplus.items():
+        surplus = ", ".join(cells)
+        rejected[row] = Problem(
+            row,
+            source.header[-1].strip(),
+            surplus,
+            "surplus_cells",
+            f"The row has {len(source.header) + len(cells)} cells and the header {len(source.header)}; "
+            "a value with a comma in it needs quotes around it.",
+        )
+    return [rejected[row] for row in sorted(rejected)]
+
+
+def _assemble(
+    rows: pd.Index, companies: "pd.Series[str]", columns: Mapping[str, list[_Cell]], names: NameCase
+) -> tuple[list[Lead], list[Problem]]:
+    """One lead per import key, in the order in which the file names them, and what its rows disagreed on."""
+    keys = {spelling: import_key(spelling) for spelling in companies.unique()}
+    leads: dict[str, Lead] = {}
+    places: dict[str, list[int]] = {}
+    for place, (row, spelling) in enumerate(zip(rows, companies, strict=True)):
+        key = keys[spelling]
+        if key not in leads:
+            leads[key] = Lead(key, clean_name(spelling, names), spelling, [])
+        leads[key].rows.append(row)
+        places.setdefault(key, []).append(place)
+    problems: list[Problem] = []
+    for key, lead in leads.items():
+        cells = {column: [parsed[place] for place in places[key]] for column, parsed in columns.items()}
+        problems += _fill_company(lead, cells)
+        problems += _fill_contacts(lead, cells)
+    return list(leads.values()), problems
+
+
+def _fill_company(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterator[Problem]:
+    """Give the lead its state and custom values: the first row that has one decides, the others become problems."""
+    for column, cells in columns.items():
+        if column in (CONTACT_NAME, EMAILS, PHONES):
+            continue
+        filled = [(row, cell) for row, cell in zip(lead.rows, cells, strict=True) if cell.values]
+        if not filled:
+            continue
+        first_row, first = filled[0]
+        if column == STATE:
+            lead.state = first.values[0]
+        else:
+            lead.custom[column.removeprefix(CUSTOM_PREFIX)] = first.values
+        reason = f"Row {first_row} says {first.text.strip()!r} for this company, and the first one stands."
+        for row, cell in filled[1:]:
+            if cell.values != first.values:
+                yield Problem(row, column, cell.text.strip(), "conflict", reason)
+
+
+def _fill_contacts(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterator[Problem]:
+    people = [
+        _Person(row, name.values[0] if name.values else "", emails.values, phones.values)
+        for row, name, emails, phones in zip(
+            lead.rows, columns[CONTACT_NAME], columns[EMAILS], columns[PHONES], strict=True
+        )
+        if name.values or emails.values or phones.values
+    ]
+    for same in _same_people(people):
+        contact = Contact(next((person.name for person in same if person.name), ""), [], [])
+        for person in same:
+            yield from _add_items(contact.emails, person.emails, person.row, EMAILS)
+            yield from _add_items(contact.phones, person.phones, person.row, PHONES)
+        lead.contacts.append(contact)
+
+
+def _add_items(items: list[str], more: Iterable[str], row: int, column: str) -> Iterator[Problem]:
+    present = set(map(str.casefold, items))
+    for item in more:
+        if item.casefold() in present:
+            continue
+        if len(items) < MOST_ITEMS:
+            items.append(item)
+            present.add(item.casefold())
+        else:
+            yield Problem(row, column, item, "too_many", f"Close keeps {MOST_ITEMS} of them for one contact.")
+
+
+def _same_people(people: Sequence[_Person]) -> list[list[_Person]]:
+    """The rows of each person, in the order of their first rows.
+
+    Equal names are one person unless they have two different sets of e-mails; a row without a name belongs to whoever
+    has one of its e-mails; a phone alone proves nothing.
+    """
+    groups = _by_name([person for person in people if person.name])
+    owner = {email: group for group in reversed(groups) for person in group for email in person.folded_emails}
+    nameless = []
+    for person in people:
+        if person.name:
+            continue
+        owners = [owner[email] for email in map(str.casefold, person.emails) if email in owner]
+        if owners:
+            owners[0].append(person)
+        else:
+            nameless.append(person)
+    groups += _by_shared_email(nameless)
+    for group in groups:
+        group.sort(key=lambda person: person.row)
+    return sorted(groups, key=lambda group: group[0].row)
+
+
+def _by_name(people: Iterable[_Person]) -> list[list[_Person]]:
+    namesakes: dict[str, list[_Person]] = {}
+    for person in people:
+        namesakes.setdefault(import_key(person.name), []).append(person)
+    groups: list[list[_Person]] = []
+    for same_name in namesakes.values():
+        by_emails: dict[frozenset[str], list[_Person]] = {}
+        for person in same_name:
+            by_emails.setdefault(person.folded_emails, []).append(person)
+        groups += [same_name] if len(by_emails.keys() - {frozenset()}) <= 1 else by_emails.values()
+    return sorted(groups, key=lambda group: group[0].row)
+
+
+def _by_shared_email(people: Iterable[_Person]) -> list[list[_Person]]:
+    """Rows that share an e-mail, also by way of a third, together; rows without one each alone."""
+    alone: list[list[_Person]] = []
+    group_of: dict[str, list[_Person]] = {}
+    for person in people:
+        group = [person]
+        for email in person.folded_emails:
+            other = group_of.get(email)
+            if other is not None and other is not group:
+                group += other
+                group_of.update((known, group) for member in other for known in member.folded_emails)
+            group_of[email] = group
+        if not person.emails:
+            alone.append(group)
+    return alone + list({id(group): group for group in group_of.values()}.values())

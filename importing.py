@@ -1,0 +1,338 @@
+"""Put the leads of a file into Close, each exactly once.
+
+Plan first (`plan_import`: what the file comes to, and which of its leads Close already has), then make the custom
+fields that are missing (`prepare_fields`), then send (`send_leads`), then account for every row (`account_for_rows`).
+A lead is known by its import key, which travels in a text custom field. A lead whose answer was lost is not sent again:
+nobody knows yet whether Close has it.
+"""
+
+import itertools
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from cleaning import (
+    COMPANY,
+    IMPORT_KEY,
+    CleanFile,
+    Contact,
+    CustomField,
+    Lead,
+    Problem,
+    SourceFile,
+    clean_source,
+)
+from close_client import (
+    AuthenticationFailed,
+    CloseClient,
+    CloseError,
+    CloseUnreachable,
+    Json,
+    OutcomeUnknown,
+    PermissionDenied,
+    PlanLimitReached,
+    RequestRejected,
+    any_of,
+    custom_field,
+    fields_named,
+    has_value,
+)
+from parsing import Currency, DateOrder, NameCase
+
+KEYS_PER_SEARCH = 100  # import keys looked up with one request
+FIELD_ATTEMPTS = 3  # times that a custom field is asked for when answers get lost
+
+Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+RUN_STOPPERS = (AuthenticationFailed, PlanLimitReached, PermissionDenied, CloseUnreachable)
+
+
+class SetupError(Exception):
+    """Something in Close must be put right first; nothing was sent. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadField:
+    """A lead custom field in Close: where a value goes, and whether as a list."""
+
+    id: str
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOutcome:
+    """What became of one lead. `needs_attention` where a person must look before anything can be done."""
+
+    lead: Lead
+    outcome: Outcome
+    reason: str = ""
+    changes: str = ""
+    lead_id: str = ""
+    link: str = ""
+    needs_attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """What became of one row of the file."""
+
+    row: int
+    company: str
+    outcome: Outcome
+    reason: str
+    changes: str
+    lead_id: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import will do: the clean file, the leads to create, and the outcomes that are settled already.
+
+    `key_field` is the id of the custom field for import keys, None until there is one.
+    """
+
+    clean: CleanFile
+    fields: Mapping[str, LeadField]
+    key_field: str | None
+    to_create: list[Lead]
+    settled: list[LeadOutcome]
+
+
+def plan_import(
+    close: CloseClient,
+    source: SourceFile,
+    *,
+    names: NameCase = "upper",
+    region: str = "US",
+    date_order: DateOrder | None = None,
+) -> Plan:
+    """The plan for a file, made by reading alone: a few requests for Close's fields, then one for 100 companies.
+
+    Raises SetupError where Close's custom fields can't take the file, and InputError where the file can't be read.
+    """
+    schema = close.lead_fields()
+    key_field = _find_key_field(schema)
+    known = _match_fields(source.custom_fields, schema)
+    clean = clean_source(
+        source,
+        {name: _field_rules(name, found) for name, found in known.items()},
+        currency=_organization_currency(close),
+        names=names,
+        region=region,
+        date_order=date_order,
+    )
+    existing = _find_by_key(close, key_field, clean.leads) if key_field else {}
+    return Plan(
+        clean=clean,
+        fields={name: _lead_field(found) for name, found in known.items()},
+        key_field=key_field,
+        to_create=[lead for lead in clean.leads if lead.key not in existing],
+        settled=[_already_there(lead, existing[lead.key]) for lead in clean.leads if lead.key in existing],
+    )
+
+
+def prepare_fields(close: CloseClient, plan: Plan) -> Plan:
+    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
+    if not plan.to_create:
+        return plan
+    key_field = plan.key_field or _create_field(close, IMPORT_KEY, "text")["id"]
+    made = {new.name: _lead_field(_create_field(close, new.name, new.type)) for new in plan.clean.new_fields}
+    return replace(plan, key_field=key_field, fields={**plan.fields, **made})
+
+
+def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
+    """Yield what becomes of each lead, the settled ones first, the others as Close answers.
+
+    Once `stop` is set, or Close refuses the run itself, what is in flight is finished and the rest is skipped; what
+    Close refused the run with is raised after the last outcome.
+    """
+    yield from plan.settled
+    waiting = deque(plan.to_create)
+    refusal: CloseError | None = None
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        in_flight: dict[Future[LeadOutcome], Lead] = {}
+        while in_flight or (waiting and not refusal and not stop.is_set()):
+            while waiting and len(in_flight) < workers and not refusal and not stop.is_set():
+                lead = waiting.popleft()
+                in_flight[pool.submit(_create, close, plan, lead)] = lead
+            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                lead = in_flight.pop(future)
+                try:
+                    yield future.result()
+                except RUN_STOPPERS as error:
+                    refusal = error
+                    yield _not_sent(lead, refusal)
+    for lead in waiting:
+        yield _not_sent(lead, refusal)
+    if refusal:
+        raise refusal
+
+
+def account_for_rows(source: SourceFile, clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> list[RowOutcome]:
+    """One outcome for every row of the file, in its order. Raises AssertionError where a row has none or two."""
+    rows = [_rejected_row(problem) for problem in clean.rejected]
+    rows += [_lead_row(row, outcome) for outcome in outcomes for row in outcome.lead.rows]
+    rows.sort(key=lambda row: row.row)
+    if [row.row for row in rows] != list(source.cells.index):
+        raise AssertionError(f"{len(rows)} outcomes for {len(source.cells)} rows: the accounts do not add up")
+    return rows
+
+
+def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, int]:
+    """How many ended in each outcome, by its name; every name is there."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    return {name: counts[name] for name in OUTCOMES}
+
+
+def rows_to_mend(clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> dict[int, list[Problem]]:
+    """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
+    refused = [
+        Problem(row, COMPANY, outcome.lead.spelling, "refused", f"Close refused the lead: {outcome.reason}")
+        for outcome in outcomes
+        if outcome.outcome == "failed"
+        for row in outcome.lead.rows
+    ]
+    problems: dict[int, list[Problem]] = defaultdict(list)
+    for problem in [*clean.rejected, *clean.dropped, *refused]:
+        problems[problem.row].append(problem)
+    return dict(sorted(problems.items()))
+
+
+# Custom fields -------------------------------------------------------------------------------------------------------
+
+
+def _find_key_field(schema: Sequence[Json]) -> str | None:
+    """The id of the field for import keys: of two, the older one. Raises SetupError where it can't hold a key."""
+    found = sorted((field for field in schema if field["name"] == IMPORT_KEY), key=lambda field: field["date_created"])
+    if not found:
+        return None
+    if found[0]["type"] != "text" or found[0].get("accepts_multiple_values"):
+        raise SetupError(
+            f"The lead custom field {IMPORT_KEY!r} in Close must be of type text with one value, and is "
+            f"{found[0]['type']}. Rename it in Close (Settings > Custom Fields); import then makes its own."
+        )
+    return str(found[0]["id"])
+
+
+def _match_fields(names: Iterable[str], schema: Sequence[Json]) -> dict[str, Json]:
+    """Close's field for each name that it knows. Raises SetupError where there are several."""
+    matched = {}
+    for name in names:
+        alike = fields_named(schema, name)
+        if len(alike) > 1:
+            raise SetupError(
+                f"Close has {len(alike)} lead custom fields named {name!r}, and the column could go into either. "
+                "Rename all but one of them in Close (Settings > Custom Fields)."
+            )
+        if alike:
+            matched[name] = alike[0]
+    return matched
+
+
+def _field_rules(name: str, found: Json) -> CustomField:
+    choices = tuple(found.get("choices") or ())
+    return CustomField(name, found["type"], choices, bool(found.get("accepts_multiple_values")))
+
+
+def _lead_field(found: Json) -> LeadField:
+    return LeadField(found["id"], bool(found.get("accepts_multiple_values")))
+
+
+def _create_field(close: CloseClient, name: str, kind: str) -> Json:
+    """A new field. Where the answer is lost the schema is read again before another is asked for."""
+    for attempt in itertools.count(1):
+        try:
+            return close.create_lead_field(name, kind)
+        except OutcomeUnknown:
+            made = [field for field in close.lead_fields() if field["name"] == name]
+            if made:
+                return made[0]
+            if attempt == FIELD_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _organization_currency(close: CloseClient) -> Currency:
+    organization = close.organization(close.me()["organizations"][0]["id"])
+    return Currency(organization["currency"], organization.get("currency_symbol") or "")
+
+
+# Leads ---------------------------------------------------------------------------------------------------------------
+
+
+def _find_by_key(close: CloseClient, key_field: str, leads: Sequence[Lead]) -> dict[str, list[Json]]:
+    """The leads that the index shows for our import keys, by key."""
+    column = f"custom.{key_field}"
+    found: dict[str, list[Json]] = defaultdict(list)
+    for start in range(0, len(leads), KEYS_PER_SEARCH):
+        keys = [lead.key for lead in leads[start : start + KEYS_PER_SEARCH]]
+        condition = any_of([has_value(custom_field(key_field), key) for key in keys])
+        for lead in close.find_leads(condition, ["id", "name", "html_url", column]):
+            found[lead.get(column, "")].append(lead)
+    return dict(found)
+
+
+def _already_there(lead: Lead, found: Sequence[Json]) -> LeadOutcome:
+    if len(found) > 1:
+        links = " ".join(_link(each) for each in found)
+        return LeadOutcome(
+            lead, "skipped", f"Close has {len(found)} leads for this company: {links}", needs_attention=True
+        )
+    return LeadOutcome(lead, "unchanged", "already in Close", lead_id=found[0]["id"], link=_link(found[0]))
+
+
+def _create(close: CloseClient, plan: Plan, lead: Lead) -> LeadOutcome:
+    try:
+        made = close.create_lead(_lead_body(plan, lead))
+    except OutcomeUnknown as lost:
+        reason = f"{lost}, so the lead may be in Close or not; wait a few minutes, then run the same command again"
+        return LeadOutcome(lead, "undetermined", reason)
+    except RUN_STOPPERS:
+        raise
+    except RequestRejected as refused:
+        return LeadOutcome(lead, "failed", str(refused))
+    return LeadOutcome(lead, "created", lead_id=made["id"], link=_link(made))
+
+
+def _lead_body(plan: Plan, lead: Lead) -> Json:
+    """The lead as `POST /lead/` takes it. What is blank is left out: Close refuses a blank state."""
+    body: Json = {"name": lead.name, f"custom.{plan.key_field}": lead.key}
+    if lead.contacts:
+        body["contacts"] = [_contact_body(contact) for contact in lead.contacts]
+    if lead.state:
+        body["addresses"] = [{"label": "business", "state": lead.state, "country": "US"}]
+    for name, values in lead.custom.items():
+        field = plan.fields[name]
+        body[f"custom.{field.id}"] = list(values) if field.is_list else values[0]
+    return body
+
+
+def _contact_body(contact: Contact) -> Json:
+    body: dict[str, Any] = {
+        "emails": [{"type": "office", "email": email} for email in contact.emails],
+        "phones": [{"type": "office", "phone": phone} for phone in contact.phones],
+    }
+    return {"name": contact.name, **body} if contact.name else body
+
+
+def _not_sent(lead: Lead, refusal: CloseError | None) -> LeadOutcome:
+    return LeadOutcome(lead, "skipped", f"not sent: {refusal or 'the import was stopped'}")
+
+
+def _link(lead: Json) -> str:
+    return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
+
+
+def _rejected_row(problem: Problem) -> RowOutcome:
+    return RowOutcome(problem.row, "", "rejected", problem.reason, "", "", "")
+
+
+def _lead_row(row: int, outcome: LeadOutcome) -> RowOutcome:
+    return RowOutcome(
+        row, outcome.lead.name, outcome.outcome, outcome.reason, outcome.changes, outcome.lead_id, outcome.link
+    )

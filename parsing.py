@@ -1,0 +1,328 @@
+"""What one text means: the clean value, or the reason why it can't be kept.
+
+Each parser returns the value in normal form or raises `InvalidValue` with a reason for the person who typed it. None of
+them guesses: where a text could mean another value than the one meant, it is a problem.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import phonenumbers
+from dateutil import parser as dateutil_parser
+from email_validator import EmailNotValidError, validate_email
+
+from us_states import state_code
+
+LONGEST_NAME = 1000  # characters of a contact's name in Close
+MOST_DIGITS = 15  # significant digits that a JSON number keeps everywhere
+
+NameCase = Literal["upper", "title", "keep"]
+DateOrder = Literal["dmy", "mdy", "ymd"]
+
+
+class InvalidValue(Exception):
+    """A value that can't be kept: a code for machines and a reason for the person who typed it."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """The organisation's currency: an amount may carry its code (`USD 5`) or its sign (`$5`, `US$5`), and no other."""
+
+    code: str
+    sign: str = ""
+
+    def is_meant_by(self, mark: str) -> bool:
+        """Whether what stands beside an amount is this currency."""
+        home_sign = SIGN_BY_CURRENCY.get(self.code, "")
+        signs = {self.sign, home_sign, self.code[:2] + home_sign}
+        return mark == self.code or mark in signs
+
+
+# How a currency is written at home, for the ones that Close may name by code alone.
+SIGN_BY_CURRENCY = {
+    **dict.fromkeys(("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "CLP", "COP", "ARS"), "$"),
+    **{"EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴", "BRL": "R$"},
+}
+US_DOLLAR = Currency("USD", "$")
+
+
+def clean_name(text: str, names: NameCase = "upper") -> str:
+    """A name with its white space squeezed, in the case asked for."""
+    squeezed = " ".join(text.split())
+    if names == "upper":
+        return squeezed.upper()
+    return _title_case(squeezed) if names == "title" else squeezed
+
+
+def clean_contact_name(text: str, names: NameCase = "upper") -> str:
+    """A person's name as Close takes it. Raises InvalidValue where it is too long for Close."""
+    name = clean_name(text, names)
+    if len(name) > LONGEST_NAME:
+        raise InvalidValue("too_long", f"The name has {len(name)} characters, and Close takes {LONGEST_NAME}.")
+    return name
+
+
+def _title_case(text: str) -> str:
+    return re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)?", _capitalize, text)
+
+
+def _capitalize(word: re.Match[str]) -> str:
+    """A word with its capitals: also after one letter and an apostrophe (O'Neil), not after several (Andrea's)."""
+    letters = word[0]
+    if letters[1:2] in ("'", "’"):
+        return letters[:2].upper() + letters[2:].capitalize()
+    return letters.capitalize()
+
+
+def parse_email(text: str) -> str:
+    """The address in normal form. Raises InvalidValue with the reason that `email_validator` gives; no look-up."""
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise InvalidValue("invalid_email", str(error)) from None
+
+
+_DAMAGED_PHONE = re.compile(r"[-+]?\d+(\.\d+)?[eE][-+]?\d+|-\d+|\+?\d+\.0+")
+_PHONE_WITH_EXTENSION = re.compile(
+    r"(?P<number>\+?[\d\s().\-‐-―/]*\d\s*\)?)"
+    r"(?:[\s,]*(?:;ext=|extension|extn\.?|ext\.?|x|#)[\s.:]*(?P<extension>\d{1,7}))?",
+    re.IGNORECASE,
+)
+_TWO_PHONES = re.compile(r"\s/|/\s")
+_LABEL_MARKS = frozenset(".:,/()[]{}<>\"'’|-–—•·")
+_PARTING_MARKS = frozenset(".:,()[]{}<>\"'’|/")
+_MASK = re.compile(r"[xX]+")
+_NOT_A_PHONE = "This is not a phone number."
+_PHONE_PARSE_REASONS = {
+    phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "No country has this country code.",
+    phonenumbers.NumberParseException.TOO_SHORT_NSN: "The number is too short.",
+    phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "The number is too short.",
+    phonenumbers.NumberParseException.TOO_LONG: "The number is too long.",
+}
+_PHONE_LENGTH_REASONS = {
+    phonenumbers.ValidationResult.TOO_SHORT: "The number is too short for its country.",
+    phonenumbers.ValidationResult.TOO_LONG: "The number is too long for its country.",
+    phonenumbers.ValidationResult.INVALID_LENGTH: "No number of its country has this length.",
+    phonenumbers.ValidationResult.INVALID_COUNTRY_CODE: "No country has this country code.",
+    phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "The area code is missing.",
+}
+
+
+def parse_phone(text: str, region: str = "US") -> str:
+    """The number as E.164, an extension as Close writes it: `+14155550100x12`.
+
+    Symbols and labels around the number go; a number without `+` is read as one of `region`. Raises InvalidValue for
+    what is no possible number, and for anything from which another number than the one meant could be made.
+    """
+    if _DAMAGED_PHONE.fullmatch(text.strip()):
+        raise InvalidValue("damaged_phone", "A spreadsheet has changed this number; type it again, as text.")
+    digits, extension = _bare_phone(text)
+    try:
+        number = phonenumbers.parse(digits, region, keep_raw_input=True)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidValue("invalid_phone", _PHONE_PARSE_REASONS.get(error.error_type, _NOT_A_PHONE)) from None
+    if digits.startswith("00") and number.country_code_source == phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY:
+        raise InvalidValue("invalid_phone", f"00 does not lead abroad from {region}; write + and the country code.")
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
+        raise InvalidValue("invalid_phone", _PHONE_LENGTH_REASONS[possible])
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{e164}x{extension}" if extension else e164
+
+
+def _bare_phone(text: str) -> tuple[str, str]:
+    """The number and its extension without what stands around them."""
+    places = [place for place, char in enumerate(text) if char.isdecimal() or char == "+"]
+    if not any(map(str.isdecimal, text)):
+        raise InvalidValue("invalid_phone", _NOT_A_PHONE)
+    before, number, after = text[: places[0]], text[places[0] : places[-1] + 1], text[places[-1] + 1 :]
+    for joined in before[-1:] + after[:1]:
+        if not (joined.isspace() or joined in _PARTING_MARKS or _is_symbol(joined)):
+            raise InvalidValue("invalid_phone", f"{joined!r} is joined to the number and may be a part of it.")
+    _refuse_unknown_characters(f"{before} {after}")
+    parts = _PHONE_WITH_EXTENSION.fullmatch(number)
+    if parts is None or _TWO_PHONES.search(number):
+        raise InvalidValue("invalid_phone", "What stands between the digits is not part of one number.")
+    return parts["number"], parts["extension"] or ""
+
+
+def _refuse_unknown_characters(label: str) -> None:
+    for char in label:
+        if not (char.isspace() or char.isalpha() or char in _LABEL_MARKS or _is_symbol(char)):
+            raise InvalidValue("invalid_phone", f"{char!r} may stand for a digit that is not known.")
+    if any(_MASK.fullmatch(word) for word in re.findall(r"\w+", label)):
+        raise InvalidValue("invalid_phone", "An x may stand for a digit that is not known.")
+
+
+def _is_symbol(char: str) -> bool:
+    """Whether a character is an emoji, a dingbat or what joins and colours them; not the mark of a lost character."""
+    return unicodedata.category(char) in {"So", "Sk", "Mn", "Me", "Cf"} and char != "\N{REPLACEMENT CHARACTER}"
+
+
+def parse_state(text: str) -> str:
+    """The two-letter code of a US state or territory. Raises InvalidValue for any other text."""
+    code = state_code(text)
+    if code is None:
+        raise InvalidValue("unknown_state", "This is no US state or territory; write its name or its two-letter code.")
+    return code
+
+
+_AMOUNT = re.compile(
+    r"\(?\s*(?P<sign>[-+])?\s*(?P<before>[A-Z]{3}|[A-Z]{0,2}[^\w\s.,()+%-])?\s*(?P<inner_sign>[-+])?"
+    r"\(?\s*(?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
+    r"\s*\)?\s*(?P<after>[A-Z]{3}|[^\w\s.,()+%-])?\s*\)?"
+)
+
+
+def parse_number(text: str, currency: Currency = US_DOLLAR) -> int | float:
+    """An amount or a number as JSON can carry it; whole ones as int.
+
+    Commas may part groups of three, a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue for anything
+    else, for another currency, and for more digits than a JSON number keeps.
+    """
+    parts = _AMOUNT.fullmatch(text.strip())
+    if parts is None or _contradicts_itself(parts):
+        raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
+    _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
+    digits = parts["number"].replace(",", "")
+    if re.match(r"0\d", digits):
+        raise InvalidValue("invalid_number", "The number begins with a zero, which a number can't keep.")
+    amount = Decimal(digits)
+    if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or len(digits.split(".")[0]) > MOST_DIGITS:
+        raise InvalidValue("invalid_number", f"The number has more than {MOST_DIGITS} digits and would be rounded.")
+    is_negative = "(" in parts[0] or "-" in (parts["sign"], parts["inner_sign"])
+    signed = -amount if is_negative else amount
+    return int(signed) if signed == signed.to_integral_value() else float(signed)
+
+
+def _contradicts_itself(parts: re.Match[str]) -> bool:
+    """Whether an amount has two signs, two currencies, or brackets that do not close."""
+    opened, closed = parts[0].count("("), parts[0].count(")")
+    negations = [parts["sign"], parts["inner_sign"], opened]
+    return opened != closed or sum(map(bool, negations)) > 1 or bool(parts["before"] and parts["after"])
+
+
+def _refuse_other_currency(mark: str, currency: Currency) -> None:
+    if not mark or currency.is_meant_by(mark):
+        return
+    if mark.isalpha() or unicodedata.category(mark[-1]) == "Sc":
+        raise InvalidValue(
+            "wrong_currency", f"{mark} is not the currency of the organisation in Close, {currency.code}."
+        )
+    raise InvalidValue("invalid_number", f"{mark!r} is not part of a number.")
+
+
+_DAY_IN_DIGITS = re.compile(
+    r"(?P<first>[0-9]{4}|[0-9]{1,2})(?P<mark>[-/.])(?P<second>[0-9]{1,2})(?P=mark)(?P<third>[0-9]{4}|[0-9]{1,2})"
+    r"(?:[T ]+(?P<time>[0-9:.]+(?: ?[AaPp][Mm])?Z?))?"
+)
+_MIDNIGHT = re.compile(r"0?0:00(?::00(?:\.0+)?)?Z?|12:00(?::00)? ?[Aa][Mm]")
+_ORDER_WORDS: Mapping[DateOrder | None, str] = {
+    None: "",
+    "dmy": " with the day first",
+    "mdy": " with the month first",
+    "ymd": " with the year first",
+}
+
+
+def parse_date(text: str, order: DateOrder | None = None) -> str:
+    """The day as `YYYY-MM-DD`. Raises InvalidValue where day, month or a four-digit year are missing or not real.
+
+    `order` says how the column writes days with the year last; the year first is always year, month, day.
+    """
+    numeric = _DAY_IN_DIGITS.fullmatch(text.strip())
+    if numeric is None:
+        return _parse_written_date(text)
+    if numeric["time"] and not _MIDNIGHT.fullmatch(numeric["time"]):
+        raise InvalidValue("invalid_date", "There is a time of day beside the date, and the field holds dates alone.")
+    if len(numeric["first"]) < 4 and len(numeric["third"]) < 4:
+        raise InvalidValue("invalid_date", "The year needs four digits.")
+    days = date_readings(text)
+    if "ymd" in days:
+        return days["ymd"].isoformat()
+    if order in days:
+        return days[order].isoformat()
+    if order is None and len(set(days.values())) == 1:
+        return next(iter(days.values())).isoformat()
+    raise InvalidValue("invalid_date", f"This is no real date{_ORDER_WORDS[order]}.")
+
+
+def date_readings(text: str) -> dict[DateOrder, date]:
+    """The real days that a date in digits can mean, by the order that makes it so; with dots the day comes first."""
+    parts = _DAY_IN_DIGITS.fullmatch(text.strip())
+    if parts is None:
+        return {}
+    first, second, third = int(parts["first"]), int(parts["second"]), int(parts["third"])
+    if len(parts["first"]) == 4 and len(parts["third"]) < 4:
+        return _real_days({"ymd": (first, second, third)})
+    if len(parts["third"]) < 4 or len(parts["first"]) == 4:
+        return {}
+    days = _real_days({"dmy": (third, second, first), "mdy": (third, first, second)})
+    return {"dmy": days["dmy"]} if parts["mark"] == "." and "dmy" in days else days
+
+
+def _real_days(candidates: Mapping[DateOrder, tuple[int, int, int]]) -> dict[DateOrder, date]:
+    days: dict[DateOrder, date] = {}
+    for order, (year, month, day) in candidates.items():
+        try:
+            days[order] = date(year, month, day)
+        except ValueError:
+            continue
+    return days
+
+
+def _parse_written_date(text: str) -> str:
+    """A date with its month in words. `dateutil` fills what is missing from a default, so two defaults must agree."""
+    lengths = sorted(len(number) for number in re.findall(r"\d+", text))
+    if len(lengths) != 2 or lengths[0] > 2 or lengths[1] != 4:
+        raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
+    try:
+        readings = {
+            dateutil_parser.parse(text, default=datetime(year, month, month), ignoretz=True)
+            for year, month in ((1904, 1), (1908, 2))
+        }
+    except (ValueError, OverflowError):
+        raise InvalidValue("invalid_date", "This is not a date.") from None
+    if len(readings) != 1:
+        raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
+    return readings.pop().date().isoformat()
+
+
+def parse_moment(text: str) -> str:
+    """A moment in ISO 8601 with its offset. Raises InvalidValue without an offset, for that would be a guess."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidValue("invalid_date", "The field takes a moment such as 2024-03-01T09:30:00+00:00.")
+    return moment.isoformat()
+
+
+def parse_choice(text: str, choices: Sequence[str]) -> str:
+    """The choice that a text names exactly. Raises InvalidValue with the nearest one otherwise."""
+    choice = text.strip()
+    if choice in choices:
+        return choice
+    nearest = difflib.get_close_matches(choice, choices, n=1, cutoff=0.5)
+    hint = f"; the nearest is {nearest[0]!r}." if nearest else f"; it has {', '.join(map(repr, choices[:8]))}."
+    raise InvalidValue("not_a_choice", f"The field has no such choice in Close{hint}")
+
+
+def parse_reference(text: str, prefix: str) -> str:
+    """The id of a user or contact in Close. Raises InvalidValue for a text that is no such id."""
+    reference = text.strip()
+    if not re.fullmatch(prefix + r"\w+", reference):
+        raise InvalidValue("invalid_reference", f"The field takes an id that begins with {prefix}.")
+    return reference

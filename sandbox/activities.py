@@ -1,0 +1,191 @@
+"""What hangs on a lead besides its contacts: notes, tasks, opportunities, and the list of all activities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sandbox import validation
+from sandbox.account import Account, Call
+from sandbox.answers import Document, invalid, not_found
+from sandbox.leads import activity, lead_to_join, recomposed
+from sandbox.listing import narrowed, page
+from sandbox.store import Change, Store, new_id
+from sandbox.validation import Check, checked, optional, shaped, text
+
+Defaults = Callable[[Store, str], Document]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The endpoints of one kind of object that belongs to a lead."""
+
+    kind: str
+    name: str
+    checks: Mapping[str, Check]
+    defaults: Defaults
+    needs_lead: bool = True
+    of_type: str | None = None
+    filters: Sequence[str] = ("lead_id",)
+
+    def create(self, account: Account, call: Call) -> Document:
+        clean = checked(shaped(self.checks), call.body)
+        if self.needs_lead and not call.body.get("lead_id"):
+            raise invalid("lead", "This field is required.")
+        with account.store.change(call.origin) as change:
+            lead = lead_to_join(account, change, call.body)
+            document = {**self.defaults(account.store, lead["id"]), **clean}
+            change.put(self.kind, document)
+            self._show_on_lead(account.store, change, lead, [*self._on(account.store, lead["id"]), document])
+        return document
+
+    def list(self, account: Account, call: Call) -> Document:
+        """All of this kind, the newest first."""
+        documents = account.store.all(self.kind)[::-1]
+        wanted = {name: call.params[name] for name in self.filters if name in call.params}
+        found = [
+            document
+            for document in documents
+            if self._is_mine(document) and all(_spelled(document[name]) == value for name, value in wanted.items())
+        ]
+        return page(call.params, found)
+
+    def read(self, account: Account, call: Call, object_id: str) -> Document:
+        return narrowed(self._find(account, object_id), call.params)
+
+    def update(self, account: Account, call: Call, object_id: str) -> Document:
+        clean = checked(shaped(self.checks), call.body)
+        with account.store.change(call.origin) as change:
+            document = {**self._find(account, object_id), **clean, "date_updated": account.store.now()}
+            change.put(self.kind, document)
+            self._refresh_lead(account.store, change, document["lead_id"], object_id, [document])
+        return document
+
+    def delete(self, account: Account, call: Call, object_id: str) -> Document:
+        with account.store.change(call.origin) as change:
+            document = self._find(account, object_id)
+            change.remove(self.kind, document)
+            self._refresh_lead(account.store, change, document["lead_id"], object_id, [])
+        return {}
+
+    def _is_mine(self, document: Document) -> bool:
+        return self.of_type is None or document["_type"] == self.of_type
+
+    def _find(self, account: Account, object_id: str) -> Document:
+        document = account.store.find(self.kind, object_id)
+        if document is None or not self._is_mine(document):
+            raise not_found(self.name)
+        return document
+
+    def _on(self, store: Store, lead_id: str) -> Sequence[Document]:
+        return store.of_lead(self.kind, lead_id)
+
+    def _refresh_lead(
+        self, store: Store, change: Change, lead_id: str, object_id: str, replacement: Sequence[Document]
+    ) -> None:
+        lead = store.find("lead", lead_id)
+        if lead:
+            others = [document for document in self._on(store, lead_id) if document["id"] != object_id]
+            self._show_on_lead(store, change, lead, [*others, *replacement])
+
+    def _show_on_lead(self, store: Store, change: Change, lead: Document, documents: Sequence[Document]) -> None:
+        """Put the lead again: its date of change moves, and it shows open tasks and all opportunities."""
+        if self.kind == "task":
+            lead = recomposed(store, lead, tasks=[task for task in documents if not task["is_complete"]])
+        elif self.kind == "opportunity":
+            lead = recomposed(store, lead, opportunities=documents)
+        else:
+            lead = recomposed(store, lead)
+        change.put("lead", lead)
+
+
+def list_activities(account: Account, call: Call) -> Document:
+    """Activities, the newest first. Type, user and contact narrow them only together with a lead, as in Close."""
+    lead_id = call.params.get("lead_id")
+    if lead_id is None:
+        return page(call.params, account.store.all("activity")[::-1])
+    names = [name for name in ("_type", "user_id", "contact_id") if name in call.params]
+    found = [
+        document
+        for document in account.store.of_lead("activity", lead_id)[::-1]
+        if all(document[name] == call.params[name] for name in names)
+    ]
+    return page(call.params, found)
+
+
+def _new_note(store: Store, lead_id: str) -> Document:
+    return activity(store, "Note", lead_id, {"note": "", "note_html": None, "title": None, "pinned": False})
+
+
+def _new_task(store: Store, lead_id: str) -> Document:
+    stamps = store.stamps()
+    return {
+        "id": new_id("task_"),
+        "_type": "lead",
+        "lead_id": lead_id,
+        "text": "",
+        "date": stamps["date_created"][:10],
+        "assigned_to": store.user["id"],
+        "is_complete": False,
+        **stamps,
+    }
+
+
+def _new_opportunity(store: Store, lead_id: str) -> Document:
+    status = store.organization["pipelines"][0]["statuses"][0]
+    return {
+        "id": new_id("oppo_"),
+        "lead_id": lead_id,
+        "note": "",
+        "value": None,
+        "value_period": "one_time",
+        "value_currency": store.organization["currency"],
+        "confidence": 50,
+        "contact_id": None,
+        "status_id": status["id"],
+        "status_label": status["label"],
+        "status_type": status["type"],
+        "user_id": store.user["id"],
+        **store.stamps(),
+    }
+
+
+def _spelled(value: object) -> str:
+    """The value as a query parameter would spell it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+NOTES = Branch(
+    kind="activity",
+    name="Note",
+    of_type="Note",
+    checks={
+        "note": text,
+        "note_html": optional(text),
+        "title": optional(text),
+        "pinned": validation.boolean,
+        "contact_id": optional(text),
+    },
+    defaults=_new_note,
+)
+TASKS = Branch(
+    kind="task",
+    name="Task",
+    checks={"text": text, "date": optional(text), "is_complete": validation.boolean, "assigned_to": text},
+    defaults=_new_task,
+    filters=("lead_id", "is_complete", "_type", "assigned_to"),
+)
+OPPORTUNITIES = Branch(
+    kind="opportunity",
+    name="Opportunity",
+    checks={
+        "note": text,
+        "value": optional(validation.number),
+        "value_period": validation.one_of(("one_time", "monthly", "annual")),
+        "confidence": validation.number,
+        "contact_id": optional(text),
+    },
+    defaults=_new_opportunity,
+    needs_lead=False,
+    filters=("lead_id", "status_id"),
+)

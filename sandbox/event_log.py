@@ -1,0 +1,120 @@
+"""The event log: which filters may go together, and its pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+
+from sandbox.account import Account, Call
+from sandbox.answers import Document, Refused, invalid, not_found
+from sandbox.listing import whole_number
+from sandbox.store import without_offset
+
+MOST_EVENTS = 50
+FILTERS = ("object_type", "object_id", "lead_id", "action", "user_id", "request_id")
+COMBINATIONS = frozenset(
+    frozenset(names.split())
+    for names in (
+        "",
+        "object_type object_id",
+        "object_type action",
+        "object_id action",
+        "lead_id",
+        "lead_id object_type",
+        "lead_id object_type action",
+        "lead_id user_id",
+        "lead_id user_id object_type",
+        "lead_id user_id object_type action",
+        "user_id object_id",
+        "user_id object_id action",
+        "user_id object_type",
+        "user_id object_type action",
+        "user_id",
+        "request_id",
+    )
+)
+BOUNDS: Mapping[str, Callable[[str, str], bool]] = {
+    "date_updated__gt": lambda moment, bound: moment > bound,
+    "date_updated__gte": lambda moment, bound: moment >= bound,
+    "date_updated__lt": lambda moment, bound: moment < bound,
+    "date_updated__lte": lambda moment, bound: moment <= bound,
+}
+LOWER_BOUNDS = ("date_updated__gt", "date_updated__gte")
+Numbered = tuple[int, Document]
+
+
+def read_event(account: Account, _call: Call, event_id: str) -> Document:
+    event = account.store.events.find(event_id)
+    if event is None:
+        raise not_found("Event")
+    return event
+
+
+def list_events(account: Account, call: Call) -> Document:
+    """At most 50 events, the newest first, with cursors to the older and to the newer ones."""
+    wanted = {name: call.params[name] for name in FILTERS if name in call.params}
+    if frozenset(wanted) not in COMBINATIONS:
+        raise Refused(
+            400, {"errors": [f"Events can't be filtered by {', '.join(wanted)} together."], "field-errors": {}}
+        )
+    limit = min(whole_number(call.params, "_limit", MOST_EVENTS, None), MOST_EVENTS)
+    cursor = _read_cursor(call.params["_cursor"]) if call.params.get("_cursor") else {}
+    bounds = cursor.get("bounds") or _bounds(call.params)
+    if "after" in cursor:
+        newer = account.store.events.oldest_first(cursor["after"])
+        shown = list(islice(_matching(newer, wanted, bounds), limit))[::-1]
+        return _page(shown, bounds, has_older=True)
+    older = takewhile(_not_before(bounds), account.store.events.newest_first(cursor.get("before")))
+    shown = list(islice(_matching(older, wanted, bounds), limit + 1))
+    return _page(shown[:limit], bounds, has_older=len(shown) > limit)
+
+
+def _matching(events: Iterable[Numbered], wanted: Mapping[str, str], bounds: Mapping[str, str]) -> Iterable[Numbered]:
+    for position, event in events:
+        has_values = all(event[name] == value for name, value in wanted.items())
+        if has_values and all(BOUNDS[name](event["date_updated"], bound) for name, bound in bounds.items()):
+            yield position, event
+
+
+def _not_before(bounds: Mapping[str, str]) -> Callable[[Numbered], bool]:
+    """Whether an event can still be within the bounds; events come in the order of their dates."""
+    lowest = max((bounds[name] for name in LOWER_BOUNDS if name in bounds), default="")
+    return lambda numbered: numbered[1]["date_updated"] >= lowest
+
+
+def _page(shown: list[Numbered], bounds: Mapping[str, str], *, has_older: bool) -> Document:
+    older = _cursor({"before": shown[-1][0], "bounds": bounds}) if shown and has_older else None
+    newer = _cursor({"after": shown[0][0], "bounds": bounds}) if shown else None
+    return {"data": [event for _, event in shown], "cursor_next": older, "cursor_previous": newer}
+
+
+def _bounds(params: Mapping[str, str]) -> Document:
+    return {name: _moment(name, params[name]) for name in BOUNDS if name in params}
+
+
+def _moment(name: str, value: str) -> str:
+    """The moment as events have it. A plus sign that was not escaped in the address arrives as a space."""
+    try:
+        moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return without_offset(aware.astimezone(UTC).isoformat(timespec="microseconds"))
+    except (ValueError, OverflowError):
+        raise invalid(name, "Invalid ISO 8601 datetime.") from None
+
+
+def _cursor(content: Document) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> Document:
+    try:
+        content = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if isinstance(content["bounds"], dict) and isinstance(content.get("before", content.get("after")), int):
+            return dict(content)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        pass
+    raise invalid("_cursor", "Invalid cursor")

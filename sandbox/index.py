@@ -1,0 +1,98 @@
+"""The delayed copies: what lists and search see of leads and contacts, and what the event log shows."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from sandbox.answers import Document
+
+INDEXED = ("lead", "contact")
+
+
+class Index:
+    """Leads and contacts as they were `lag` seconds ago, in the order of their creation."""
+
+    def __init__(self, lag: float, clock: Callable[[], float]) -> None:
+        self._lag = lag
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._frozen = False
+        self._pending: deque[tuple[float, str, str, Document | None]] = deque()
+        self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in INDEXED}
+
+    def note(self, kind: str, object_id: str, document: Document | None) -> None:
+        """Take in a new version, or None for a deletion; it shows after the lag."""
+        if kind in self._shown:
+            with self._lock:
+                self._pending.append((self._clock() + self._lag, kind, object_id, document))
+
+    def load(self, kind: str, document: Document) -> None:
+        """Show a document at once: it was there before this index was."""
+        if kind in self._shown:
+            self._shown[kind][document["id"]] = document
+
+    def documents(self, kind: str) -> list[Document]:
+        with self._lock:
+            self._catch_up()
+            return list(self._shown[kind].values())
+
+    def find(self, kind: str, object_id: str) -> Document | None:
+        with self._lock:
+            self._catch_up()
+            return self._shown[kind].get(object_id)
+
+    def freeze(self) -> None:
+        """Show what is shown now until `thaw`, however long that takes."""
+        with self._lock:
+            self._catch_up()
+            self._frozen = True
+
+    def thaw(self) -> None:
+        with self._lock:
+            self._frozen = False
+
+    def _catch_up(self) -> None:
+        now = self._clock()
+        while self._pending and self._pending[0][0] <= now and not self._frozen:
+            _, kind, object_id, document = self._pending.popleft()
+            if document is None:
+                self._shown[kind].pop(object_id, None)
+            else:
+                self._shown[kind][object_id] = document
+
+
+class EventLog:
+    """What happened, by position; each event shows `lag` seconds after it happened."""
+
+    def __init__(self, lag: float, clock: Callable[[], float]) -> None:
+        self._lag = lag
+        self._clock = clock
+        self._events: list[tuple[float, Document]] = []
+
+    def load(self, event: Document) -> None:
+        self._events.append((self._clock(), event))
+
+    def add(self, event: Document) -> None:
+        self._events.append((self._clock() + self._lag, event))
+
+    def find(self, event_id: str) -> Document | None:
+        return next((event for _, event in self.newest_first() if event["id"] == event_id), None)
+
+    def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Document]]:
+        """Position and event, from the newest that shows, or from the one before the position, back to the first."""
+        now, count = self._clock(), len(self._events)
+        for position in range(min(count, count if before is None else before) - 1, -1, -1):
+            due, event = self._events[position]
+            if due <= now:
+                yield position, event
+
+    def oldest_first(self, after: int) -> Iterator[tuple[int, Document]]:
+        """Position and event, from the one after the position to the newest that shows."""
+        now = self._clock()
+        for position in range(after + 1, len(self._events)):
+            due, event = self._events[position]
+            if due > now:
+                return
+            yield position, event

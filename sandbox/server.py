@@ -1,0 +1,228 @@
+"""The sandbox as a whole: started and stopped, with its rate limits, faults and delays, and who answers what."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sandbox import checks, close
+from sandbox.account import Account
+from sandbox.answers import Document, Refused
+from sandbox.bookkeeping import Tally, leads_by_value
+from sandbox.faults import BEFORE, Fault, FaultDraw
+from sandbox.fields import add_field
+from sandbox.limits import HeaderMode, RateLimiter, Verdict
+from sandbox.store import Origin, Store
+from sandbox.walks import Walks
+from sandbox.wire import HOST, HttpRequest, LoopbackServer, Reply
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL = 0.02  # seconds until the accepting thread notices that it should stop
+PAGE_FOR_PEOPLE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+class Sandbox:
+    """A stand-in for Close and three check services on this machine. Start it with `with`, or start() and stop()."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        state: Path | None = None,
+        rate: float | None = None,
+        window: float = 1.0,
+        latency: float = 0.0,
+        index_lag: float = 0.0,
+        event_lag: float = 0.0,
+        faults: Sequence[Fault] = (),
+        seed: int = 0,
+        currency: str = "USD",
+        country: str = "US",
+        rate_limit_header: HeaderMode = "always",
+        lead_cap: int | None = None,
+        accepted_keys: Container[str] | None = None,
+        stall_seconds: float = 90.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if event_lag > index_lag:
+            raise ValueError(f"The event log lags at most as much as the index: {event_lag} s is over {index_lag} s.")
+        self._port = port
+        self._latency = latency
+        self._stall_seconds = stall_seconds
+        self._accepted_keys = accepted_keys
+        self._faults = FaultDraw(faults, seed)
+        self._limiter = RateLimiter(rate, window, rate_limit_header, clock)
+        self._tally = Tally()
+        self._stopping = threading.Event()
+        self._index_lag, self._event_lag = index_lag, event_lag
+        self._state, self._currency, self._country = state, currency, country
+        self._lead_cap = lead_cap
+        self._clock = clock
+
+    def start(self) -> Self:
+        store = Store(
+            state=self._state,
+            index_lag=self._index_lag,
+            event_lag=self._event_lag,
+            clock=self._clock,
+            currency=self._currency,
+        )
+        self._account = Account(store, Walks(self._clock), self._country, self._lead_cap)
+        try:
+            self._server = LoopbackServer(self._port, self._reply)
+        except BaseException:
+            store.close()
+            raise
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_INTERVAL,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close all connections, idle ones too, and then the state."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server.hang_up()
+        self._account.store.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def close_url(self) -> str:
+        return self._url(close.PREFIX)
+
+    @property
+    def registry_url(self) -> str:
+        return self._url("/registry")
+
+    @property
+    def judicial_url(self) -> str:
+        return self._url("/judicial")
+
+    @property
+    def score_url(self) -> str:
+        return self._url("/score")
+
+    def report(self) -> Document:
+        """What was asked so far and what the leads hold now."""
+        store = self._account.store
+        return {
+            "leads": store.count("lead"),
+            "leads_by_value": leads_by_value(store),
+            **self._tally.figures(),
+            "requests_while_closed": self._limiter.requests_while_closed,
+        }
+
+    def freeze_index(self) -> None:
+        """Let lists and search stand still until `thaw_index`."""
+        self._account.store.index.freeze()
+
+    def thaw_index(self) -> None:
+        self._account.store.index.thaw()
+
+    def add_shared_field(self, name: str, kind: str) -> Document:
+        """A custom field that leads share with other objects: in the schema, but not in the list of lead fields."""
+        wanted = {"name": name, "type": kind, "is_shared": True}
+        return add_field(self._account, Origin("POST", "/api/v1/custom_field/shared/"), wanted)
+
+    def _reply(self, request: HttpRequest) -> Reply | None:
+        """The answer to a request; None when the connection is to be closed instead."""
+        if request.path.startswith(close.PREFIX + "/"):
+            with self._tally.request(f"{request.method} {close.template(request.path) or '(unknown)'}"):
+                self._stopping.wait(self._latency)
+                return self._close_reply(request)
+        if request.path == "/sandbox/report" and request.method == "GET":
+            return Reply.of(200, self.report())
+        self._stopping.wait(self._latency)
+        return self._check_reply(request)
+
+    def _close_reply(self, request: HttpRequest) -> Reply | None:
+        """Rate limit, then key, then fault, then the endpoint: a wrong key counts towards the limit too."""
+        key, group = close.presented_key(request), close.group(request)
+        verdict = self._limiter.admit(key, group)
+        if verdict and not verdict.allowed:
+            return self._throttled(verdict, group)
+        headers = self._limiter.headers(verdict)
+        try:
+            close.refuse_unknown_key(key, self._accepted_keys)
+        except Refused as refusal:
+            return Reply.of(refusal.status, refusal.body, headers)
+        fault = self._faults.draw(request.method, request.path)
+        if fault in BEFORE:
+            return self._before(fault, key, group, verdict)
+        return self._after(fault, _answered(lambda: close.answer(self._account, request, key), headers))
+
+    def _before(self, fault: str | None, key: str, group: tuple[str, str], verdict: Verdict | None) -> Reply | None:
+        """What a fault that strikes before anything is done looks like."""
+        if fault == "drop-before":
+            return None
+        if fault == "429-surprise":
+            return self._throttled(self._limiter.surprise(key, group, verdict), group)
+        if fault == "429-bare":
+            self._tally.count_429()
+            return Reply(429, b"")
+        return _failed(fault or "500")
+
+    def _after(self, fault: str | None, reply: Reply) -> Reply | None:
+        """What becomes of an answer when a fault strikes after everything is done."""
+        if fault == "drop-after":
+            return None
+        if fault == "stall":
+            self._stopping.wait(self._stall_seconds)
+        if fault == "cut":
+            return replace(reply, cut=True)
+        if fault == "html":
+            return Reply(502, PAGE_FOR_PEOPLE, content_type="text/html")
+        return _failed(fault) if fault in ("502-after", "504-after") else reply
+
+    def _throttled(self, verdict: Verdict, group: tuple[str, str]) -> Reply:
+        self._tally.count_429()
+        return Reply.of(429, self._limiter.body(verdict, group), self._limiter.headers(verdict))
+
+    def _check_reply(self, request: HttpRequest) -> Reply:
+        self._tally.count_check(f"{request.method} {checks.service(request.path) or '(unknown)'}")
+        return _answered(lambda: checks.answer(request.method, request.path, _json_or_none(request.body)))
+
+    def _url(self, path: str) -> str:
+        return f"http://{HOST}:{self._server.server_port}{path}"
+
+
+def _answered(answer: Callable[[], Document], headers: dict[str, str] | None = None) -> Reply:
+    """The answer or the refusal as a reply. A bug of the sandbox is a 500, and in the log."""
+    try:
+        return Reply.of(200, answer(), headers)
+    except Refused as refusal:
+        return Reply.of(refusal.status, refusal.body, headers)
+    except Exception:
+        log.exception("The sandbox failed to answer")
+        return Reply.of(500, {"error": "The sandbox has a bug; its log has the traceback."}, headers)
+
+
+def _failed(fault: str) -> Reply:
+    status = HTTPStatus(int(fault[:3]))
+    return Reply.of(status, {"error": status.phrase})
+
+
+def _json_or_none(body: bytes | None) -> Any:
+    try:
+        return json.loads(body or b"")
+    except ValueError:
+        return None

@@ -1,0 +1,276 @@
+"""The objects of one organisation. A change is kept, logged and handed to the index as a whole, or not made.
+
+Documents are never altered in place: a change puts a new one. So whoever holds a document may read it without a lock.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sandbox.answers import Document
+from sandbox.disk import Disk
+from sandbox.index import EventLog, Index
+
+PREFIXES = {
+    "organization": "orga_",
+    "user": "user_",
+    "status": "stat_",
+    "custom_field": "cf_",
+    "lead": "lead_",
+    "contact": "cont_",
+    "activity": "acti_",
+    "task": "task_",
+    "opportunity": "oppo_",
+}
+CHILDREN = ("contact", "activity", "task", "opportunity")  # what belongs to a lead and goes with it
+
+EVENT_TYPES = {
+    "lead": "lead",
+    "contact": "contact",
+    "custom_field": "custom_fields.lead",
+    "status": "status.lead",
+    "task": "task.lead",
+    "opportunity": "opportunity",
+}
+ACTIVITY_EVENT_TYPES = {
+    "Note": "activity.note",
+    "LeadStatusChange": "activity.lead_status_change",
+    "LeadMerge": "activity.lead_merge",
+}
+# A lead's tasks, opportunities and the wording of its contacts change without an `updated` event of the lead.
+UNTRACKED = frozenset({"date_updated", "updated_by", "contacts", "tasks", "opportunities", "display_name"})
+
+USER = {"email": "sandbox@example.com", "first_name": "Sandbox", "last_name": "User"}
+LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # the first is that of a new lead
+OPPORTUNITY_STATUSES = ("Active", "Won", "Lost")
+EVENTS_KEPT = timedelta(days=30)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ALPHABET = string.ascii_letters + string.digits
+_letters = random.Random()  # seeded by the operating system, so that no two runs draw the same ids
+
+
+def new_id(prefix: str, length: int = 43) -> str:
+    """An id that no other object has, in this state file or another."""
+    return prefix + "".join(_letters.choices(ALPHABET, k=length))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked for a change, and by which request."""
+
+    method: str
+    path: str
+    api_key_id: str | None = None
+
+
+class Store:
+    """Objects by kind and id, the index that lags behind them, and the log of what happened to them."""
+
+    def __init__(
+        self, *, state: Path | None, index_lag: float, event_lag: float, clock: Callable[[], float], currency: str
+    ) -> None:
+        self._lock = threading.RLock()
+        self._objects: dict[str, dict[str, Document]] = {kind: {} for kind in PREFIXES}
+        self._of_lead: dict[str, dict[str, dict[str, Document]]] = {kind: {} for kind in CHILDREN}
+        self._last_microsecond = 0
+        self.index = Index(index_lag, clock)
+        self.events = EventLog(event_lag, clock)
+        self._disk = Disk(state) if state else None
+        self._load()
+        if not self._objects["organization"]:
+            self._found(currency)
+        self.organization = next(iter(self._objects["organization"].values()))
+        self.user = next(iter(self._objects["user"].values()))
+
+    def find(self, kind: str, object_id: object) -> Document | None:
+        return self._objects[kind].get(object_id) if isinstance(object_id, str) else None
+
+    def all(self, kind: str) -> list[Document]:
+        """Every object of the kind, oldest first."""
+        with self._lock:
+            return list(self._objects[kind].values())
+
+    def count(self, kind: str) -> int:
+        return len(self._objects[kind])
+
+    def of_lead(self, kind: str, lead_id: str) -> list[Document]:
+        """The lead's children of that kind, oldest first."""
+        with self._lock:
+            return list(self._of_lead[kind].get(lead_id, {}).values())
+
+    def now(self) -> str:
+        """The present moment, later than every one given before."""
+        with self._lock:
+            self._last_microsecond = max(time.time_ns() // 1000, self._last_microsecond + 1)
+            return (EPOCH + timedelta(microseconds=self._last_microsecond)).isoformat(timespec="microseconds")
+
+    def stamps(self) -> Document:
+        """The fields that say who made an object and when."""
+        now, user = self.now(), self.user["id"]
+        return {
+            "organization_id": self.organization["id"],
+            "created_by": user,
+            "updated_by": user,
+            "date_created": now,
+            "date_updated": now,
+        }
+
+    @contextmanager
+    def change(self, origin: Origin) -> Iterator[Change]:
+        """A change nobody can interfere with; it is made when the block ends, unless the block raises."""
+        with self._lock:
+            change = Change(self, origin)
+            yield change
+            if self._disk:
+                self._disk.write(change.puts, change.removals, change.events)
+            self._apply(change)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._disk:
+                self._disk.close()
+
+    def _apply(self, change: Change) -> None:
+        for kind, document in change.puts:
+            self._remember(kind, document)
+            self.index.note(kind, document["id"], document)
+        for kind, object_id in change.removals:
+            self._forget(kind, object_id)
+            self.index.note(kind, object_id, None)
+        for event in change.events:
+            self.events.add(event)
+
+    def _remember(self, kind: str, document: Document) -> None:
+        before = self._objects[kind].get(document["id"])
+        self._objects[kind][document["id"]] = document
+        if kind not in CHILDREN:
+            return
+        if before and before["lead_id"] != document["lead_id"]:
+            self._of_lead[kind][before["lead_id"]].pop(document["id"])
+        self._of_lead[kind].setdefault(document["lead_id"], {})[document["id"]] = document
+
+    def _forget(self, kind: str, object_id: str) -> None:
+        document = self._objects[kind].pop(object_id)
+        if kind in CHILDREN:
+            self._of_lead[kind].get(document["lead_id"], {}).pop(object_id, None)
+        for children in self._of_lead.values() if kind == "lead" else ():
+            children.pop(object_id, None)
+
+    def _load(self) -> None:
+        if not self._disk:
+            return
+        for kind, document in self._disk.objects():
+            self._remember(kind, document)
+            self.index.load(kind, document)
+        oldest = datetime.now(UTC) - EVENTS_KEPT
+        event = None
+        for event in self._disk.events_since(without_offset(oldest.isoformat(timespec="microseconds"))):
+            self.events.load(event)
+        if event:
+            newest = datetime.fromisoformat(event["date_created"] + "+00:00") - EPOCH
+            self._last_microsecond = newest // timedelta(microseconds=1)
+
+    def _found(self, currency: str) -> None:
+        """Make the organisation with its user and its lead statuses."""
+        now = self.now()
+        user_id = new_id("user_")
+        dates = {"date_created": now, "date_updated": now}
+        organization = {**_new_organization(currency), **dates, "created_by": user_id, "updated_by": user_id}
+        founding = Change(self, Origin("", ""), logged=False)
+        founding.put("organization", organization)
+        founding.put("user", {"id": user_id, **USER, **dates})
+        for label in LEAD_STATUSES:
+            founding.put("status", {"id": new_id("stat_"), "label": label, "organization_id": organization["id"]})
+        if self._disk:
+            self._disk.write(founding.puts, [], [])
+        self._apply(founding)
+
+
+def _new_organization(currency: str) -> Document:
+    statuses = [{"id": new_id("stat_"), "label": label, "type": label.lower()} for label in OPPORTUNITY_STATUSES]
+    return {
+        "id": new_id("orga_"),
+        "name": "Sandbox",
+        "currency": currency,
+        "role_id": new_id("role_"),
+        "membership_id": new_id("memb_"),
+        "pipelines": [{"id": new_id("pipe_"), "name": "Sales", "statuses": statuses}],
+    }
+
+
+class Change:
+    """What one request puts and removes, with the events that tell of it."""
+
+    def __init__(self, store: Store, origin: Origin, *, logged: bool = True) -> None:
+        self._store = store
+        self._origin = origin
+        self._logged = logged
+        self._request_id = new_id("req_", 22)
+        self.meta: Document = {"request_method": origin.method, "request_path": origin.path}
+        self.puts: list[tuple[str, Document]] = []
+        self._latest: dict[tuple[str, str], Document] = {}
+        self.removals: list[tuple[str, str]] = []
+        self.events: list[Document] = []
+
+    def put(self, kind: str, document: Document) -> None:
+        """Add the object, or replace it by this version of it."""
+        before = self._latest.get((kind, document["id"])) or self._store.find(kind, document["id"])
+        self._latest[kind, document["id"]] = document
+        self.puts.append((kind, document))
+        if before is None:
+            self.log("created", kind, document, document, {}, [])
+            return
+        keys = (before.keys() | document.keys()) - UNTRACKED
+        changed = sorted(key for key in keys if before.get(key) != document.get(key))
+        if changed:
+            previous = {key: before.get(key) for key in changed}
+            self.log("updated", kind, document, document, previous, changed)
+
+    def remove(self, kind: str, document: Document, *, with_children: bool = True) -> None:
+        """Delete the object and, with a lead, all that belongs to it."""
+        for child in CHILDREN if kind == "lead" and with_children else ():
+            for belonging in self._store.of_lead(child, document["id"]):
+                self.remove(child, belonging)
+        self.removals.append((kind, document["id"]))
+        self.log("deleted", kind, document, {}, document, [])
+
+    def log(
+        self, action: str, kind: str, about: Document, now: Document, previous: Document, changed: list[str]
+    ) -> None:
+        """Add an event, if Close makes one for objects of this kind."""
+        object_type = ACTIVITY_EVENT_TYPES.get(about["_type"]) if kind == "activity" else EVENT_TYPES.get(kind)
+        if not self._logged or object_type is None:
+            return
+        moment = without_offset(self._store.now())
+        self.events.append(
+            {
+                "id": new_id("ev_", 22),
+                "date_created": moment,
+                "date_updated": moment,
+                "action": action,
+                "object_type": object_type,
+                "object_id": about["id"],
+                "lead_id": about["id"] if kind == "lead" else about.get("lead_id"),
+                "organization_id": self._store.organization["id"],
+                "user_id": self._store.user["id"],
+                "request_id": self._request_id,
+                "api_key_id": self._origin.api_key_id,
+                "changed_fields": changed,
+                "meta": self.meta,
+                "data": now,
+                "previous_data": previous,
+            }
+        )
+
+
+def without_offset(moment: str) -> str:
+    """The moment as the event log writes it: UTC, but without saying so."""
+    return moment.removesuffix("+00:00")

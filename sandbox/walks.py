@@ -1,0 +1,62 @@
+"""Walks through search results: what a cursor stands for, and how long it lives."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sandbox.answers import Document, invalid
+
+CURSOR_LIFE = 30.0  # seconds from one page to the next
+MOST_WALKED = 10_000  # objects that one walk can reach
+MOST_CURSORS = 200  # kept at a time; the oldest go first
+
+Found = tuple[str, str]  # kind and id
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The results of a query in their order, and how far a client has read them."""
+
+    body: Document
+    found: Sequence[Found]
+    total: int
+    position: int = 0
+
+    def moved_to(self, position: int) -> Walk:
+        return Walk(self.body, self.found, self.total, position)
+
+
+class Walks:
+    """The walks that are under way, by cursor. A cursor may be used again while it lives: an answer can get lost."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._under_way: OrderedDict[str, tuple[float, Walk]] = OrderedDict()
+
+    def cursor(self, walk: Walk) -> str | None:
+        """A new cursor for the rest of the walk; None when there is no rest."""
+        if walk.position >= len(walk.found):
+            return None
+        cursor = secrets.token_urlsafe(24)
+        with self._lock:
+            self._under_way[cursor] = self._clock() + CURSOR_LIFE, walk
+            while len(self._under_way) > MOST_CURSORS or next(iter(self._under_way.values()))[0] < self._clock():
+                self._under_way.popitem(last=False)
+        return cursor
+
+    def resumed(self, cursor: object, body: Document) -> Walk:
+        """The walk that the cursor belongs to, if it is still alive and the rest of the body is the same."""
+        if not isinstance(cursor, str):
+            raise invalid("cursor", "Invalid cursor")
+        with self._lock:
+            expires, walk = self._under_way.get(cursor, (0.0, None))
+        if walk is None or expires < self._clock():
+            raise invalid("cursor", "Expired cursor")
+        if walk.body != body:
+            raise invalid("cursor", "The cursor belongs to another query")
+        return walk

@@ -1,0 +1,113 @@
+"""A sandbox on a free port, and the command line as a user meets it, in a folder and an environment of its own."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+import main
+from close_client import CloseClient
+from sandbox import Sandbox
+
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.load_profile("steady")
+
+HEADER = (
+    "Company,Contact Name,Contact Emails,Contact Phones,custom.Company Founded,custom.Company Revenue,Company US State"
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and an environment without keys."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*main.KEY_VARIABLES, "CLOSE_API_URL", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sandbox], None]:
+    """Point the environment at a sandbox, as a user would at Close."""
+
+    def point_at(running: Sandbox) -> None:
+        monkeypatch.setenv("CLOSE_API_KEY", "key-for-tests")
+        monkeypatch.setenv("CLOSE_API_URL", running.close_url)
+        monkeypatch.setenv("REGISTRY_URL", running.registry_url)
+        monkeypatch.setenv("JUDICIAL_URL", running.judicial_url)
+        monkeypatch.setenv("SCORE_URL", running.score_url)
+
+    return point_at
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, connect: Callable[[Sandbox], None]) -> Sandbox:
+    connect(sandbox)
+    return sandbox
+
+
+@pytest.fixture
+def close(sandbox: Sandbox) -> Iterator[CloseClient]:
+    client = CloseClient("key-for-tests", sandbox.close_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process."""
+
+    def run_command(*argv: str) -> Ran:
+        capfd.readouterr()
+        code = main.main(argv)
+        said = capfd.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run_command
+
+
+@pytest.fixture
+def write(folder: Path) -> Callable[..., Path]:
+    """Write a file of leads from its lines, under the usual header unless another is given."""
+
+    def write_file(*lines: str, header: str = HEADER, name: str = "leads.csv", encoding: str = "utf-8") -> Path:
+        path = folder / name
+        path.write_bytes("\n".join([header, *lines]).encode(encoding))
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a command would have slept; it does not."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    return slept

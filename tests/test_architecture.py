@@ -1,0 +1,77 @@
+"""The arrows between the rooms, and what may not happen in them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import main
+
+ROOT = Path(main.__file__).parent
+ROOMS = {path.stem: path for path in ROOT.glob("*.py")} | {"sandbox": ROOT / "sandbox"}
+
+MAY_IMPORT = {
+    "main": set(ROOMS) - {"main"},
+    "importing": {"cleaning", "parsing", "close_client"},
+    "qualification": {"close_client"},
+    "segmentation": {"close_client", "us_states"},
+    "cleaning": {"parsing", "us_states"},
+    "parsing": {"us_states"},
+    "close_client": set(),
+    "us_states": set(),
+    "sandbox": set(),
+}
+
+
+def files(room: str) -> list[Path]:
+    path = ROOMS[room]
+    return sorted(path.glob("**/*.py")) if path.is_dir() else [path]
+
+
+def trees(room: str) -> list[ast.AST]:
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in files(room)]
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_every_room_has_its_arrows() -> None:
+    assert ROOMS.keys() == MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_a_room_imports_what_its_arrows_allow(room: str) -> None:
+    for tree in trees(room):
+        assert imported(tree) & ROOMS.keys() <= MAY_IMPORT[room] | ({"sandbox"} if room == "sandbox" else set())
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS.keys() - {"main"}))
+def test_only_main_prints_reads_the_environment_or_exits(room: str) -> None:
+    for tree in trees(room):
+        calls = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not calls & {"print", "exit", "input"}
+        assert not attributes & {"environ", "getenv", "stdout"}
+        assert "SystemExit" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def test_cleaning_does_no_http() -> None:
+    for room in ("cleaning", "parsing", "us_states"):
+        for tree in trees(room):
+            assert not imported(tree) & {"requests", "urllib3", "urllib", "http", "socket"}
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_every_file_says_in_its_first_line_what_it_is_for(room: str) -> None:
+    for tree in trees(room):
+        assert isinstance(tree, ast.Module)
+        assert (ast.get_docstring(tree) or "").splitlines()[0].strip()

@@ -1,0 +1,385 @@
+"""A messy file becomes one lead per company, and everything that is lost has a row, a column and a reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleaning import (
+    AmbiguousDates,
+    CleanFile,
+    CustomField,
+    InputError,
+    clean_source,
+    import_key,
+    note_date_orders,
+    read_source,
+)
+from parsing import DateOrder
+
+Write = Callable[..., Path]
+
+FOUNDED_AS_DATE = {"Company Founded": CustomField("Company Founded", "date")}
+
+
+def clean(path: Path, fields: dict[str, CustomField] | None = None, date_order: DateOrder | None = None) -> CleanFile:
+    return clean_source(read_source(path), fields or {}, date_order=date_order)
+
+
+def lost(cleaned: CleanFile) -> list[tuple[int, str, str, str]]:
+    return [(problem.row, problem.column, problem.value, problem.code) for problem in cleaned.dropped]
+
+
+# Reading
+
+
+def test_row_numbers_are_those_of_a_spreadsheet(write: Write) -> None:
+    source = read_source(write("A,Ann,,,,,", "", ",,,,,,", '"B\nB",,,,,,', "C,,,,,,"))
+    assert list(source.cells.index) == [2, 5, 6]
+
+
+@pytest.mark.parametrize(("row_end", "cell_end"), [("\n", "\n"), ("\r\n", "\n"), ("\r\n", "\r\n"), ("\r", "\r")])
+def test_line_endings_make_no_difference(folder: Path, write: Write, row_end: str, cell_end: str) -> None:
+    lines = ['A,Ann,"a@x.com{}b@x.com{}",+123,17.05.1987,$1.50,CA', "", "B,,,unknown,,,"]
+    plain = clean(write(*[line.format("\n", "\n") for line in lines]))
+    header = (folder / "leads.csv").read_text().splitlines()[0]
+    other = folder / "other.csv"
+    other.write_bytes(row_end.join([header, *[line.format(cell_end, cell_end) for line in lines]]).encode())
+    assert clean(other).leads == plain.leads
+    assert clean(other).dropped == plain.dropped
+
+
+def test_headers_match_without_case_and_spaces_around(write: Write) -> None:
+    source = read_source(
+        write("A,Ann,x,2", header=" company ,CONTACT NAME,Notes,Custom.company founded"),
+    )
+    assert list(source.column("Company")) == ["A"]
+    assert source.custom_fields == ["Company Founded"]
+    assert source.ignored_columns == ["Notes"]
+
+
+def test_a_short_row_is_filled_with_blanks_and_a_long_one_is_rejected(write: Write) -> None:
+    cleaned = clean(write("A", "B,Ann,,,,,,CA", "Acme, Inc,Ann,,,,,,"))
+    assert [lead.name for lead in cleaned.leads] == ["A"]
+    assert [(problem.row, problem.code, problem.value) for problem in cleaned.rejected] == [
+        (3, "surplus_cells", "CA"),
+        (4, "surplus_cells", ", "),
+    ]
+
+
+def test_nothing_is_guessed_to_be_missing(write: Write) -> None:
+    cleaned = clean(write("NA,Null,,,,,", "nan,None,,,,,"))
+    assert [(lead.name, lead.contacts[0].name) for lead in cleaned.leads] == [("NA", "NULL"), ("NAN", "NONE")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"Company,Contact Name\n", "no rows"),
+        (b"Company\n\n,\n", "no rows"),
+        (b"\nCompany\nA\n", "first line is blank"),
+        (b"Firm,Contact Name\nA,B\n", "no column named 'Company'"),
+        (b"Company;Contact Name\nA;B\n", "not separated by commas"),
+        (b"Company,company \nA,B\n", "there twice"),
+        (b"Company,custom.X,custom.x\nA,B,C\n", "there twice"),
+        (b'Company,Contact Name\n"A" Inc,B\n', "row 2 has a broken quote"),
+        (b'Company,Contact Name\nA,B\nC,"D\n', "row 3 has a broken quote"),
+        (b"Company,Contact Name\nA,B\nCaf\xe9,C\n", "line 3 is not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file"),
+        (b"PK\x03\x04\x14\0", "is a workbook"),
+        ("Company\nA\n".encode("utf-16"), "not UTF-8"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_refused_with_what_to_do(folder: Path, content: bytes, words: str) -> None:
+    path = folder / "leads.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_source(path)
+
+
+def test_other_encodings_are_read_when_named(write: Write) -> None:
+    path = write("Café,,,,,,", encoding="cp1252")
+    assert list(read_source(path, "cp1252").column("Company")) == ["Café"]
+    with pytest.raises(InputError, match="no text encoding named 'klingon'"):
+        read_source(path, "klingon")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(write: Write) -> None:
+    path = write("A,,,,,,", encoding="utf-8-sig")
+    assert clean(path).leads == clean(write("A,,,,,,", name="plain.csv")).leads
+    assert list(read_source(write("A,,,,,,", encoding="utf-16"), "utf-16").column("Company")) == ["A"]
+
+
+# Companies
+
+
+def test_the_import_key_is_the_same_on_every_machine() -> None:
+    assert import_key("Digitube") == "k1:44a9288cdfaf49cf167a2e7cb42c54ca"
+
+
+@pytest.mark.parametrize("spelling", ["reälfire", " REÄLFIRE ", "Rea\u0308lfire", "\u00a0Reälfire"])
+def test_spellings_that_differ_by_case_space_or_unicode_form_are_one_company(spelling: str) -> None:
+    assert import_key(spelling) == import_key("Reälfire")
+
+
+@given(st.text(max_size=20))
+def test_the_key_of_a_company_does_not_depend_on_its_form(company: str) -> None:
+    assert import_key(company) == import_key(f"  {company.casefold()}\n")
+
+
+def test_rows_of_a_company_become_one_lead_wherever_they_stand(write: Write) -> None:
+    cleaned = clean(write("Blogpad,Ann,,,,,", "Other,,,,,,", "BLOGPAD ,Bee,,,,,"))
+    assert [(lead.name, lead.rows) for lead in cleaned.leads] == [("BLOGPAD", [2, 4]), ("OTHER", [3])]
+    assert [contact.name for contact in cleaned.leads[0].contacts] == ["ANN", "BEE"]
+
+
+def test_a_row_without_a_company_is_rejected(write: Write) -> None:
+    cleaned = clean(write(",Ann,a@x.com,,,,", "  ,,,+123,,,", "A,,,,,,"))
+    assert [(problem.row, problem.code) for problem in cleaned.rejected] == [(2, "no_company"), (3, "no_company")]
+    assert cleaned.dropped == []
+
+
+def test_the_first_value_of_a_company_stands_and_the_others_are_reported(write: Write) -> None:
+    cleaned = clean(
+        write("A,,,,17.05.1987,,", "A,,,,17.5.1987,$5,Nevada", "A,,,,18.05.1987,5.00,NV", "A,,,,,6,California")
+    )
+    assert cleaned.leads[0].state == "NV"
+    assert cleaned.leads[0].custom == {"Company Founded": ("1987-05-17",), "Company Revenue": (5,)}
+    assert lost(cleaned) == [
+        (4, "custom.Company Founded", "18.05.1987", "conflict"),
+        (5, "custom.Company Revenue", "6", "conflict"),
+        (5, "Company US State", "California", "conflict"),
+    ]
+
+
+def test_a_bad_value_costs_the_value_and_never_the_row(write: Write) -> None:
+    cleaned = clean(write("A,Ann,ann,+123,31.02.1999,1.234,Bavaria"))
+    lead = cleaned.leads[0]
+    assert (lead.name, lead.state, lead.custom) == ("A", None, {"Company Revenue": (1.234,)})
+    assert [(contact.name, contact.emails, contact.phones) for contact in lead.contacts] == [("ANN", [], [])]
+    assert lost(cleaned) == [
+        (2, "Contact Emails", "ann", "invalid_email"),
+        (2, "Contact Phones", "+123", "invalid_phone"),
+        (2, "custom.Company Founded", "31.02.1999", "invalid_date"),
+        (2, "Company US State", "Bavaria", "unknown_state"),
+    ]
+
+
+# People
+
+
+def contacts(cleaned: CleanFile) -> list[tuple[str, list[str], list[str]]]:
+    return [(contact.name, contact.emails, contact.phones) for contact in cleaned.leads[0].contacts]
+
+
+def test_a_cell_may_hold_several_values(write: Write) -> None:
+    cleaned = clean(write('A,Ann,"a@x.com\nb@x.com,bad;A@X.com;",+1 415 555 0100;+1 415 555 0101,,,'))
+    assert contacts(cleaned) == [("ANN", ["a@x.com", "b@x.com"], ["+14155550100", "+14155550101"])]
+    assert lost(cleaned) == [(2, "Contact Emails", "bad", "invalid_email")]
+
+
+def test_equal_names_are_one_person_unless_their_emails_differ(write: Write) -> None:
+    cleaned = clean(
+        write(
+            *("A,Ann,a@x.com,,,,", "A,ann ,A@x.com,+1 415 555 0100,,,", "A,ANN,,+1 415 555 0101,,,"),
+            *("A,Bob,b1@x.com,,,,", "A,Bob,b2@x.com,,,,", "A,Bob,,+1 415 555 0102,,,"),
+        )
+    )
+    assert contacts(cleaned) == [
+        ("ANN", ["a@x.com"], ["+14155550100", "+14155550101"]),
+        ("BOB", ["b1@x.com"], []),
+        ("BOB", ["b2@x.com"], []),
+        ("BOB", [], ["+14155550102"]),
+    ]
+
+
+def test_a_row_without_a_name_joins_the_one_that_shares_an_email(write: Write) -> None:
+    cleaned = clean(
+        write("A,,A@x.com,+1 415 555 0100,,,", "A,Ann,a@x.com;b@x.com,,,,", "A,,b@x.com,,,,", "A,,c@x.com,,,,")
+    )
+    assert contacts(cleaned) == [("ANN", ["A@x.com", "b@x.com"], ["+14155550100"]), ("", ["c@x.com"], [])]
+
+
+def test_rows_without_a_name_join_each_other_by_way_of_a_third(write: Write) -> None:
+    rows = ["A,,a@x.com,,,,", "A,,b@x.com,,,,", "A,,a@x.com;b@x.com,,,,"]
+    for order in (rows, rows[::-1]):
+        assert [sorted(emails) for _, emails, _ in contacts(clean(write(*order)))] == [["a@x.com", "b@x.com"]]
+
+
+def test_a_phone_alone_joins_nobody(write: Write) -> None:
+    cleaned = clean(write("A,Ann,,+1 415 555 0100,,,", "A,,,+1 415 555 0100,,,"))
+    assert contacts(cleaned) == [("ANN", [], ["+14155550100"]), ("", [], ["+14155550100"])]
+
+
+def test_nothing_is_invented_for_a_company_without_people(write: Write) -> None:
+    assert contacts(clean(write("A,,,,,,", "A,,bad,unknown,,,"))) == []
+
+
+def test_what_close_would_not_take_for_one_contact_is_reported(write: Write) -> None:
+    emails = ";".join(f"{number}@x.com" for number in range(101))
+    cleaned = clean(write(f"A,{'n' * 1001},{emails},,,,"))
+    assert [(name, len(emails)) for name, emails, _ in contacts(cleaned)] == [("", 100)]
+    assert [(column, code) for _, column, _, code in lost(cleaned)] == [
+        ("Contact Name", "too_long"),
+        ("Contact Emails", "too_many"),
+    ]
+
+
+# Dates
+
+
+@pytest.mark.parametrize(
+    ("days", "order", "first"),
+    [
+        (["03/04/2019", "25/12/2019"], "dmy", "2019-04-03"),
+        (["03/04/2019", "12/25/2019"], "mdy", "2019-03-04"),
+        (["03.04.2019"], "dmy", "2019-04-03"),
+        (["03.04.2019", "05/06/2019"], "dmy", "2019-04-03"),
+        (["2019-04-03", "5/5/2019"], None, "2019-04-03"),
+        (["3-4-2019", "31/31/2019", "13-4-2019"], "dmy", "2019-04-03"),
+    ],
+)
+def test_a_column_proves_one_order(write: Write, days: list[str], order: DateOrder | None, first: str) -> None:
+    cleaned = clean(write(*(f"C{place},,,,{day},," for place, day in enumerate(days))))
+    assert cleaned.date_orders.get("custom.Company Founded") == order
+    assert cleaned.leads[0].custom["Company Founded"] == (first,)
+
+
+@pytest.mark.parametrize("days", [["03/04/2019"], ["25/12/2019", "12/25/2019"], ["03.04.2019", "12/25/2019"]])
+def test_dates_that_can_be_read_in_two_ways_stop_the_import(write: Write, days: list[str]) -> None:
+    path = write(*(f"C{place},,,,{day},," for place, day in enumerate(days)))
+    with pytest.raises(AmbiguousDates, match="--date-order"):
+        clean(path)
+    assert clean(path, date_order="mdy").date_orders == {"custom.Company Founded": "mdy"}
+
+
+def test_once_an_order_is_given_dates_of_another_are_problems(write: Write) -> None:
+    cleaned = clean(write("A,,,,25/12/2019,,", "B,,,,12/25/2019,,"), date_order="dmy")
+    assert lost(cleaned) == [(3, "custom.Company Founded", "12/25/2019", "invalid_date")]
+
+
+def test_a_rejects_file_remembers_the_order_that_the_whole_file_proved(write: Write) -> None:
+    header = "Company,custom.Company Founded,custom.Closed,_date_order"
+    cleaned = clean(write("A,03/04/2019,05/06/2019,dmy", "B,04/04/2019,,", header=header))
+    assert cleaned.leads[0].custom == {"Company Founded": ("2019-04-03",), "Closed": ("2019-06-05",)}
+    noted = note_date_orders({"custom.Company Founded": "dmy", "custom.Closed": "mdy"})
+    cleaned = clean(write(f"A,03/04/2019,05/06/2019,{noted}", header=header))
+    assert cleaned.leads[0].custom == {"Company Founded": ("2019-04-03",), "Closed": ("2019-05-06",)}
+
+
+def test_a_file_with_two_remembered_orders_stops_the_import(write: Write) -> None:
+    with pytest.raises(AmbiguousDates, match="names two orders"):
+        clean(write("A,03/04/2019,dmy", "B,03/04/2019,mdy", header="Company,custom.Company Founded,_date_order"))
+
+
+# Custom fields
+
+
+def column(write: Write, values: list[str], fields: dict[str, CustomField] | None = None) -> CleanFile:
+    quoted = (f'C{place},"{value}"' for place, value in enumerate(values))
+    return clean(write(*quoted, header="Company,custom.X"), fields)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2.5", "$1,000", "-3"], "number"),
+        (["1"] * 9 + ["many"], "number"),
+        (["1"] * 8 + ["many"], "text"),
+        (["2019-01-31", "31.01.2019", "5 March 2019"], "date"),
+        (["2019-01-31"] * 8 + ["soon"], "text"),
+        (["94105", "02134"], "text"),
+        (["1234567890123456", "1"], "text"),
+        (["red", "blue"], "text"),
+        (["1999", "2001"], "number"),
+    ],
+)
+def test_a_new_field_gets_the_type_of_nearly_all_its_values(write: Write, values: list[str], kind: str) -> None:
+    assert [(new.name, new.type) for new in column(write, values).new_fields] == [("X", kind)]
+
+
+def test_a_column_without_values_makes_no_field(write: Write) -> None:
+    assert column(write, ["", "  "]).new_fields == []
+
+
+def test_founded_and_revenue_have_their_types_whatever_they_hold(write: Write) -> None:
+    cleaned = clean(write("A,,,,soon,much,"))
+    assert {new.name: new.type for new in cleaned.new_fields} == {
+        "Company Founded": "date",
+        "Company Revenue": "number",
+    }
+    assert [code for *_, code in lost(cleaned)] == ["invalid_date", "invalid_number"]
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "values"),
+    [
+        (CustomField("X", "text"), " 007\nbond ", ("007 bond",)),
+        (CustomField("X", "textarea"), "one\r\ntwo ", ("one\ntwo",)),
+        (CustomField("X", "number"), "$1,000", (1000,)),
+        (CustomField("X", "choices", ("Red", "Blue")), "Red", ("Red",)),
+        (CustomField("X", "choices", ("Red", "Blue", "a;b"), True), "Red;Blue", ("Red", "Blue")),
+        (CustomField("X", "choices", ("Red", "Blue", "a;b"), True), "a;b", ("a;b",)),
+        (CustomField("X", "datetime"), "2024-03-01T09:30:00+02:00", ("2024-03-01T09:30:00+02:00",)),
+        (CustomField("X", "user"), "user_abc", ("user_abc",)),
+    ],
+)
+def test_the_type_of_a_field_is_that_in_close(write: Write, field: CustomField, text: str, values: object) -> None:
+    cleaned = column(write, [text], {"X": field})
+    assert cleaned.leads[0].custom == {"X": values}
+    assert cleaned.new_fields == []
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "code"),
+    [
+        (CustomField("X", "choices", ("Red",)), "red", "not_a_choice"),
+        (CustomField("X", "date"), "soon", "invalid_date"),
+        (CustomField("X", "datetime"), "2024-03-01 09:30", "invalid_date"),
+        (CustomField("X", "number"), "007", "invalid_number"),
+        (CustomField("X", "contact"), "user_abc", "invalid_reference"),
+    ],
+)
+def test_a_value_that_its_field_would_not_take_is_a_problem(
+    write: Write, field: CustomField, text: str, code: str
+) -> None:
+    cleaned = column(write, [text], {"X": field})
+    assert cleaned.leads[0].custom == {}
+    assert lost(cleaned) == [(2, "custom.X", text, code)]
+
+
+def test_the_column_of_our_own_key_is_ignored(write: Write) -> None:
+    source = read_source(write("A,k1:forged", header="Company,custom.Import Key"))
+    assert source.custom_fields == []
+    assert source.ignored_columns == ["custom.Import Key"]
+
+
+# Every row and every value
+
+
+EMAILS = ["x@y.com", "X@y.com;z@y.com", "bad"]
+cells = st.sampled_from(["", " ", "A", "a ", "B", *EMAILS, "+1 415 555 0100", "+123", "CA", "Nowhere", "$6.00", "?"])
+
+
+@given(st.lists(st.tuples(*[cells] * 7).filter(lambda row: any(cell.strip() for cell in row)), min_size=1, max_size=12))
+def test_every_row_is_in_one_lead_or_rejected_and_no_value_is_lost_without_a_word(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "generated.csv"
+    header = "Company,Contact Name,Contact Emails,Contact Phones,custom.Day,custom.Company Revenue,Company US State"
+    path.write_text("\n".join([header, *(",".join(f'"{cell}"' for cell in row) for row in rows)]))
+    cleaned = clean(path, {"Day": CustomField("Day", "text")})
+    placed = [row for lead in cleaned.leads for row in lead.rows] + [problem.row for problem in cleaned.rejected]
+    assert sorted(placed) == list(range(2, len(rows) + 2))
+    dropped = {(problem.row, problem.value) for problem in cleaned.dropped}
+    for lead in cleaned.leads:
+        kept = {email.casefold() for contact in lead.contacts for email in contact.emails}
+        for row in lead.rows:
+            for email in filter(None, (part.strip() for part in rows[row - 2][2].split(";"))):
+                assert email.casefold() in kept or (row, email) in dropped
+            state = rows[row - 2][6].strip()
+            assert not state or state == lead.state or (row, state) in dropped

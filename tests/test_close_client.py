@@ -1,0 +1,172 @@
+"""One request method: what it repeats, what it never repeats, and what each answer becomes."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from close_client import (
+    AuthenticationFailed,
+    CloseClient,
+    CloseError,
+    CloseUnreachable,
+    NotFound,
+    OutcomeUnknown,
+    PlanLimitReached,
+    RequestRejected,
+    custom_field,
+    has_value,
+    is_between_days,
+    is_loopback,
+    regular_field,
+)
+from sandbox import Fault, Sandbox
+
+OpenClient = Callable[..., CloseClient]
+CREATION = "POST /api/v1/lead/"
+LOST = ["drop-before", "drop-after", "500", "502-before", "502-after", "503-before", "504-after", "cut", "html"]
+
+
+@pytest.fixture
+def open_client() -> Iterator[OpenClient]:
+    clients: list[CloseClient] = []
+
+    def open_one(key: str, url: str, **options: Any) -> CloseClient:
+        clients.append(CloseClient(key, url, **options))
+        return clients[-1]
+
+    yield open_one
+    for client in clients:
+        client.close()
+
+
+def leads_made(sandbox: Sandbox) -> int:
+    return int(sandbox.report()["requests_by_endpoint"].get("POST /lead/", 0))
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_create_lead__is_not_repeated_when_the_outcome_is_unknown(name: str, open_client: OpenClient) -> None:
+    naps: list[float] = []
+    with Sandbox(faults=[Fault(name, on=CREATION)]) as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=naps.append)
+        with pytest.raises(OutcomeUnknown):
+            client.create_lead({"name": "Acme"})
+        assert leads_made(sandbox) == 1
+    assert naps == []
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_read_is_repeated_when_its_answer_is_lost(name: str, open_client: OpenClient) -> None:
+    naps: list[float] = []
+    with Sandbox(faults=[Fault(name, times=2)]) as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=naps.append)
+        assert client.me()["organizations"]
+        assert client.requests_made == 3
+    assert len(naps) == 2
+
+
+@pytest.mark.parametrize("name", ["429-bare", "429-surprise"])
+def test_a_write_that_was_told_to_wait_is_sent_again(name: str, open_client: OpenClient) -> None:
+    naps: list[float] = []
+    with Sandbox(rate=5, faults=[Fault(name, times=2, on=CREATION)]) as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=naps.append)
+        assert client.create_lead({"name": "Acme"})["name"] == "Acme"
+        assert sandbox.report()["leads"] == 1
+    assert client.throttled == len(naps) == 2
+
+
+def test_the_wait_is_as_long_as_the_headers_say(open_client: OpenClient) -> None:
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        clock[0] += seconds
+
+    clock = [100.0]
+    with Sandbox(rate=2, window=8, clock=lambda: clock[0]) as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=nap)
+        for _ in range(17):
+            client.create_lead({"name": "Acme"})
+    assert len(naps) == 1
+    assert 7.9 < naps[0] < 8.2
+
+
+def test_nothing_is_sent_where_nobody_listens(open_client: OpenClient) -> None:
+    naps: list[float] = []
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        client = open_client("key", f"http://127.0.0.1:{bound.getsockname()[1]}/api/v1", sleep=naps.append)
+        with pytest.raises(CloseUnreachable):
+            client.create_lead({"name": "Acme"})
+    assert len(naps) >= 2
+    assert sum(naps) <= 60
+
+
+def test_a_server_that_only_says_wait_is_given_up_in_the_end(open_client: OpenClient) -> None:
+    naps: list[float] = []
+    with Sandbox(faults=[Fault("429-bare")]) as sandbox, pytest.raises(CloseUnreachable, match="kept asking to wait"):
+        open_client("key", sandbox.close_url, sleep=naps.append).me()
+    assert sum(naps) <= 300
+
+
+@pytest.mark.parametrize(
+    ("request_to", "kind"),
+    [
+        (lambda client: client.read_lead("lead_none"), NotFound),
+        (lambda client: client.create_lead({"name": "A", "custom.cf_none": 1}), RequestRejected),
+        (lambda client: client.create_lead({"contacts": [{"emails": [{"email": "bad"}]}]}), RequestRejected),
+    ],
+)
+def test_a_refusal_has_a_type_and_the_words_of_close(
+    close: CloseClient, request_to: Callable[[CloseClient], object], kind: type[CloseError]
+) -> None:
+    with pytest.raises(kind) as caught:
+        request_to(close)
+    assert type(caught.value) is kind
+    assert str(caught.value)
+
+
+def test_the_words_of_a_nested_refusal_name_the_place(close: CloseClient) -> None:
+    with pytest.raises(RequestRejected, match=r"^contacts\.0\.emails\.0\.email: "):
+        close.create_lead({"contacts": [{"emails": [{"email": "bad"}]}]})
+
+
+def test_a_wrong_key_and_a_full_plan_have_types_of_their_own(open_client: OpenClient) -> None:
+    with Sandbox(accepted_keys={"right"}, lead_cap=0) as sandbox:
+        with pytest.raises(AuthenticationFailed):
+            open_client("wrong", sandbox.close_url).me()
+        with pytest.raises(PlanLimitReached):
+            open_client("right", sandbox.close_url).create_lead({"name": "A"})
+
+
+def test_the_key_lives_in_the_session_alone(sandbox: Sandbox, open_client: OpenClient) -> None:
+    client = open_client("very-secret", sandbox.close_url)
+    kept = {name: value for name, value in vars(client).items() if name != "_session"}
+    assert "very-secret" not in repr(kept)
+
+
+def test_a_search_is_walked_to_its_end(close: CloseClient) -> None:
+    field = close.create_lead_field("Day", "date")["id"]
+    for number in range(205):
+        close.create_lead({"name": f"L{number}", f"custom.{field}": f"2020-01-{1 + number % 31:02d}"})
+    found = list(close.find_leads(is_between_days(custom_field(field), "2020-01-01", "2020-01-31"), ["name"]))
+    assert [lead["name"] for lead in found] == [f"L{number}" for number in range(205)]
+    pages = list(close.search_pages(is_between_days(custom_field(field), "2020-01-31", "2020-01-31"), ["name"]))
+    assert [(len(page.leads), page.total) for page in pages] == [(6, 6)]
+    assert list(close.find_leads(has_value(regular_field("name"), "nobody"), ["name"])) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "answer"),
+    [
+        ("http://127.0.0.1:8000/api", True),
+        ("http://localhost/api", True),
+        ("http://[::1]:80", True),
+        ("http://127.0.0.1.example.com/", False),
+        ("https://api.close.com/api/v1", False),
+        ("http://10.0.0.1/", False),
+    ],
+)
+def test_only_this_machine_is_loopback(url: str, answer: bool) -> None:
+    assert is_loopback(url) is answer

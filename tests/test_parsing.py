@@ -1,0 +1,289 @@
+"""Each text is kept in normal form or refused with a reason; none becomes another value than the one meant."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import phonenumbers
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import parsing
+from parsing import Currency, InvalidValue
+from us_states import NAME_BY_CODE, state_code
+
+
+def refusal(parse: Callable[[], object]) -> str:
+    with pytest.raises(InvalidValue) as caught:
+        parse()
+    assert caught.value.reason.endswith(".")
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("text", "e164"),
+    [
+        ("+62-445-430-0381", "+624454300381"),
+        ("📞 +62-445-430-0381", "+624454300381"),
+        ("☎️+1 415 555 0100", "+14155550100"),
+        ("Tel: (415) 555-0100", "+14155550100"),
+        ("mobile\u00a0415.555.0100", "+14155550100"),
+        ("415-555-0100 (work)", "+14155550100"),
+        ("1 415 555 0100", "+14155550100"),
+        ("(+1) 415 555 0100", "+14155550100"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("011 44 20 7946 0958", "+442079460958"),
+        ("+14155550100x12", "+14155550100x12"),
+        ("+1 415 555 0100 ext. 12", "+14155550100x12"),
+        ("tel:+1-415-555-0100;ext=12", "+14155550100x12"),
+    ],
+)
+def test_a_possible_phone_number_is_kept_as_e164(text: str, e164: str) -> None:
+    assert parsing.parse_phone(text) == e164
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unknown",
+        "+123",
+        "555-0100",
+        "+??-867-524-6017",
+        "??-867-524-6017",
+        "XX-867-524-6017",
+        "xx 867 524 6017",
+        "\N{REPLACEMENT CHARACTER}867 524 6017",
+        "415-555-01??",
+        "415-555-01xx",
+        "1-800-FLOWERS",
+        "+1 415 555 0100 / 0101",
+        "+1 415 555 0100 or 0101",
+        "+1-404-849-0629+1-404-849-0630",
+        "0044 20 7946 0958",
+        "1️⃣ 415 555 0100",
+        "ID4155550100",
+        "+999 415 555 0100",
+    ],
+)
+def test_a_phone_number_with_anything_unknown_about_it_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_phone(text)) == "invalid_phone"
+
+
+@pytest.mark.parametrize("text", ["4.15E+09", "-13148", "14155550100.0", "4E9"])
+def test_a_phone_number_that_a_spreadsheet_damaged_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_phone(text)) == "damaged_phone"
+
+
+def test_a_number_without_a_country_is_one_of_the_region() -> None:
+    assert parsing.parse_phone("020 7946 0958", "GB") == "+442079460958"
+    assert parsing.parse_phone("00 1 415 555 0100", "GB") == "+14155550100"
+
+
+@given(st.text(alphabet="0123456789+-() .x/?ABCetlx📞\u00a0", max_size=24))
+@example("00415555010")
+@example("1+4155550100")
+def test_no_digit_of_a_phone_number_is_made_up_or_lost(text: str) -> None:
+    try:
+        e164, _, extension = parsing.parse_phone(text).partition("x")
+    except InvalidValue:
+        return
+    typed = re.sub(r"\D", "", text)
+    national = str(phonenumbers.parse(e164).national_number)
+    assert typed.endswith(national + extension)
+    before = typed.removesuffix(national + extension)
+    assert before.lstrip("0") in ("", "1", e164[1:].removesuffix(national), "11" + e164[1:].removesuffix(national))
+    assert phonenumbers.is_possible_number(phonenumbers.parse(e164))
+
+
+@given(st.integers(200, 999), st.integers(0, 9_999_999), st.sampled_from(["+1-%s-%s", "(%s) %s", "%s.%s", "+1%s%s"]))
+def test_every_way_to_write_an_american_number_gives_the_same(area: int, local: int, form: str) -> None:
+    digits = f"{local:07d}"
+    assert parsing.parse_phone(form % (area, f"{digits[:3]}-{digits[3:]}")) == f"+1{area}{digits}"
+
+
+def test_an_email_is_checked_for_its_form_alone() -> None:
+    assert parsing.parse_email(" Ann.Bee@EXAMPLE.com ") == "Ann.Bee@example.com"
+
+
+@pytest.mark.parametrize(
+    "text", ["ann", "ann@", "ann@example", "a b@example.com", "ann@sakura.ne.??jp", "a@x.com b@x.com", "ann@@x.com"]
+)
+def test_an_email_that_can_not_be_one_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_email(text)) == "invalid_email"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("$1231970.94", 1231970.94),
+        ("$2,777,611.57", 2777611.57),
+        ("(1,234.50)", -1234.5),
+        ("($1,234.50)", -1234.5),
+        ("$(7)", -7),
+        ("-$5", -5),
+        ("$-5", -5),
+        ("US$ 7", 7),
+        ("7 USD", 7),
+        ("1,000", 1000),
+        ("0.50", 0.5),
+        (".5", 0.5),
+        ("0", 0),
+        ("123456789012345", 123456789012345),
+    ],
+)
+def test_money_is_a_number(text: str, number: float) -> None:
+    parsed = parsing.parse_number(text)
+    assert parsed == number
+    assert isinstance(parsed, int) == float(number).is_integer()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.234,50",
+        "1,5",
+        "12,34,567",
+        "1,2345",
+        "12%",
+        "1e5",
+        "NaN",
+        "inf",
+        "$",
+        "5-",
+        "(5",
+        "(-5)",
+        "1 234",
+        "5k",
+        "٣",
+        "#5",
+    ],
+)
+def test_what_is_not_plainly_a_number_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_number(text)) == "invalid_number"
+
+
+@pytest.mark.parametrize("text", ["0012", "1234567890123456", "1234567890.123456"])
+def test_a_number_that_json_would_change_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_number(text)) == "invalid_number"
+
+
+@pytest.mark.parametrize("text", ["€5", "5 €", "EUR 5", "CA$5", "£1,000.00"])
+def test_another_currency_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_number(text)) == "wrong_currency"
+
+
+def test_the_currency_of_the_organisation_is_the_one_that_may_be_written() -> None:
+    assert parsing.parse_number("€5", Currency("EUR", "€")) == 5
+    assert parsing.parse_number("CA$5", Currency("CAD", "")) == 5
+    assert refusal(lambda: parsing.parse_number("$5", Currency("EUR", "€"))) == "wrong_currency"
+
+
+@given(
+    st.decimals(-(10**12), 10**12, places=2, allow_nan=False), st.sampled_from(["{}", "${}", "{:,}", "${:,}", "{} USD"])
+)
+def test_an_amount_survives_every_way_to_write_it(amount: Decimal, form: str) -> None:
+    written = form.format(amount)
+    assert Decimal(str(parsing.parse_number(written))) == amount
+
+
+@given(st.text(max_size=12))
+@example("1,234")
+def test_a_number_is_read_as_python_reads_it_or_not_at_all(text: str) -> None:
+    try:
+        parsed = parsing.parse_number(text)
+    except InvalidValue:
+        return
+    bare = re.sub(r"[$,\s()]|USD|US", "", text)
+    assert abs(float(bare)) == abs(parsed)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("17.05.1987", "1987-05-17"),
+        ("8.6.1987", "1987-06-08"),
+        ("2019-03-05", "2019-03-05"),
+        ("2019/3/5 00:00:00", "2019-03-05"),
+        ("5/5/2019", "2019-05-05"),
+        ("5 March 2019", "2019-03-05"),
+        ("March 5th, 2019", "2019-03-05"),
+        ("05-Mar-2019", "2019-03-05"),
+        ("Thursday, March 5, 2020", "2020-03-05"),
+    ],
+)
+def test_a_date_is_written_as_iso(text: str, day: str) -> None:
+    assert parsing.parse_date(text) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31.02.2019",
+        "17.05.87",
+        "Mar 2019",
+        "5 Mar 19",
+        "2019",
+        "31914",
+        "20190305",
+        "2019-13-01",
+        "2019-03-05 10:30",
+        "soon",
+    ],
+)
+def test_a_date_that_is_not_whole_or_not_real_is_a_problem(text: str) -> None:
+    assert refusal(lambda: parsing.parse_date(text)) == "invalid_date"
+
+
+@given(st.dates(min_value=date(1000, 1, 1)), st.sampled_from(["dmy", "mdy"]), st.sampled_from("/-"))
+def test_the_order_decides_between_day_and_month(day: date, order: parsing.DateOrder, mark: str) -> None:
+    first, second = (day.day, day.month) if order == "dmy" else (day.month, day.day)
+    assert parsing.parse_date(f"{first:02d}{mark}{second:02d}{mark}{day.year}", order) == day.isoformat()
+
+
+@given(st.text(alphabet="0123456789./- MarchJune,", max_size=16))
+def test_a_date_that_is_kept_holds_only_digits_that_were_typed(text: str) -> None:
+    try:
+        year, _, day = parsing.parse_date(text, "dmy").split("-")
+    except InvalidValue:
+        return
+    assert year in text
+    assert str(int(day)) in text
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("California", "CA"), ("ca", "CA"), ("Calif.", "CA"), ("N.Y.", "NY"), ("Washington, D.C.", "DC"), ("guam", "GU")],
+)
+def test_a_state_becomes_its_code(text: str, code: str) -> None:
+    assert parsing.parse_state(text) == code
+
+
+@pytest.mark.parametrize("text", ["Misery", "Bavaria", "X", "New", "unknown", "C A L"])
+def test_no_other_text_becomes_a_state(text: str) -> None:
+    assert refusal(lambda: parsing.parse_state(text)) == "unknown_state"
+
+
+def test_every_state_is_known_by_its_name_and_its_code() -> None:
+    assert all(state_code(code) == state_code(name) == code for code, name in NAME_BY_CODE.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "cleaned"),
+    [
+        ("  lUcKy   uTtRiDgE ", "upper", "LUCKY UTTRIDGE"),
+        ("reälfire\n inc", "upper", "REÄLFIRE INC"),
+        ("marie-jeanne o'neil", "title", "Marie-Jeanne O'Neil"),
+        ("andrea's d’angelo", "title", "Andrea's D’Angelo"),
+        (" van  Dyk ", "keep", "van Dyk"),
+    ],
+)
+def test_names_are_squeezed_and_put_in_the_case_asked_for(text: str, names: parsing.NameCase, cleaned: str) -> None:
+    assert parsing.clean_name(text, names) == cleaned
+
+
+def test_a_choice_must_be_one_that_close_has() -> None:
+    assert parsing.parse_choice(" Retail ", ["Retail", "Finance"]) == "Retail"
+    with pytest.raises(InvalidValue, match="the nearest is 'Finance'"):
+        parsing.parse_choice("finance", ["Retail", "Finance"])

@@ -1,0 +1,279 @@
+"""`qualify` clears a person only on two passed checks and a score over 60; whatever fails never clears anybody."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qualification import (
+    Check,
+    CheckService,
+    Qualifier,
+    check_judicial,
+    check_registry,
+    decide,
+    is_person_id,
+    qualify_people,
+    score_at_random,
+    score_by_service,
+)
+from sandbox import Sandbox
+from tests.conftest import Run
+
+PERSON = "123"
+
+
+def test_the_text_is_what_agents_know(run: Run) -> None:
+    ran = run("qualify", "123", "120", "129", "128", "104", "--sandbox")
+    rule = "-" * 50
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("started at ")
+    assert lines[-1].startswith("finished at ")
+    assert lines[1:-1] == [
+        rule,
+        "person id: 123, qualification result: 73",
+        "prospect: in the registry, no judicial records, score 73 of 100 (over 60)",
+        rule,
+        "person id: 120, qualification result: 0",
+        "not a prospect: not in the registry, no judicial records",
+        rule,
+        "person id: 129, qualification result: 0",
+        "not a prospect: in the registry, 1 judicial record",
+        rule,
+        "person id: 128, qualification result: none",
+        "undetermined: in the registry, judicial check unavailable (status 404); try again later",
+        rule,
+        "person id: 104, qualification result: 54",
+        "not a prospect: in the registry, no judicial records, score 54 of 100 (not over 60)",
+        rule,
+    ]
+    assert ran.code == 4
+
+
+def test_the_json_names_every_check_in_the_order_asked(run: Run, connected: Sandbox) -> None:
+    ran = run("qualify", "120", "123", "120", "--json")
+    assert [verdict["person_id"] for verdict in ran.json] == ["120", "123", "120"]
+    refused, prospect, again = ran.json
+    assert refused == again
+    assert prospect.keys() == {"person_id", "outcome", "result", "checks", "decided_at"}
+    assert (prospect["outcome"], prospect["result"]) == ("prospect", 73)
+    assert (refused["outcome"], refused["result"]) == ("not_prospect", 0)
+    for check in prospect["checks"].values():
+        assert check.keys() == {"status", "detail", "attempts", "seconds"}
+        assert (check["status"], check["attempts"]) == ("passed", 1)
+    assert (refused["checks"]["score"]["status"], refused["checks"]["score"]["attempts"]) == ("not_asked", 0)
+    assert ran.code == 0
+
+
+def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) -> None:
+    shown = run("qualify", "123", "120", "--json").json
+    shown += run("qualify", "129", "--json").json
+    trail = (folder / "output_data" / "qualifications.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in trail] == shown
+
+
+def test_a_score_drawn_at_random_says_so(run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCORE_URL")
+    refused = run("qualify", PERSON)
+    assert (refused.code, "--random-score" in refused.err) == (3, True)
+    (verdict,) = run("qualify", PERSON, "--random-score", "--json").json
+    assert "drawn at random" in verdict["checks"]["score"]["detail"]
+    assert verdict["outcome"] == ("prospect" if verdict["result"] > 60 else "not_prospect")
+
+
+def test_without_urls_nobody_is_asked(run: Run) -> None:
+    ran = run("qualify", PERSON)
+    assert (ran.code, ran.out) == (3, "")
+    assert all(way in ran.err for way in ("REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL", "--sandbox"))
+
+
+@pytest.mark.parametrize("person", ["", " ", "a b", "a/b", "..", ".", "x" * 65, "a\nb", "a\u00a0b"])
+def test_what_can_not_be_an_id_is_refused(run: Run, connected: Sandbox, person: str) -> None:
+    ran = run("qualify", PERSON, person)
+    assert (ran.code, ran.out) == (2, "")
+    assert "1 to 64 characters" in ran.err
+
+
+@given(st.text(min_size=1, max_size=64).filter(lambda text: text not in (".", "..")))
+def test_every_other_text_is_an_id(text: str) -> None:
+    is_plain = text.isprintable() and "/" not in text and not any(map(str.isspace, text))
+    assert is_person_id(text) is is_plain
+
+
+def test_an_id_of_any_characters_reaches_the_service_whole(run: Run, connected: Sandbox) -> None:
+    person = "ü%2F?#&+;123"
+    (verdict,) = run("qualify", person, "--json").json
+    assert (verdict["person_id"], verdict["outcome"]) == (person, "prospect")
+
+
+# Deciding
+
+
+@pytest.mark.parametrize(("score", "outcome"), [(0, "not_prospect"), (60, "not_prospect"), (61, "prospect")])
+def test_sixty_is_not_enough(answering: "Answering", score: int, outcome: str) -> None:
+    answering.body = json.dumps({"id": PERSON, "score": score}).encode()
+    passed = Check("passed", "")
+    verdict = decide(PERSON, passed, passed, score_by_service(answering.service())(PERSON, passed, passed))
+    assert (verdict.outcome, verdict.result) == (outcome, score)
+
+
+STATUSES = ["passed", "failed", "unavailable"]
+
+
+@pytest.mark.parametrize("registry", STATUSES)
+@pytest.mark.parametrize("judicial", STATUSES)
+@pytest.mark.parametrize("score", [*STATUSES, "not_asked"])
+def test_only_three_passed_checks_make_a_prospect(registry: Any, judicial: Any, score: Any) -> None:
+    verdict = decide(PERSON, Check(registry, ""), Check(judicial, ""), Check(score, "", score=73))
+    statuses = {registry, judicial, score}
+    if statuses == {"passed"}:
+        assert verdict.outcome == "prospect"
+    elif "failed" in statuses:
+        assert verdict.outcome == "not_prospect"
+    else:
+        assert (verdict.outcome, verdict.result) == ("undetermined", None)
+
+
+# Answers that decide nothing
+
+
+class Answering:
+    """A service that answers every request in the one way it was told to."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.requests = 200, b"{}", 0
+        self.meeting: threading.Barrier | None = None
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                service.requests += 1
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if service.meeting:
+                    service.meeting.wait()
+                self.send_response(service.status)
+                self.send_header("Content-Length", str(len(service.body)))
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+                self.wfile.write(service.body)
+
+            do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.naps: list[float] = []
+
+    def service(self) -> CheckService:
+        return CheckService("the service", self.url, sleep=self.naps.append)
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    service = Answering()
+    thread = threading.Thread(target=service.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield service
+    service.server.shutdown()
+    thread.join()
+    service.server.server_close()
+
+
+UNUSABLE: list[tuple[int, Any]] = [
+    (200, b"<html>welcome</html>"),
+    (200, b'{"id": "123", "exists": true, "records": [], "sco'),
+    (200, b""),
+    (200, b"[" * 100_000),
+    (200, None),
+    (200, []),
+    (200, {}),
+    (200, {"id": "123"}),
+    (200, {"id": "124", "exists": True, "records": [], "score": 73}),
+    (200, {"exists": True, "records": [], "score": 73}),
+    (200, {"id": 123, "exists": True, "records": [], "score": 73}),
+    (200, {"id": "123", "exists": "true", "records": None, "score": "73"}),
+    (200, {"id": "123", "exists": 1, "records": {}, "score": True}),
+    (200, {"id": "123", "exists": None, "records": "[]", "score": 60.5}),
+    (200, {"id": "123", "exists": [], "records": 0, "score": 101}),
+    (200, {"id": "123", "exists": [], "records": 0, "score": -1}),
+    (204, {"id": "123", "exists": True, "records": [], "score": 73}),
+    (302, {"id": "123", "exists": True, "records": [], "score": 73}),
+    (401, {"id": "123", "exists": True, "records": [], "score": 73}),
+]
+
+
+def ask_everything(service: CheckService) -> list[Check]:
+    passed = Check("passed", "")
+    asks: list[Callable[[], Check]] = [
+        lambda: check_registry(service, PERSON),
+        lambda: check_judicial(service, PERSON),
+        lambda: score_by_service(service)(PERSON, passed, passed),
+    ]
+    return [ask() for ask in asks]
+
+
+@pytest.mark.parametrize(("status", "body"), UNUSABLE)
+def test_an_answer_that_is_not_plain_is_unavailable_and_not_asked_for_again(
+    answering: Answering, status: int, body: Any
+) -> None:
+    answering.status = status
+    answering.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    checks = ask_everything(answering.service())
+    assert [check.status for check in checks] == ["unavailable"] * 3
+    assert answering.requests == 3
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_service_in_trouble_is_asked_again_until_the_deadline(answering: Answering, status: int) -> None:
+    answering.status = status
+    answering.body = json.dumps({"id": PERSON, "exists": True, "records": [], "score": 73}).encode()
+    checks = ask_everything(answering.service())
+    assert [check.status for check in checks] == ["unavailable"] * 3
+    assert all(check.attempts > 3 for check in checks)
+    assert sum(answering.naps) <= 3 * 10
+
+
+def test_a_service_that_recovers_decides(answering: Answering) -> None:
+    answering.status, answering.body = 503, json.dumps({"id": PERSON, "exists": True}).encode()
+
+    def recover(_: float) -> None:
+        answering.status = 200
+
+    check = check_registry(CheckService("the service", answering.url, sleep=recover), PERSON)
+    assert (check.status, check.attempts) == ("passed", 2)
+
+
+def test_a_service_that_is_not_there_is_unavailable() -> None:
+    naps: list[float] = []
+    checks = ask_everything(CheckService("the service", "http://127.0.0.1:9", sleep=naps.append))
+    assert [check.status for check in checks] == ["unavailable"] * 3
+
+
+def test_a_judicial_404_proves_nothing_but_a_registry_404_does(answering: Answering) -> None:
+    answering.status = 404
+    registry, judicial, _ = ask_everything(answering.service())
+    assert (registry.status, judicial.status) == ("failed", "unavailable")
+
+
+def test_both_checks_are_under_way_at_once(answering: Answering) -> None:
+    answering.body = json.dumps({"id": PERSON, "exists": True, "records": [], "score": 61}).encode()
+    answering.meeting = threading.Barrier(2, timeout=5)  # an answer comes only when two requests wait for one
+    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
+    (verdict,) = qualify_people(qualifier, [PERSON], workers=1)
+    assert [verdict.checks[name].status for name in ("registry", "judicial")] == ["passed", "passed"]
+
+
+def test_people_are_side_by_side(answering: Answering) -> None:
+    answering.status = 404
+    answering.meeting = threading.Barrier(8, timeout=5)
+    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
+    verdicts = list(qualify_people(qualifier, ["a", "b", "c", "d"], workers=4))
+    assert [(verdict.person_id, verdict.outcome) for verdict in verdicts] == [(name, "not_prospect") for name in "abcd"]
