@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from parsing import (
     MOST_DIGITS,
     US_DOLLAR,
+    Code,
     Currency,
     DateOrder,
     InvalidValue,
@@ -55,6 +56,7 @@ MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
 TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new field of that type
 
 Value = str | int | float
+ProblemCode = Code | Literal["no_company", "surplus_cells", "too_many", "conflict", "refused"]
 
 
 class InputError(Exception):
@@ -72,7 +74,7 @@ class Problem:
     row: int
     column: str
     value: str
-    code: str
+    code: ProblemCode
     reason: str
 
 
@@ -333,7 +335,7 @@ def import_key(company: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Dropped:
     value: str
-    code: str
+    code: Code
     reason: str
 
 

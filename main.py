@@ -333,8 +333,8 @@ def import_summary(report: Mapping[str, Any], clean: CleanFile) -> str:
     for name, leads in report["leads"].items():
         rows = report["rows"][name]
         if rows:
-            lines.append(f"  {name:<12} {leads:>6} leads {rows:>7} rows")
-    codes = Counter(problem.code for problem in clean.dropped)
+            lines.append(f"  {name:<12} {rows:>7} rows" + (f" {leads:>7} leads" if leads else ""))
+    codes: Counter[str] = Counter(problem.code for problem in clean.dropped)
     lines.append(f"values dropped: {len(clean.dropped)}" + (f" ({_listed(codes)})" if codes else ""))
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} told to wait" if report["throttled"] else ""

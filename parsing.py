@@ -22,6 +22,18 @@ from us_states import state_code
 LONGEST_NAME = 1000  # characters of a contact's name in Close
 MOST_DIGITS = 15  # significant digits that a JSON number keeps everywhere
 
+Code = Literal[
+    "invalid_email",
+    "invalid_phone",
+    "damaged_phone",
+    "invalid_date",
+    "invalid_number",
+    "wrong_currency",
+    "unknown_state",
+    "not_a_choice",
+    "invalid_reference",
+    "too_long",
+]
 NameCase = Literal["upper", "title", "keep"]
 DateOrder = Literal["dmy", "mdy", "ymd"]
 
@@ -29,7 +41,7 @@ DateOrder = Literal["dmy", "mdy", "ymd"]
 class InvalidValue(Exception):
     """A value that can't be kept: a code for machines and a reason for the person who typed it."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: Code, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason

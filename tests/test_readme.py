@@ -1,0 +1,51 @@
+"""The README is true: every command in it runs, and every flag, variable, code and file of the product is in it."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import main
+from cleaning import ProblemCode
+from tests.conftest import Run
+
+ROOT = Path(main.__file__).parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(line)[2:] for line in re.findall(r"^python main\.py .+$", README, re.MULTILINE)]
+
+
+def test_every_command_runs_and_shows_what_the_readme_shows(run: Run, folder: Path) -> None:
+    shutil.copytree(ROOT / "input_data", folder / "input_data")
+    served = [argv for argv in COMMANDS if argv[0] != "sandbox"]
+    assert [argv[0] for argv in served] == ["import", "segment", "qualify"]
+    for argv in served:
+        ran = run(*argv)
+        assert ran.code in (main.Exit.DONE, main.Exit.INCOMPLETE), ran.err
+        for line in ran.out.splitlines():
+            is_timed = re.search(r"(started|finished) at|requests, ", line)
+            assert is_timed or line.rstrip() in README, line
+
+
+def test_the_sandbox_command_is_understood() -> None:
+    (argv,) = (argv for argv in COMMANDS if argv[0] == "sandbox")
+    assert main.build_parser().parse_args(argv).port == 8722
+
+
+@pytest.mark.parametrize("verb", ["import", "segment", "qualify", "sandbox"])
+def test_every_flag_is_explained(run: Run, verb: str) -> None:
+    flags = set(re.findall(r"(?<![\w-])--[a-z-]+", run(verb, "--help").out)) - {"--help", "--verbose", "--quiet"}
+    assert {flag for flag in flags if flag not in README} == set()
+
+
+def test_every_code_of_a_problem_is_explained() -> None:
+    codes = {code for part in get_args(ProblemCode) for code in get_args(part)}
+    assert len(codes) > 10
+    assert {code for code in codes if f"`{code}`" not in README} == set()
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {path.name for path in ROOT.glob("*.py")} | {"sandbox/"}
+    assert {room for room in rooms if f"`{room}`" not in README} == set()
