@@ -158,11 +158,11 @@ class CloseClient:
 
     def create_lead_field(self, name: str, kind: str) -> Json:
         """A new lead custom field of a type such as `text`, `number` or `date`."""
-        return self._request("POST", "/custom_field/lead/", body={"name": name, "type": kind})
+        return self._created("/custom_field/lead/", {"name": name, "type": kind})
 
     def create_lead(self, lead: Json) -> Json:
         """The lead as Close made it. Raises OutcomeUnknown where it may have been made without our hearing of it."""
-        return self._request("POST", "/lead/", body=lead)
+        return self._created("/lead/", lead)
 
     def read_lead(self, lead_id: str) -> Json:
         """A lead from the primary store, never from the index. Raises NotFound."""
@@ -203,6 +203,12 @@ class CloseClient:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
         except (_NothingSent, _Throttled) as failed:
             raise CloseUnreachable(str(failed)) from None
+
+    def _created(self, path: str, body: Json) -> Json:
+        made = self._request("POST", path, body=body)
+        if not made.get("id"):
+            raise OutcomeUnknown("Close's answer has no id")
+        return made
 
     def _repeating(self, is_write: bool) -> Retrying:
         return Retrying(

@@ -148,29 +148,28 @@ def prepare_fields(close: CloseClient, plan: Plan) -> Plan:
 def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
     """Yield what becomes of each lead, the settled ones first, the others as Close answers.
 
-    Once `stop` is set, or Close refuses the run itself, what is in flight is finished and the rest is skipped; what
-    Close refused the run with is raised after the last outcome.
+    Once `stop` is set, or Close refuses the run itself, what is in flight is finished and the rest is skipped. What
+    ended the run, be it a bug of ours, is raised after the last outcome, so that no outcome is lost with it.
     """
     yield from plan.settled
     waiting = deque(plan.to_create)
-    refusal: CloseError | None = None
+    ended_by: BaseException | None = None
     with ThreadPoolExecutor(max_workers=workers) as pool:
         in_flight: dict[Future[LeadOutcome], Lead] = {}
-        while in_flight or (waiting and not refusal and not stop.is_set()):
-            while waiting and len(in_flight) < workers and not refusal and not stop.is_set():
+        while True:
+            while waiting and len(in_flight) < workers and not ended_by and not stop.is_set():
                 lead = waiting.popleft()
                 in_flight[pool.submit(_create, close, plan, lead)] = lead
+            if not in_flight:
+                break
             for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                lead = in_flight.pop(future)
-                try:
-                    yield future.result()
-                except RUN_STOPPERS as error:
-                    refusal = error
-                    yield _not_sent(lead, refusal)
+                lead, error = in_flight.pop(future), future.exception()
+                ended_by = ended_by or error
+                yield _unfinished(lead, error) if error else future.result()
     for lead in waiting:
-        yield _not_sent(lead, refusal)
-    if refusal:
-        raise refusal
+        yield _not_sent(lead, ended_by)
+    if ended_by:
+        raise ended_by
 
 
 def account_for_rows(source: SourceFile, clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> list[RowOutcome]:
@@ -320,8 +319,15 @@ def _contact_body(contact: Contact) -> Json:
     return {"name": contact.name, **body} if contact.name else body
 
 
-def _not_sent(lead: Lead, refusal: CloseError | None) -> LeadOutcome:
-    return LeadOutcome(lead, "skipped", f"not sent: {refusal or 'the import was stopped'}")
+def _not_sent(lead: Lead, ended_by: BaseException | None) -> LeadOutcome:
+    return LeadOutcome(lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
+
+
+def _unfinished(lead: Lead, error: BaseException) -> LeadOutcome:
+    """What became of the lead whose sending ended the run: Close did not take it, or a bug hides whether it did."""
+    if isinstance(error, CloseError):
+        return _not_sent(lead, error)
+    return LeadOutcome(lead, "undetermined", f"an unexpected {type(error).__name__} came between")
 
 
 def _link(lead: Json) -> str:

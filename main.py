@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cleaning import CleanFile, SourceFile
-    from close_client import CloseClient, CloseError
+    from close_client import CloseClient
     from importing import LeadOutcome, Plan, RowOutcome
     from qualification import Qualifier, Verdict
 
@@ -249,7 +249,7 @@ def run_import(args: argparse.Namespace) -> int:
     with open_close(args) as close, noticing_interrupt("" if args.quiet else STOPPING) as stop:
         plan = plan_import(close, source, names=args.names, region=args.region, date_order=args.date_order)
         plan = prepare_fields(close, plan)
-        outcomes, refusal = send_with_progress(close, plan, args, stop)
+        outcomes, ended_by = send_with_progress(close, plan, args, stop)
         rows = account_for_rows(source, plan.clean, outcomes)
         report = {
             **import_report(path, plan.clean, rows, outcomes),
@@ -259,9 +259,9 @@ def run_import(args: argparse.Namespace) -> int:
             "files": write_import_files(path.stem, source, plan.clean, rows, outcomes),
         }
     print(json.dumps(report, indent=2) if args.json else import_summary(report, plan.clean))
-    code = import_exit(outcomes, plan.clean, refusal, stop.is_set())
-    if refusal:
-        complain(in_words(refusal)[1])
+    code = import_exit(outcomes, plan.clean, ended_by)
+    if ended_by:
+        complain(in_words(ended_by)[1])
     elif code and not args.quiet:
         say(IMPORT_ADVICE[code].format(**report["files"]))
     return code
@@ -294,9 +294,8 @@ def warn_of_columns(source: SourceFile, quiet: bool) -> None:
 
 def send_with_progress(
     close: CloseClient, plan: Plan, args: argparse.Namespace, stop: threading.Event
-) -> tuple[list[LeadOutcome], CloseError | None]:
+) -> tuple[list[LeadOutcome], Exception | None]:
     """What became of every lead, and what ended the run early, if anything did."""
-    from close_client import CloseError
     from importing import send_leads
 
     outcomes: list[LeadOutcome] = []
@@ -304,7 +303,7 @@ def send_with_progress(
     try:
         for outcome in with_progress(sending, len(plan.clean.leads), "leads", args.quiet):
             outcomes.append(outcome)
-    except CloseError as error:
+    except Exception as error:  # what is in Close must be written down before anything is said of a bug
         return outcomes, error
     return outcomes, None
 
@@ -346,13 +345,11 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{times} {name}" for name, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def import_exit(
-    outcomes: Sequence[LeadOutcome], clean: CleanFile, refusal: CloseError | None, interrupted: bool
-) -> Exit:
+def import_exit(outcomes: Sequence[LeadOutcome], clean: CleanFile, ended_by: Exception | None) -> Exit:
     """The exit code that an import comes to, the most urgent reason first."""
-    if refusal:
-        return in_words(refusal)[0]
-    if interrupted:
+    if ended_by:
+        return in_words(ended_by)[0]
+    if any(outcome.outcome == "skipped" and not outcome.needs_attention for outcome in outcomes):
         return Exit.INTERRUPTED
     if any(outcome.outcome == "undetermined" for outcome in outcomes):
         return Exit.UNREACHABLE

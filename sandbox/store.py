@@ -50,6 +50,7 @@ UNTRACKED = frozenset({"date_updated", "updated_by", "contacts", "tasks", "oppor
 
 USER = {"email": "sandbox@example.com", "first_name": "Sandbox", "last_name": "User"}
 LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # the first is that of a new lead
+CURRENCY_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 OPPORTUNITY_STATUSES = ("Active", "Won", "Lost")
 EVENTS_KEPT = timedelta(days=30)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -200,6 +201,7 @@ def _new_organization(currency: str) -> Document:
         "id": new_id("orga_"),
         "name": "Sandbox",
         "currency": currency,
+        "currency_symbol": CURRENCY_SYMBOLS.get(currency, currency),
         "role_id": new_id("role_"),
         "membership_id": new_id("memb_"),
         "pipelines": [{"id": new_id("pipe_"), "name": "Sales", "statuses": statuses}],

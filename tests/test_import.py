@@ -276,6 +276,23 @@ def test_the_rate_limit_is_waited_out(run: Run, write: Write, connect: Connect, 
         assert ran.json["throttled"] == len(naps) > 0
 
 
+def test_a_bug_in_the_middle_loses_no_outcome(
+    run: Run, write: Write, connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_lead = CloseClient.create_lead
+
+    def create_or_fail(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
+        made = create_lead(client, lead)
+        return made if lead["name"] != "COMPANY 5" else 1 / 0  # type: ignore[return-value]
+
+    monkeypatch.setattr(CloseClient, "create_lead", create_or_fail)
+    write(*(f"Company {number},,,,,," for number in range(40)))
+    ran = run("import", "leads.csv", "--json", "--workers", "1")
+    assert (ran.code, "ZeroDivisionError" in ran.err) == (1, True)
+    outcomes = [line["outcome"] for line in table(ran.json["files"]["imported"])]
+    assert outcomes == ["created"] * 5 + ["undetermined"] + ["skipped"] * 34
+
+
 def interrupt_after(sandbox: Sandbox, leads: int) -> None:
     while sandbox.report()["leads"] < leads:
         threading.Event().wait(0.005)
