@@ -7,6 +7,7 @@ become one lead per company (`clean_source`). What a single text means is the bu
 import codecs
 import csv
 import hashlib
+import io
 import re
 import unicodedata
 from collections import Counter
@@ -28,6 +29,7 @@ from parsing import (
     clean_contact_name,
     clean_name,
     date_readings,
+    has_decimal_comma,
     parse_choice,
     parse_date,
     parse_email,
@@ -36,6 +38,7 @@ from parsing import (
     parse_phone,
     parse_reference,
     parse_state,
+    visible,
 )
 
 COMPANY = "Company"
@@ -48,10 +51,10 @@ FOUNDED = "Company Founded"
 REVENUE = "Company Revenue"
 IMPORT_KEY = "Import Key"
 
-ROW_MARK = "_row"
-DATE_ORDER_MARK = "_date_order"
-REJECT_MARKS = (ROW_MARK, "_column", "_value", "_code", "_reason", DATE_ORDER_MARK)
+ROW_MARK, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK = "_row", "_value", "_code", "_date_order"
+REJECT_MARKS = (ROW_MARK, "_column", VALUE_MARK, CODE_MARK, "_reason", DATE_ORDER_MARK)
 
+LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
 MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
 TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new field of that type
 
@@ -83,10 +86,11 @@ class SourceFile:
     """A file as it stands: `header`, and `cells`, a frame of text indexed by row number, a column per header cell.
 
     Row numbers are a spreadsheet's: the header is 1, and blank lines are counted but not held. `surplus` has, by row
-    number, the cells beyond the header's last.
+    number, the cells beyond the header's last. `has_bom` tells that the file began with a byte order mark.
     """
 
     name: str
+    has_bom: bool
     header: tuple[str, ...]
     cells: pd.DataFrame
     surplus: Mapping[int, tuple[str, ...]]
@@ -95,6 +99,11 @@ class SourceFile:
     def positions(self) -> dict[str, int]:
         """Where each known column stands: its canonical name -> its place in the header."""
         return {name: place for place, title in enumerate(self.header) if (name := _canonical(title)) is not None}
+
+    @property
+    def own_places(self) -> list[int]:
+        """The places of the columns that are the file's own, and not what a rejects file of ours adds."""
+        return [place for place, title in enumerate(self.header) if title.strip() not in REJECT_MARKS]
 
     @property
     def custom_fields(self) -> list[str]:
@@ -165,6 +174,9 @@ class CleanFile:
 # --- Reading ---------------------------------------------------------------------------------------------------------
 
 
+csv.field_size_limit(LARGEST_CELL)
+
+
 def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
     """The file's cells as text, nothing guessed. Raises InputError, naming row or line, where it can't be read."""
     _refuse_unreadable(path)
@@ -179,6 +191,7 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
     width = len(header)
     return SourceFile(
         name=path.name,
+        has_bom=_has_bom(path),
         header=header,
         cells=pd.DataFrame(
             [row[:width] + [""] * (width - len(row)) for _, row in numbered],
@@ -193,8 +206,11 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
 def _refuse_unreadable(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder; name the file in it.")
-    with path.open("rb") as file:
-        head = file.read(8192)
+    try:
+        with path.open("rb") as file:
+            head = file.read(8192)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from None
     if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(f"{path.name} is a workbook, not text; save it as CSV (UTF-8) and import that.")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -207,18 +223,36 @@ def _read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     read = 0
     try:
         with path.open(encoding=_with_bom(encoding), newline="") as file:
-            for row in csv.reader(file, strict=True):
+            for row in csv.reader(_visible_lines(path.name, file), strict=True):
                 read += 1
                 yield row
     except LookupError:
         raise InputError(f"There is no text encoding named {encoding!r}; try utf-8, cp1252 or utf-16.") from None
     except UnicodeError:
         raise InputError(_not_in_encoding(path, encoding)) from None
-    except csv.Error:
+    except csv.Error as error:
+        if "field larger" in str(error):
+            raise InputError(f"{path.name}: row {read + 1} has a cell of over {LARGEST_CELL} characters.") from None
         raise InputError(
             f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
             "and a quote inside it is written twice."
         ) from None
+
+
+def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
+    """The lines of a file. Raises InputError for one with characters that no text has."""
+    for number, line in enumerate(file, 1):
+        if "\0" in line or not (line.isascii() or _SURROGATE.search(line) is None):
+            raise InputError(f"{name}: line {number} has characters that no text has; save it again as CSV (UTF-8).")
+        yield line
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _has_bom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(3) == codecs.BOM_UTF8
 
 
 def _with_bom(encoding: str) -> str:
@@ -246,14 +280,15 @@ def _has_text(row: Iterable[str]) -> bool:
 
 
 def _is_text(cell: str) -> bool:
-    return bool(cell) and not cell.isspace()
+    return bool(cell) and not visible(cell).isspace() and visible(cell) != ""
 
 
 def _refuse_header(name: str, header: Sequence[str]) -> None:
     if not _has_text(header):
         raise InputError(f"{name}: the first line is blank; it must hold the column names.")
-    known = Counter(column.casefold() for title in header if (column := _canonical(title)) is not None)
-    twice = [title.strip() for title in header if known[title.strip().casefold()] > 1]
+    columns = [column for title in header if (column := _canonical(title)) is not None]
+    known = Counter(map(str.casefold, columns))
+    twice = [column for column in columns if known[column.casefold()] > 1]
     if twice:
         raise InputError(f"{name}: the column {twice[0]!r} is there twice; rename or remove one of them.")
     if COMPANY.casefold() not in known:
@@ -264,12 +299,15 @@ def _no_company_column(name: str, header: Sequence[str]) -> str:
     found = ", ".join(repr(title.strip()) for title in header[:10])
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         return f"{name}: the cells are not separated by commas ({found}); save the file as comma-separated CSV."
-    return f"{name}: there is no column named {COMPANY!r} in the first line, only {found}. Rename the right one."
+    return (
+        f"{name}: there is no column named {COMPANY!r} in the first line, only {found}. Rename the right one, "
+        "and delete any lines above the column names."
+    )
 
 
 def _canonical(title: str) -> str | None:
-    """The name by which we know a column, or None where we do not. Case and spaces around do not matter."""
-    stripped = title.strip()
+    """The name by which we know a column, or None where we do not. Case and white space do not matter."""
+    stripped = " ".join(visible(title).split())
     known = _COLUMN_BY_FOLDED.get(stripped.casefold())
     if known is not None or not stripped.casefold().startswith(CUSTOM_PREFIX):
         return known
@@ -280,7 +318,7 @@ def _canonical(title: str) -> str | None:
 _COLUMN_BY_FOLDED = {
     name.casefold(): name
     for name in (
-        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, DATE_ORDER_MARK),
+        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK),
         *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
     )
 }
@@ -304,17 +342,28 @@ def clean_source(
     `new_fields`. Raises AmbiguousDates where a column of dates can be read in two ways.
     """
     rejected = _rejections(source)
-    kept = source.cells.index[~source.cells.index.isin([problem.row for problem in rejected])]
-    new_fields = _new_fields(source, fields)
+    misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
+    columns = {
+        CUSTOM_PREFIX + name: source.column(CUSTOM_PREFIX + name).drop(misplaced) for name in source.custom_fields
+    }
+    new_fields = _new_fields(columns, fields)
     custom = {CUSTOM_PREFIX + name: known for name, known in {**fields, **new_fields}.items()}
-    date_columns = [column for column, known in custom.items() if known.type == "date"]
-    orders = {column: order for column in date_columns if (order := _date_order(source, column, date_order))}
+    dates = [column for column, known in custom.items() if known.type == "date"]
+    noted = source.column(DATE_ORDER_MARK)
+    orders = {
+        column: order
+        for column in dates
+        if (order := date_order or _noted_order(column, noted) or _proved_order(column, columns[column]))
+    }
     parsers: dict[str, Callable[[str], _Cell]] = {
         CONTACT_NAME: _one(lambda text: clean_contact_name(text, names)),
         EMAILS: _several(parse_email),
         PHONES: _several(lambda text: parse_phone(text, region)),
         STATE: _one(parse_state),
-    } | {column: _custom_parser(known, currency, orders.get(column)) for column, known in custom.items()}
+    }
+    for column, known in custom.items():
+        parsers[column] = _custom_parser(known, currency, orders.get(column), columns[column].unique())
+    kept = source.cells.index.drop([problem.row for problem in rejected])
     cells = {column: _parse_distinct(source.column(column).loc[kept], parse) for column, parse in parsers.items()}
     leads, merge_problems = _assemble(kept, source.column(COMPANY).loc[kept], cells, names)
     place = source.positions
@@ -324,8 +373,8 @@ def clean_source(
 
 def import_key(company: str) -> str:
     """The key that a company has in every file and on every machine: equal for spellings that differ by case,
-    white space or Unicode form alone."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", company).casefold())
+    white space, Unicode form or characters that nobody sees alone."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(company)).casefold())
     return "k1:" + hashlib.sha256(" ".join(folded.split()).encode()).hexdigest()[:32]
 
 
@@ -375,9 +424,13 @@ def _parse_distinct(cells: "pd.Series[str]", parse: Callable[[str], _Cell]) -> l
     return [by_text[text] for text in cells]
 
 
-def _custom_parser(known: CustomField, currency: Currency, order: DateOrder | None) -> Callable[[str], _Cell]:
+def _custom_parser(
+    known: CustomField, currency: Currency, order: DateOrder | None, texts: Iterable[str]
+) -> Callable[[str], _Cell]:
+    """The parser for a column's cells; `texts` are all that stand in it."""
+    has_commas = known.type == "number" and any(map(has_decimal_comma, texts))
     parsers: dict[str, Callable[[str], Any]] = {
-        "number": lambda text: parse_number(text, currency),
+        "number": lambda text: parse_number(text, currency, among_decimal_commas=has_commas),
         "date": lambda text: parse_date(text, order),
         "datetime": parse_moment,
         "choices": lambda text: parse_choice(text, known.choices),
@@ -401,10 +454,11 @@ def _cell_problems(rows: pd.Index, columns: Mapping[str, list[_Cell]]) -> Iterat
                 yield Problem(row, column, lost.value, lost.code, lost.reason)
 
 
-def _new_fields(source: SourceFile, known: Collection[str]) -> dict[str, CustomField]:
+def _new_fields(columns: Mapping[str, "pd.Series[str]"], known: Collection[str]) -> dict[str, CustomField]:
     """The custom fields that Close lacks, by name; a column without values makes none."""
-    columns = {name: source.column(CUSTOM_PREFIX + name) for name in source.custom_fields if name not in known}
-    texts = {name: Counter(text.strip() for text in cells if _is_text(text)) for name, cells in columns.items()}
+    named = {column.removeprefix(CUSTOM_PREFIX): cells for column, cells in columns.items()}
+    missing = {name: cells for name, cells in named.items() if name not in known}
+    texts = {name: Counter(text.strip() for text in cells if _is_text(text)) for name, cells in missing.items()}
     return {name: CustomField(name, _type_of(name, counts)) for name, counts in texts.items() if counts}
 
 
@@ -412,7 +466,7 @@ def _type_of(name: str, counts: Counter[str]) -> str:
     """The type of a field to be made: fixed for the two that every report needs, else what nearly all values are."""
     if name in _FIXED_TYPES:
         return _FIXED_TYPES[name]
-    if any(_LEADING_ZERO.match(text) or _LONG_NUMBER.search(text) for text in counts):
+    if any(_NO_MERE_NUMBER.match(text) or _LONG_NUMBER.search(text) for text in counts):
         return "text"
     needed = TYPE_SHARE * counts.total()
     for kind, is_kind in (("number", _is_number), ("date", _is_date)):
@@ -422,7 +476,7 @@ def _type_of(name: str, counts: Counter[str]) -> str:
 
 
 _FIXED_TYPES = {FOUNDED: "date", REVENUE: "number"}
-_LEADING_ZERO = re.compile(r"0[0-9]+$")
+_NO_MERE_NUMBER = re.compile(r"(?:0|\+[0-9]{6})[0-9]+$")  # a zip code, a phone number: a number would lose its head
 _LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")
 
 
@@ -447,50 +501,45 @@ def _is_date(text: str) -> bool:
 # --- The order of a column's dates -----------------------------------------------------------------------------------
 
 
-def _date_order(source: SourceFile, column: str, asked: DateOrder | None) -> DateOrder | None:
-    """How a column writes its dates: as asked, as its rejects file noted, or as its values prove; None if nothing can.
+def _proved_order(column: str, cells: "pd.Series[str]") -> DateOrder | None:
+    """How a column writes its dates, as its values prove; None where every one of them can be read in one way alone.
 
     Raises AmbiguousDates where the values allow two orders, or prove two.
     """
-    order = asked or _noted_order(source, column)
-    if order is not None:
-        return order
     examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
-    for row, text in source.column(column).items():
-        days = date_readings(text)
-        if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
-            examples.setdefault(frozenset(days), (int(str(row)), text.strip()))
-    proofs = [next(iter(orders)) for orders in examples if len(orders) == 1]
-    if len(proofs) == 1:
-        return proofs[0]
-    if proofs:
-        seen = " and ".join(f"{text!r} (row {row})" for orders, (row, text) in examples.items() if len(orders) == 1)
+    for row, cell in cells.items():
+        for text in _LIST_MARKS.split(cell):
+            days = date_readings(text)
+            if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
+                examples.setdefault(frozenset(days), (int(str(row)), text.strip()))
+    proofs = {next(iter(orders)): example for orders, example in examples.items() if len(orders) == 1}
+    if len(proofs) > 1:
+        seen = " and ".join(f"{text!r} (row {row})" for row, text in proofs.values())
         raise AmbiguousDates(
-            f"{source.name}: the column {column} writes dates in two orders, {seen}. "
+            f"The column {column} writes dates in two orders, {seen}. "
             "Say which one holds with --date-order dmy or --date-order mdy; the others are then reported."
         )
-    if examples:
+    if examples and not proofs:
         row, text = next(iter(examples.values()))
         raise AmbiguousDates(
-            f"{source.name}: the dates in {column} can be read in two ways, such as {text!r} (row {row}). "
+            f"The dates in {column} can be read in two ways, such as {text!r} (row {row}). "
             "Add --date-order dmy if the day comes first, or --date-order mdy if the month does."
         )
-    return None
+    return next(iter(proofs), None)
 
 
 _ORDERS: dict[str, DateOrder] = {"dmy": "dmy", "mdy": "mdy", "ymd": "ymd"}
 
 
-def _noted_order(source: SourceFile, column: str) -> DateOrder | None:
+def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
     """What a rejects file of ours noted when the whole column was there to prove it."""
-    notes = {text.strip() for text in source.column(DATE_ORDER_MARK).unique() if _is_text(text)}
-    orders = {order for note in notes if (order := _order_in_note(note, column)) is not None}
-    if len(orders) > 1:
+    found = {_order_in_note(note, column) for note in notes.unique()} - {None}
+    if len(found) > 1:
         raise AmbiguousDates(
-            f"{source.name}: the column {DATE_ORDER_MARK} names two orders. Import the rows of each on their own, "
+            f"The column {DATE_ORDER_MARK} names two orders. Import the rows of each on their own, "
             "or say which one holds with --date-order."
         )
-    return next(iter(orders), None)
+    return next(iter(found), None)
 
 
 def _order_in_note(note: str, column: str) -> DateOrder | None:
@@ -532,17 +581,33 @@ def _rejections(source: SourceFile) -> list[Problem]:
         row: Problem(row, COMPANY, "", "no_company", "A row needs a company.")
         for row in companies.index[~companies.map(_is_text).astype(bool)]
     }
-    for row, cells in source.surplus.items():
-        surplus = ", ".join(cells)
-        rejected[row] = Problem(
-            row,
-            source.header[-1].strip(),
-            surplus,
-            "surplus_cells",
-            f"The row has {len(source.header) + len(cells)} cells and the header {len(source.header)}; "
-            "a value with a comma in it needs quotes around it.",
-        )
+    for row, surplus in source.surplus.items():
+        rejected[row] = _surplus_cells(source, row, [*source.cells.loc[row], *surplus])
+    for row, cells in _unmended_surplus(source):
+        rejected[row] = _surplus_cells(source, row, cells)
     return [rejected[row] for row in sorted(rejected)]
+
+
+def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:
+    """The problem of a row with too many cells; its value is the row as CSV, for the header has no room for it all."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    width = len(source.own_places)
+    reason = (
+        f"The row has {len(cells)} cells and the header {width}; a value with a comma in it needs quotes around it."
+    )
+    return Problem(
+        row, source.header[source.own_places[-1]].strip(), line.getvalue().removesuffix("\r\n"), "surplus_cells", reason
+    )
+
+
+def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a rejects file that had too many cells and stand as they were cut: nobody has mended them yet."""
+    codes = source.column(CODE_MARK)
+    for row in codes.index[codes == "surplus_cells"]:
+        whole = next(csv.reader(io.StringIO(source.column(VALUE_MARK).loc[row], newline="")), [])
+        if whole[: len(source.own_places)] == [source.cells.at[row, place] for place in source.own_places]:
+            yield int(row), whole
 
 
 def _assemble(

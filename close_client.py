@@ -2,10 +2,12 @@
 
     CloseError
      +-- CloseUnreachable     no answer could be had; nothing was changed by this request
+     +-- Stopped              the caller ended the wait for a better moment; nothing was changed by this request
      +-- OutcomeUnknown       a write was sent and its effect is not known: neither success nor refusal
+     +-- AmbiguousField       two custom fields have the name that was asked for
      +-- RequestRejected      Close refused; nothing was changed
+          +-- InvalidRequest (400), and of these ExpiredCursor (that names the cursor)
           +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
-          +-- ExpiredCursor (400 that names the cursor)
 
 Facts about Close are those of its developer documentation (developer.close.com).
 """
@@ -15,6 +17,7 @@ import json
 import logging
 import random
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,12 +28,13 @@ from urllib.parse import quote, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import SSLError as TLSError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
-READ_TIMEOUT = 30  # seconds for an answer to begin, and between its parts
+READ_TIMEOUT = 30  # seconds for an answer to begin
+ANSWER_TIMEOUT = 55  # seconds for a whole answer, however slowly its parts come
+LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
 FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
 PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
 THROTTLED_PATIENCE = 300  # seconds of being told to wait
@@ -51,8 +55,16 @@ class CloseUnreachable(CloseError):
     """No answer could be had in time; this request changed nothing."""
 
 
+class Stopped(CloseError):
+    """A `sleep` raises this to end a wait early: the request that waited was not done."""
+
+
 class OutcomeUnknown(CloseError):
     """A write left and no readable answer came: it may have been done. Never to be sent again without a look."""
+
+
+class AmbiguousField(CloseError):
+    """Close has several lead custom fields of one name; the message says to rename them."""
 
 
 class RequestRejected(CloseError):
@@ -62,6 +74,10 @@ class RequestRejected(CloseError):
         self.status = status
         self.reasons = _reasons(answer) or [f"Close answered with status {status}."]
         super().__init__("; ".join(self.reasons))
+
+
+class InvalidRequest(RequestRejected):
+    """Close does not take the values that were sent."""
 
 
 class AuthenticationFailed(RequestRejected):
@@ -80,11 +96,12 @@ class NotFound(RequestRejected):
     """There is no such object, or no longer."""
 
 
-class ExpiredCursor(RequestRejected):
+class ExpiredCursor(InvalidRequest):
     """More than 30 seconds passed between two pages of a search; it has to start again."""
 
 
 ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
+    400: InvalidRequest,
     401: AuthenticationFailed,
     402: PlanLimitReached,
     403: PermissionDenied,
@@ -144,17 +161,18 @@ class CloseClient:
 
     # What there is in Close ----------------------------------------------------------------------------------------
 
-    def me(self) -> Json:
-        """The key's user, with `id` and `organizations` (a list of dicts with `id` and `name`)."""
-        return self._request("GET", "/me/")
-
-    def organization(self, organization_id: str) -> Json:
-        """An organisation, with `currency` and `currency_symbol`."""
-        return self._request("GET", "/organization/{id}/", id=organization_id)
+    def organization(self) -> Json:
+        """The organisation that the key belongs to, with `id`, `currency` and `currency_symbol`."""
+        organizations = _part(self._request("GET", "/me/"), "organizations", list)
+        if not organizations:
+            raise CloseUnreachable("the key belongs to no organisation")
+        organization = self._request("GET", "/organization/{id}/", id=organizations[0]["id"])
+        _part(organization, "currency", str)
+        return organization
 
     def lead_fields(self) -> list[Json]:
         """The lead custom fields, shared ones included, in the order shown in Close."""
-        return list(self._request("GET", "/custom_field_schema/lead/")["fields"])
+        return list(_part(self._request("GET", "/custom_field_schema/lead/"), "fields", list))
 
     def create_lead_field(self, name: str, kind: str) -> Json:
         """A new lead custom field of a type such as `text`, `number` or `date`."""
@@ -187,8 +205,8 @@ class CloseClient:
         cursor: str | None = None
         while True:
             answer = self._request("POST", "/data/search/", body={**body, "cursor": cursor} if cursor else body)
-            yield SearchPage(answer["data"], answer["count"]["total"])
-            cursor = answer["cursor"]
+            yield SearchPage(_part(answer, "data", list), _part(_part(answer, "count", dict), "total", int))
+            cursor = answer.get("cursor")
             if cursor is None:
                 return
 
@@ -238,7 +256,9 @@ class CloseClient:
                 json=body,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 allow_redirects=False,
+                stream=True,
             )
+            content = read_content(response, began + ANSWER_TIMEOUT, LARGEST_ANSWER)
         except requests.RequestException as error:
             log.info("%s %s no answer (%s) %.0f ms", method, path, type(error).__name__, _ms_since(began))
             raise _connection_failure(error) from None
@@ -247,7 +267,7 @@ class CloseClient:
         if response.status_code == 429:
             with self._counting:
                 self.throttled += 1
-        return _read_answer(response)
+        return _read_answer(response, json_or_none(content))
 
 
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
@@ -265,11 +285,20 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def fields_named(schema: Sequence[Json], name: str) -> list[Json]:
-    """The custom fields of a name (Close allows several): of the same spelling, else of the same but for case."""
+def find_field(schema: Sequence[Json], name: str) -> Json | None:
+    """The custom field of a name: of the same spelling, else of the same but for case; None if there is none.
+
+    Names are not unique in Close. Raises AmbiguousField where several fit.
+    """
     wanted = name.strip()
     same = [field for field in schema if field["name"].strip() == wanted]
-    return same or [field for field in schema if field["name"].strip().casefold() == wanted.casefold()]
+    alike = same or [field for field in schema if field["name"].strip().casefold() == wanted.casefold()]
+    if len(alike) > 1:
+        raise AmbiguousField(
+            f"Close has {len(alike)} lead custom fields named {wanted!r}, and either could be meant. "
+            "Rename all but one of them in Close (Settings > Custom Fields)."
+        )
+    return alike[0] if alike else None
 
 
 # Nodes of Close's Advanced Filtering ---------------------------------------------------------------------------------
@@ -309,13 +338,39 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
 # Answers and failures ------------------------------------------------------------------------------------------------
 
 
-def _read_answer(response: requests.Response) -> Json:
+def read_content(response: requests.Response, deadline: float, most_bytes: int) -> bytes:
+    """The body of a streamed response. Raises requests.Timeout once `deadline` (of the monotonic clock) has passed,
+    for the time-outs of `requests` count anew with every byte, and requests.ConnectionError for a body too large."""
+    parts: list[bytes] = []
+    size = 0
+    with response:
+        try:
+            while part := response.raw.read1(65536, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if time.monotonic() > deadline:
+                    raise requests.Timeout("the answer took too long")
+                if size > most_bytes:
+                    raise requests.ConnectionError("the answer is too large")
+        except HTTPError as error:
+            raise requests.ConnectionError(error) from None
+    return b"".join(parts)
+
+
+def json_or_none(content: bytes) -> Any:
+    """What a body says in JSON, None where it is not JSON or nested too deep to be an answer."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read_answer(response: requests.Response, answer: object) -> Json:
     status = response.status_code
     if status == 429:
         raise _Throttled(_asked_wait(response.headers))
     if status >= 500:
         raise _AnswerLost(f"Close answered with status {status}")
-    answer = _json_or_none(response)
     if 200 <= status < 300:
         if not isinstance(answer, dict):
             raise _AnswerLost("Close's answer could not be read")
@@ -325,22 +380,31 @@ def _read_answer(response: requests.Response) -> Json:
     raise ERROR_BY_STATUS.get(status, RequestRejected)(status, answer)
 
 
-def _json_or_none(response: requests.Response) -> object:
-    try:
-        return json.loads(response.content)
-    except ValueError:
-        return None
+def _part(answer: Json, name: str, kind: type) -> Any:
+    """A part of an answer that Close always sends. Raises CloseUnreachable where it is missing: this is not Close."""
+    if not isinstance(answer.get(name), kind):
+        raise CloseUnreachable(f"what answers there is not Close: {name!r} is missing")
+    return answer[name]
 
 
 def _connection_failure(error: requests.RequestException) -> CloseError:
-    """What a failure of the connection means: the request never left, or its answer was lost."""
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError)):
+    """What a failure of the connection means. Only what is proved to come before the sending is _NothingSent: errors of
+    TLS and of a proxy can come after it, and a write that may have arrived must not be sent again."""
+    if any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error)):
         return _NothingSent(f"no connection to Close ({type(error).__name__})")
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, (NewConnectionError, NameResolutionError, TLSError)):
-        return _NothingSent("no connection to Close")
     return _AnswerLost(f"the connection to Close broke ({type(error).__name__})")
+
+
+_BEFORE_SENDING = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ssl.SSLCertVerificationError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it wraps, as requests and urllib3 wrap them."""
+    yield error
+    wrapped = [*error.args, getattr(error, "reason", None), getattr(error, "original_error", None)]
+    for inner in wrapped:
+        if isinstance(inner, BaseException) and inner is not error:
+            yield from _causes(inner)
 
 
 _RESET = re.compile(r"\breset\s*=\s*(\d+(?:\.\d+)?)")
@@ -370,16 +434,19 @@ def _ms_since(began: float) -> float:
     return (time.monotonic() - began) * 1000
 
 
-def _reasons(answer: object, path: str = "") -> list[str]:
+DEEPEST_REASON = 20  # levels of an error body that are read
+
+
+def _reasons(answer: object, path: str = "", depth: int = 0) -> list[str]:
     """Close's words in an error body of any of its shapes; what stands deep is led in by the fields around it."""
     if isinstance(answer, str):
         return [f"{path}: {answer}" if path else answer]
     if isinstance(answer, list):
-        return [reason for part in answer for reason in _reasons(part, path)]
-    if not isinstance(answer, dict):
+        answer = dict(enumerate(answer))
+    if not isinstance(answer, dict) or depth > DEEPEST_REASON:
         return []
     reasons: list[str] = []
     for key, part in answer.items():
-        is_wrapping = key in ("error", "errors", "field-errors", "message")
-        reasons += _reasons(part, path if is_wrapping else f"{path}.{key}".lstrip("."))
+        is_wrapping = isinstance(key, int) or key in ("error", "errors", "field-errors", "message")
+        reasons += _reasons(part, path if is_wrapping else f"{path}.{key}".lstrip("."), depth + 1)
     return reasons

@@ -6,12 +6,11 @@ A lead is known by its import key, which travels in a text custom field. A lead 
 nobody knows yet whether Close has it.
 """
 
-import itertools
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from cleaning import (
@@ -26,18 +25,16 @@ from cleaning import (
     clean_source,
 )
 from close_client import (
-    AuthenticationFailed,
     CloseClient,
     CloseError,
     CloseUnreachable,
+    InvalidRequest,
     Json,
     OutcomeUnknown,
-    PermissionDenied,
-    PlanLimitReached,
-    RequestRejected,
+    Stopped,
     any_of,
     custom_field,
-    fields_named,
+    find_field,
     has_value,
 )
 from parsing import Currency, DateOrder, NameCase
@@ -48,7 +45,7 @@ FIELD_ATTEMPTS = 3  # times that a custom field is asked for when answers get lo
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
-RUN_STOPPERS = (AuthenticationFailed, PlanLimitReached, PermissionDenied, CloseUnreachable)
+MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 
 
 class SetupError(Exception):
@@ -93,7 +90,8 @@ class RowOutcome:
 class Plan:
     """What an import will do: the clean file, the leads to create, and the outcomes that are settled already.
 
-    `key_field` is the id of the custom field for import keys, None until there is one.
+    `key_field` is the id of the custom field for import keys, None until there is one; `made_fields` are the types of
+    the fields that were made, by name.
     """
 
     clean: CleanFile
@@ -101,6 +99,7 @@ class Plan:
     key_field: str | None
     to_create: list[Lead]
     settled: list[LeadOutcome]
+    made_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_import(
@@ -113,11 +112,12 @@ def plan_import(
 ) -> Plan:
     """The plan for a file, made by reading alone: a few requests for Close's fields, then one for 100 companies.
 
-    Raises SetupError where Close's custom fields can't take the file, and InputError where the file can't be read.
+    Raises SetupError or AmbiguousField where Close's custom fields can't take the file, InputError where the file's
+    dates can be read in two ways.
     """
     schema = close.lead_fields()
     key_field = _find_key_field(schema)
-    known = _match_fields(source.custom_fields, schema)
+    known = {name: found for name in source.custom_fields if (found := find_field(schema, name))}
     clean = clean_source(
         source,
         {name: _field_rules(name, found) for name, found in known.items()},
@@ -140,9 +140,12 @@ def prepare_fields(close: CloseClient, plan: Plan) -> Plan:
     """The plan with an id for every custom field that it fills, after making those that Close lacks."""
     if not plan.to_create:
         return plan
-    key_field = plan.key_field or _create_field(close, IMPORT_KEY, "text")["id"]
-    made = {new.name: _lead_field(_create_field(close, new.name, new.type)) for new in plan.clean.new_fields}
-    return replace(plan, key_field=key_field, fields={**plan.fields, **made})
+    missing = {new.name: new.type for new in plan.clean.new_fields}
+    if plan.key_field is None:
+        missing = {IMPORT_KEY: "text"} | missing
+    made = {name: _lead_field(_create_field(close, name, kind)) for name, kind in missing.items()}
+    key_field = plan.key_field or made[IMPORT_KEY].id
+    return replace(plan, key_field=key_field, fields={**plan.fields, **made}, made_fields=missing)
 
 
 def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
@@ -154,6 +157,7 @@ def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Eve
     yield from plan.settled
     waiting = deque(plan.to_create)
     ended_by: BaseException | None = None
+    lost_in_a_row = 0
     with ThreadPoolExecutor(max_workers=workers) as pool:
         in_flight: dict[Future[LeadOutcome], Lead] = {}
         while True:
@@ -163,9 +167,12 @@ def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Eve
             if not in_flight:
                 break
             for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                lead, error = in_flight.pop(future), future.exception()
+                outcome, error = _outcome_of(future, in_flight.pop(future))
+                lost_in_a_row = lost_in_a_row + 1 if outcome.outcome == "undetermined" else 0
+                if lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                    error = CloseUnreachable(f"{lost_in_a_row} answers in a row were lost")
                 ended_by = ended_by or error
-                yield _unfinished(lead, error) if error else future.result()
+                yield outcome
     for lead in waiting:
         yield _not_sent(lead, ended_by)
     if ended_by:
@@ -218,21 +225,6 @@ def _find_key_field(schema: Sequence[Json]) -> str | None:
     return str(found[0]["id"])
 
 
-def _match_fields(names: Iterable[str], schema: Sequence[Json]) -> dict[str, Json]:
-    """Close's field for each name that it knows. Raises SetupError where there are several."""
-    matched = {}
-    for name in names:
-        alike = fields_named(schema, name)
-        if len(alike) > 1:
-            raise SetupError(
-                f"Close has {len(alike)} lead custom fields named {name!r}, and the column could go into either. "
-                "Rename all but one of them in Close (Settings > Custom Fields)."
-            )
-        if alike:
-            matched[name] = alike[0]
-    return matched
-
-
 def _field_rules(name: str, found: Json) -> CustomField:
     choices = tuple(found.get("choices") or ())
     return CustomField(name, found["type"], choices, bool(found.get("accepts_multiple_values")))
@@ -244,20 +236,19 @@ def _lead_field(found: Json) -> LeadField:
 
 def _create_field(close: CloseClient, name: str, kind: str) -> Json:
     """A new field. Where the answer is lost the schema is read again before another is asked for."""
-    for attempt in itertools.count(1):
+    for _ in range(FIELD_ATTEMPTS):
         try:
             return close.create_lead_field(name, kind)
-        except OutcomeUnknown:
+        except OutcomeUnknown as error:
+            lost = error
             made = [field for field in close.lead_fields() if field["name"] == name]
             if made:
                 return made[0]
-            if attempt == FIELD_ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")
+    raise lost
 
 
 def _organization_currency(close: CloseClient) -> Currency:
-    organization = close.organization(close.me()["organizations"][0]["id"])
+    organization = close.organization()
     return Currency(organization["currency"], organization.get("currency_symbol") or "")
 
 
@@ -286,15 +277,16 @@ def _already_there(lead: Lead, found: Sequence[Json]) -> LeadOutcome:
 
 
 def _create(close: CloseClient, plan: Plan, lead: Lead) -> LeadOutcome:
+    """Create one lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
     try:
         made = close.create_lead(_lead_body(plan, lead))
     except OutcomeUnknown as lost:
-        reason = f"{lost}, so the lead may be in Close or not; wait a few minutes, then run the same command again"
+        reason = f"{lost}, so the lead may be in Close or not; wait two minutes, then run the same command again"
         return LeadOutcome(lead, "undetermined", reason)
-    except RUN_STOPPERS:
-        raise
-    except RequestRejected as refused:
+    except InvalidRequest as refused:
         return LeadOutcome(lead, "failed", str(refused))
+    except Stopped:
+        return _not_sent(lead)
     return LeadOutcome(lead, "created", lead_id=made["id"], link=_link(made))
 
 
@@ -319,15 +311,18 @@ def _contact_body(contact: Contact) -> Json:
     return {"name": contact.name, **body} if contact.name else body
 
 
-def _not_sent(lead: Lead, ended_by: BaseException | None) -> LeadOutcome:
-    return LeadOutcome(lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
-
-
-def _unfinished(lead: Lead, error: BaseException) -> LeadOutcome:
-    """What became of the lead whose sending ended the run: Close did not take it, or a bug hides whether it did."""
+def _outcome_of(future: Future[LeadOutcome], lead: Lead) -> tuple[LeadOutcome, BaseException | None]:
+    """What became of a lead, and the error that has to end the run: Close did not take it, or a bug hides whether."""
+    error = future.exception()
+    if error is None:
+        return future.result(), None
     if isinstance(error, CloseError):
-        return _not_sent(lead, error)
-    return LeadOutcome(lead, "undetermined", f"an unexpected {type(error).__name__} came between")
+        return _not_sent(lead, error), error
+    return LeadOutcome(lead, "undetermined", f"an unexpected {type(error).__name__} came between"), error
+
+
+def _not_sent(lead: Lead, ended_by: BaseException | None = None) -> LeadOutcome:
+    return LeadOutcome(lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
 
 
 def _link(lead: Json) -> str:

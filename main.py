@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import json
 import logging
 import os
@@ -14,25 +15,28 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cleaning import CleanFile, SourceFile
     from close_client import CloseClient
-    from importing import LeadOutcome, Plan, RowOutcome
+    from importing import LeadOutcome, Plan
     from qualification import Qualifier, Verdict
+    from sandbox import Sandbox
 
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
 WORKERS = 8
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
+NAP = 0.2  # seconds after which a wait looks whether it should end
 
 EXAMPLES = """\
 examples:
@@ -64,6 +68,41 @@ class ConfigurationError(Exception):
     """Something is missing in the environment; the message names each way out."""
 
 
+AGAIN = "Wait two minutes, so that Close's search shows what is there, then run the same command again."
+
+# Errors by name, for a module is imported only by the verb that needs it. An error's own words replace the braces.
+ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
+    "main.UsageError": (Exit.USAGE, "{}."),
+    "main.ConfigurationError": (Exit.SETUP, "{}."),
+    "cleaning.InputError": (Exit.USAGE, "{}."),
+    "segmentation.UnknownField": (Exit.USAGE, "{}."),
+    "segmentation.CountMismatch": (Exit.INCOMPLETE, "{}."),
+    "importing.SetupError": (Exit.SETUP, "{}."),
+    "close_client.AmbiguousField": (Exit.SETUP, "{}."),
+    "close_client.AuthenticationFailed": (
+        Exit.SETUP,
+        "Close does not accept the API key ({}). Copy it again from Settings > Developer > API Keys.",
+    ),
+    "close_client.PlanLimitReached": (Exit.SETUP, "The plan in Close allows no more: {}. Extend it, then run again."),
+    "close_client.PermissionDenied": (
+        Exit.SETUP,
+        "The key's user may not do this in Close: {}. Ask an administrator.",
+    ),
+    "close_client.RequestRejected": (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
+    "close_client.OutcomeUnknown": (Exit.UNREACHABLE, f"{{}}, so a custom field may have been made or not. {AGAIN}"),
+    "close_client.CloseUnreachable": (
+        Exit.UNREACHABLE,
+        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {AGAIN}",
+    ),
+    "close_client.Stopped": (Exit.INTERRUPTED, f"stopped. {AGAIN}"),
+    "builtins.ModuleNotFoundError": (
+        Exit.SETUP,
+        "{}. Run `make demo` once, then `source .venv/bin/activate` in every new terminal.",
+    ),
+    "builtins.OSError": (Exit.BUG, "{}. Mend that, then run the same command again."),
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one command. Every error becomes words here, and nowhere else."""
     verbose = False
@@ -75,11 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as finished:  # argparse's --help
         return int(finished.code or 0)
     except KeyboardInterrupt:
-        complain("stopped. Run the same command again to carry on.")
+        complain("stopped. Run the same command again.")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's last flush
-        return Exit.DONE
     except Exception as error:  # the boundary: whatever was not foreseen is a bug, said in one line
         code, words = in_words(error)
         complain(words)
@@ -88,50 +124,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
 
-def in_words(error: Exception) -> tuple[Exit, str]:
+def in_words(error: BaseException) -> tuple[Exit, str]:
     """The exit code and the one line for an error, which ends with what to do."""
-    if isinstance(error, UsageError):
-        return Exit.USAGE, str(error)
-    if isinstance(error, ConfigurationError):
-        return Exit.SETUP, str(error)
-    if isinstance(error, OSError):
-        return Exit.USAGE, f"{error.filename or 'a file or port'}: {error.strerror or error}"
-    known = _error_words()
-    for kind, (code, words) in known.items():
-        if isinstance(error, kind):
-            return code, words.format(error)
+    for kind in type(error).__mro__:
+        name = f"{kind.__module__.replace('__main__', 'main')}.{kind.__name__}"
+        if name in ERROR_WORDS:
+            code, words = ERROR_WORDS[name]
+            return code, words.replace("{}", str(error).removesuffix("."))
     return Exit.BUG, f"unexpected {type(error).__name__}: {error}. This is a bug; -v shows where."
-
-
-def _error_words() -> dict[type[Exception], tuple[Exit, str]]:
-    """Our modules' errors, the more special ones first. Imported here, for by then their module is loaded anyhow."""
-    import cleaning
-    import close_client
-    import importing
-    import segmentation
-
-    again = "Run the same command again."
-    return {
-        cleaning.InputError: (Exit.USAGE, "{}"),
-        segmentation.UnknownField: (Exit.USAGE, "{}"),
-        segmentation.CountMismatch: (Exit.INCOMPLETE, "{}"),
-        importing.SetupError: (Exit.SETUP, "{}"),
-        close_client.AuthenticationFailed: (
-            Exit.SETUP,
-            "Close does not accept the API key ({}). Copy it again from Settings > Developer > API Keys.",
-        ),
-        close_client.PlanLimitReached: (Exit.SETUP, "The plan in Close allows no more: {}. Extend it, then run again."),
-        close_client.PermissionDenied: (
-            Exit.SETUP,
-            "The key's user may not do this in Close: {}. Ask an administrator.",
-        ),
-        close_client.OutcomeUnknown: (Exit.UNREACHABLE, "{}, so a custom field may have been made or not. " + again),
-        close_client.CloseUnreachable: (
-            Exit.UNREACHABLE,
-            "Close can't be reached: {}. Check the connection and CLOSE_API_URL. " + again,
-        ),
-        close_client.RequestRejected: (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
-    }
 
 
 # Arguments -----------------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Parser(argparse.ArgumentParser):
         return f"{self.examples}\n{super().format_help()}" if self.examples else super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See {self.prog} --help.")
+        raise UsageError(f"{message}. See {self.prog} --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -181,14 +181,14 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", type=_region, default="US", help="the country of phone numbers without + (US)")
     parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="how the file writes dates")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
-    parser.add_argument("--workers", type=_positive, default=WORKERS, metavar="N", help="requests at a time")
+    parser.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help="requests at a time")
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_segment)
     parser.add_argument("start", metavar="START", type=_day, help="the first day, YYYY-MM-DD")
     parser.add_argument("end", metavar="END", type=_day, nargs="?", help="the last day, included; today if left out")
-    parser.add_argument("--output", metavar="FILE", type=Path, default=OUTPUT_FOLDER / "output.csv")
+    parser.add_argument("--output", metavar="FILE", type=_replaceable, default=OUTPUT_FOLDER / "output.csv")
     parser.add_argument("--date-field", metavar="NAME", default="Company Founded", help="a lead custom field")
     parser.add_argument("--revenue-field", metavar="NAME", default="Company Revenue", help="a lead custom field")
 
@@ -196,18 +196,18 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 def _add_qualify(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_qualify)
     parser.add_argument("ids", metavar="ID", nargs="+", help="a person's id")
-    parser.add_argument("--workers", type=_positive, default=WORKERS, metavar="N", help="people at a time")
+    parser.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help="people at a time")
     parser.add_argument("--random-score", action="store_true", help="draw the score instead of asking for it")
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_sandbox)
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"{DEFAULT_PORT}; 0 for any")
+    parser.add_argument("--rate", type=_rate, metavar="N", help="requests a second per key and endpoint group")
+    parser.add_argument("--latency", type=_amount, default=0.0, metavar="MS", help="milliseconds added to each answer")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, metavar="N", help=f"0 takes a free one ({DEFAULT_PORT})"
+        "--index-lag", type=_amount, default=1.0, metavar="S", help="seconds until search shows a change"
     )
-    parser.add_argument("--rate", type=float, metavar="N", help="requests a second per key and endpoint group")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="milliseconds added to each answer")
-    parser.add_argument("--index-lag", type=float, default=1.0, metavar="S", help="seconds until search shows a change")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME=PROBABILITY", help="act out a failure")
 
 
@@ -220,10 +220,35 @@ def _day(text: str) -> date:
     raise argparse.ArgumentTypeError(f"{text!r} is not a day that exists; write it as YYYY-MM-DD")
 
 
-def _positive(text: str) -> int:
+def _workers(text: str) -> int:
     if text.isdecimal() and 0 < int(text) <= 32:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 32")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+
+
+def _amount(text: str) -> float:
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+
+
+def _rate(text: str) -> float:
+    if _amount(text) > 0:
+        return _amount(text)
+    raise argparse.ArgumentTypeError("0 a second would let nothing through; leave --rate out for no limit")
+
+
+def _replaceable(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a file that can be replaced; name one such as report.csv")
+    return path
 
 
 def _region(text: str) -> str:
@@ -240,39 +265,31 @@ def _region(text: str) -> str:
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
     from cleaning import read_source
-    from importing import account_for_rows, plan_import, prepare_fields
+    from importing import plan_import, prepare_fields
 
     began = time.monotonic()
     path = find_input(args.file)
+    refuse_log_over(path, args.log)
     source = read_source(path, args.encoding)
     warn_of_columns(source, args.quiet)
-    with open_close(args) as close, noticing_interrupt("" if args.quiet else STOPPING) as stop:
+    OUTPUT_FOLDER.mkdir(exist_ok=True)  # before anything is sent: what is done must find a place
+    stop = threading.Event()
+    with open_close(args, stop) as close:
         plan = plan_import(close, source, names=args.names, region=args.region, date_order=args.date_order)
-        plan = prepare_fields(close, plan)
-        outcomes, ended_by = send_with_progress(close, plan, args, stop)
-        rows = account_for_rows(source, plan.clean, outcomes)
-        report = {
-            **import_report(path, plan.clean, rows, outcomes),
-            "requests": close.requests_made,
-            "throttled": close.throttled,
-            "seconds": round(time.monotonic() - began, 3),
-            "files": write_import_files(path.stem, source, plan.clean, rows, outcomes),
-        }
-    print(json.dumps(report, indent=2) if args.json else import_summary(report, plan.clean))
-    code = import_exit(outcomes, plan.clean, ended_by)
+        with noticing_interrupt(stop, "" if args.quiet else STOPPING):
+            plan = prepare_fields(close, plan)
+            outcomes, ended_by = send_with_progress(close, plan, args, stop)
+        report = import_report(path, source, plan.clean, outcomes, close, time.monotonic() - began)
+    report["files"], ended_by = write_import_files(path.stem, source, plan.clean, outcomes, ended_by)
+    show(json.dumps(report, indent=2) if args.json else import_summary(report, plan))
     if ended_by:
         complain(in_words(ended_by)[1])
-    elif code and not args.quiet:
-        say(IMPORT_ADVICE[code].format(**report["files"]))
-    return code
+    elif not args.quiet:
+        advise(args, report["files"], outcomes, plan.clean)
+    return import_exit(outcomes, plan.clean, ended_by)
 
 
 STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
-IMPORT_ADVICE = {
-    Exit.INCOMPLETE: "Not every row is in Close. {rejects} says why: mend it and import it as it is.",
-    Exit.UNREACHABLE: "Of some leads nobody knows yet whether Close has them. Wait a few minutes, run the same again.",
-    Exit.INTERRUPTED: "Stopped; what was in flight was finished. Run the same command again to carry on.",
-}
 
 
 def find_input(name: str) -> Path:
@@ -280,7 +297,13 @@ def find_input(name: str) -> Path:
     for path in (Path(name), INPUT_FOLDER / name):
         if path.exists():
             return path
-    raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/")
+    raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/; check its name")
+
+
+def refuse_log_over(path: Path, log: Path | None) -> None:
+    """Raise UsageError where the log would be written into the file that is read."""
+    if log and log.exists() and log.samefile(path):
+        raise UsageError(f"--log {log} is the file to import; name another one")
 
 
 def warn_of_columns(source: SourceFile, quiet: bool) -> None:
@@ -309,40 +332,77 @@ def send_with_progress(
 
 
 def import_report(
-    path: Path, clean: CleanFile, rows: Sequence[RowOutcome], outcomes: Sequence[LeadOutcome]
+    path: Path,
+    source: SourceFile,
+    clean: CleanFile,
+    outcomes: Sequence[LeadOutcome],
+    close: CloseClient,
+    seconds: float,
 ) -> dict[str, Any]:
-    """The part of the report that says what became of the file."""
-    from importing import count_outcomes
+    """What `--json` prints, but for the files."""
+    from importing import account_for_rows, count_outcomes
 
     return {
         "run_id": f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}",
         "file": str(path),
         "dry_run": False,
-        "rows": {"total": len(rows), **count_outcomes(rows)},
+        "rows": {"total": len(source.cells), **count_outcomes(account_for_rows(source, clean, outcomes))},
         "leads": count_outcomes(outcomes),
         "values_dropped": len(clean.dropped),
+        "requests": close.requests_made,
+        "throttled": close.throttled,
+        "seconds": round(seconds, 3),
     }
 
 
-def import_summary(report: Mapping[str, Any], clean: CleanFile) -> str:
+def import_summary(report: Mapping[str, Any], plan: Plan) -> str:
     """The report as a person reads it."""
     from collections import Counter
 
-    lines = [f"{report['file']}: {report['rows']['total']} rows, {len(clean.leads)} leads"]
+    lines = [f"{report['file']}: {report['rows']['total']} rows, {len(plan.clean.leads)} leads"]
     for name, leads in report["leads"].items():
         rows = report["rows"][name]
         if rows:
             lines.append(f"  {name:<12} {rows:>7} rows" + (f" {leads:>7} leads" if leads else ""))
-    codes: Counter[str] = Counter(problem.code for problem in clean.dropped)
-    lines.append(f"values dropped: {len(clean.dropped)}" + (f" ({_listed(codes)})" if codes else ""))
+    codes: Counter[str] = Counter(problem.code for problem in plan.clean.dropped)
+    lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
+    if plan.made_fields:
+        lines.append("custom fields made: " + ", ".join(f"{name} ({kind})" for name, kind in plan.made_fields.items()))
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} told to wait" if report["throttled"] else ""
     lines.append(f"{report['requests']} requests{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts in words, the largest first: `3 invalid_email, 1 conflict`."""
     return ", ".join(f"{times} {name}" for name, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def advise(
+    args: argparse.Namespace, files: Mapping[str, str | None], outcomes: Sequence[LeadOutcome], clean: CleanFile
+) -> None:
+    """Say what to do about each kind of outcome that leaves something to do."""
+    ended = {outcome.outcome for outcome in outcomes}
+    if "unchanged" in ended:
+        count = sum(outcome.outcome == "unchanged" for outcome in outcomes)
+        say(f"{count} leads were in Close already and were left as they are: nothing of the file was added to them.")
+    if any(outcome.needs_attention for outcome in outcomes):
+        say(f"Some companies have two leads in Close: {files['imported']} has the links. Merge them in Close.")
+    if "undetermined" in ended:
+        say(f"Of some leads nobody knows yet whether Close has them. {AGAIN}")
+    if clean.rejected or "failed" in ended:
+        command = f"python main.py import {files['rejects']}" + repeated_flags(args)
+        say(f"Not every row is in Close; {files['rejects']} says why. Mend it there, then: {command}")
+    if import_exit(outcomes, clean, None) == Exit.INTERRUPTED:
+        say(f"Stopped; what was in flight was finished. {AGAIN}")
+
+
+def repeated_flags(args: argparse.Namespace) -> str:
+    """The flags that a rejects file needs as much as the file it comes from; it knows the order of dates itself."""
+    flags = {"--region": (args.region, "US"), "--names": (args.names, "upper")}
+    told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
+    return f"{told} --sandbox" if args.sandbox else told
 
 
 def import_exit(outcomes: Sequence[LeadOutcome], clean: CleanFile, ended_by: Exception | None) -> Exit:
@@ -359,15 +419,30 @@ def import_exit(outcomes: Sequence[LeadOutcome], clean: CleanFile, ended_by: Exc
 
 
 def write_import_files(
-    stem: str, source: SourceFile, clean: CleanFile, rows: Sequence[RowOutcome], outcomes: Sequence[LeadOutcome]
-) -> dict[str, str | None]:
-    """Write the imported and the rejects file; their paths by kind, None for the plan that only a dry run writes."""
-    imported = OUTPUT_FOLDER / f"{stem}_imported.csv"
+    stem: str, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
+) -> tuple[dict[str, str | None], Exception | None]:
+    """The paths of the files written, by kind; None for the plan, which only a dry run writes.
+
+    A full disk must not keep the report from being shown, so it is given back as what ended the run.
+    """
+    files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
+    try:
+        files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", source, clean, outcomes))
+        files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", source, clean, outcomes))
+    except OSError as error:
+        return files, ended_by or error
+    return files, ended_by
+
+
+def write_imported(path: Path, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome]) -> Path:
+    """Write what became of each row."""
+    from importing import account_for_rows
+
     header = ["row", "company", "outcome", "reason", "changes", "lead id", "link"]
+    rows = account_for_rows(source, clean, outcomes)
     lines = [[row.row, row.company, row.outcome, row.reason, row.changes, row.lead_id, row.link] for row in rows]
-    write_csv(imported, [header, *([guarded(cell) for cell in line] for line in lines)])
-    rejects = write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", source, clean, outcomes)
-    return {"imported": str(imported), "rejects": str(rejects), "plan": None}
+    write_csv(path, [header, *([guarded(cell) for cell in line] for line in lines)])
+    return path
 
 
 def write_rejects(path: Path, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome]) -> Path:
@@ -375,22 +450,21 @@ def write_rejects(path: Path, source: SourceFile, clean: CleanFile, outcomes: Se
     from cleaning import REJECT_MARKS, note_date_orders
     from importing import rows_to_mend
 
-    kept = [place for place, title in enumerate(source.header) if title.strip() not in REJECT_MARKS]
     order = note_date_orders(clean.date_orders)
-    lines: list[list[object]] = [[*(source.header[place] for place in kept), *REJECT_MARKS]]
+    lines: list[list[object]] = [[*(source.header[place] for place in source.own_places), *REJECT_MARKS]]
     for row, problems in rows_to_mend(clean, outcomes).items():
         cells = source.cells.loc[row]
         marks = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
         joined = ["\n".join(each) for each in zip(*marks, strict=True)]
-        lines.append([*(cells[place] for place in kept), str(row), *joined, order])
-    free = next(candidate for candidate in _numbered(path) if not is_edited(candidate))
-    write_csv(free, lines, line_end="\r\n")  # so that a cell with a carriage return gets its quotes
-    _digest_file(free).write_text(_digest(free))
-    _digest_file(free).chmod(0o600)
+        lines.append([*(cells[place] for place in source.own_places), str(row), *joined, order])
+    free = next(candidate for candidate in numbered(path) if not is_edited(candidate))
+    write_csv(free, lines, encoding="utf-8-sig" if source.has_bom else "utf-8")
+    write_text(digest_file(free), digest(free))
     return free
 
 
-def _numbered(path: Path) -> Iterator[Path]:
+def numbered(path: Path) -> Iterator[Path]:
+    """A path, then the same with _2, _3 and so on after its name."""
     yield path
     number = 2
     while True:
@@ -400,15 +474,17 @@ def _numbered(path: Path) -> Iterator[Path]:
 
 def is_edited(path: Path) -> bool:
     """Whether a file is there that is not as we wrote it."""
-    noted = _digest_file(path)
-    return path.exists() and not (noted.exists() and noted.read_text() == _digest(path))
+    noted = digest_file(path)
+    return path.exists() and not (noted.exists() and noted.read_text() == digest(path))
 
 
-def _digest_file(path: Path) -> Path:
+def digest_file(path: Path) -> Path:
+    """Where the digest of a file as we wrote it is kept."""
     return path.with_name(f".{path.name}.sha256")
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """The SHA-256 of what a file holds, in hex digits."""
     import hashlib
 
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -423,31 +499,30 @@ def run_segment(args: argparse.Namespace) -> int:
     if end < args.start:
         raise UsageError(f"the range ends on {end}, before it starts on {args.start}; put the earlier day first")
     began = time.monotonic()
-    with open_close(args) as close:
+    with open_close(args, threading.Event()) as close:
         from segmentation import find_founded, summarize_by_state
 
         leads = find_founded(close, args.start, end, args.date_field, args.revenue_field)
-        requests = close.requests_made
     table = summarize_by_state(leads)
-    without_revenue = sum(lead.revenue is None for lead in leads)
-    without_state = sum(not lead.state for lead in leads)
+    report = {
+        "rows": table.to_dict("records"),
+        "leads": len(leads),
+        "without_revenue": sum(lead.revenue is None for lead in leads),
+        "without_state": sum(not lead.state for lead in leads),
+        "requests": close.requests_made,
+        "seconds": round(time.monotonic() - began, 3),
+    }
     write_csv(args.output, segment_lines(table))
-    if args.json:
-        report = {
-            "rows": table.to_dict("records"),
-            "leads": len(leads),
-            "without_revenue": without_revenue,
-            "without_state": without_state,
-            "requests": requests,
-            "seconds": round(time.monotonic() - began, 3),
-        }
-        print(json.dumps(report, indent=2, ensure_ascii=False, default=float))  # money is a Decimal
-    else:
-        print_table(table)
+    show(json.dumps(report, indent=2, ensure_ascii=False, default=json_money) if args.json else drawn_table(table))
     if not args.quiet:
-        missing = f"{without_revenue} without revenue, {without_state} without a state"
+        missing = f"{report['without_revenue']} without revenue, {report['without_state']} without a state"
         say(f"{len(leads)} leads from {args.start} to {end}, {missing}; written to {args.output}")
     return Exit.DONE
+
+
+def json_money(amount: Decimal) -> float | str:
+    """Money as a JSON number; as text where no JSON number is as large."""
+    return float(amount) if abs(amount) < Decimal("1e300") else str(amount)
 
 
 def segment_lines(table: pd.DataFrame) -> list[list[str]]:
@@ -456,10 +531,8 @@ def segment_lines(table: pd.DataFrame) -> list[list[str]]:
     return [list(table.columns), *([guarded(cell) for cell in row.values()] for row in rows)]
 
 
-def print_table(table: pd.DataFrame) -> None:
-    """Print a table with its numbers to the right and their thousands parted."""
-    from decimal import Decimal
-
+def drawn_table(table: pd.DataFrame) -> str:
+    """A table for people, with its numbers to the right and their thousands parted."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -468,15 +541,18 @@ def print_table(table: pd.DataFrame) -> None:
     for column in table.columns:
         shown.add_column(column, justify="left" if column in (table.columns[0], table.columns[2]) else "right")
     for row in table.to_dict("records"):
-        cells = [f"{cell:,}" if isinstance(cell, (int, Decimal)) else cell or "" for cell in row.values()]
-        shown.add_row(*cells)
+        shown.add_row(*(f"{cell:,}" if isinstance(cell, (int, Decimal)) else cell or "" for cell in row.values()))
     width = None if sys.stdout.isatty() else 160
-    Console(width=width, markup=False, highlight=False, emoji=False).print(shown)
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as drawn:
+        console.print(shown)
+    return str(drawn.get()).rstrip()
 
 
 # qualify -------------------------------------------------------------------------------------------------------------
 
 RULE = "-" * 50
+CHECKS = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
 
 
 def run_qualify(args: argparse.Namespace) -> int:
@@ -486,26 +562,38 @@ def run_qualify(args: argparse.Namespace) -> int:
     malformed = [person for person in args.ids if not is_person_id(person)]
     if malformed:
         raise UsageError(f"{malformed[0]!r} is no person's id: 1 to 64 characters without spaces or slashes")
-    verdicts: list[Verdict] = []
-    with open_checks(args) as qualifier:
-        if not args.json:
-            print(f"started at {datetime.now():%H:%M:%S}\n{RULE}", flush=True)
-        for verdict in qualify_people(qualifier, args.ids, args.workers):
-            append_line(OUTPUT_FOLDER / "qualifications.jsonl", json.dumps(verdict.as_json(), ensure_ascii=False))
-            verdicts.append(verdict)
-            if not args.json:
-                print(f"{verdict_text(verdict)}\n{RULE}", flush=True)
+    stop = threading.Event()
+    with open_checks(args) as qualifier, noticing_interrupt(stop, "" if args.quiet else STOPPING):
+        record = trail_writer(is_rehearsal=args.sandbox)
+        verdicts = qualify_people(qualifier, args.ids, workers=args.workers, record=record, stop=stop)
+        decided = list(verdicts if args.json else showing(verdicts))
     if args.json:
-        print(json.dumps([verdict.as_json() for verdict in verdicts], indent=2, ensure_ascii=False))
-    else:
-        print(f"finished at {datetime.now():%H:%M:%S}")
-    return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in verdicts) else Exit.DONE
+        show(json.dumps([verdict.as_json() for verdict in decided], indent=2, ensure_ascii=False))
+    if len(decided) < len(args.ids):
+        return Exit.INTERRUPTED
+    return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
 
 
-def verdict_text(verdict: Verdict) -> str:
-    """A verdict as a person reads it."""
-    result = "none" if verdict.result is None else verdict.result
-    return f"person id: {verdict.person_id}, qualification result: {result}\n{verdict.sentence()}"
+def trail_writer(*, is_rehearsal: bool) -> Callable[[Verdict], None]:
+    """A function that puts a verdict on disk; one from the sandbox is marked, so that nobody takes it for real."""
+    lock = threading.Lock()
+
+    def write(verdict: Verdict) -> None:
+        line = verdict.as_json() | ({"sandbox": True} if is_rehearsal else {})
+        with lock:
+            append_line(OUTPUT_FOLDER / "qualifications.jsonl", json.dumps(line, ensure_ascii=False))
+
+    return write
+
+
+def showing(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Pass verdicts through and show each as it comes."""
+    show(f"started at {datetime.now():%H:%M:%S}\n{RULE}")
+    for verdict in verdicts:
+        result = "none" if verdict.result is None else verdict.result
+        show(f"person id: {verdict.person_id}, qualification result: {result}\n{verdict.sentence()}\n{RULE}")
+        yield verdict
+    show(f"finished at {datetime.now():%H:%M:%S}")
 
 
 @contextlib.contextmanager
@@ -513,18 +601,21 @@ def open_checks(args: argparse.Namespace) -> Iterator[Qualifier]:
     """The checks of the environment, or of a sandbox where that was asked for."""
     from qualification import CheckService, Qualifier, score_at_random, score_by_service
 
+    names = ["registry", "judicial"] if args.random_score else list(CHECKS)
+    tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
     with contextlib.ExitStack() as stack:
-        if args.sandbox:
-            sandbox = stack.enter_context(open_sandbox(args.quiet))
-            urls = {"registry": sandbox.registry_url, "judicial": sandbox.judicial_url, "score": sandbox.score_url}
-        else:
-            urls = check_urls(["registry", "judicial"] + ["score"] * (not args.random_score))
-        if args.random_score:
-            urls.pop("score", None)
-        registry = CheckService("registry check", urls["registry"], os.environ.get("REGISTRY_TOKEN", ""))
-        judicial = CheckService("judicial check", urls["judicial"], os.environ.get("JUDICIAL_TOKEN", ""))
-        scoring = CheckService("score", urls["score"], os.environ.get("SCORE_TOKEN", "")) if "score" in urls else None
-        yield Qualifier(registry, judicial, score_by_service(scoring) if scoring else score_at_random)
+        urls = sandbox_urls(stack.enter_context(open_sandbox(args.quiet))) if args.sandbox else check_urls(names)
+        services = {name: CheckService(CHECKS[name], urls[name], tokens[name]) for name in names}
+        for service in services.values():
+            stack.callback(service.close)
+        scorer = score_at_random if args.random_score else score_by_service(services["score"])
+        remark = "scores are drawn at random" if args.random_score else ""
+        yield Qualifier(services["registry"], services["judicial"], scorer, remark)
+
+
+def sandbox_urls(sandbox: Sandbox) -> dict[str, str]:
+    """The base URLs of a sandbox's services, by name."""
+    return {"registry": sandbox.registry_url, "judicial": sandbox.judicial_url, "score": sandbox.score_url}
 
 
 def check_urls(names: Iterable[str]) -> dict[str, str]:
@@ -535,7 +626,7 @@ def check_urls(names: Iterable[str]) -> dict[str, str]:
         drawn = " Or add --random-score to draw the score." if missing == ["SCORE_URL"] else ""
         raise ConfigurationError(
             f"{' and '.join(missing)} must hold the base URL of the service.{drawn} "
-            "Or add --sandbox to rehearse with invented answers on this machine."
+            "Or add --sandbox to rehearse with invented answers on this machine"
         )
     return {name: checked_url(variable, os.environ[variable]) for name, variable in variables.items()}
 
@@ -551,19 +642,19 @@ def run_sandbox(args: argparse.Namespace) -> int:
         faults = [Fault.parse(text) for text in args.fault]
     except ValueError as error:
         raise UsageError(str(error)) from None
-    lag = {"latency": args.latency / 1000, "index_lag": args.index_lag}
-    with Sandbox(port=args.port, rate=args.rate, faults=faults, **lag) as sandbox:
-        exports = {
-            "CLOSE_API_URL": sandbox.close_url,
-            "CLOSE_API_KEY": "sandbox",
-            "REGISTRY_URL": sandbox.registry_url,
-            "JUDICIAL_URL": sandbox.judicial_url,
-            "SCORE_URL": sandbox.score_url,
-        }
-        print("\n".join(f"export {name}={value}" for name, value in exports.items()), flush=True)
+    lags = {"latency": args.latency / 1000, "index_lag": args.index_lag}
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        try:
+            sandbox = stack.enter_context(Sandbox(port=args.port, rate=args.rate, faults=faults, **lags))
+        except OSError as error:
+            raise UsageError(f"port {args.port}: {error.strerror}. Take another, or --port 0 for any") from None
+        stack.enter_context(noticing_interrupt(stop))
+        variables = {"CLOSE_API_URL": sandbox.close_url, "CLOSE_API_KEY": "sandbox"}
+        variables |= {f"{name.upper()}_URL": url for name, url in sandbox_urls(sandbox).items()}
+        show("\n".join(f"export {name}={value}" for name, value in variables.items()))
         say("A stand-in for Close and the checks; any key will do, and nothing leaves this machine. Ctrl-C ends it.")
-        with noticing_interrupt() as stop:
-            stop.wait()
+        stop.wait()
     return Exit.DONE
 
 
@@ -571,22 +662,22 @@ def run_sandbox(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def open_close(args: argparse.Namespace) -> Iterator[CloseClient]:
-    """A client for the Close of the environment, or for a sandbox where that was asked for."""
+def open_close(args: argparse.Namespace, stop: threading.Event) -> Iterator[CloseClient]:
+    """A client for the Close of the environment, or for a sandbox where that was asked for; `stop` ends its waits."""
     from close_client import CLOSE_URL, CloseClient
 
     with contextlib.ExitStack() as stack:
         if args.sandbox:
-            client = CloseClient("sandbox", stack.enter_context(open_sandbox(args.quiet)).close_url)
+            key, url = "sandbox", stack.enter_context(open_sandbox(args.quiet)).close_url
         else:
-            url = checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
-            client = CloseClient(close_key(), url)
+            key, url = close_key(), checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
+        client = CloseClient(key, url, sleep=sleep_unless(stop))
         stack.callback(client.close)
         yield client
 
 
 @contextlib.contextmanager
-def open_sandbox(quiet: bool) -> Iterator[Any]:
+def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
     """The stand-ins inside this command, with the leads that earlier ones left."""
     from sandbox import Sandbox
 
@@ -598,17 +689,37 @@ def open_sandbox(quiet: bool) -> Iterator[Any]:
         yield sandbox
 
 
+def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
+    """A sleep that raises close_client.Stopped soon after `stop` is set."""
+    from close_client import Stopped
+
+    def sleep(seconds: float) -> None:
+        while seconds > 0:
+            if stop.is_set():
+                raise Stopped("stopped while waiting")
+            time.sleep(min(seconds, NAP))
+            seconds -= NAP
+
+    return sleep
+
+
 def close_key() -> str:
     """The API key. Raises ConfigurationError where there is none, or none that can be one."""
-    key = next((value.strip() for name in KEY_VARIABLES if (value := os.environ.get(name))), "")
+    key = next(filter(None, map(secret, KEY_VARIABLES)), "")
     if not key:
         raise ConfigurationError(
             "there is no API key. Set CLOSE_API_KEY to the one from Close (Settings > Developer > API Keys), "
-            "or add --sandbox to rehearse on this machine."
+            "or add --sandbox to rehearse on this machine"
         )
-    if not key.isascii() or not key.isprintable():
-        raise ConfigurationError("the API key has characters that no key has; copy it again from Close.")
     return key
+
+
+def secret(variable: str) -> str:
+    """A key or token from the environment, "" if there is none. Raises ConfigurationError for what can't be one."""
+    value = os.environ.get(variable, "").strip()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(f"{variable} has characters that no key has; copy it again")
+    return value
 
 
 def checked_url(variable: str, url: str) -> str:
@@ -623,10 +734,10 @@ def checked_url(variable: str, url: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or parts.scheme not in ("http", "https"):
-        raise ConfigurationError(f"{variable} is no base URL; write it like https://api.close.com/api/v1.")
+        raise ConfigurationError(f"{variable} is no base URL; write it like https://api.close.com/api/v1")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigurationError(
-            f"{variable} must begin with https://: over http anybody on the way could read the key."
+            f"{variable} must begin with https://: over http anybody on the way could read the key"
         )
     return url.strip()
 
@@ -634,19 +745,34 @@ def checked_url(variable: str, url: str) -> str:
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
-def write_csv(path: Path, lines: Iterable[Iterable[object]], line_end: str = "\n") -> None:
-    """Write a CSV file for its owner alone; what was there stays until the new one is whole."""
+def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
+    """Write a CSV file for its owner alone."""
+    write_text(path, "".join(map(csv_line, lines)), encoding)
+
+
+def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Write a file for its owner alone; what was there stays until the new one is whole and on disk."""
     import tempfile
 
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator=line_end).writerows(lines)
+        with os.fdopen(handle, "w", encoding=encoding, newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()
         raise
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def append_line(path: Path, line: str) -> None:
@@ -668,9 +794,20 @@ def guarded(cell: object) -> str:
 # What is said --------------------------------------------------------------------------------------------------------
 
 
+def show(text: str) -> None:
+    """Show a result. Where nobody reads it any more the command goes on all the same, for its exit code tells too."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def say(text: str) -> None:
-    """Say something beside the result."""
-    print(text, file=sys.stderr, flush=True)
+    """Say something beside the result, if anybody listens."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def complain(words: str) -> None:
@@ -686,12 +823,8 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit}  {{task.fields[rate]}}"),
-        TimeRemainingColumn(),
-    )
+    rate = TextColumn(f"{unit}  {{task.fields[rate]}}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(unit, total=total, rate="")
         for item in items:
@@ -701,45 +834,62 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
 
 
 @contextlib.contextmanager
-def noticing_interrupt(words: str = "") -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, with some words; the second one interrupts at once."""
-    stop = threading.Event()
+def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]:
+    """Set `stop` at the first Ctrl-C or SIGTERM, with some words; leave at once at the second."""
 
     def notice(_signal: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(Exit.INTERRUPTED)
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         if words:
             say(words)
 
-    before = signal.signal(signal.SIGINT, notice)
+    before = {number: signal.signal(number, notice) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class LogHandler(logging.StreamHandler[TextIO]):
+    """A handler that keeps quiet when a line can't be written: a log is no reason to stop."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's name for it
+        return
 
 
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    handlers: list[logging.Handler] = []
-    if getattr(args, "verbose", False):
-        handlers.append(logging.StreamHandler())
-    if getattr(args, "log", None):
-        handlers.append(logging.FileHandler(args.log, encoding="utf-8"))
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger(name) for name in ("close_client", "qualification")]
-    for logger in loggers:
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.handlers[:] = handlers
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.handlers.clear()
+    with contextlib.ExitStack() as stack:
+        handlers = [LogHandler(sys.stderr)] if getattr(args, "verbose", False) else []
+        if getattr(args, "log", None):
+            handlers.append(LogHandler(stack.enter_context(open_log(args.log))))
         for handler in handlers:
-            handler.close()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        for logger in loggers:
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
+            logger.handlers[:] = handlers
+            stack.callback(logger.handlers.clear)
+        yield
+
+
+@contextlib.contextmanager
+def open_log(path: Path) -> Iterator[TextIO]:
+    """A log for its owner alone. Raises UsageError where it can't be written."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UsageError(f"--log {path}: {error.strerror}. Name a file that can be written") from None
+    file = os.fdopen(handle, "a", encoding="utf-8")
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ them guesses: where a text could mean another value than the one meant, it is a 
 """
 
 import difflib
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -54,11 +55,11 @@ class Currency:
     code: str
     sign: str = ""
 
-    def is_meant_by(self, mark: str) -> bool:
-        """Whether what stands beside an amount is this currency."""
-        home_sign = SIGN_BY_CURRENCY.get(self.code, "")
-        signs = {self.sign, home_sign, self.code[:2] + home_sign}
-        return mark == self.code or mark in signs
+    @property
+    def marks(self) -> set[str]:
+        """What may stand beside an amount of this currency."""
+        signs = {self.sign, SIGN_BY_CURRENCY.get(self.code, "")} - {""}
+        return {self.code} | signs | {self.code[:2] + sign for sign in signs}
 
 
 # How a currency is written at home, for the ones that Close may name by code alone.
@@ -69,9 +70,19 @@ SIGN_BY_CURRENCY = {
 US_DOLLAR = Currency("USD", "$")
 
 
+def visible(text: str) -> str:
+    """A text without the characters that nobody sees: zero-width spaces, soft hyphens, marks of direction and order."""
+    return text if text.isascii() else text.translate(_INVISIBLE)
+
+
+_INVISIBLE = dict.fromkeys(
+    [0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF]
+)
+
+
 def clean_name(text: str, names: NameCase = "upper") -> str:
     """A name with its white space squeezed, in the case asked for."""
-    squeezed = " ".join(text.split())
+    squeezed = " ".join(visible(text).split())
     if names == "upper":
         return squeezed.upper()
     return _title_case(squeezed) if names == "title" else squeezed
@@ -97,12 +108,24 @@ def _capitalize(word: re.Match[str]) -> str:
     return letters.capitalize()
 
 
+LONGEST_EMAIL = 254  # characters that Close takes
+_TOP_LEVEL_DOMAIN = re.compile(r"\.[a-z]{2,63}$", re.IGNORECASE)
+
+
 def parse_email(text: str) -> str:
-    """The address in normal form. Raises InvalidValue with the reason that `email_validator` gives; no look-up."""
+    """The address in normal form; it is not looked up. Raises InvalidValue where Close would not have it.
+
+    The reasons are those of `email_validator`; what Close asks for beyond that is known of its open-source checks.
+    """
     try:
-        return validate_email(text.strip(), check_deliverability=False).normalized
+        email = validate_email(visible(text).strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise InvalidValue("invalid_email", str(error)) from None
+    if len(email) > LONGEST_EMAIL:
+        raise InvalidValue("invalid_email", f"The address has more than {LONGEST_EMAIL} characters.")
+    if not _TOP_LEVEL_DOMAIN.search(email):
+        raise InvalidValue("invalid_email", "Close takes an address only if its last part is 2 to 63 plain letters.")
+    return email
 
 
 _DAMAGED_PHONE = re.compile(r"[-+]?\d+(\.\d+)?[eE][-+]?\d+|-\d+|\+?\d+\.0+")
@@ -112,9 +135,9 @@ _PHONE_WITH_EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _TWO_PHONES = re.compile(r"\s/|/\s")
-_LABEL_MARKS = frozenset(".:,/()[]{}<>\"'’|-–—•·")
+_LABEL_MARKS = frozenset(".:,/()[]{}<>\"'’|-–—")
 _PARTING_MARKS = frozenset(".:,()[]{}<>\"'’|/")
-_MASK = re.compile(r"[xX]+")
+_MASK = re.compile(r"[xX]+|[oO]+|(.)\1+")
 _NOT_A_PHONE = "This is not a phone number."
 _PHONE_PARSE_REASONS = {
     phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "No country has this country code.",
@@ -166,20 +189,29 @@ def _bare_phone(text: str) -> tuple[str, str]:
     parts = _PHONE_WITH_EXTENSION.fullmatch(number)
     if parts is None or _TWO_PHONES.search(number):
         raise InvalidValue("invalid_phone", "What stands between the digits is not part of one number.")
-    return parts["number"], parts["extension"] or ""
+    extension = "".join(str(unicodedata.decimal(digit)) for digit in parts["extension"] or "")
+    return parts["number"], extension
 
 
 def _refuse_unknown_characters(label: str) -> None:
     for char in label:
         if not (char.isspace() or char.isalpha() or char in _LABEL_MARKS or _is_symbol(char)):
             raise InvalidValue("invalid_phone", f"{char!r} may stand for a digit that is not known.")
-    if any(_MASK.fullmatch(word) for word in re.findall(r"\w+", label)):
-        raise InvalidValue("invalid_phone", "An x may stand for a digit that is not known.")
+    for word in re.findall(r"\w+|[^\w\s]+", label):
+        if _MASK.fullmatch(word):
+            raise InvalidValue("invalid_phone", f"{word!r} may stand for digits that are not known.")
 
 
 def _is_symbol(char: str) -> bool:
-    """Whether a character is an emoji, a dingbat or what joins and colours them; not the mark of a lost character."""
-    return unicodedata.category(char) in {"So", "Sk", "Mn", "Me", "Cf"} and char != "\N{REPLACEMENT CHARACTER}"
+    """Whether a character is a picture, or joins or directs others unseen; not a shape that can hide a digit."""
+    return (
+        unicodedata.category(char) == "Cf" or char in _JOINERS or (bool(_PICTURE.match(char)) and char not in _SHAPES)
+    )
+
+
+_PICTURE = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+_JOINERS = frozenset("\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}")
+_SHAPES = frozenset("⚪⚫🔟🔠🔡🔢🔣🔤🔲🔳🔴🔵🔶🔷🔸🔹🔺🔻🔼🔽🟠🟡🟢🟣🟤🟥🟦🟧🟨🟩🟪🟫🟰")
 
 
 def parse_state(text: str) -> str:
@@ -190,20 +222,39 @@ def parse_state(text: str) -> str:
     return code
 
 
-_AMOUNT = re.compile(
-    r"\(?\s*(?P<sign>[-+])?\s*(?P<before>[A-Z]{3}|[A-Z]{0,2}[^\w\s.,()+%-])?\s*(?P<inner_sign>[-+])?"
-    r"\(?\s*(?P<number>(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
-    r"\s*\)?\s*(?P<after>[A-Z]{3}|[^\w\s.,()+%-])?\s*\)?"
+@functools.cache
+def _amount_pattern(currency: Currency) -> re.Pattern[str]:
+    """An amount with the marks of its currency, which may be any letters, or with what looks like another's."""
+    own = "|".join(re.escape(mark) for mark in sorted(currency.marks, key=len, reverse=True))
+    before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%-]"
+    number = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
+    return re.compile(
+        rf"\(?\s*(?P<sign>[-+])?\s*(?P<before>{before})?\s*(?P<inner_sign>[-+])?\(?\s*(?P<number>{number})"
+        rf"\s*\)?\s*(?P<after>{after})?\s*\)?"
+    )
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether a number can only be one that writes its decimals with a comma, such as `999,50` or `1.234,50`."""
+    return _DECIMAL_COMMA.fullmatch(text) is not None
+
+
+_DECIMAL_COMMA = re.compile(
+    r"[^\d.,]*(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3}){2,})[^\d.,]*"
 )
+_PERHAPS_THOUSANDS = re.compile(r"[^\d.,]*\d{1,3}\.\d{3}[^\d.,]*")
 
 
-def parse_number(text: str, currency: Currency = US_DOLLAR) -> int | float:
+def parse_number(text: str, currency: Currency = US_DOLLAR, *, among_decimal_commas: bool = False) -> int | float:
     """An amount or a number as JSON can carry it; whole ones as int.
 
     Commas may part groups of three, a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue for anything
-    else, for another currency, and for more digits than a JSON number keeps.
+    else, for another currency, for more digits than a JSON number keeps, and for `1.234` among numbers that write
+    their decimals with a comma: it may be a thousand times more.
     """
-    parts = _AMOUNT.fullmatch(text.strip())
+    if among_decimal_commas and _PERHAPS_THOUSANDS.fullmatch(text):
+        raise InvalidValue("invalid_number", "The dot may part thousands, as other values of this column show.")
+    parts = _amount_pattern(currency).fullmatch(text.strip())
     if parts is None or _contradicts_itself(parts):
         raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
     _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
@@ -226,7 +277,7 @@ def _contradicts_itself(parts: re.Match[str]) -> bool:
 
 
 def _refuse_other_currency(mark: str, currency: Currency) -> None:
-    if not mark or currency.is_meant_by(mark):
+    if not mark or mark in currency.marks:
         return
     if mark.isalpha() or unicodedata.category(mark[-1]) == "Sc":
         raise InvalidValue(
@@ -295,20 +346,26 @@ def _real_days(candidates: Mapping[DateOrder, tuple[int, int, int]]) -> dict[Dat
 
 
 def _parse_written_date(text: str) -> str:
-    """A date with its month in words. `dateutil` fills what is missing from a default, so two defaults must agree."""
-    lengths = sorted(len(number) for number in re.findall(r"\d+", text))
-    if len(lengths) != 2 or lengths[0] > 2 or lengths[1] != 4:
+    """A date with its month in words, by `dateutil`. That fills what is missing from a default, so two defaults must
+    agree; it takes 0087 for 1987 and any weekday for true, so both are held against what was typed."""
+    typed = _DAY_AND_YEAR.fullmatch(text)
+    if typed is None:
         raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
     try:
-        readings = {
+        first, second = (
             dateutil_parser.parse(text, default=datetime(year, month, month), ignoretz=True)
             for year, month in ((1904, 1), (1908, 2))
-        }
+        )
     except (ValueError, OverflowError):
         raise InvalidValue("invalid_date", "This is not a date.") from None
-    if len(readings) != 1:
-        raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
-    return readings.pop().date().isoformat()
+    weekdays = [weekday for word in re.findall(r"[^\W\d_]+", text) if (weekday := _NAMES.weekday(word)) is not None]
+    if first != second or f"{first.year:04d}" not in typed.groups() or weekdays not in ([], [first.weekday()]):
+        raise InvalidValue("invalid_date", "Day, month, year and weekday do not make one real date.")
+    return first.date().isoformat()
+
+
+_DAY_AND_YEAR = re.compile(r"\D*(\d{1,2})\D+(\d{4})\D*|\D*(\d{4})\D+(\d{1,2})\D*")
+_NAMES = dateutil_parser.parserinfo()
 
 
 def parse_moment(text: str) -> str:

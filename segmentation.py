@@ -1,8 +1,8 @@
 """Sum up leads by US state. A date range in, a table out."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from statistics import median
 from typing import Any
@@ -14,8 +14,9 @@ from close_client import (
     CloseClient,
     ExpiredCursor,
     Json,
+    SearchPage,
     custom_field,
-    fields_named,
+    find_field,
     is_between_days,
 )
 from us_states import state_name
@@ -54,7 +55,8 @@ def find_founded(
 ) -> list[SegmentedLead]:
     """The leads whose date lies between two days, both included.
 
-    Raises UnknownField, and CountMismatch where the index changes too fast to be read or holds too many.
+    The index may show a lead under a date that it had; what counts is the date that comes with it. Raises UnknownField
+    and AmbiguousField, and CountMismatch where the index changes too fast to be read, or holds too many.
     """
     schema = close.lead_fields()
     founded = _field_id(schema, date_field, ("date", "datetime"))
@@ -64,7 +66,7 @@ def find_founded(
     return [
         SegmentedLead(lead.get("name") or "", _state_of(lead.get("addresses") or []), _revenue_of(lead.get(revenue)))
         for lead in leads
-        if first.isoformat() <= str(lead.get(f"custom.{founded}"))[:10] <= last.isoformat()
+        if first <= _day_of(lead[f"custom.{founded}"]) <= last
     ]
 
 
@@ -105,15 +107,11 @@ def _walk(close: CloseClient, condition: Json, fields: Sequence[str]) -> list[Js
     difference = ""
     for _ in range(MOST_WALKS):
         try:
-            pages = list(close.search_pages(condition, fields))
+            pages = list(_pages_of_one_walk(close, condition, fields))
         except ExpiredCursor:
             difference = "the search took so long that Close ended it"
             continue
         total = pages[-1].total
-        if total > LONGEST_WALK:
-            raise CountMismatch(
-                f"{total} leads lie in this range, and one search can read {LONGEST_WALK}; ask for a shorter range."
-            )
         leads = {lead["id"]: lead for page in pages for lead in page.leads}
         if len(leads) == total:
             return list(leads.values())
@@ -121,21 +119,34 @@ def _walk(close: CloseClient, condition: Json, fields: Sequence[str]) -> list[Js
     raise CountMismatch(f"The leads could not be read whole: {difference}. Run the same command again in a minute.")
 
 
+def _pages_of_one_walk(close: CloseClient, condition: Json, fields: Sequence[str]) -> Iterator[SearchPage]:
+    for page in close.search_pages(condition, fields):
+        if page.total > LONGEST_WALK:
+            raise CountMismatch(
+                f"{page.total} leads lie in this range, and one search reads {LONGEST_WALK}; ask for a shorter range."
+            )
+        yield page
+
+
 def _field_id(schema: Sequence[Json], name: str, kinds: Container[str] = ()) -> str:
-    found = fields_named(schema, name)
-    if not found:
+    found = find_field(schema, name)
+    if found is None:
         known = ", ".join(repr(field["name"]) for field in schema) or "none at all"
         raise UnknownField(
             f"Close has no lead custom field named {name!r}; it has {known}. "
             "Name another with --date-field or --revenue-field."
         )
-    if len(found) > 1:
-        raise UnknownField(
-            f"Close has {len(found)} lead custom fields named {name!r}; rename all but one of them there."
-        )
-    if kinds and found[0]["type"] not in kinds:
-        raise UnknownField(f"The lead custom field {name!r} in Close is of type {found[0]['type']}, not a date.")
-    return str(found[0]["id"])
+    if kinds and found["type"] not in kinds:
+        raise UnknownField(f"The lead custom field {name!r} in Close is of type {found['type']}, not a date.")
+    if found.get("accepts_multiple_values"):
+        raise UnknownField(f"The lead custom field {name!r} in Close may hold several values; name one that holds one.")
+    return str(found["id"])
+
+
+def _day_of(value: str) -> date:
+    """The day of a date, or of a moment in UTC, which is how the search was asked."""
+    moment = datetime.fromisoformat(value)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
 
 
 def _state_of(addresses: Sequence[Mapping[str, Any]]) -> str:

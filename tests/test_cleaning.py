@@ -64,8 +64,8 @@ def test_a_short_row_is_filled_with_blanks_and_a_long_one_is_rejected(write: Wri
     cleaned = clean(write("A", "B,Ann,,,,,,CA", "Acme, Inc,Ann,,,,,,"))
     assert [lead.name for lead in cleaned.leads] == ["A"]
     assert [(problem.row, problem.code, problem.value) for problem in cleaned.rejected] == [
-        (3, "surplus_cells", "CA"),
-        (4, "surplus_cells", ", "),
+        (3, "surplus_cells", "B,Ann,,,,,,CA"),
+        (4, "surplus_cells", "Acme, Inc,Ann,,,,,,"),
     ]
 
 
@@ -92,6 +92,8 @@ def test_nothing_is_guessed_to_be_missing(write: Write) -> None:
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file"),
         (b"PK\x03\x04\x14\0", "is a workbook"),
         ("Company\nA\n".encode("utf-16"), "not UTF-8"),
+        (b"Company\nA\n" + b"B\n" * 5000 + b"C\0D\n", "line 5003 has characters"),
+        (b"Report\n\nCompany\nA\n", "delete any lines above"),
     ],
 )
 def test_a_file_that_can_not_be_used_is_refused_with_what_to_do(folder: Path, content: bytes, words: str) -> None:
@@ -121,8 +123,10 @@ def test_the_import_key_is_the_same_on_every_machine() -> None:
     assert import_key("Digitube") == "k1:44a9288cdfaf49cf167a2e7cb42c54ca"
 
 
-@pytest.mark.parametrize("spelling", ["reälfire", " REÄLFIRE ", "Rea\u0308lfire", "\u00a0Reälfire"])
-def test_spellings_that_differ_by_case_space_or_unicode_form_are_one_company(spelling: str) -> None:
+@pytest.mark.parametrize(
+    "spelling", ["reälfire", " REÄLFIRE ", "Rea\u0308lfire", "\u00a0Reälfire", "Reäl\u200bfire", "\ufeffReälfire"]
+)
+def test_spellings_that_differ_by_nothing_that_can_be_seen_but_case_are_one_company(spelling: str) -> None:
     assert import_key(spelling) == import_key("Reälfire")
 
 
@@ -271,6 +275,16 @@ def test_a_rejects_file_remembers_the_order_that_the_whole_file_proved(write: Wr
     assert cleaned.leads[0].custom == {"Company Founded": ("2019-04-03",), "Closed": ("2019-05-06",)}
 
 
+def test_a_row_of_a_rejects_file_that_nobody_mended_is_rejected_again(write: Write) -> None:
+    rejected = clean(write('Acme, Inc,Ann,"a\nb"', header="Company,Contact Name")).rejected[0]
+    header = "Company,Contact Name,_row,_column,_value,_code,_reason,_date_order"
+    value = rejected.value.replace('"', '""')
+    unmended = clean(write(f'Acme, Inc,2,,"{value}",surplus_cells,,', header=header))
+    assert [(again.code, again.value) for again in unmended.rejected] == [("surplus_cells", rejected.value)]
+    mended = clean(write(f'"Acme, Inc",Ann,2,,"{value}",surplus_cells,,', header=header))
+    assert [lead.name for lead in mended.leads] == ["ACME, INC"]
+
+
 def test_a_file_with_two_remembered_orders_stops_the_import(write: Write) -> None:
     with pytest.raises(AmbiguousDates, match="names two orders"):
         clean(write("A,03/04/2019,dmy", "B,03/04/2019,mdy", header="Company,custom.Company Founded,_date_order"))
@@ -295,11 +309,29 @@ def column(write: Write, values: list[str], fields: dict[str, CustomField] | Non
         (["94105", "02134"], "text"),
         (["1234567890123456", "1"], "text"),
         (["red", "blue"], "text"),
+        (["+14155550100", "+14155550101"], "text"),
         (["1999", "2001"], "number"),
     ],
 )
 def test_a_new_field_gets_the_type_of_nearly_all_its_values(write: Write, values: list[str], kind: str) -> None:
     assert [(new.name, new.type) for new in column(write, values).new_fields] == [("X", kind)]
+
+
+def test_a_dot_may_part_thousands_where_other_values_write_decimals_with_a_comma(write: Write) -> None:
+    field = {"X": CustomField("X", "number")}
+    assert lost(column(write, ["1.234", "12.5"], field)) == []
+    cleaned = column(write, ["1.234", "12.5", "999,50"], field)
+    assert [(row, code) for row, _, _, code in lost(cleaned)] == [(2, "invalid_number"), (4, "invalid_number")]
+
+
+def test_cells_that_are_out_of_place_prove_nothing(write: Write) -> None:
+    with pytest.raises(AmbiguousDates):
+        clean(write("A,13/01/2020,x", "B,05/06/2020", header="Company,custom.Company Founded"))
+
+
+def test_a_cell_may_be_large(write: Write) -> None:
+    cleaned = column(write, ["x" * 300_000])
+    assert cleaned.leads[0].custom == {"X": ("x" * 300_000,)}
 
 
 def test_a_column_without_values_makes_no_field(write: Write) -> None:

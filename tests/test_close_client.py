@@ -1,24 +1,33 @@
 """One request method: what it repeats, what it never repeats, and what each answer becomes."""
 
+import contextlib
+import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from close_client import (
+    AmbiguousField,
     AuthenticationFailed,
     CloseClient,
     CloseError,
     CloseUnreachable,
+    InvalidRequest,
     NotFound,
     OutcomeUnknown,
     PlanLimitReached,
-    RequestRejected,
     custom_field,
+    find_field,
     has_value,
     is_between_days,
     is_loopback,
+    json_or_none,
+    read_content,
     regular_field,
 )
 from sandbox import Fault, Sandbox
@@ -61,7 +70,7 @@ def test_a_read_is_repeated_when_its_answer_is_lost(name: str, open_client: Open
     naps: list[float] = []
     with Sandbox(faults=[Fault(name, times=2)]) as sandbox:
         client = open_client("key", sandbox.close_url, sleep=naps.append)
-        assert client.me()["organizations"]
+        assert client.lead_fields() == []
         assert client.requests_made == 3
     assert len(naps) == 2
 
@@ -103,10 +112,86 @@ def test_nothing_is_sent_where_nobody_listens(open_client: OpenClient) -> None:
     assert sum(naps) <= 60
 
 
+class Accepting:
+    """A server, or a proxy, that takes each request whole, says what it was told to say or nothing, and hangs up."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.requests: list[bytes] = []
+        self.answer = b""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                with connection, connection.makefile("rb") as reader:
+                    head = b"".join(iter(reader.readline, b"\r\n"))
+                    length = re.search(rb"(?i)content-length: (\d+)", head)
+                    self.requests.append(head + reader.read(int(length[1]) if length else 0))
+                    connection.sendall(self.answer)
+
+
+@pytest.fixture
+def accepting() -> Iterator[Accepting]:
+    server = Accepting()
+    yield server
+    server.socket.close()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy"])
+def test_a_write_through_a_proxy_that_drops_it_is_not_repeated(
+    open_client: OpenClient, accepting: Accepting, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, accepting.url)
+    client = open_client("key", f"{variable.removesuffix('_proxy')}://close.test/api/v1", sleep=lambda _: None)
+    with pytest.raises(OutcomeUnknown):
+        client.create_lead({"name": "Acme"})
+    assert len(accepting.requests) == 1
+
+
+def test_a_proxy_from_the_environment_never_sees_what_stays_on_this_machine(
+    sandbox: Sandbox, open_client: OpenClient, accepting: Accepting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", accepting.url)
+    assert open_client("key", sandbox.close_url).lead_fields() == []
+    assert accepting.requests == []
+
+
+def test_an_answer_that_takes_too_long_or_is_too_large_is_given_up(sandbox: Sandbox) -> None:
+    def answer() -> requests.Response:
+        return requests.get(f"{sandbox.registry_url}/people/123", stream=True, timeout=5)
+
+    now = time.monotonic()
+    assert json_or_none(read_content(answer(), now + 60, 1000)) == {"id": "123", "exists": True}
+    with pytest.raises(requests.Timeout):
+        read_content(answer(), now - 1, 1000)
+    with pytest.raises(requests.ConnectionError):
+        read_content(answer(), now + 60, 10)
+
+
+def test_what_is_no_answer_of_close_is_said_to_be_none(open_client: OpenClient, accepting: Accepting) -> None:
+    accepting.answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+    client = open_client("key", accepting.url)
+    with pytest.raises(CloseUnreachable, match="not Close: 'fields' is missing"):
+        client.lead_fields()
+    with pytest.raises(OutcomeUnknown, match="no id"):
+        client.create_lead({"name": "Acme"})
+
+
+def test_two_fields_of_one_name_are_ambiguous_and_spelling_decides() -> None:
+    fields = [{"name": "Industry", "id": "1"}, {"name": "industry", "id": "2"}]
+    assert find_field(fields, "industry") == fields[1]
+    assert find_field(fields, "other") is None
+    with pytest.raises(AmbiguousField, match="2 lead custom fields"):
+        find_field(fields, "INDUSTRY")
+
+
 def test_a_server_that_only_says_wait_is_given_up_in_the_end(open_client: OpenClient) -> None:
     naps: list[float] = []
     with Sandbox(faults=[Fault("429-bare")]) as sandbox, pytest.raises(CloseUnreachable, match="kept asking to wait"):
-        open_client("key", sandbox.close_url, sleep=naps.append).me()
+        open_client("key", sandbox.close_url, sleep=naps.append).lead_fields()
     assert sum(naps) <= 300
 
 
@@ -114,8 +199,8 @@ def test_a_server_that_only_says_wait_is_given_up_in_the_end(open_client: OpenCl
     ("request_to", "kind"),
     [
         (lambda client: client.read_lead("lead_none"), NotFound),
-        (lambda client: client.create_lead({"name": "A", "custom.cf_none": 1}), RequestRejected),
-        (lambda client: client.create_lead({"contacts": [{"emails": [{"email": "bad"}]}]}), RequestRejected),
+        (lambda client: client.create_lead({"name": "A", "custom.cf_none": 1}), InvalidRequest),
+        (lambda client: client.create_lead({"contacts": [{"emails": [{"email": "bad"}]}]}), InvalidRequest),
     ],
 )
 def test_a_refusal_has_a_type_and_the_words_of_close(
@@ -128,14 +213,14 @@ def test_a_refusal_has_a_type_and_the_words_of_close(
 
 
 def test_the_words_of_a_nested_refusal_name_the_place(close: CloseClient) -> None:
-    with pytest.raises(RequestRejected, match=r"^contacts\.0\.emails\.0\.email: "):
+    with pytest.raises(InvalidRequest, match=r"^contacts\.0\.emails\.0\.email: "):
         close.create_lead({"contacts": [{"emails": [{"email": "bad"}]}]})
 
 
 def test_a_wrong_key_and_a_full_plan_have_types_of_their_own(open_client: OpenClient) -> None:
     with Sandbox(accepted_keys={"right"}, lead_cap=0) as sandbox:
         with pytest.raises(AuthenticationFailed):
-            open_client("wrong", sandbox.close_url).me()
+            open_client("wrong", sandbox.close_url).lead_fields()
         with pytest.raises(PlanLimitReached):
             open_client("right", sandbox.close_url).create_lead({"name": "A"})
 

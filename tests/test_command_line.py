@@ -1,5 +1,6 @@
 """Wrong use and bad input get one clear line that says what to do, and the exit code of the table."""
 
+import importlib
 import json
 import re
 import signal
@@ -46,7 +47,12 @@ def assert_one_line(ran: Ran, code: int, *words: str) -> None:
         (["segment", "2022-01-02", "2022-01-01"], "put the earlier day first"),
         (["qualify"], "ID"),
         (["qualify", "a/b"], "1 to 64 characters"),
+        (["segment", "2022-01-01", "--output", "."], "report.csv"),
+        (["segment", "2022-01-01", "--log", "no/such/folder/log.txt"], "can be written"),
         (["sandbox", "--fault", "earthquake=1"], "drop-after"),
+        (["sandbox", "--port", "70000"], "from 0 to 65535"),
+        (["sandbox", "--latency", "-1"], "0 or more"),
+        (["sandbox", "--rate", "0"], "leave --rate out"),
     ],
 )
 def test_wrong_use(run: Run, argv: list[str], words: str) -> None:
@@ -80,6 +86,32 @@ def test_a_file_that_can_not_be_used(run: Run, connected: Sandbox, folder: Path,
     assert connected.report()["requests_by_endpoint"].keys() <= {
         *["GET /me/", "GET /organization/{id}/", "GET /custom_field_schema/lead/"]
     }
+
+
+def test_the_log_is_not_written_into_the_file_that_is_read(run: Run, write: Write, connected: Sandbox) -> None:
+    before = write("Acme,,,,,,").read_bytes()
+    assert_one_line(run("import", "leads.csv", "--log", "leads.csv"), 2, "is the file to import")
+    assert Path("leads.csv").read_bytes() == before
+
+
+def test_a_port_that_is_taken(run: Run, sandbox: Sandbox) -> None:
+    port = sandbox.close_url.split(":")[2].split("/")[0]
+    assert_one_line(run("sandbox", "--port", port), 2, port, "--port 0")
+
+
+def test_nobody_reading_changes_nothing(write: Write) -> None:
+    write("Acme,,,,01.02.2003,7,", ",Ann,,,,,")
+    command = f"{sys.executable} {ROOT / 'main.py'} import leads.csv --sandbox"
+    ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command} 2>&1 >/dev/null | true"], check=False)
+    assert ran.returncode == main.Exit.INCOMPLETE
+    ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command} -q | true"], check=False)
+    assert ran.returncode == main.Exit.INCOMPLETE
+
+
+def test_every_error_that_is_put_into_words_exists() -> None:
+    for name in main.ERROR_WORDS:
+        module, _, kind = name.partition(".")
+        assert issubclass(getattr(importlib.import_module(module), kind), Exception)
 
 
 def test_a_cp1252_file_is_named_and_then_imported(run: Run, connected: Sandbox, write: Write) -> None:
@@ -129,7 +161,7 @@ def test_close_not_reachable(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         monkeypatch.setenv("CLOSE_API_URL", f"http://127.0.0.1:{bound.getsockname()[1]}/api/v1")
-        assert_one_line(run(*argv), 5, "can't be reached", "Run the same command again")
+        assert_one_line(run(*argv), 5, "can't be reached", "then run the same command again")
     assert sum(naps) < 60
 
 

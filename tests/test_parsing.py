@@ -31,6 +31,9 @@ def refusal(parse: Callable[[], object]) -> str:
         ("Tel: (415) 555-0100", "+14155550100"),
         ("mobile\u00a0415.555.0100", "+14155550100"),
         ("415-555-0100 (work)", "+14155550100"),
+        ("415-555-0100📱", "+14155550100"),
+        ("\u202a+1 415 555 0100\u202c", "+14155550100"),
+        ("+1 415 555 0100 x١٢", "+14155550100x12"),
         ("1 415 555 0100", "+14155550100"),
         ("(+1) 415 555 0100", "+14155550100"),
         ("+44 (0)20 7946 0958", "+442079460958"),
@@ -58,6 +61,12 @@ def test_a_possible_phone_number_is_kept_as_e164(text: str, e164: str) -> None:
         "415-555-01??",
         "415-555-01xx",
         "1-800-FLOWERS",
+        "+49 30 12345●●",
+        "+49 30 12345□□",
+        "+49 30 12345🔟",
+        "+49 30 12345 ••",
+        "+49 30 12345 OO",
+        "-- 867 524 6017",
         "+1 415 555 0100 / 0101",
         "+1 415 555 0100 or 0101",
         "+1-404-849-0629+1-404-849-0630",
@@ -81,7 +90,7 @@ def test_a_number_without_a_country_is_one_of_the_region() -> None:
     assert parsing.parse_phone("00 1 415 555 0100", "GB") == "+14155550100"
 
 
-@given(st.text(alphabet="0123456789+-() .x/?ABCetlx📞\u00a0", max_size=24))
+@given(st.text(alphabet="0123456789+-() .x/?ABCetlxO📞●🔟*\u00a0", max_size=24))
 @example("00415555010")
 @example("1+4155550100")
 def test_no_digit_of_a_phone_number_is_made_up_or_lost(text: str) -> None:
@@ -108,7 +117,11 @@ def test_an_email_is_checked_for_its_form_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ann", "ann@", "ann@example", "a b@example.com", "ann@sakura.ne.??jp", "a@x.com b@x.com", "ann@@x.com"]
+    "text",
+    [
+        *("ann", "ann@", "ann@example", "a b@example.com", "ann@sakura.ne.??jp", "a@x.com b@x.com", "ann@@x.com"),
+        *("a@b.c", "a@b.xn--p1ai", f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.com"),
+    ],
 )
 def test_an_email_that_can_not_be_one_is_a_problem(text: str) -> None:
     assert refusal(lambda: parsing.parse_email(text)) == "invalid_email"
@@ -177,6 +190,9 @@ def test_another_currency_is_a_problem(text: str) -> None:
 def test_the_currency_of_the_organisation_is_the_one_that_may_be_written() -> None:
     assert parsing.parse_number("€5", Currency("EUR", "€")) == 5
     assert parsing.parse_number("CA$5", Currency("CAD", "")) == 5
+    assert (
+        parsing.parse_number("kr 5", Currency("SEK", "kr")) == parsing.parse_number("5 kr", Currency("SEK", "kr")) == 5
+    )
     assert refusal(lambda: parsing.parse_number("$5", Currency("EUR", "€"))) == "wrong_currency"
 
 
@@ -211,6 +227,7 @@ def test_a_number_is_read_as_python_reads_it_or_not_at_all(text: str) -> None:
         ("March 5th, 2019", "2019-03-05"),
         ("05-Mar-2019", "2019-03-05"),
         ("Thursday, March 5, 2020", "2020-03-05"),
+        ("2020 March 5", "2020-03-05"),
     ],
 )
 def test_a_date_is_written_as_iso(text: str, day: str) -> None:
@@ -222,6 +239,8 @@ def test_a_date_is_written_as_iso(text: str, day: str) -> None:
     [
         "31.02.2019",
         "17.05.87",
+        "1 Jan 0087",
+        "Monday, March 5, 2020",
         "Mar 2019",
         "5 Mar 19",
         "2019",

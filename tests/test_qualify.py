@@ -15,6 +15,7 @@ from qualification import (
     Check,
     CheckService,
     Qualifier,
+    Verdict,
     check_judicial,
     check_registry,
     decide,
@@ -67,7 +68,7 @@ def test_the_json_names_every_check_in_the_order_asked(run: Run, connected: Sand
     for check in prospect["checks"].values():
         assert check.keys() == {"status", "detail", "attempts", "seconds"}
         assert (check["status"], check["attempts"]) == ("passed", 1)
-    assert (refused["checks"]["score"]["status"], refused["checks"]["score"]["attempts"]) == ("not_asked", 0)
+    assert (refused["checks"]["score"]["status"], refused["checks"]["score"]["attempts"]) == ("unavailable", 0)
     assert ran.code == 0
 
 
@@ -75,13 +76,21 @@ def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) ->
     shown = run("qualify", "123", "120", "--json").json
     shown += run("qualify", "129", "--json").json
     trail = (folder / "output_data" / "qualifications.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in trail] == shown
+    by_person = sorted((json.loads(line) for line in trail), key=lambda verdict: str(verdict["person_id"]))
+    assert by_person == sorted(shown, key=lambda verdict: str(verdict["person_id"]))
+
+
+def test_a_rehearsal_is_marked_on_disk(run: Run, folder: Path) -> None:
+    run("qualify", "123", "--sandbox")
+    assert json.loads((folder / "output_data" / "qualifications.jsonl").read_text())["sandbox"] is True
 
 
 def test_a_score_drawn_at_random_says_so(run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCORE_URL")
     refused = run("qualify", PERSON)
     assert (refused.code, "--random-score" in refused.err) == (3, True)
+    for person in ("120", "128"):
+        assert "; scores are drawn at random" in run("qualify", person, "--random-score").out
     (verdict,) = run("qualify", PERSON, "--random-score", "--json").json
     assert "drawn at random" in verdict["checks"]["score"]["detail"]
     assert verdict["outcome"] == ("prospect" if verdict["result"] > 60 else "not_prospect")
@@ -128,7 +137,7 @@ STATUSES = ["passed", "failed", "unavailable"]
 
 @pytest.mark.parametrize("registry", STATUSES)
 @pytest.mark.parametrize("judicial", STATUSES)
-@pytest.mark.parametrize("score", [*STATUSES, "not_asked"])
+@pytest.mark.parametrize("score", STATUSES)
 def test_only_three_passed_checks_make_a_prospect(registry: Any, judicial: Any, score: Any) -> None:
     verdict = decide(PERSON, Check(registry, ""), Check(judicial, ""), Check(score, "", score=73))
     statuses = {registry, judicial, score}
@@ -196,6 +205,7 @@ UNUSABLE: list[tuple[int, Any]] = [
     (200, []),
     (200, {}),
     (200, {"id": "123"}),
+    (200, {"id": "123", "exists": True, "records": [], "score": 73, "error": "database down"}),
     (200, {"id": "124", "exists": True, "records": [], "score": 73}),
     (200, {"exists": True, "records": [], "score": 73}),
     (200, {"id": 123, "exists": True, "records": [], "score": 73}),
@@ -263,17 +273,36 @@ def test_a_judicial_404_proves_nothing_but_a_registry_404_does(answering: Answer
     assert (registry.status, judicial.status) == ("failed", "unavailable")
 
 
+def decide_on(qualifier: Qualifier, people: list[str], workers: int) -> list[Verdict]:
+    stop = threading.Event()
+    return list(qualify_people(qualifier, people, workers=workers, record=lambda _: None, stop=stop))
+
+
 def test_both_checks_are_under_way_at_once(answering: Answering) -> None:
     answering.body = json.dumps({"id": PERSON, "exists": True, "records": [], "score": 61}).encode()
     answering.meeting = threading.Barrier(2, timeout=5)  # an answer comes only when two requests wait for one
     qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
-    (verdict,) = qualify_people(qualifier, [PERSON], workers=1)
+    (verdict,) = decide_on(qualifier, [PERSON], workers=1)
     assert [verdict.checks[name].status for name in ("registry", "judicial")] == ["passed", "passed"]
+
+
+def test_once_stopped_those_under_way_are_finished_and_nobody_else_is_asked(answering: Answering) -> None:
+    answering.status = 404
+    stop = threading.Event()
+    recorded: list[str] = []
+
+    def record(verdict: Verdict) -> None:
+        recorded.append(verdict.person_id)
+        stop.set()
+
+    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
+    verdicts = list(qualify_people(qualifier, list("abcdef"), workers=1, record=record, stop=stop))
+    assert [verdict.person_id for verdict in verdicts] == recorded == ["a"]
 
 
 def test_people_are_side_by_side(answering: Answering) -> None:
     answering.status = 404
     answering.meeting = threading.Barrier(8, timeout=5)
     qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
-    verdicts = list(qualify_people(qualifier, ["a", "b", "c", "d"], workers=4))
+    verdicts = decide_on(qualifier, ["a", "b", "c", "d"], workers=4)
     assert [(verdict.person_id, verdict.outcome) for verdict in verdicts] == [(name, "not_prospect") for name in "abcd"]

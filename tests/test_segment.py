@@ -2,12 +2,14 @@
 
 import csv
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,9 +88,10 @@ def test_both_days_are_included_and_a_lead_without_the_date_is_not(
 
 
 def test_the_end_is_today_if_left_out(run: Run, connected: Sandbox, add: Callable[..., None]) -> None:
-    add("past", "CA", 1, "1900-01-01")
-    add("future", "CA", 1, "9000-01-01")
-    assert run("segment", "1900-01-01", "--json").json["leads"] == 1
+    today = datetime.now(UTC).date()
+    add("today", "CA", 1, today.isoformat())
+    add("tomorrow", "CA", 2, (today + timedelta(days=1)).isoformat())
+    assert [row[TOP_LEAD] for row in run("segment", "1900-01-01", "--json").json["rows"]] == ["today"]
 
 
 def test_no_match_gives_the_header_alone(run: Run, connected: Sandbox, add: Callable[..., None], folder: Path) -> None:
@@ -152,6 +155,13 @@ def test_a_field_that_is_not_there_is_refused_with_those_that_are(
     assert (ran.code, "no lead custom field named 'Company Founded'; it has 'Industry'" in ran.err) == (2, True)
     ran = run("segment", "2000-01-01", "--date-field", "Industry")
     assert (ran.code, "not a date" in ran.err) == (2, True)
+
+
+def test_a_field_that_may_hold_several_values_is_refused(run: Run, connected: Sandbox) -> None:
+    field = {"name": "Company Founded", "type": "date", "accepts_multiple_values": True}
+    requests.post(f"{connected.close_url}/custom_field/lead/", json=field, auth=("key", ""), timeout=5)
+    ran = run("segment", "2000-01-01")
+    assert (ran.code, "several values" in ran.err) == (2, True)
 
 
 def test_a_name_that_looks_like_a_formula_gets_an_apostrophe_in_the_file_alone(
