@@ -1,10 +1,9 @@
-"""A messy file of leads -> clean leads with their contacts, and a reason for everything that was dropped.
+"""A file's rows -> clean leads with their contacts, and a reason for everything that was dropped.
 
-First bytes become text cells (`read_source`), then cells become clean values, each distinct text parsed once, and rows
-become one lead per company (`clean_source`). What a single text means is the business of `parsing`.
+Cells become clean values, each distinct text parsed once, and rows become one lead per company. What a single text
+means is the business of `parsing`.
 """
 
-import codecs
 import csv
 import hashlib
 import io
@@ -13,7 +12,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -40,30 +38,28 @@ from parsing import (
     parse_state,
     visible,
 )
+from reading import (
+    CODE_MARK,
+    COMPANY,
+    CONTACT_NAME,
+    CUSTOM_PREFIX,
+    DATE_ORDER_MARK,
+    EMAILS,
+    FOUNDED,
+    PHONES,
+    REVENUE,
+    STATE,
+    VALUE_MARK,
+    InputError,
+    SourceFile,
+    is_text,
+)
 
-COMPANY = "Company"
-CONTACT_NAME = "Contact Name"
-EMAILS = "Contact Emails"
-PHONES = "Contact Phones"
-STATE = "Company US State"
-CUSTOM_PREFIX = "custom."
-FOUNDED = "Company Founded"
-REVENUE = "Company Revenue"
-IMPORT_KEY = "Import Key"
-
-ROW_MARK, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK = "_row", "_value", "_code", "_date_order"
-REJECT_MARKS = (ROW_MARK, "_column", VALUE_MARK, CODE_MARK, "_reason", DATE_ORDER_MARK)
-
-LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
 MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
 TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new field of that type
 
 Value = str | int | float
 ProblemCode = Code | Literal["no_company", "surplus_cells", "too_many", "conflict", "refused"]
-
-
-class InputError(Exception):
-    """The input file can't be used as it is; the message says what to do."""
 
 
 class AmbiguousDates(InputError):
@@ -79,50 +75,6 @@ class Problem:
     value: str
     code: ProblemCode
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file as it stands: `header`, and `cells`, a frame of text indexed by row number, a column per header cell.
-
-    Row numbers are a spreadsheet's: the header is 1, and blank lines are counted but not held. `surplus` has, by row
-    number, the cells beyond the header's last. `has_bom` tells that the file began with a byte order mark.
-    """
-
-    name: str
-    has_bom: bool
-    header: tuple[str, ...]
-    cells: pd.DataFrame
-    surplus: Mapping[int, tuple[str, ...]]
-
-    @property
-    def positions(self) -> dict[str, int]:
-        """Where each known column stands: its canonical name -> its place in the header."""
-        return {name: place for place, title in enumerate(self.header) if (name := _canonical(title)) is not None}
-
-    @property
-    def own_places(self) -> list[int]:
-        """The places of the columns that are the file's own, and not what a rejects file of ours adds."""
-        return [place for place, title in enumerate(self.header) if title.strip() not in REJECT_MARKS]
-
-    @property
-    def custom_fields(self) -> list[str]:
-        """The names of the lead custom fields that the file fills, in its order."""
-        return [name.removeprefix(CUSTOM_PREFIX) for name in self.positions if name.startswith(CUSTOM_PREFIX)]
-
-    @property
-    def ignored_columns(self) -> list[str]:
-        """The columns with values that mean nothing to an import, as they are written."""
-        return [
-            title.strip() or f"(column {place + 1} without a name)"
-            for place, title in enumerate(self.header)
-            if _canonical(title) is None and not title.strip().startswith("_") and self.cells[place].map(_is_text).any()
-        ]
-
-    def column(self, name: str) -> pd.Series:
-        """The cells of a known column, blank where the file has no such column."""
-        place = self.positions.get(name)
-        return pd.Series("", index=self.cells.index, dtype=object) if place is None else self.cells[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,159 +123,6 @@ class CleanFile:
     date_orders: Mapping[str, DateOrder]
 
 
-# --- Reading ---------------------------------------------------------------------------------------------------------
-
-
-csv.field_size_limit(LARGEST_CELL)
-
-
-def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
-    """The file's cells as text, nothing guessed. Raises InputError, naming row or line, where it can't be read."""
-    _refuse_unreadable(path)
-    rows = list(_read_rows(path, encoding))
-    if not any(map(_has_text, rows)):
-        raise InputError(f"{path.name} is empty. It needs a first line with column names, such as {COMPANY}.")
-    header = tuple(rows[0])
-    _refuse_header(path.name, header)
-    numbered = [(number, row) for number, row in enumerate(rows[1:], 2) if _has_text(row)]
-    if not numbered:
-        raise InputError(f"{path.name} holds column names but no rows; there is nothing to import.")
-    width = len(header)
-    return SourceFile(
-        name=path.name,
-        has_bom=_has_bom(path),
-        header=header,
-        cells=pd.DataFrame(
-            [row[:width] + [""] * (width - len(row)) for _, row in numbered],
-            index=pd.Index([number for number, _ in numbered], name=ROW_MARK),
-            columns=range(width),
-            dtype=object,
-        ),
-        surplus={number: tuple(row[width:]) for number, row in numbered if len(row) > width},
-    )
-
-
-def _refuse_unreadable(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name the file in it.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(8192)
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}.") from None
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise InputError(f"{path.name} is a workbook, not text; save it as CSV (UTF-8) and import that.")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return
-    if b"\0" in head:
-        raise InputError(f"{path.name} is a binary file, not text; save your sheet as CSV (UTF-8) and import that.")
-
-
-def _read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
-    read = 0
-    try:
-        with path.open(encoding=_with_bom(encoding), newline="") as file:
-            for row in csv.reader(_visible_lines(path.name, file), strict=True):
-                read += 1
-                yield row
-    except LookupError:
-        raise InputError(f"There is no text encoding named {encoding!r}; try utf-8, cp1252 or utf-16.") from None
-    except UnicodeError:
-        raise InputError(_not_in_encoding(path, encoding)) from None
-    except csv.Error as error:
-        if "field larger" in str(error):
-            raise InputError(f"{path.name}: row {read + 1} has a cell of over {LARGEST_CELL} characters.") from None
-        raise InputError(
-            f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
-            "and a quote inside it is written twice."
-        ) from None
-
-
-def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
-    """The lines of a file. Raises InputError for one with characters that no text has."""
-    for number, line in enumerate(file, 1):
-        if "\0" in line or not (line.isascii() or _SURROGATE.search(line) is None):
-            raise InputError(f"{name}: line {number} has characters that no text has; save it again as CSV (UTF-8).")
-        yield line
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _has_bom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(3) == codecs.BOM_UTF8
-
-
-def _with_bom(encoding: str) -> str:
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-
-
-def _not_in_encoding(path: Path, encoding: str) -> str:
-    """Say which line is not in the encoding; the reader's own position counts from its last buffer."""
-    content = path.read_bytes()
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return (
-            f"{path.name}: line {line} is not {encoding.upper()}. Save the file as CSV (UTF-8), "
-            "or name its encoding, for example --encoding cp1252 for Excel on Windows or --encoding utf-16."
-        )
-    except UnicodeError:
-        pass
-    return f"{path.name} is not {encoding.upper()} from its first line on; name its encoding with --encoding."
-
-
-def _has_text(row: Iterable[str]) -> bool:
-    return any(map(_is_text, row))
-
-
-def _is_text(cell: str) -> bool:
-    return bool(cell) and not visible(cell).isspace() and visible(cell) != ""
-
-
-def _refuse_header(name: str, header: Sequence[str]) -> None:
-    if not _has_text(header):
-        raise InputError(f"{name}: the first line is blank; it must hold the column names.")
-    columns = [column for title in header if (column := _canonical(title)) is not None]
-    known = Counter(map(str.casefold, columns))
-    twice = [column for column in columns if known[column.casefold()] > 1]
-    if twice:
-        raise InputError(f"{name}: the column {twice[0]!r} is there twice; rename or remove one of them.")
-    if COMPANY.casefold() not in known:
-        raise InputError(_no_company_column(name, header))
-
-
-def _no_company_column(name: str, header: Sequence[str]) -> str:
-    found = ", ".join(repr(title.strip()) for title in header[:10])
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        return f"{name}: the cells are not separated by commas ({found}); save the file as comma-separated CSV."
-    return (
-        f"{name}: there is no column named {COMPANY!r} in the first line, only {found}. Rename the right one, "
-        "and delete any lines above the column names."
-    )
-
-
-def _canonical(title: str) -> str | None:
-    """The name by which we know a column, or None where we do not. Case and white space do not matter."""
-    stripped = " ".join(visible(title).split())
-    known = _COLUMN_BY_FOLDED.get(stripped.casefold())
-    if known is not None or not stripped.casefold().startswith(CUSTOM_PREFIX):
-        return known
-    field_name = stripped[len(CUSTOM_PREFIX) :].strip()
-    return CUSTOM_PREFIX + field_name if field_name and field_name.casefold() != IMPORT_KEY.casefold() else None
-
-
-_COLUMN_BY_FOLDED = {
-    name.casefold(): name
-    for name in (
-        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK),
-        *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
-    )
-}
-
-
 # --- Cleaning --------------------------------------------------------------------------------------------------------
 
 
@@ -343,26 +142,15 @@ def clean_source(
     """
     rejected = _rejections(source)
     misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
-    columns = {
-        CUSTOM_PREFIX + name: source.column(CUSTOM_PREFIX + name).drop(misplaced) for name in source.custom_fields
-    }
-    new_fields = _new_fields(columns, fields)
-    custom = {CUSTOM_PREFIX + name: known for name, known in {**fields, **new_fields}.items()}
-    dates = [column for column, known in custom.items() if known.type == "date"]
+    evidence = {name: source.column(CUSTOM_PREFIX + name).drop(misplaced) for name in source.custom_fields}
+    new_fields = _new_fields(evidence, fields)
+    known = {**fields, **new_fields}
     noted = source.column(DATE_ORDER_MARK)
-    orders = {
-        column: order
-        for column in dates
-        if (order := date_order or _noted_order(column, noted) or _proved_order(column, columns[column]))
+    orders = _date_orders({name: evidence[name] for name in known if known[name].type == "date"}, date_order, noted)
+    parsers = _contact_parsers(names, region) | {
+        CUSTOM_PREFIX + name: _field_parser(field, currency, orders.get(CUSTOM_PREFIX + name), evidence[name].unique())
+        for name, field in known.items()
     }
-    parsers: dict[str, Callable[[str], _Cell]] = {
-        CONTACT_NAME: _one(lambda text: clean_contact_name(text, names)),
-        EMAILS: _several(parse_email),
-        PHONES: _several(lambda text: parse_phone(text, region)),
-        STATE: _one(parse_state),
-    }
-    for column, known in custom.items():
-        parsers[column] = _custom_parser(known, currency, orders.get(column), columns[column].unique())
     kept = source.cells.index.drop([problem.row for problem in rejected])
     cells = {column: _parse_distinct(source.column(column).loc[kept], parse) for column, parse in parsers.items()}
     leads, merge_problems = _assemble(kept, source.column(COMPANY).loc[kept], cells, names)
@@ -411,7 +199,7 @@ def _several(parse: Callable[[str], Any], separators: re.Pattern[str] = _SEPARAT
 def _parse_parts(text: str, parts: Iterable[str], parse: Callable[[str], Any]) -> _Cell:
     values: list[Any] = []
     dropped: list[_Dropped] = []
-    for part in filter(_is_text, parts):
+    for part in filter(is_text, parts):
         try:
             values.append(parse(part))
         except InvalidValue as invalid:
@@ -424,7 +212,17 @@ def _parse_distinct(cells: "pd.Series[str]", parse: Callable[[str], _Cell]) -> l
     return [by_text[text] for text in cells]
 
 
-def _custom_parser(
+def _contact_parsers(names: NameCase, region: str) -> dict[str, Callable[[str], _Cell]]:
+    """The parsers for the columns that every file may have, by column."""
+    return {
+        CONTACT_NAME: _one(lambda text: clean_contact_name(text, names)),
+        EMAILS: _several(parse_email),
+        PHONES: _several(lambda text: parse_phone(text, region)),
+        STATE: _one(parse_state),
+    }
+
+
+def _field_parser(
     known: CustomField, currency: Currency, order: DateOrder | None, texts: Iterable[str]
 ) -> Callable[[str], _Cell]:
     """The parser for a column's cells; `texts` are all that stand in it."""
@@ -456,9 +254,8 @@ def _cell_problems(rows: pd.Index, columns: Mapping[str, list[_Cell]]) -> Iterat
 
 def _new_fields(columns: Mapping[str, "pd.Series[str]"], known: Collection[str]) -> dict[str, CustomField]:
     """The custom fields that Close lacks, by name; a column without values makes none."""
-    named = {column.removeprefix(CUSTOM_PREFIX): cells for column, cells in columns.items()}
-    missing = {name: cells for name, cells in named.items() if name not in known}
-    texts = {name: Counter(text.strip() for text in cells if _is_text(text)) for name, cells in missing.items()}
+    missing = {name: cells for name, cells in columns.items() if name not in known}
+    texts = {name: Counter(text.strip() for text in cells if is_text(text)) for name, cells in missing.items()}
     return {name: CustomField(name, _type_of(name, counts)) for name, counts in texts.items() if counts}
 
 
@@ -499,6 +296,19 @@ def _is_date(text: str) -> bool:
 
 
 # --- The order of a column's dates -----------------------------------------------------------------------------------
+
+
+def _date_orders(
+    columns: Mapping[str, "pd.Series[str]"], asked: DateOrder | None, notes: "pd.Series[str]"
+) -> dict[str, DateOrder]:
+    """How each date column writes its dates: as asked, else as its rejects file noted, else as its values prove."""
+    found = {
+        CUSTOM_PREFIX + name: asked
+        or _noted_order(CUSTOM_PREFIX + name, notes)
+        or _proved_order(CUSTOM_PREFIX + name, cells)
+        for name, cells in columns.items()
+    }
+    return {column: order for column, order in found.items() if order is not None}
 
 
 def _proved_order(column: str, cells: "pd.Series[str]") -> DateOrder | None:
@@ -579,7 +389,7 @@ def _rejections(source: SourceFile) -> list[Problem]:
     companies = source.column(COMPANY)
     rejected = {
         row: Problem(row, COMPANY, "", "no_company", "A row needs a company.")
-        for row in companies.index[~companies.map(_is_text).astype(bool)]
+        for row in companies.index[~companies.map(is_text).astype(bool)]
     }
     for row, surplus in source.surplus.items():
         rejected[row] = _surplus_cells(source, row, [*source.cells.loc[row], *surplus])

@@ -14,14 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from cleaning import (
-    COMPANY,
-    IMPORT_KEY,
     CleanFile,
     Contact,
     CustomField,
     Lead,
     Problem,
-    SourceFile,
     clean_source,
 )
 from close_client import (
@@ -38,6 +35,7 @@ from close_client import (
     has_value,
 )
 from parsing import Currency, DateOrder, NameCase
+from reading import COMPANY, IMPORT_KEY, SourceFile
 
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 FIELD_ATTEMPTS = 3  # times that a custom field is asked for when answers get lost

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import io
 import json
 import logging
@@ -22,13 +21,16 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from writing import append_line, guarded, write_csv, write_csv_beside_edits
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleaning import CleanFile, SourceFile
+    from cleaning import CleanFile
     from close_client import CloseClient
     from importing import LeadOutcome, Plan
     from qualification import Qualifier, Verdict
+    from reading import SourceFile
     from sandbox import Sandbox
 
 INPUT_FOLDER = Path("input_data")
@@ -74,7 +76,7 @@ AGAIN = "Wait two minutes, so that Close's search shows what is there, then run 
 ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.UsageError": (Exit.USAGE, "{}."),
     "main.ConfigurationError": (Exit.SETUP, "{}."),
-    "cleaning.InputError": (Exit.USAGE, "{}."),
+    "reading.InputError": (Exit.USAGE, "{}."),
     "segmentation.UnknownField": (Exit.USAGE, "{}."),
     "segmentation.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "importing.SetupError": (Exit.SETUP, "{}."),
@@ -264,8 +266,8 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from cleaning import read_source
     from importing import plan_import, prepare_fields
+    from reading import read_source
 
     began = time.monotonic()
     path = find_input(args.file)
@@ -447,8 +449,9 @@ def write_imported(path: Path, source: SourceFile, clean: CleanFile, outcomes: S
 
 def write_rejects(path: Path, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome]) -> Path:
     """Write the rows to mend, as they stood in the file; beside a file that somebody has edited, never over it."""
-    from cleaning import REJECT_MARKS, note_date_orders
+    from cleaning import note_date_orders
     from importing import rows_to_mend
+    from reading import REJECT_MARKS
 
     order = note_date_orders(clean.date_orders)
     lines: list[list[object]] = [[*(source.header[place] for place in source.own_places), *REJECT_MARKS]]
@@ -457,37 +460,7 @@ def write_rejects(path: Path, source: SourceFile, clean: CleanFile, outcomes: Se
         marks = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
         joined = ["\n".join(each) for each in zip(*marks, strict=True)]
         lines.append([*(cells[place] for place in source.own_places), str(row), *joined, order])
-    free = next(candidate for candidate in numbered(path) if not is_edited(candidate))
-    write_csv(free, lines, encoding="utf-8-sig" if source.has_bom else "utf-8")
-    write_text(digest_file(free), digest(free))
-    return free
-
-
-def numbered(path: Path) -> Iterator[Path]:
-    """A path, then the same with _2, _3 and so on after its name."""
-    yield path
-    number = 2
-    while True:
-        yield path.with_stem(f"{path.stem}_{number}")
-        number += 1
-
-
-def is_edited(path: Path) -> bool:
-    """Whether a file is there that is not as we wrote it."""
-    noted = digest_file(path)
-    return path.exists() and not (noted.exists() and noted.read_text() == digest(path))
-
-
-def digest_file(path: Path) -> Path:
-    """Where the digest of a file as we wrote it is kept."""
-    return path.with_name(f".{path.name}.sha256")
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of what a file holds, in hex digits."""
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return write_csv_beside_edits(path, lines, encoding="utf-8-sig" if source.has_bom else "utf-8")
 
 
 # segment -------------------------------------------------------------------------------------------------------------
@@ -740,55 +713,6 @@ def checked_url(variable: str, url: str) -> str:
             f"{variable} must begin with https://: over http anybody on the way could read the key"
         )
     return url.strip()
-
-
-# Files ---------------------------------------------------------------------------------------------------------------
-
-
-def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
-    """Write a CSV file for its owner alone."""
-    write_text(path, "".join(map(csv_line, lines)), encoding)
-
-
-def write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
-    """Write a file for its owner alone; what was there stays until the new one is whole and on disk."""
-    import tempfile
-
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding=encoding, newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
-
-
-def csv_line(cells: Iterable[object]) -> str:
-    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().removesuffix("\r\n") + "\n"
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append a line to a file for its owner alone, and see it on disk before returning."""
-    path.parent.mkdir(exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(handle, "a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def guarded(cell: object) -> str:
-    """A cell that a spreadsheet shows as it is: a text that could be a formula gets a leading apostrophe."""
-    text = str(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)", text) else text
 
 
 # What is said --------------------------------------------------------------------------------------------------------

@@ -11,13 +11,12 @@ from cleaning import (
     AmbiguousDates,
     CleanFile,
     CustomField,
-    InputError,
     clean_source,
     import_key,
     note_date_orders,
-    read_source,
 )
 from parsing import DateOrder
+from reading import InputError, read_source
 
 Write = Callable[..., Path]
 

@@ -1,0 +1,87 @@
+"""How what a run leaves gets onto disk: whole or not at all, for its owner alone, and never over somebody's work."""
+
+import csv
+import hashlib
+import io
+import itertools
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
+    """Write a CSV file for its owner alone."""
+    _write_text(path, "".join(map(_csv_line, lines)), encoding)
+
+
+def write_csv_beside_edits(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> Path:
+    """Write a CSV file that people may edit, and give its path: where somebody has, that of a new file beside it.
+
+    The digest of what was written is kept in a hidden file, to know an edited file from one of ours.
+    """
+    free = next(candidate for candidate in _numbered(path) if not _is_edited(candidate))
+    write_csv(free, lines, encoding)
+    _write_text(_digest_file(free), _digest(free))
+    return free
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file for its owner alone, and see it on disk before returning."""
+    path.parent.mkdir(exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def guarded(cell: object) -> str:
+    """A cell that a spreadsheet shows as it is: a text that could be a formula gets a leading apostrophe."""
+    text = str(cell)
+    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)", text) else text
+
+
+def _write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
+    """Write a file for its owner alone; what was there stays until the new one is whole and on disk."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding=encoding, newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    """A path, then the same with _2, _3 and so on after its name."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_stem(f"{path.stem}_{number}")
+
+
+def _is_edited(path: Path) -> bool:
+    """Whether a file is there that is not as we wrote it."""
+    noted = _digest_file(path)
+    return path.exists() and not (noted.exists() and noted.read_text() == _digest(path))
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
