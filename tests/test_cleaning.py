@@ -16,7 +16,7 @@ from cleaning import (
     note_date_orders,
 )
 from parsing import DateOrder
-from reading import InputError, read_source
+from reading import read_source
 
 Write = Callable[..., Path]
 
@@ -34,11 +34,6 @@ def lost(cleaned: CleanFile) -> list[tuple[int, str, str, str]]:
 # Reading
 
 
-def test_row_numbers_are_those_of_a_spreadsheet(write: Write) -> None:
-    source = read_source(write("A,Ann,,,,,", "", ",,,,,,", '"B\nB",,,,,,', "C,,,,,,"))
-    assert list(source.cells.index) == [2, 5, 6]
-
-
 @pytest.mark.parametrize(("row_end", "cell_end"), [("\n", "\n"), ("\r\n", "\n"), ("\r\n", "\r\n"), ("\r", "\r")])
 def test_line_endings_make_no_difference(folder: Path, write: Write, row_end: str, cell_end: str) -> None:
     lines = ['A,Ann,"a@x.com{}b@x.com{}",+123,17.05.1987,$1.50,CA', "", "B,,,unknown,,,"]
@@ -48,15 +43,6 @@ def test_line_endings_make_no_difference(folder: Path, write: Write, row_end: st
     other.write_bytes(row_end.join([header, *[line.format(cell_end, cell_end) for line in lines]]).encode())
     assert clean(other).leads == plain.leads
     assert clean(other).dropped == plain.dropped
-
-
-def test_headers_match_without_case_and_spaces_around(write: Write) -> None:
-    source = read_source(
-        write("A,Ann,x,2", header=" company ,CONTACT NAME,Notes,Custom.company founded"),
-    )
-    assert list(source.column("Company")) == ["A"]
-    assert source.custom_fields == ["Company Founded"]
-    assert source.ignored_columns == ["Notes"]
 
 
 def test_a_short_row_is_filled_with_blanks_and_a_long_one_is_rejected(write: Write) -> None:
@@ -71,42 +57,6 @@ def test_a_short_row_is_filled_with_blanks_and_a_long_one_is_rejected(write: Wri
 def test_nothing_is_guessed_to_be_missing(write: Write) -> None:
     cleaned = clean(write("NA,Null,,,,,", "nan,None,,,,,"))
     assert [(lead.name, lead.contacts[0].name) for lead in cleaned.leads] == [("NA", "NULL"), ("NAN", "NONE")]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "is empty"),
-        (b"\n\n", "is empty"),
-        (b"Company,Contact Name\n", "no rows"),
-        (b"Company\n\n,\n", "no rows"),
-        (b"\nCompany\nA\n", "first line is blank"),
-        (b"Firm,Contact Name\nA,B\n", "no column named 'Company'"),
-        (b"Company;Contact Name\nA;B\n", "not separated by commas"),
-        (b"Company,company \nA,B\n", "there twice"),
-        (b"Company,custom.X,custom.x\nA,B,C\n", "there twice"),
-        (b'Company,Contact Name\n"A" Inc,B\n', "row 2 has a broken quote"),
-        (b'Company,Contact Name\nA,B\nC,"D\n', "row 3 has a broken quote"),
-        (b"Company,Contact Name\nA,B\nCaf\xe9,C\n", "line 3 is not UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file"),
-        (b"PK\x03\x04\x14\0", "is a workbook"),
-        ("Company\nA\n".encode("utf-16"), "not UTF-8"),
-        (b"Company\nA\n" + b"B\n" * 5000 + b"C\0D\n", "line 5003 has characters"),
-        (b"Report\n\nCompany\nA\n", "delete any lines above"),
-    ],
-)
-def test_a_file_that_can_not_be_used_is_refused_with_what_to_do(folder: Path, content: bytes, words: str) -> None:
-    path = folder / "leads.csv"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=words):
-        read_source(path)
-
-
-def test_other_encodings_are_read_when_named(write: Write) -> None:
-    path = write("Café,,,,,,", encoding="cp1252")
-    assert list(read_source(path, "cp1252").column("Company")) == ["Café"]
-    with pytest.raises(InputError, match="no text encoding named 'klingon'"):
-        read_source(path, "klingon")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(write: Write) -> None:
@@ -381,12 +331,6 @@ def test_a_value_that_its_field_would_not_take_is_a_problem(
     cleaned = column(write, [text], {"X": field})
     assert cleaned.leads[0].custom == {}
     assert lost(cleaned) == [(2, "custom.X", text, code)]
-
-
-def test_the_column_of_our_own_key_is_ignored(write: Write) -> None:
-    source = read_source(write("A,k1:forged", header="Company,custom.Import Key"))
-    assert source.custom_fields == []
-    assert source.ignored_columns == ["custom.Import Key"]
 
 
 # Every row and every value

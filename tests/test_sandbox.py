@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from sandbox import Sandbox
+from tests.raw_close import RawClose
 
 PERSON = {
     "name": "Ann Bee",
@@ -20,21 +21,8 @@ PERSON = {
 }
 
 
-class Close(requests.Session):
-    """A session that speaks to the sandbox, as any client would."""
-
-    def __init__(self, sandbox: Sandbox, key: str = "key") -> None:
-        super().__init__()
-        self.auth = (key, "")
-        self.base = sandbox.close_url
-
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().request(method, self.base + url, *args, **{"timeout": 10, **kwargs})
-
-    def made(self, path: str, **body: Any) -> Any:
-        answer = self.post(path, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+class Close(RawClose):
+    """The session with what these tests ask of it again and again."""
 
     def field(self, kind: str, **more: Any) -> str:
         return f"custom.{self.made('/custom_field/lead/', name=f'Some {kind}', type=kind, **more)['id']}"

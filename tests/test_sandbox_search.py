@@ -5,39 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 
 from sandbox import Sandbox
+from tests.raw_close import Clock, RawClose
 
 LEADS = {"type": "object_type", "object_type": "lead"}
 CONTACTS = {"type": "object_type", "object_type": "contact"}
 
 
-class Clock:
-    """A clock that stands still until told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Close(requests.Session):
-    """A session that speaks to the sandbox, as any client would."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__()
-        self.auth = ("key", "")
-        self.base = sandbox.close_url
-
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().request(method, self.base + url, *args, **{"timeout": 10, **kwargs})
-
-    def made(self, path: str, **body: Any) -> Any:
-        answer = self.post(path, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+class Close(RawClose):
+    """The session with what these tests ask of it again and again."""
 
     def field(self, name: str, kind: str, **more: Any) -> str:
         return str(self.made("/custom_field/lead/", name=name, type=kind, **more)["id"])

@@ -16,28 +16,7 @@ import pytest
 import requests
 
 from sandbox import FAULTS, Fault, Sandbox, disk
-
-
-class Clock:
-    """A clock that stands still until told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Close(requests.Session):
-    """A session that speaks to the sandbox, as any client would."""
-
-    def __init__(self, sandbox: Sandbox, key: str = "key") -> None:
-        super().__init__()
-        self.auth = (key, "")
-        self.base = sandbox.close_url
-
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().request(method, self.base + url, *args, **{"timeout": 10, **kwargs})
+from tests.raw_close import Clock, RawClose
 
 
 @pytest.fixture
@@ -87,7 +66,7 @@ def test_a_fault_nobody_knows_is_refused_in_words(text: Any) -> None:
     ],
 )
 def test_each_fault_strikes_before_or_after_the_write(name: Any, outcome: Any, leads: Any) -> None:
-    with Sandbox(faults=[Fault(name, on="POST /api/v1/lead/", times=1)]) as sandbox, Close(sandbox) as close:
+    with Sandbox(faults=[Fault(name, on="POST /api/v1/lead/", times=1)]) as sandbox, RawClose(sandbox) as close:
         try:
             seen: str | int = close.post("/lead/", json={"name": "A"}, timeout=0.2).status_code
         except requests.RequestException:
@@ -103,20 +82,20 @@ def test_every_fault_is_tried_here() -> None:
 
 def test_an_answer_cut_short_announces_its_full_length() -> None:
     cut_short = pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead")
-    with Sandbox(faults=[Fault("cut")]) as sandbox, Close(sandbox) as close, cut_short:
+    with Sandbox(faults=[Fault("cut")]) as sandbox, RawClose(sandbox) as close, cut_short:
         close.get("/me/")
 
 
 def test_a_fault_strikes_where_it_is_told_and_as_often() -> None:
     fault = Fault("503-before", on="GET /api/v1/lead/", times=2)
-    with Sandbox(faults=[fault]) as sandbox, Close(sandbox) as close:
+    with Sandbox(faults=[fault]) as sandbox, RawClose(sandbox) as close:
         assert close.get("/me/").status_code == 200
         assert [close.get("/lead/").status_code for _ in range(3)] == [503, 503, 200]
 
 
 def test_the_same_seed_brings_the_same_faults() -> None:
     def outcomes(seed: int) -> list[int]:
-        with Sandbox(faults=[Fault("500", 0.5)], seed=seed) as sandbox, Close(sandbox) as close:
+        with Sandbox(faults=[Fault("500", 0.5)], seed=seed) as sandbox, RawClose(sandbox) as close:
             return [close.get("/me/").status_code for _ in range(20)]
 
     assert outcomes(1) == outcomes(1)
@@ -125,7 +104,7 @@ def test_the_same_seed_brings_the_same_faults() -> None:
 
 def test_stopping_does_not_wait_for_a_stalled_answer() -> None:
     sandbox = Sandbox(faults=[Fault("stall")]).start()
-    with Close(sandbox) as close, pytest.raises(requests.ReadTimeout):
+    with RawClose(sandbox) as close, pytest.raises(requests.ReadTimeout):
         close.get("/me/", timeout=0.1)
     began = time.monotonic()
     sandbox.stop()
@@ -144,7 +123,7 @@ def limited() -> Iterator[tuple[Sandbox, Clock]]:
 
 def test_a_window_is_refilled_as_a_whole_and_a_refused_request_costs_nothing(limited: tuple[Sandbox, Clock]) -> None:
     sandbox, clock = limited
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         assert [close.get("/me/").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
         clock.now += 1.4
         assert close.get("/me/").status_code == 429
@@ -156,7 +135,7 @@ def test_a_window_is_refilled_as_a_whole_and_a_refused_request_costs_nothing(lim
 
 def test_the_headers_tell_where_a_client_stands(limited: tuple[Sandbox, Clock]) -> None:
     sandbox, clock = limited
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         clock.now += 0.4
         answers = [close.get("/me/") for _ in range(4)]
     assert answers[0].headers["RateLimit"] == "limit=3, remaining=2, reset=1.500"
@@ -168,7 +147,7 @@ def test_the_headers_tell_where_a_client_stands(limited: tuple[Sandbox, Clock]) 
 
 def test_windows_follow_one_another_without_a_gap(limited: tuple[Sandbox, Clock]) -> None:
     sandbox, clock = limited
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         close.get("/me/")
         clock.now += 2  # half a second into the second window
         assert close.get("/me/").headers["RateLimit"] == "limit=3, remaining=2, reset=1.000"
@@ -184,7 +163,7 @@ def test_windows_follow_one_another_without_a_gap(limited: tuple[Sandbox, Clock]
     ],
 )
 def test_the_header_comes_in_the_forms_seen_in_the_wild(mode: Any, admitted: Any, refused: Any) -> None:
-    with Sandbox(rate=1, rate_limit_header=mode, clock=Clock()) as sandbox, Close(sandbox) as close:
+    with Sandbox(rate=1, rate_limit_header=mode, clock=Clock()) as sandbox, RawClose(sandbox) as close:
         seen = [close.get("/me/").headers for _ in range(2)]
     assert [headers.get("RateLimit") for headers in seen] == [admitted, refused]
     assert seen[1]["Retry-After"] == "1"
@@ -194,7 +173,7 @@ def test_each_group_has_a_bucket_of_its_own_and_the_organisation_three_times_as_
     limited: tuple[Sandbox, Clock],
 ) -> None:
     sandbox, _ = limited
-    keys = [Close(sandbox, f"key {number}") for number in range(4)]
+    keys = [RawClose(sandbox, f"key {number}") for number in range(4)]
     with keys[0], keys[1], keys[2], keys[3]:
         statuses = [close.get("/me/").status_code for close in keys for _ in range(3)]
         assert statuses == [200] * 9 + [429] * 3
@@ -203,23 +182,23 @@ def test_each_group_has_a_bucket_of_its_own_and_the_organisation_three_times_as_
 
 
 def test_requests_with_a_wrong_key_count_too() -> None:
-    with Sandbox(rate=1, accepted_keys=(), clock=Clock()) as sandbox, Close(sandbox) as close:
+    with Sandbox(rate=1, accepted_keys=(), clock=Clock()) as sandbox, RawClose(sandbox) as close:
         assert [close.get("/me/").status_code for _ in range(2)] == [401, 429]
 
 
 def test_a_surprise_comes_although_requests_remained() -> None:
-    with Sandbox(rate=9, faults=[Fault("429-surprise")], clock=Clock()) as sandbox, Close(sandbox) as close:
+    with Sandbox(rate=9, faults=[Fault("429-surprise")], clock=Clock()) as sandbox, RawClose(sandbox) as close:
         assert "remaining=8" in close.get("/me/").headers["RateLimit"]
 
 
 def test_a_bare_429_says_nothing_at_all() -> None:
-    with Sandbox(rate=9, faults=[Fault("429-bare")]) as sandbox, Close(sandbox) as close:
+    with Sandbox(rate=9, faults=[Fault("429-bare")]) as sandbox, RawClose(sandbox) as close:
         answer = close.get("/me/")
     assert (answer.content, {"RateLimit", "Retry-After"} & answer.headers.keys()) == (b"", set())
 
 
 def test_without_a_rate_there_is_no_limit_and_no_header(sandbox: Sandbox) -> None:
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         assert "RateLimit" not in close.get("/me/").headers
 
 
@@ -228,11 +207,11 @@ def test_without_a_rate_there_is_no_limit_and_no_header(sandbox: Sandbox) -> Non
 
 def test_the_same_file_is_the_same_organisation_with_the_same_leads(tmp_path: Path) -> None:
     state = tmp_path / "sandbox.sqlite"
-    with Sandbox(state=state) as sandbox, Close(sandbox) as close:
+    with Sandbox(state=state) as sandbox, RawClose(sandbox) as close:
         me, lead = close.get("/me/").json(), close.post("/lead/", json={"contacts": [{"name": "Ann"}]}).json()
         gone = close.post("/lead/", json={}).json()
         close.delete(f"/lead/{gone['id']}/")
-    with Sandbox(state=state, index_lag=60) as sandbox, Close(sandbox) as close:
+    with Sandbox(state=state, index_lag=60) as sandbox, RawClose(sandbox) as close:
         assert close.get("/me/").json() == me
         assert close.get("/lead/").json()["data"] == [lead]
         assert len(close.get("/event/", params={"lead_id": gone["id"], "object_type": "lead"}).json()["data"]) == 2
@@ -244,7 +223,7 @@ def test_the_same_file_is_the_same_organisation_with_the_same_leads(tmp_path: Pa
 def test_another_file_is_another_organisation(tmp_path: Path) -> None:
     ids = set()
     for name in ("one", "two"):
-        with Sandbox(state=tmp_path / name) as sandbox, Close(sandbox) as close:
+        with Sandbox(state=tmp_path / name) as sandbox, RawClose(sandbox) as close:
             ids.add(close.get("/me/").json()["organizations"][0]["id"])
     assert len(ids) == 2
 
@@ -263,7 +242,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             session.auth = ("key", "")
             made = {session.post(url + "/lead/", json={"name": str(n)}, timeout=10).json()["id"] for n in range(20)}
         os.kill(process.pid, signal.SIGKILL)
-    with Sandbox(state=state) as sandbox, Close(sandbox) as close:
+    with Sandbox(state=state) as sandbox, RawClose(sandbox) as close:
         assert {lead["id"] for lead in close.get("/lead/").json()["data"]} == made
 
 
@@ -285,7 +264,7 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> N
 
 
 def test_the_report_proves_that_each_lead_was_made_once(sandbox: Sandbox) -> None:
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         field = close.post("/custom_field/lead/", json={"name": "Import Key", "type": "text"}).json()["id"]
         for value in ("k1", "k2", "k2"):
             close.post("/lead/", json={f"custom.{field}": value})
@@ -314,7 +293,7 @@ def test_requests_side_by_side_are_noticed() -> None:
 
 def test_leads_made_at_the_same_time_are_all_there(sandbox: Sandbox) -> None:
     def make() -> None:
-        with Close(sandbox) as close:
+        with RawClose(sandbox) as close:
             for _ in range(20):
                 assert close.post("/lead/", json={"contacts": [{"name": "Ann"}]}).status_code == 200
 
@@ -323,7 +302,7 @@ def test_leads_made_at_the_same_time_are_all_there(sandbox: Sandbox) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with Close(sandbox) as close:
+    with RawClose(sandbox) as close:
         leads = close.get("/lead/", params={"_limit": 200}).json()["data"]
     assert len({lead["id"] for lead in leads}) == 160
     assert [lead["date_created"] for lead in leads] == sorted({lead["date_created"] for lead in leads})
