@@ -741,7 +741,7 @@ def complain(words: str) -> None:
 
 def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> Iterator[Any]:
     """Pass items through; on a terminal a bar shows how many came, how fast, and how long the rest will take."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
         yield from items
         return
     from rich.console import Console

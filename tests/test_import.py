@@ -396,5 +396,9 @@ def test_progress_is_for_terminals_alone(run: Run, write: Write, connected: Sand
 
 def test_every_item_passes_through_the_bar(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert list(main.with_progress(iter(range(5)), 5, "leads", quiet=False)) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr().err == ""
+    monkeypatch.delenv("NO_COLOR")
     assert list(main.with_progress(iter(range(5)), 5, "leads", quiet=False)) == [0, 1, 2, 3, 4]
     assert "5/5 leads" in re.sub(r"\x1b\[[0-9;?]*\w", "", capsys.readouterr().err)
