@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from parsing import (
+    DATE_ORDERS,
     MOST_DIGITS,
     US_DOLLAR,
     Code,
@@ -27,7 +28,6 @@ from parsing import (
     clean_contact_name,
     clean_name,
     date_readings,
-    has_decimal_comma,
     parse_choice,
     parse_date,
     parse_email,
@@ -36,20 +36,21 @@ from parsing import (
     parse_phone,
     parse_reference,
     parse_state,
+    unclear_marks,
     visible,
 )
 from reading import (
-    CODE_MARK,
+    CODE_COLUMN,
     COMPANY,
     CONTACT_NAME,
     CUSTOM_PREFIX,
-    DATE_ORDER_MARK,
+    DATE_ORDER_COLUMN,
     EMAILS,
     FOUNDED,
     PHONES,
     REVENUE,
     STATE,
-    VALUE_MARK,
+    VALUE_COLUMN,
     InputError,
     SourceFile,
     is_text,
@@ -143,9 +144,9 @@ def clean_source(
     rejected = _rejections(source)
     misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
     evidence = {name: source.column(CUSTOM_PREFIX + name).drop(misplaced) for name in source.custom_fields}
-    new_fields = _new_fields(evidence, fields)
+    new_fields = _new_fields(evidence, fields, currency)
     known = {**fields, **new_fields}
-    noted = source.column(DATE_ORDER_MARK)
+    noted = source.column(DATE_ORDER_COLUMN)
     orders = _date_orders({name: evidence[name] for name in known if known[name].type == "date"}, date_order, noted)
     parsers = _contact_parsers(names, region) | {
         CUSTOM_PREFIX + name: _field_parser(field, currency, orders.get(CUSTOM_PREFIX + name), evidence[name].unique())
@@ -170,19 +171,12 @@ def import_key(company: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dropped:
-    value: str
-    code: Code
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Cell:
-    """A cell's text, the clean values in it, and what could not be kept."""
+    """A cell's text, the clean values in it, and the texts in it that could not be kept, each with the reason."""
 
     text: str
     values: tuple[Any, ...] = ()
-    dropped: tuple[_Dropped, ...] = ()
+    dropped: tuple[tuple[str, InvalidValue], ...] = ()
 
 
 _SEPARATORS = re.compile(r"[\r\n,]|;(?!ext=)")
@@ -198,12 +192,12 @@ def _several(parse: Callable[[str], Any], separators: re.Pattern[str] = _SEPARAT
 
 def _parse_parts(text: str, parts: Iterable[str], parse: Callable[[str], Any]) -> _Cell:
     values: list[Any] = []
-    dropped: list[_Dropped] = []
+    dropped: list[tuple[str, InvalidValue]] = []
     for part in filter(is_text, parts):
         try:
             values.append(parse(part))
         except InvalidValue as invalid:
-            dropped.append(_Dropped(part.strip(), invalid.code, invalid.reason))
+            dropped.append((part.strip(), invalid))
     return _Cell(text, tuple(dict.fromkeys(values)), tuple(dropped))
 
 
@@ -226,9 +220,9 @@ def _field_parser(
     known: CustomField, currency: Currency, order: DateOrder | None, texts: Iterable[str]
 ) -> Callable[[str], _Cell]:
     """The parser for a column's cells; `texts` are all that stand in it."""
-    has_commas = known.type == "number" and any(map(has_decimal_comma, texts))
+    unclear = unclear_marks(texts) if known.type == "number" else ""
     parsers: dict[str, Callable[[str], Any]] = {
-        "number": lambda text: parse_number(text, currency, among_decimal_commas=has_commas),
+        "number": lambda text: parse_number(text, currency, unclear),
         "date": lambda text: parse_date(text, order),
         "datetime": parse_moment,
         "choices": lambda text: parse_choice(text, known.choices),
@@ -236,52 +230,62 @@ def _field_parser(
         "contact": lambda text: parse_reference(text, "cont_"),
         "textarea": lambda text: "\n".join(line.rstrip() for line in text.strip().splitlines()),
     }
-    parse = parsers.get(known.type, lambda text: " ".join(text.splitlines()).strip())
+    parse = parsers.get(known.type, lambda text: re.sub(r"\s*[\r\n]+\s*", " ", text.strip()))
+    parse_one, parse_several = _one(parse), _several(parse, _LIST_SEPARATORS)
     if not known.accepts_multiple_values:
-        return _one(parse)
-    return lambda text: _one(parse)(text) if text.strip() in known.choices else _several(parse, _LIST_MARKS)(text)
+        return parse_one
+    return lambda text: parse_one(text) if text.strip() in known.choices else parse_several(text)
 
 
-_LIST_MARKS = re.compile(r"[\r\n;]")
+_LIST_SEPARATORS = re.compile(r"[\r\n;]")
 
 
 def _cell_problems(rows: pd.Index, columns: Mapping[str, list[_Cell]]) -> Iterator[Problem]:
     for column, cells in columns.items():
         for row, cell in zip(rows, cells, strict=True):
-            for lost in cell.dropped:
-                yield Problem(row, column, lost.value, lost.code, lost.reason)
+            for text, invalid in cell.dropped:
+                yield Problem(row, column, text, invalid.code, invalid.reason)
 
 
-def _new_fields(columns: Mapping[str, "pd.Series[str]"], known: Collection[str]) -> dict[str, CustomField]:
+def _new_fields(
+    columns: Mapping[str, "pd.Series[str]"], known: Collection[str], currency: Currency
+) -> dict[str, CustomField]:
     """The custom fields that Close lacks, by name; a column without values makes none."""
     missing = {name: cells for name, cells in columns.items() if name not in known}
     texts = {name: Counter(text.strip() for text in cells if is_text(text)) for name, cells in missing.items()}
-    return {name: CustomField(name, _type_of(name, counts)) for name, counts in texts.items() if counts}
+    return {name: CustomField(name, _type_of(name, counts, currency)) for name, counts in texts.items() if counts}
 
 
-def _type_of(name: str, counts: Counter[str]) -> str:
+def _type_of(name: str, counts: Counter[str], currency: Currency) -> str:
     """The type of a field to be made: fixed for the two that every report needs, else what nearly all values are."""
     if name in _FIXED_TYPES:
         return _FIXED_TYPES[name]
-    if any(_NO_MERE_NUMBER.match(text) or _LONG_NUMBER.search(text) for text in counts):
+    if any(_is_more_than_a_number(text) for text in counts):
         return "text"
     needed = TYPE_SHARE * counts.total()
-    for kind, is_kind in (("number", _is_number), ("date", _is_date)):
-        if sum(times for text, times in counts.items() if is_kind(text)) >= needed:
-            return kind
-    return "text"
+    if sum(times for text, times in counts.items() if _is_amount(text, currency)) >= needed:
+        return "number"
+    return "date" if sum(times for text, times in counts.items() if _is_date(text)) >= needed else "text"
 
 
 _FIXED_TYPES = {FOUNDED: "date", REVENUE: "number"}
-_NO_MERE_NUMBER = re.compile(r"(?:0|\+[0-9]{6})[0-9]+$")  # a zip code, a phone number: a number would lose its head
+_LEADING_ZERO = re.compile(r"[^\w.,]*0[\d,][\d,.]*[^\w.,]*")
+_PHONE_LIKE = re.compile(r"\+\d{7,}")
 _LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")
 
 
-def _is_number(text: str) -> bool:
+def _is_more_than_a_number(text: str) -> bool:
+    """Whether a number would lose something of a text: its first zero or plus sign, or its last digits."""
+    has_head = _LEADING_ZERO.fullmatch(text) or _PHONE_LIKE.fullmatch(text)
+    return bool(has_head and not date_readings(text)) or _LONG_NUMBER.search(text) is not None
+
+
+def _is_amount(text: str, currency: Currency) -> bool:
+    """Whether a text is a number or an amount of money, also of another currency if it bears that one's sign."""
     try:
-        parse_number(text)
+        parse_number(text, currency)
     except InvalidValue as invalid:
-        return invalid.code == "wrong_currency"
+        return invalid.code == "wrong_currency" and any(unicodedata.category(char) == "Sc" for char in text)
     return True
 
 
@@ -318,7 +322,7 @@ def _proved_order(column: str, cells: "pd.Series[str]") -> DateOrder | None:
     """
     examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
     for row, cell in cells.items():
-        for text in _LIST_MARKS.split(cell):
+        for text in _LIST_SEPARATORS.split(cell):
             days = date_readings(text)
             if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
                 examples.setdefault(frozenset(days), (int(str(row)), text.strip()))
@@ -338,15 +342,12 @@ def _proved_order(column: str, cells: "pd.Series[str]") -> DateOrder | None:
     return next(iter(proofs), None)
 
 
-_ORDERS: dict[str, DateOrder] = {"dmy": "dmy", "mdy": "mdy", "ymd": "ymd"}
-
-
 def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
     """What a rejects file of ours noted when the whole column was there to prove it."""
     found = {_order_in_note(note, column) for note in notes.unique()} - {None}
     if len(found) > 1:
         raise AmbiguousDates(
-            f"The column {DATE_ORDER_MARK} names two orders. Import the rows of each on their own, "
+            f"The column {DATE_ORDER_COLUMN} names two orders. Import the rows of each on their own, "
             "or say which one holds with --date-order."
         )
     return next(iter(found), None)
@@ -355,8 +356,9 @@ def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
 def _order_in_note(note: str, column: str) -> DateOrder | None:
     for part in note.split(";"):
         name, _, order = part.strip().rpartition("=")
-        if order in _ORDERS and name in ("", column):
-            return _ORDERS[order]
+        known = next((known for known in DATE_ORDERS if known == order), None)
+        if known and name in ("", column):
+            return known
     return None
 
 
@@ -402,21 +404,18 @@ def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Proble
     """The problem of a row with too many cells; its value is the row as CSV, for the header has no room for it all."""
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
-    width = len(source.own_places)
-    reason = (
-        f"The row has {len(cells)} cells and the header {width}; a value with a comma in it needs quotes around it."
-    )
-    return Problem(
-        row, source.header[source.own_places[-1]].strip(), line.getvalue().removesuffix("\r\n"), "surplus_cells", reason
-    )
+    last = source.header[source.own_positions[-1]].strip()
+    told = f"The row has {len(cells)} cells and the header {len(source.own_positions)}"
+    reason = f"{told}; a value with a comma in it needs quotes around it."
+    return Problem(row, last, line.getvalue().removesuffix("\r\n"), "surplus_cells", reason)
 
 
 def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
     """The rows of a rejects file that had too many cells and stand as they were cut: nobody has mended them yet."""
-    codes = source.column(CODE_MARK)
+    codes = source.column(CODE_COLUMN)
     for row in codes.index[codes == "surplus_cells"]:
-        whole = next(csv.reader(io.StringIO(source.column(VALUE_MARK).loc[row], newline="")), [])
-        if whole[: len(source.own_places)] == [source.cells.at[row, place] for place in source.own_places]:
+        whole = next(csv.reader(io.StringIO(source.column(VALUE_COLUMN).loc[row], newline="")), [])
+        if whole[: len(source.own_positions)] == [source.cells.at[row, place] for place in source.own_positions]:
             yield int(row), whole
 
 

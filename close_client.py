@@ -6,7 +6,7 @@
      +-- OutcomeUnknown       a write was sent and its effect is not known: neither success nor refusal
      +-- AmbiguousField       two custom fields have the name that was asked for
      +-- RequestRejected      Close refused; nothing was changed
-          +-- InvalidRequest (400), and of these ExpiredCursor (that names the cursor)
+          +-- InvalidRequest (400, 413, 422), and of these ExpiredCursor (that names the cursor)
           +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
 
 Facts about Close are those of its developer documentation (developer.close.com).
@@ -33,7 +33,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 30  # seconds for an answer to begin
-ANSWER_TIMEOUT = 55  # seconds for a whole answer, however slowly its parts come
+ANSWER_TIMEOUT = 30  # seconds from the start of a request to the end of its answer, however slowly that comes
 LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
 FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
 PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
@@ -102,6 +102,8 @@ class ExpiredCursor(InvalidRequest):
 
 ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
     400: InvalidRequest,
+    413: InvalidRequest,
+    422: InvalidRequest,
     401: AuthenticationFailed,
     402: PlanLimitReached,
     403: PermissionDenied,

@@ -1,16 +1,16 @@
 """Put the leads of a file into Close, each exactly once.
 
 Plan first (`plan_import`: what the file comes to, and which of its leads Close already has), then make the custom
-fields that are missing (`prepare_fields`), then send (`send_leads`), then account for every row (`account_for_rows`).
-A lead is known by its import key, which travels in a text custom field. A lead whose answer was lost is not sent again:
-nobody knows yet whether Close has it.
+fields that are missing and send (`carry_out`), then account for every row (`conclude`). A lead is known by its import
+key, which travels in a text custom field. A lead whose answer was lost is not sent again: nobody knows yet whether
+Close has it.
 """
 
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from cleaning import (
@@ -39,11 +39,9 @@ from reading import COMPANY, IMPORT_KEY, SourceFile
 
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 FIELD_ATTEMPTS = 3  # times that a custom field is asked for when answers get lost
-
+MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 
 
 class SetupError(Exception):
@@ -88,8 +86,7 @@ class RowOutcome:
 class Plan:
     """What an import will do: the clean file, the leads to create, and the outcomes that are settled already.
 
-    `key_field` is the id of the custom field for import keys, None until there is one; `made_fields` are the types of
-    the fields that were made, by name.
+    `key_field` is the id of the custom field for import keys, None while Close has none.
     """
 
     clean: CleanFile
@@ -97,7 +94,39 @@ class Plan:
     key_field: str | None
     to_create: list[Lead]
     settled: list[LeadOutcome]
-    made_fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def missing_fields(self) -> dict[str, str]:
+        """The types of the custom fields that have to be made first, by name."""
+        if not self.to_create:
+            return {}
+        own = {} if self.key_field else {IMPORT_KEY: "text"}
+        return own | {new.name: new.type for new in self.clean.new_fields}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import came to, lead by lead and row by row, and what ended it early, if anything did."""
+
+    source: SourceFile
+    plan: Plan
+    leads: list[LeadOutcome]
+    rows: list[RowOutcome]
+    ended_by: Exception | None
+
+    def has(self, outcome: Outcome) -> bool:
+        """Whether any row ended so."""
+        return any(row.outcome == outcome for row in self.rows)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person must look at some lead in Close."""
+        return any(lead.needs_attention for lead in self.leads)
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether some leads were not sent because the run was to end."""
+        return any(lead.outcome == "skipped" and not lead.needs_attention for lead in self.leads)
 
 
 def plan_import(
@@ -134,57 +163,40 @@ def plan_import(
     )
 
 
-def prepare_fields(close: CloseClient, plan: Plan) -> Plan:
-    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
-    if not plan.to_create:
-        return plan
-    missing = {new.name: new.type for new in plan.clean.new_fields}
-    if plan.key_field is None:
-        missing = {IMPORT_KEY: "text"} | missing
-    made = {name: _lead_field(_create_field(close, name, kind)) for name, kind in missing.items()}
-    key_field = plan.key_field or made[IMPORT_KEY].id
-    return replace(plan, key_field=key_field, fields={**plan.fields, **made}, made_fields=missing)
+def carry_out(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
+    """Yield what becomes of each lead: the settled ones first, the others as Close answers.
 
-
-def send_leads(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
-    """Yield what becomes of each lead, the settled ones first, the others as Close answers.
-
-    Once `stop` is set, or Close refuses the run itself, what is in flight is finished and the rest is skipped. What
-    ended the run, be it a bug of ours, is raised after the last outcome, so that no outcome is lost with it.
+    Custom fields that are missing are made before anything is sent. Once `stop` is set, or Close refuses the run
+    itself, what is in flight is finished and the rest is skipped. What ended the run, be it a bug of ours, is raised
+    after the last outcome, so that no outcome is lost with it.
     """
     yield from plan.settled
-    waiting = deque(plan.to_create)
-    ended_by: BaseException | None = None
-    lost_in_a_row = 0
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        in_flight: dict[Future[LeadOutcome], Lead] = {}
-        while True:
-            while waiting and len(in_flight) < workers and not ended_by and not stop.is_set():
-                lead = waiting.popleft()
-                in_flight[pool.submit(_create, close, plan, lead)] = lead
-            if not in_flight:
-                break
-            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                outcome, error = _outcome_of(future, in_flight.pop(future))
-                lost_in_a_row = lost_in_a_row + 1 if outcome.outcome == "undetermined" else 0
-                if lost_in_a_row >= MOST_LOST_IN_A_ROW:
-                    error = CloseUnreachable(f"{lost_in_a_row} answers in a row were lost")
-                ended_by = ended_by or error
-                yield outcome
-    for lead in waiting:
-        yield _not_sent(lead, ended_by)
-    if ended_by:
-        raise ended_by
+    try:
+        plan = _with_fields(close, plan)
+    except Exception as error:  # whatever it is, it leaves every lead unsent
+        yield from (_not_sent(lead, error) for lead in plan.to_create)
+        raise
+    yield from _send(close, plan, workers, stop)
 
 
-def account_for_rows(source: SourceFile, clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> list[RowOutcome]:
-    """One outcome for every row of the file, in its order. Raises AssertionError where a row has none or two."""
-    rows = [_rejected_row(problem) for problem in clean.rejected]
-    rows += [_lead_row(row, outcome) for outcome in outcomes for row in outcome.lead.rows]
-    rows.sort(key=lambda row: row.row)
-    if [row.row for row in rows] != list(source.cells.index):
-        raise AssertionError(f"{len(rows)} outcomes for {len(source.cells)} rows: the accounts do not add up")
-    return rows
+def conclude(
+    source: SourceFile, plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
+) -> ImportResult:
+    """The result with an outcome for every row of the file, also where a bug kept some lead's from coming."""
+    accounted = {outcome.lead.key for outcome in outcomes}
+    lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
+    leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"cut off: {ended_by}") for lead in lost)]
+    companies = source.column(COMPANY)
+    rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
+    rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
+    return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by)
+
+
+def check_accounts(result: ImportResult) -> None:
+    """Raise AssertionError unless every row of the file ended in exactly one outcome."""
+    rows = [row.row for row in result.rows]
+    if rows != list(result.source.cells.index):
+        raise AssertionError(f"{len(rows)} outcomes for {len(result.source.cells)} rows: the accounts do not add up")
 
 
 def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, int]:
@@ -193,16 +205,16 @@ def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, in
     return {name: counts[name] for name in OUTCOMES}
 
 
-def rows_to_mend(clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> dict[int, list[Problem]]:
+def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:
     """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
     refused = [
         Problem(row, COMPANY, outcome.lead.spelling, "refused", f"Close refused the lead: {outcome.reason}")
-        for outcome in outcomes
+        for outcome in result.leads
         if outcome.outcome == "failed"
         for row in outcome.lead.rows
     ]
     problems: dict[int, list[Problem]] = defaultdict(list)
-    for problem in [*clean.rejected, *clean.dropped, *refused]:
+    for problem in [*result.plan.clean.rejected, *result.plan.clean.dropped, *refused]:
         problems[problem.row].append(problem)
     return dict(sorted(problems.items()))
 
@@ -212,7 +224,9 @@ def rows_to_mend(clean: CleanFile, outcomes: Iterable[LeadOutcome]) -> dict[int,
 
 def _find_key_field(schema: Sequence[Json]) -> str | None:
     """The id of the field for import keys: of two, the older one. Raises SetupError where it can't hold a key."""
-    found = sorted((field for field in schema if field["name"] == IMPORT_KEY), key=lambda field: field["date_created"])
+    found = sorted(
+        (field for field in schema if field["name"] == IMPORT_KEY), key=lambda field: field.get("date_created") or ""
+    )
     if not found:
         return None
     if found[0]["type"] != "text" or found[0].get("accepts_multiple_values"):
@@ -230,6 +244,13 @@ def _field_rules(name: str, found: Json) -> CustomField:
 
 def _lead_field(found: Json) -> LeadField:
     return LeadField(found["id"], bool(found.get("accepts_multiple_values")))
+
+
+def _with_fields(close: CloseClient, plan: Plan) -> Plan:
+    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
+    made = {name: _lead_field(_create_field(close, name, kind)) for name, kind in plan.missing_fields.items()}
+    key_field = made[IMPORT_KEY].id if IMPORT_KEY in made else plan.key_field
+    return replace(plan, key_field=key_field, fields={**plan.fields, **made})
 
 
 def _create_field(close: CloseClient, name: str, kind: str) -> Json:
@@ -272,6 +293,31 @@ def _already_there(lead: Lead, found: Sequence[Json]) -> LeadOutcome:
             lead, "skipped", f"Close has {len(found)} leads for this company: {links}", needs_attention=True
         )
     return LeadOutcome(lead, "unchanged", "already in Close", lead_id=found[0]["id"], link=_link(found[0]))
+
+
+def _send(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
+    """Yield what becomes of the leads to create, with `workers` requests at a time."""
+    waiting = deque(plan.to_create)
+    in_flight: dict[Future[LeadOutcome], Lead] = {}
+    ended_by: BaseException | None = None
+    lost_in_a_row = 0
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        while True:
+            while waiting and len(in_flight) < workers and not ended_by and not stop.is_set():
+                lead = waiting.popleft()
+                in_flight[pool.submit(_create, close, plan, lead)] = lead
+            if not in_flight:
+                break
+            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                outcome, error = _outcome_of(future, in_flight.pop(future))
+                lost_in_a_row = lost_in_a_row + 1 if outcome.outcome == "undetermined" else 0
+                if lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                    error = CloseUnreachable(f"{lost_in_a_row} answers in a row were lost")
+                ended_by = ended_by or error
+                yield outcome
+    yield from (_not_sent(lead, ended_by) for lead in waiting)
+    if ended_by:
+        raise ended_by
 
 
 def _create(close: CloseClient, plan: Plan, lead: Lead) -> LeadOutcome:
@@ -327,8 +373,8 @@ def _link(lead: Json) -> str:
     return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
 
 
-def _rejected_row(problem: Problem) -> RowOutcome:
-    return RowOutcome(problem.row, "", "rejected", problem.reason, "", "", "")
+def _rejected_row(problem: Problem, company: str) -> RowOutcome:
+    return RowOutcome(problem.row, company.strip(), "rejected", problem.reason, "", "", "")
 
 
 def _lead_row(row: int, outcome: LeadOutcome) -> RowOutcome:

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -26,9 +27,8 @@ from writing import append_line, guarded, write_csv, write_csv_beside_edits
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cleaning import CleanFile
     from close_client import CloseClient
-    from importing import LeadOutcome, Plan
+    from importing import ImportResult, LeadOutcome, Plan
     from qualification import Qualifier, Verdict
     from reading import SourceFile
     from sandbox import Sandbox
@@ -38,7 +38,7 @@ OUTPUT_FOLDER = Path("output_data")
 WORKERS = 8
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
-NAP = 0.2  # seconds after which a wait looks whether it should end
+STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 
 EXAMPLES = """\
 examples:
@@ -70,7 +70,7 @@ class ConfigurationError(Exception):
     """Something is missing in the environment; the message names each way out."""
 
 
-AGAIN = "Wait two minutes, so that Close's search shows what is there, then run the same command again."
+RUN_AGAIN_LATER = "Wait two minutes, so that Close's search shows what is there, then run the same command again."
 
 # Errors by name, for a module is imported only by the verb that needs it. An error's own words replace the braces.
 ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
@@ -91,12 +91,15 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
         "The key's user may not do this in Close: {}. Ask an administrator.",
     ),
     "close_client.RequestRejected": (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
-    "close_client.OutcomeUnknown": (Exit.UNREACHABLE, f"{{}}, so a custom field may have been made or not. {AGAIN}"),
+    "close_client.OutcomeUnknown": (
+        Exit.UNREACHABLE,
+        f"{{}}, so a custom field may have been made or not. {RUN_AGAIN_LATER}",
+    ),
     "close_client.CloseUnreachable": (
         Exit.UNREACHABLE,
-        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {AGAIN}",
+        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN_LATER}",
     ),
-    "close_client.Stopped": (Exit.INTERRUPTED, f"stopped. {AGAIN}"),
+    "close_client.Stopped": (Exit.INTERRUPTED, f"stopped. {RUN_AGAIN_LATER}"),
     "builtins.ModuleNotFoundError": (
         Exit.SETUP,
         "{}. Run `make demo` once, then `source .venv/bin/activate` in every new terminal.",
@@ -108,6 +111,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one command. Every error becomes words here, and nowhere else."""
     verbose = False
+    give_missing_streams()
     try:
         args = build_parser().parse_args(argv)
         verbose = getattr(args, "verbose", False)
@@ -116,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as finished:  # argparse's --help
         return int(finished.code or 0)
     except KeyboardInterrupt:
-        complain("stopped. Run the same command again.")
+        complain(f"stopped. {RUN_AGAIN_LATER}")
         return Exit.INTERRUPTED
     except Exception as error:  # the boundary: whatever was not foreseen is a bug, said in one line
         code, words = in_words(error)
@@ -266,7 +270,7 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from importing import plan_import, prepare_fields
+    from importing import check_accounts, plan_import
     from reading import read_source
 
     began = time.monotonic()
@@ -279,16 +283,16 @@ def run_import(args: argparse.Namespace) -> int:
     with open_close(args, stop) as close:
         plan = plan_import(close, source, names=args.names, region=args.region, date_order=args.date_order)
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            plan = prepare_fields(close, plan)
-            outcomes, ended_by = send_with_progress(close, plan, args, stop)
-        report = import_report(path, source, plan.clean, outcomes, close, time.monotonic() - began)
-    report["files"], ended_by = write_import_files(path.stem, source, plan.clean, outcomes, ended_by)
-    show(json.dumps(report, indent=2) if args.json else import_summary(report, plan))
-    if ended_by:
-        complain(in_words(ended_by)[1])
+            result = carry_out_with_progress(close, source, plan, args, stop)
+            result, files = write_import_files(path.stem, result)
+            report = import_report(path, result, close, files, time.monotonic() - began)
+            show(json.dumps(report, indent=2) if args.json else import_summary(report, result))
+    check_accounts(result)
+    if result.ended_by:
+        complain(in_words(result.ended_by)[1])
     elif not args.quiet:
-        advise(args, report["files"], outcomes, plan.clean)
-    return import_exit(outcomes, plan.clean, ended_by)
+        advise(args, result, files)
+    return import_exit(result)
 
 
 STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
@@ -317,63 +321,66 @@ def warn_of_columns(source: SourceFile, quiet: bool) -> None:
         )
 
 
-def send_with_progress(
-    close: CloseClient, plan: Plan, args: argparse.Namespace, stop: threading.Event
-) -> tuple[list[LeadOutcome], Exception | None]:
-    """What became of every lead, and what ended the run early, if anything did."""
-    from importing import send_leads
+def carry_out_with_progress(
+    close: CloseClient, source: SourceFile, plan: Plan, args: argparse.Namespace, stop: threading.Event
+) -> ImportResult:
+    """What the plan came to, with a bar on a terminal while it is carried out."""
+    from importing import carry_out, conclude
 
     outcomes: list[LeadOutcome] = []
-    sending = send_leads(close, plan, args.workers, stop)
+    ended_by: Exception | None = None
+    carrying_out = carry_out(close, plan, args.workers, stop)
     try:
-        for outcome in with_progress(sending, len(plan.clean.leads), "leads", args.quiet):
+        for outcome in with_progress(carrying_out, len(plan.clean.leads), "leads", args.quiet):
             outcomes.append(outcome)
     except Exception as error:  # what is in Close must be written down before anything is said of a bug
-        return outcomes, error
-    return outcomes, None
+        ended_by = error
+    return conclude(source, plan, outcomes, ended_by)
 
 
 def import_report(
-    path: Path,
-    source: SourceFile,
-    clean: CleanFile,
-    outcomes: Sequence[LeadOutcome],
-    close: CloseClient,
-    seconds: float,
+    path: Path, result: ImportResult, close: CloseClient, files: Mapping[str, str | None], seconds: float
 ) -> dict[str, Any]:
-    """What `--json` prints, but for the files."""
-    from importing import account_for_rows, count_outcomes
+    """What `--json` prints."""
+    from importing import count_outcomes
 
     return {
         "run_id": f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}",
         "file": str(path),
         "dry_run": False,
-        "rows": {"total": len(source.cells), **count_outcomes(account_for_rows(source, clean, outcomes))},
-        "leads": count_outcomes(outcomes),
-        "values_dropped": len(clean.dropped),
+        "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
+        "leads": count_outcomes(result.leads),
+        "values_dropped": len(result.plan.clean.dropped),
         "requests": close.requests_made,
         "throttled": close.throttled,
         "seconds": round(seconds, 3),
+        "files": files,
     }
 
 
-def import_summary(report: Mapping[str, Any], plan: Plan) -> str:
+def import_summary(report: Mapping[str, Any], result: ImportResult) -> str:
     """The report as a person reads it."""
     from collections import Counter
 
-    lines = [f"{report['file']}: {report['rows']['total']} rows, {len(plan.clean.leads)} leads"]
-    for name, leads in report["leads"].items():
-        rows = report["rows"][name]
-        if rows:
-            lines.append(f"  {name:<12} {rows:>7} rows" + (f" {leads:>7} leads" if leads else ""))
-    codes: Counter[str] = Counter(problem.code for problem in plan.clean.dropped)
+    lines = [f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"]
+    for name, rows in report["rows"].items():
+        leads = report["leads"].get(name, 0)
+        if rows and name != "total":
+            lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    codes: Counter[str] = Counter(problem.code for problem in result.plan.clean.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
-    if plan.made_fields:
-        lines.append("custom fields made: " + ", ".join(f"{name} ({kind})" for name, kind in plan.made_fields.items()))
+    made = result.plan.missing_fields if report["leads"]["created"] else {}
+    if made:
+        lines.append("custom fields made: " + ", ".join(f"{name} ({kind})" for name, kind in made.items()))
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} told to wait" if report["throttled"] else ""
-    lines.append(f"{report['requests']} requests{told}, {report['seconds']:.1f} s")
+    lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: `1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listed(counts: Mapping[str, int]) -> str:
@@ -381,23 +388,23 @@ def listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{times} {name}" for name, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def advise(
-    args: argparse.Namespace, files: Mapping[str, str | None], outcomes: Sequence[LeadOutcome], clean: CleanFile
-) -> None:
+def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
     """Say what to do about each kind of outcome that leaves something to do."""
-    ended = {outcome.outcome for outcome in outcomes}
-    if "unchanged" in ended:
-        count = sum(outcome.outcome == "unchanged" for outcome in outcomes)
-        say(f"{count} leads were in Close already and were left as they are: nothing of the file was added to them.")
-    if any(outcome.needs_attention for outcome in outcomes):
+    unchanged = sum(lead.outcome == "unchanged" for lead in result.leads)
+    if unchanged:
+        say(
+            f"In Close already and left as they are: {counted(unchanged, 'lead')}. "
+            "Nothing of the file was added to them; do that by hand in Close."
+        )
+    if result.needs_attention:
         say(f"Some companies have two leads in Close: {files['imported']} has the links. Merge them in Close.")
-    if "undetermined" in ended:
-        say(f"Of some leads nobody knows yet whether Close has them. {AGAIN}")
-    if clean.rejected or "failed" in ended:
+    if result.has("undetermined"):
+        say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN_LATER}")
+    if result.has("rejected") or result.has("failed"):
         command = f"python main.py import {files['rejects']}" + repeated_flags(args)
-        say(f"Not every row is in Close; {files['rejects']} says why. Mend it there, then: {command}")
-    if import_exit(outcomes, clean, None) == Exit.INTERRUPTED:
-        say(f"Stopped; what was in flight was finished. {AGAIN}")
+        say(f"Not every row is in Close; {files['rejects']} says why. Mend it there, wait two minutes, then: {command}")
+    if result.was_stopped:
+        say(f"Stopped; what was in flight was finished. {RUN_AGAIN_LATER}")
 
 
 def repeated_flags(args: argparse.Namespace) -> str:
@@ -407,59 +414,55 @@ def repeated_flags(args: argparse.Namespace) -> str:
     return f"{told} --sandbox" if args.sandbox else told
 
 
-def import_exit(outcomes: Sequence[LeadOutcome], clean: CleanFile, ended_by: Exception | None) -> Exit:
+def import_exit(result: ImportResult) -> Exit:
     """The exit code that an import comes to, the most urgent reason first."""
-    if ended_by:
-        return in_words(ended_by)[0]
-    if any(outcome.outcome == "skipped" and not outcome.needs_attention for outcome in outcomes):
+    if result.ended_by:
+        return in_words(result.ended_by)[0]
+    if result.was_stopped:
         return Exit.INTERRUPTED
-    if any(outcome.outcome == "undetermined" for outcome in outcomes):
+    if result.has("undetermined"):
         return Exit.UNREACHABLE
-    if clean.rejected or any(outcome.outcome == "failed" or outcome.needs_attention for outcome in outcomes):
+    if result.has("rejected") or result.has("failed") or result.needs_attention:
         return Exit.INCOMPLETE
     return Exit.DONE
 
 
-def write_import_files(
-    stem: str, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
-) -> tuple[dict[str, str | None], Exception | None]:
+def write_import_files(stem: str, result: ImportResult) -> tuple[ImportResult, dict[str, str | None]]:
     """The paths of the files written, by kind; None for the plan, which only a dry run writes.
 
-    A full disk must not keep the report from being shown, so it is given back as what ended the run.
+    A full disk must not keep the report from being shown, so it becomes what ended the run.
     """
     files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
     try:
-        files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", source, clean, outcomes))
-        files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", source, clean, outcomes))
+        files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", result))
+        files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result))
     except OSError as error:
-        return files, ended_by or error
-    return files, ended_by
+        return replace(result, ended_by=result.ended_by or error), files
+    return result, files
 
 
-def write_imported(path: Path, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome]) -> Path:
+def write_imported(path: Path, result: ImportResult) -> Path:
     """Write what became of each row."""
-    from importing import account_for_rows
-
     header = ["row", "company", "outcome", "reason", "changes", "lead id", "link"]
-    rows = account_for_rows(source, clean, outcomes)
-    lines = [[row.row, row.company, row.outcome, row.reason, row.changes, row.lead_id, row.link] for row in rows]
+    lines = ([row.row, row.company, row.outcome, row.reason, row.changes, row.lead_id, row.link] for row in result.rows)
     write_csv(path, [header, *([guarded(cell) for cell in line] for line in lines)])
     return path
 
 
-def write_rejects(path: Path, source: SourceFile, clean: CleanFile, outcomes: Sequence[LeadOutcome]) -> Path:
+def write_rejects(path: Path, result: ImportResult) -> Path:
     """Write the rows to mend, as they stood in the file; beside a file that somebody has edited, never over it."""
     from cleaning import note_date_orders
     from importing import rows_to_mend
-    from reading import REJECT_MARKS
+    from reading import REJECT_COLUMNS
 
-    order = note_date_orders(clean.date_orders)
-    lines: list[list[object]] = [[*(source.header[place] for place in source.own_places), *REJECT_MARKS]]
-    for row, problems in rows_to_mend(clean, outcomes).items():
-        cells = source.cells.loc[row]
+    source = result.source
+    order = note_date_orders(result.plan.clean.date_orders)
+    own = source.cells[source.own_positions]
+    lines: list[list[object]] = [[*(source.header[place] for place in source.own_positions), *REJECT_COLUMNS]]
+    for row, problems in rows_to_mend(result).items():
         marks = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
         joined = ["\n".join(each) for each in zip(*marks, strict=True)]
-        lines.append([*(cells[place] for place in source.own_places), str(row), *joined, order])
+        lines.append([*own.loc[row], str(row), *joined, order])
     return write_csv_beside_edits(path, lines, encoding="utf-8-sig" if source.has_bom else "utf-8")
 
 
@@ -525,7 +528,7 @@ def drawn_table(table: pd.DataFrame) -> str:
 # qualify -------------------------------------------------------------------------------------------------------------
 
 RULE = "-" * 50
-CHECKS = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
+CHECK_TITLES = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
 
 
 def run_qualify(args: argparse.Namespace) -> int:
@@ -574,11 +577,11 @@ def open_checks(args: argparse.Namespace) -> Iterator[Qualifier]:
     """The checks of the environment, or of a sandbox where that was asked for."""
     from qualification import CheckService, Qualifier, score_at_random, score_by_service
 
-    names = ["registry", "judicial"] if args.random_score else list(CHECKS)
+    names = ["registry", "judicial"] if args.random_score else list(CHECK_TITLES)
     tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
     with contextlib.ExitStack() as stack:
         urls = sandbox_urls(stack.enter_context(open_sandbox(args.quiet))) if args.sandbox else check_urls(names)
-        services = {name: CheckService(CHECKS[name], urls[name], tokens[name]) for name in names}
+        services = {name: CheckService(CHECK_TITLES[name], urls[name], tokens[name]) for name in names}
         for service in services.values():
             stack.callback(service.close)
         scorer = score_at_random if args.random_score else score_by_service(services["score"])
@@ -670,8 +673,8 @@ def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
         while seconds > 0:
             if stop.is_set():
                 raise Stopped("stopped while waiting")
-            time.sleep(min(seconds, NAP))
-            seconds -= NAP
+            time.sleep(min(seconds, STOP_CHECK_INTERVAL))
+            seconds -= STOP_CHECK_INTERVAL
 
     return sleep
 
@@ -716,6 +719,13 @@ def checked_url(variable: str, url: str) -> str:
 
 
 # What is said --------------------------------------------------------------------------------------------------------
+
+
+def give_missing_streams() -> None:
+    """Put the null device where standard output or standard error was closed, so that words go nowhere else."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
 
 
 def show(text: str) -> None:

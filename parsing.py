@@ -8,11 +8,11 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 import phonenumbers
 from dateutil import parser as dateutil_parser
@@ -37,6 +37,7 @@ Code = Literal[
 ]
 NameCase = Literal["upper", "title", "keep"]
 DateOrder = Literal["dmy", "mdy", "ymd"]
+DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
 
 
 class InvalidValue(Exception):
@@ -56,7 +57,7 @@ class Currency:
     sign: str = ""
 
     @property
-    def marks(self) -> set[str]:
+    def signs(self) -> set[str]:
         """What may stand beside an amount of this currency."""
         signs = {self.sign, SIGN_BY_CURRENCY.get(self.code, "")} - {""}
         return {self.code} | signs | {self.code[:2] + sign for sign in signs}
@@ -225,7 +226,7 @@ def parse_state(text: str) -> str:
 @functools.cache
 def _amount_pattern(currency: Currency) -> re.Pattern[str]:
     """An amount with the marks of its currency, which may be any letters, or with what looks like another's."""
-    own = "|".join(re.escape(mark) for mark in sorted(currency.marks, key=len, reverse=True))
+    own = "|".join(re.escape(mark) for mark in sorted(currency.signs, key=len, reverse=True))
     before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%-]"
     number = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
     return re.compile(
@@ -234,26 +235,32 @@ def _amount_pattern(currency: Currency) -> re.Pattern[str]:
     )
 
 
-def has_decimal_comma(text: str) -> bool:
-    """Whether a number can only be one that writes its decimals with a comma, such as `999,50` or `1.234,50`."""
-    return _DECIMAL_COMMA.fullmatch(text) is not None
+def unclear_marks(texts: Iterable[str]) -> str:
+    """The marks that may part thousands as well as decimals, seen how the other numbers of a column are written.
+
+    Usually none, for the comma parts thousands and the dot decimals. Where some number writes its decimals with a
+    comma (`999,50`, `1.234,50`), the dot; and the comma too, unless others write theirs with a dot.
+    """
+    if not any(_DECIMAL_COMMA.fullmatch(text) for text in texts):
+        return ""
+    return "." if any(_DECIMAL_DOT.fullmatch(text) for text in texts) else ".,"
 
 
 _DECIMAL_COMMA = re.compile(
     r"[^\d.,]*(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3}){2,})[^\d.,]*"
 )
-_PERHAPS_THOUSANDS = re.compile(r"[^\d.,]*\d{1,3}\.\d{3}[^\d.,]*")
+_DECIMAL_DOT = re.compile(r"[^\d.,]*(?:\d{1,3}(?:,\d{3})+\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3}){2,})[^\d.,]*")
 
 
-def parse_number(text: str, currency: Currency = US_DOLLAR, *, among_decimal_commas: bool = False) -> int | float:
+def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -> int | float:
     """An amount or a number as JSON can carry it; whole ones as int.
 
     Commas may part groups of three, a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue for anything
-    else, for another currency, for more digits than a JSON number keeps, and for `1.234` among numbers that write
-    their decimals with a comma: it may be a thousand times more.
+    else, for another currency, for more digits than a JSON number keeps, and for three digits after a mark that is
+    `unclear`: the number may be meant a thousand times larger or smaller.
     """
-    if among_decimal_commas and _PERHAPS_THOUSANDS.fullmatch(text):
-        raise InvalidValue("invalid_number", "The dot may part thousands, as other values of this column show.")
+    if unclear and re.fullmatch(rf"[^\d.,]*\d{{1,3}}[{unclear}]\d{{3}}[^\d.,]*", text):
+        raise InvalidValue("invalid_number", "The mark may part thousands or decimals, as the column writes them.")
     parts = _amount_pattern(currency).fullmatch(text.strip())
     if parts is None or _contradicts_itself(parts):
         raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
@@ -277,7 +284,7 @@ def _contradicts_itself(parts: re.Match[str]) -> bool:
 
 
 def _refuse_other_currency(mark: str, currency: Currency) -> None:
-    if not mark or mark in currency.marks:
+    if not mark or mark in currency.signs:
         return
     if mark.isalpha() or unicodedata.category(mark[-1]) == "Sc":
         raise InvalidValue(

@@ -157,7 +157,7 @@ class CheckService:
                 method,
                 self._base_url + path.format(id=quote(person_id, safe="")),
                 json=body,
-                timeout=max(0.1, min(ATTEMPT_TIMEOUT, deadline - began)),
+                timeout=max(0.1, min(ATTEMPT_TIMEOUT, (deadline - began) / 2)),  # to connect, then as long to answer
                 allow_redirects=False,
                 stream=True,
             )
@@ -301,8 +301,10 @@ def decide(person_id: str, registry: Check, judicial: Check, score: Check, remar
     statuses = [registry.status, judicial.status, score.status]
     outcome: Outcome
     result: int | None
-    if "failed" in statuses:
-        outcome, result = "not_prospect", score.score or 0
+    if "failed" in (registry.status, judicial.status):
+        outcome, result = "not_prospect", 0
+    elif statuses == ["passed", "passed", "failed"]:
+        outcome, result = "not_prospect", score.score
     elif statuses == ["passed"] * 3:
         outcome, result = "prospect", score.score
     else:

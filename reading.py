@@ -22,8 +22,8 @@ FOUNDED = "Company Founded"
 REVENUE = "Company Revenue"
 IMPORT_KEY = "Import Key"
 
-ROW_MARK, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK = "_row", "_value", "_code", "_date_order"
-REJECT_MARKS = (ROW_MARK, "_column", VALUE_MARK, CODE_MARK, "_reason", DATE_ORDER_MARK)
+REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what a rejects file of ours adds
+ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
 
 LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
 
@@ -40,7 +40,6 @@ class SourceFile:
     number, the cells beyond the header's last. `has_bom` tells that the file began with a byte order mark.
     """
 
-    name: str
     has_bom: bool
     header: tuple[str, ...]
     cells: pd.DataFrame
@@ -52,9 +51,9 @@ class SourceFile:
         return {name: place for place, title in enumerate(self.header) if (name := _canonical(title)) is not None}
 
     @property
-    def own_places(self) -> list[int]:
-        """The places of the columns that are the file's own, and not what a rejects file of ours adds."""
-        return [place for place, title in enumerate(self.header) if title.strip() not in REJECT_MARKS]
+    def own_positions(self) -> list[int]:
+        """The positions of the columns that are the file's own, and not what a rejects file of ours adds."""
+        return [place for place, title in enumerate(self.header) if title.strip() not in REJECT_COLUMNS]
 
     @property
     def custom_fields(self) -> list[str]:
@@ -92,12 +91,11 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
         raise InputError(f"{path.name} holds column names but no rows; there is nothing to import.")
     width = len(header)
     return SourceFile(
-        name=path.name,
         has_bom=_has_bom(path),
         header=header,
         cells=pd.DataFrame(
             [row[:width] + [""] * (width - len(row)) for _, row in numbered],
-            index=pd.Index([number for number, _ in numbered], name=ROW_MARK),
+            index=pd.Index([number for number, _ in numbered], name=ROW_COLUMN),
             columns=range(width),
             dtype=object,
         ),
@@ -182,7 +180,7 @@ def has_text(row: Iterable[str]) -> bool:
 
 
 def is_text(cell: str) -> bool:
-    return bool(cell) and not visible(cell).isspace() and visible(cell) != ""
+    return bool(visible(cell).strip())
 
 
 def _refuse_header(name: str, header: Sequence[str]) -> None:
@@ -220,7 +218,7 @@ def _canonical(title: str) -> str | None:
 _COLUMN_BY_FOLDED = {
     name.casefold(): name
     for name in (
-        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, VALUE_MARK, CODE_MARK, DATE_ORDER_MARK),
+        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN),
         *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
     )
 }

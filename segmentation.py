@@ -66,7 +66,7 @@ def find_founded(
     return [
         SegmentedLead(lead.get("name") or "", _state_of(lead.get("addresses") or []), _revenue_of(lead.get(revenue)))
         for lead in leads
-        if first <= _day_of(lead[f"custom.{founded}"]) <= last
+        if (day := lead.get(f"custom.{founded}")) and first <= _day_of(day) <= last
     ]
 
 

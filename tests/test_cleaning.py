@@ -259,6 +259,12 @@ def column(write: Write, values: list[str], fields: dict[str, CustomField] | Non
         (["1234567890123456", "1"], "text"),
         (["red", "blue"], "text"),
         (["+14155550100", "+14155550101"], "text"),
+        (["ISO 9001", "DIN 476"], "text"),
+        (["€5", "€6"], "number"),
+        (["1", "2", "3", "4", "5", "6", "7", "8", "9", "01.50"], "text"),
+        (["1", "2", "3", "4", "5", "6", "7", "8", "9", "-007"], "text"),
+        (["0.5", "0"], "number"),
+        (["01.02.1999", "01/03/1999"], "date"),
         (["1999", "2001"], "number"),
     ],
 )
@@ -269,8 +275,10 @@ def test_a_new_field_gets_the_type_of_nearly_all_its_values(write: Write, values
 def test_a_dot_may_part_thousands_where_other_values_write_decimals_with_a_comma(write: Write) -> None:
     field = {"X": CustomField("X", "number")}
     assert lost(column(write, ["1.234", "12.5"], field)) == []
-    cleaned = column(write, ["1.234", "12.5", "999,50"], field)
-    assert [(row, code) for row, _, _, code in lost(cleaned)] == [(2, "invalid_number"), (4, "invalid_number")]
+    cleaned = column(write, ["1.234", "1,234", "12.5", "999,50"], field)
+    assert [(row, code) for row, _, _, code in lost(cleaned)] == [(2, "invalid_number"), (5, "invalid_number")]
+    cleaned = column(write, ["1.234", "1,234", "999,50"], field)
+    assert [row for row, *_ in lost(cleaned)] == [2, 3, 4]
 
 
 def test_cells_that_are_out_of_place_prove_nothing(write: Write) -> None:

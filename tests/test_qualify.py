@@ -141,12 +141,12 @@ STATUSES = ["passed", "failed", "unavailable"]
 def test_only_three_passed_checks_make_a_prospect(registry: Any, judicial: Any, score: Any) -> None:
     verdict = decide(PERSON, Check(registry, ""), Check(judicial, ""), Check(score, "", score=73))
     statuses = {registry, judicial, score}
-    if statuses == {"passed"}:
-        assert verdict.outcome == "prospect"
-    elif "failed" in statuses:
-        assert verdict.outcome == "not_prospect"
-    else:
+    if "failed" in (registry, judicial):
+        assert (verdict.outcome, verdict.result) == ("not_prospect", 0)
+    elif "unavailable" in statuses:
         assert (verdict.outcome, verdict.result) == ("undetermined", None)
+    else:
+        assert (verdict.outcome, verdict.result) == ("prospect" if score == "passed" else "not_prospect", 73)
 
 
 # Answers that decide nothing
