@@ -149,7 +149,9 @@ def clean_source(
     noted = source.column(DATE_ORDER_COLUMN)
     orders = _date_orders({name: evidence[name] for name in known if known[name].type == "date"}, date_order, noted)
     parsers = _contact_parsers(names, region) | {
-        CUSTOM_PREFIX + name: _field_parser(field, currency, orders.get(CUSTOM_PREFIX + name), evidence[name].unique())
+        CUSTOM_PREFIX + name: _field_parser(
+            field, currency, orders.get(CUSTOM_PREFIX + name), list(evidence[name].unique())
+        )
         for name, field in known.items()
     }
     kept = source.cells.index.drop([problem.row for problem in rejected])
@@ -217,7 +219,7 @@ def _contact_parsers(names: NameCase, region: str) -> dict[str, Callable[[str], 
 
 
 def _field_parser(
-    known: CustomField, currency: Currency, order: DateOrder | None, texts: Iterable[str]
+    known: CustomField, currency: Currency, order: DateOrder | None, texts: Collection[str]
 ) -> Callable[[str], _Cell]:
     """The parser for a column's cells; `texts` are all that stand in it."""
     unclear = unclear_marks(texts) if known.type == "number" else ""

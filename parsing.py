@@ -8,7 +8,7 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -210,7 +210,7 @@ def _is_symbol(char: str) -> bool:
     )
 
 
-_PICTURE = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
+_PICTURE = re.compile("[\u2600-\u27bf\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff]")
 _JOINERS = frozenset("\N{VARIATION SELECTOR-15}\N{VARIATION SELECTOR-16}")
 _SHAPES = frozenset("⚪⚫🔟🔠🔡🔢🔣🔤🔲🔳🔴🔵🔶🔷🔸🔹🔺🔻🔼🔽🟠🟡🟢🟣🟤🟥🟦🟧🟨🟩🟪🟫🟰")
 
@@ -235,7 +235,7 @@ def _amount_pattern(currency: Currency) -> re.Pattern[str]:
     )
 
 
-def unclear_marks(texts: Iterable[str]) -> str:
+def unclear_marks(texts: Collection[str]) -> str:
     """The marks that may part thousands as well as decimals, seen how the other numbers of a column are written.
 
     Usually none, for the comma parts thousands and the dot decimals. Where some number writes its decimals with a
