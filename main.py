@@ -100,6 +100,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
         f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN_LATER}",
     ),
     "close_client.Stopped": (Exit.INTERRUPTED, f"stopped. {RUN_AGAIN_LATER}"),
+    "sandbox.disk.StateFileError": (Exit.USAGE, "{}."),
     "builtins.ModuleNotFoundError": (
         Exit.SETUP,
         "{}. Run `make demo` once, then `source .venv/bin/activate` in every new terminal.",

@@ -7,7 +7,8 @@ It refuses what Close refuses and invents nothing that Close does not document. 
 GET /sandbox/report tells what it saw. The answers of the check services are told in `sandbox.checks`.
 """
 
+from sandbox.disk import StateFileError
 from sandbox.faults import FAULTS, Fault
 from sandbox.server import Sandbox
 
-__all__ = ["FAULTS", "Fault", "Sandbox"]
+__all__ = ["FAULTS", "Fault", "Sandbox", "StateFileError"]

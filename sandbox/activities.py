@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox import validation
 from sandbox.account import Account, Call
 from sandbox.answers import Document, invalid, not_found
+from sandbox.fields import existing
 from sandbox.leads import activity, lead_to_join, recomposed
 from sandbox.listing import narrowed, page
 from sandbox.store import Change, Store, new_id
 from sandbox.validation import Check, checked, optional, shaped, text
 
+TAG = re.compile(r"<[^>]*>")
 Defaults = Callable[[Store, str], Document]
+Checks = Callable[[Store], Mapping[str, Check]]
+Consequences = Callable[[Store, Document], Document]
 
 
 @dataclass(frozen=True)
@@ -22,16 +28,20 @@ class Branch:
 
     kind: str
     name: str
-    checks: Mapping[str, Check]
+    checks: Checks
     defaults: Defaults
+    consequences: Consequences = lambda _store, _clean: {}
+    needs_one_of: Sequence[str] = ()
     needs_lead: bool = True
     of_type: str | None = None
     filters: Sequence[str] = ("lead_id",)
 
     def create(self, account: Account, call: Call) -> Document:
-        clean = checked(shaped(self.checks), call.body)
+        clean = self._checked(account, call)
         if self.needs_lead and not call.body.get("lead_id"):
             raise invalid("lead", "This field is required.")
+        if self.needs_one_of and not any(clean.get(name) for name in self.needs_one_of):
+            raise invalid(self.needs_one_of[0], "This field is required.")
         with account.store.change(call.origin) as change:
             lead = lead_to_join(account, change, call.body)
             document = {**self.defaults(account.store, lead["id"]), **clean}
@@ -46,7 +56,7 @@ class Branch:
         found = [
             document
             for document in documents
-            if self._is_mine(document) and all(_spelled(document[name]) == value for name, value in wanted.items())
+            if self._is_mine(document) and all(_is_spelled(document[name], value) for name, value in wanted.items())
         ]
         return page(call.params, found)
 
@@ -54,7 +64,7 @@ class Branch:
         return narrowed(self._find(account, object_id), call.params)
 
     def update(self, account: Account, call: Call, object_id: str) -> Document:
-        clean = checked(shaped(self.checks), call.body)
+        clean = self._checked(account, call)
         with account.store.change(call.origin) as change:
             document = {**self._find(account, object_id), **clean, "date_updated": account.store.now()}
             change.put(self.kind, document)
@@ -67,6 +77,11 @@ class Branch:
             change.remove(self.kind, document)
             self._refresh_lead(account.store, change, document["lead_id"], object_id, [])
         return {}
+
+    def _checked(self, account: Account, call: Call) -> Document:
+        """The values given, with those that follow from them."""
+        clean = checked(shaped(self.checks(account.store)), call.body)
+        return {**clean, **self.consequences(account.store, clean)}
 
     def _is_mine(self, document: Document) -> bool:
         return self.of_type is None or document["_type"] == self.of_type
@@ -132,7 +147,7 @@ def _new_task(store: Store, lead_id: str) -> Document:
 
 
 def _new_opportunity(store: Store, lead_id: str) -> Document:
-    status = store.organization["pipelines"][0]["statuses"][0]
+    status = _opportunity_statuses(store)[0]
     return {
         "id": new_id("oppo_"),
         "lead_id": lead_id,
@@ -150,42 +165,85 @@ def _new_opportunity(store: Store, lead_id: str) -> Document:
     }
 
 
-def _spelled(value: object) -> str:
-    """The value as a query parameter would spell it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _is_spelled(value: object, parameter: str) -> bool:
+    """Whether a query parameter means the value. True and false may have capitals: clients in Python send them so."""
+    return str(value).lower() == parameter.lower() if isinstance(value, bool) else str(value) == parameter
+
+
+def _note_checks(store: Store) -> Mapping[str, Check]:
+    return {
+        "note": text,
+        "note_html": optional(text),
+        "title": optional(text),
+        "pinned": validation.boolean,
+        "contact_id": optional(text),
+        "user_id": existing(store, "user"),
+        "date_created": validation.moment,
+    }
+
+
+def _note_consequences(_store: Store, clean: Document) -> Document:
+    """The plain text follows from the HTML, which wins, and the place among the activities from the date."""
+    dated = {"activity_at": clean["date_created"]} if "date_created" in clean else {}
+    if clean.get("note_html"):
+        return {**dated, "note": html.unescape(TAG.sub("", clean["note_html"]))}
+    return {**dated, "note_html": None} if "note" in clean else dated
+
+
+def _task_checks(store: Store) -> Mapping[str, Check]:
+    return {
+        "text": validation.nonblank,
+        "date": optional(validation.day_or_moment),
+        "is_complete": validation.boolean,
+        "assigned_to": existing(store, "user"),
+    }
+
+
+def _opportunity_checks(store: Store) -> Mapping[str, Check]:
+    return {
+        "note": text,
+        "value": optional(validation.number),
+        "value_period": validation.one_of(("one_time", "monthly", "annual")),
+        "confidence": validation.percentage,
+        "contact_id": optional(text),
+        "status_id": validation.one_of([status["id"] for status in _opportunity_statuses(store)]),
+        "user_id": existing(store, "user"),
+    }
+
+
+def _opportunity_consequences(store: Store, clean: Document) -> Document:
+    """The label and the type of the status."""
+    chosen = (status for status in _opportunity_statuses(store) if status["id"] == clean.get("status_id"))
+    return next(({"status_label": status["label"], "status_type": status["type"]} for status in chosen), {})
+
+
+def _opportunity_statuses(store: Store) -> Sequence[Document]:
+    return [status for pipeline in store.organization["pipelines"] for status in pipeline["statuses"]]
 
 
 NOTES = Branch(
     kind="activity",
     name="Note",
     of_type="Note",
-    checks={
-        "note": text,
-        "note_html": optional(text),
-        "title": optional(text),
-        "pinned": validation.boolean,
-        "contact_id": optional(text),
-    },
+    checks=_note_checks,
     defaults=_new_note,
+    consequences=_note_consequences,
+    needs_one_of=("note", "note_html"),
 )
 TASKS = Branch(
     kind="task",
     name="Task",
-    checks={"text": text, "date": optional(text), "is_complete": validation.boolean, "assigned_to": text},
+    checks=_task_checks,
     defaults=_new_task,
+    needs_one_of=("text",),
     filters=("lead_id", "is_complete", "_type", "assigned_to"),
 )
 OPPORTUNITIES = Branch(
     kind="opportunity",
     name="Opportunity",
-    checks={
-        "note": text,
-        "value": optional(validation.number),
-        "value_period": validation.one_of(("one_time", "monthly", "annual")),
-        "confidence": validation.number,
-        "contact_id": optional(text),
-    },
+    checks=_opportunity_checks,
     defaults=_new_opportunity,
+    consequences=_opportunity_consequences,
     needs_lead=False,
     filters=("lead_id", "status_id"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable, Container, Mapping
@@ -20,6 +19,7 @@ from sandbox.store import Origin
 from sandbox.wire import HttpRequest
 
 PREFIX = "/api/v1"
+MOST_LEVELS = 100  # of lists and objects in a body; each node of a query takes two
 Endpoint = Callable[..., Document]
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
@@ -56,15 +56,15 @@ def presented_key(request: HttpRequest) -> str:
     if scheme.lower() != "basic":
         return ""
     try:
-        key, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        key, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError:
         return ""
-    return "" if password else key
+    return key if colon and not password else ""
 
 
-def refuse_unknown_key(key: str, accepted: Container[str] | None) -> None:
-    if not key or (accepted is not None and key not in accepted):
-        raise refused(401, "Unauthorized")
+def is_accepted(key: str, accepted: Container[str] | None) -> bool:
+    """Whether a key opens the organisation; without a list of keys, any but the empty one does."""
+    return bool(key) and (accepted is None or key in accepted)
 
 
 def template(path: str) -> str | None:
@@ -84,6 +84,8 @@ def group(request: HttpRequest) -> tuple[str, str]:
 
 def answer(account: Account, request: HttpRequest, key: str) -> Document:
     """What Close answers to an authenticated request."""
+    if request.body is None:
+        raise refused(400, "Chunked Transfer-Encoding is not supported.")
     route = template(request.path)
     if route is None:
         raise refused(404, "The requested URL was not found on the server.")
@@ -91,7 +93,7 @@ def answer(account: Account, request: HttpRequest, key: str) -> Document:
     params = dict(parse_qsl(request.query, keep_blank_values=True))
     body: Document = {}
     if method in ("POST", "PUT"):
-        body = _body(request)
+        body = _parsed(request.body, request.header("Content-Type"))
     if method == "POST" and request.header("X-HTTP-Method-Override").upper() == "GET":
         method, params, body = "GET", _overriding_params(body), {}
     if method not in endpoints:
@@ -102,18 +104,28 @@ def answer(account: Account, request: HttpRequest, key: str) -> Document:
     return endpoints[method](account, call, *ids)
 
 
-def _body(request: HttpRequest) -> Document:
-    if request.body is None:
-        raise refused(400, "Chunked Transfer-Encoding is not supported.")
-    if request.header("Content-Type").partition(";")[0].strip().lower() != "application/json":
+def _parsed(sent: bytes, content_type: str) -> Document:
+    if content_type.partition(";")[0].strip().lower() != "application/json":
         raise refused(400, "Please send valid JSON with a 'Content-Type: application/json' header.")
     try:
-        body = json.loads(request.body, parse_constant=_refuse_constant)
+        body = json.loads(sent, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise refused(400, "The request contains invalid JSON.") from None
     if not isinstance(body, dict):
         raise refused(400, "JSON data must be a dict.")
+    if _is_deeper(body, MOST_LEVELS):
+        raise refused(400, "The request is nested too deeply.")
     return body
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested over so many levels."""
+    level = [value]
+    while level and levels >= 0:
+        parts = (part for part in level if isinstance(part, dict | list))
+        level = [child for part in parts for child in (part.values() if isinstance(part, dict) else part)]
+        levels -= 1
+    return bool(level)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -123,7 +135,14 @@ def _refuse_constant(name: str) -> NoReturn:
 def _overriding_params(body: Document) -> dict[str, str]:
     """The query parameters of a GET that is sent as a POST, because the URL would be too long."""
     params: Any = body.get("_params", {})
-    return {name: str(value) for name, value in params.items()} if isinstance(params, dict) else {}
+    return {name: _spelled(value) for name, value in params.items()} if isinstance(params, dict) else {}
+
+
+def _spelled(value: Any) -> str:
+    """The value as the query of a URL would have it."""
+    if isinstance(value, list):
+        return ",".join(map(_spelled, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tz_offset(header: str) -> timedelta:

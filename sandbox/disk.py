@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,10 +15,19 @@ from sandbox.answers import Document
 
 LOCK_PATIENCE = 5.0  # seconds to wait for another sandbox that may just be stopping
 SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS objects (kind TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL, UNIQUE (kind, id));
 CREATE TABLE IF NOT EXISTS events (date_created TEXT NOT NULL, document TEXT NOT NULL);
+COMMIT;
 """
 PUT = "INSERT INTO objects VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET document = excluded.document"
+
+
+class StateFileError(OSError):
+    """A state file that can't be used; as text, one sentence that says why and what to do."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class Disk:
@@ -36,11 +46,10 @@ class Disk:
         for kind, document in self._connection.execute("SELECT kind, document FROM objects ORDER BY rowid"):
             yield kind, json.loads(document)
 
-    def events_since(self, oldest: str) -> Iterable[Document]:
-        """The events from then on, oldest first; those before are dropped."""
+    def events_since(self, oldest: str) -> Iterable[tuple[str, str]]:
+        """The events from then on, oldest first, as date and JSON text; those before are dropped."""
         self._connection.execute("DELETE FROM events WHERE date_created < ?", (oldest,))
-        for (document,) in self._connection.execute("SELECT document FROM events ORDER BY rowid"):
-            yield json.loads(document)
+        yield from self._connection.execute("SELECT date_created, document FROM events ORDER BY rowid")
 
     def write(
         self, puts: Sequence[tuple[str, Document]], removals: Sequence[tuple[str, str]], events: Sequence[Document]
@@ -72,9 +81,8 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             if time.monotonic() > give_up:
                 os.close(descriptor)
-                raise TimeoutError(
-                    f"Another sandbox is using {path}. Stop it, or give this one its own file."
-                ) from None
+                reason = f"{path} is in use by another sandbox: stop that one, or give this one a file of its own"
+                raise StateFileError(errno.EAGAIN, reason) from None
             time.sleep(0.05)
         else:
             return descriptor
@@ -84,10 +92,19 @@ def _opened(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        _refuse_other_tables(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(SCHEMA)
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise OSError(f"{path} does not hold the state of a sandbox ({error}). Move it away to start afresh.") from None
+        reason = f"{path} does not hold the state of a sandbox ({error}): move it away to start afresh"
+        raise StateFileError(errno.EINVAL, reason) from None
     return connection
+
+
+def _refuse_other_tables(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError for a database that is something else's, before anything is written to it."""
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        connection.execute("SELECT kind, id, document FROM objects LIMIT 0")
+        connection.execute("SELECT date_created, document FROM events LIMIT 0")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice, takewhile
+from typing import Any
 
 from sandbox.account import Account, Call
 from sandbox.answers import Document, Refused, invalid, not_found
@@ -65,10 +65,12 @@ def list_events(account: Account, call: Call) -> Document:
     cursor = _read_cursor(call.params["_cursor"]) if call.params.get("_cursor") else {}
     bounds = cursor.get("bounds") or _bounds(call.params)
     if "after" in cursor:
-        newer = account.store.events.oldest_first(cursor["after"])
+        newer = account.store.events.oldest_first(cursor["after"], about=[*wanted.values()])
         shown = list(islice(_matching(newer, wanted, bounds), limit))[::-1]
-        return _page(shown, bounds, has_older=True)
-    older = takewhile(_not_before(bounds), account.store.events.newest_first(cursor.get("before")))
+        page = _page(shown, bounds, has_older=True)
+        return page if shown else {**page, "cursor_previous": call.params["_cursor"]}
+    events = account.store.events.newest_first(cursor.get("before"), about=[*wanted.values()])
+    older = takewhile(_not_before(bounds), events)
     shown = list(islice(_matching(older, wanted, bounds), limit + 1))
     return _page(shown[:limit], bounds, has_older=len(shown) > limit)
 
@@ -113,8 +115,17 @@ def _cursor(content: Document) -> str:
 def _read_cursor(cursor: str) -> Document:
     try:
         content = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if isinstance(content["bounds"], dict) and isinstance(content.get("before", content.get("after")), int):
-            return dict(content)
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        pass
-    raise invalid("_cursor", "Invalid cursor")
+    except (ValueError, RecursionError):
+        content = None
+    if not _is_position(content):
+        raise invalid("_cursor", "Invalid cursor")
+    return dict(content)
+
+
+def _is_position(content: Any) -> bool:
+    """Whether a cursor says what one of ours says: where to go on, and within which bounds."""
+    if not isinstance(content, dict) or not isinstance(content.get("bounds"), dict):
+        return False
+    position, bounds = content.get("before", content.get("after")), content["bounds"]
+    known = bounds.keys() <= BOUNDS.keys() and all(isinstance(bound, str) for bound in bounds.values())
+    return known and type(position) is int and position >= 0

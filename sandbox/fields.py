@@ -9,22 +9,25 @@ from sandbox import validation
 from sandbox.account import Account, Call
 from sandbox.answers import Document, Refused, invalid, not_found, refused
 from sandbox.listing import narrowed, page
-from sandbox.store import Origin, new_id
+from sandbox.store import Origin, Store, new_id
 from sandbox.validation import Check, CustomCheck, ValueRefused, checked, listed, nonblank, optional, shaped, text
 
 ValueCheck = Callable[[Account, Document], Check]
 
 
+def existing(store: Store, kind: str) -> Check:
+    """A check for the id of an object that exists."""
+
+    def check(value: Any) -> str:
+        if store.find(kind, text(value)) is None:
+            raise ValueRefused("Object does not exist.")
+        return text(value)
+
+    return check
+
+
 def _existing(kind: str) -> ValueCheck:
-    def check_for(account: Account, _field: Document) -> Check:
-        def check(value: Any) -> str:
-            if account.store.find(kind, text(value)) is None:
-                raise ValueRefused("Object does not exist.")
-            return text(value)
-
-        return check
-
-    return check_for
+    return lambda account, _field: existing(account.store, kind)
 
 
 def _always(check: Check) -> ValueCheck:
@@ -117,6 +120,9 @@ def update_field(account: Account, call: Call, field_id: str) -> Document:
         before = _field(account, field_id)
         if clean.get("type", before["type"]) != before["type"]:
             raise invalid("type", "The sandbox does not convert a field to another type.")
+        several = before["accepts_multiple_values"]
+        if clean.get("accepts_multiple_values", several) != several:
+            raise invalid("accepts_multiple_values", "The sandbox does not convert the values of a field.")
         field = {**before, **clean, "date_updated": account.store.now()}
         change.put("custom_field", field)
     return field
@@ -125,11 +131,15 @@ def update_field(account: Account, call: Call, field_id: str) -> Document:
 def delete_field(account: Account, call: Call, field_id: str) -> Document:
     """Delete the field and, for good, its values on all leads."""
     key = f"custom.{field_id}"
+
+    def without_value(lead: Document) -> Document | None:
+        return {name: value for name, value in lead.items() if name != key} if key in lead else None
+
+    _field(account, field_id)
+    account.store.change_each_lead(call.origin, without_value)
     with account.store.change(call.origin) as change:
         change.remove("custom_field", _field(account, field_id))
-        for lead in account.store.all("lead"):
-            if key in lead:
-                change.put("lead", {name: value for name, value in lead.items() if name != key})
+        change.put_leads(account.store.all("lead"), without_value)
     return {}
 
 
@@ -148,18 +158,25 @@ def create_status(account: Account, call: Call) -> Document:
 def update_status(account: Account, call: Call, status_id: str) -> Document:
     """Relabel the status, on the leads that have it too."""
     clean = checked(shaped(STATUS_CHECKS), call.body)
+    label = clean.get("label", _status(account, status_id)["label"])
+
+    def relabelled(lead: Document) -> Document | None:
+        is_stale = lead["status_id"] == status_id and lead["status_label"] != label
+        return {**lead, "status_label": label} if is_stale else None
+
+    account.store.change_each_lead(call.origin, relabelled)
     with account.store.change(call.origin) as change:
         status = {**_status(account, status_id), **clean}
         change.put("status", status)
-        for lead in account.store.all("lead"):
-            if lead["status_id"] == status_id:
-                change.put("lead", {**lead, "status_label": status["label"]})
+        change.put_leads(account.store.all("lead"), relabelled)
     return status
 
 
 def delete_status(account: Account, call: Call, status_id: str) -> Document:
     with account.store.change(call.origin) as change:
         status = _status(account, status_id)
+        if account.store.count("status") == 1:
+            raise Refused(400, {"errors": ["The last status can't be deleted."], "field-errors": {}})
         if any(lead["status_id"] == status_id for lead in account.store.all("lead")):
             raise Refused(400, {"errors": ["Leads with this status exist."], "field-errors": {}})
         change.remove("status", status)

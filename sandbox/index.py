@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.answers import Document
 
@@ -64,35 +65,57 @@ class Index:
 
 
 class EventLog:
-    """What happened, by position; each event shows `lag` seconds after it happened."""
+    """What happened, by position; each event shows `lag` seconds after it happened.
+
+    Events that were loaded stay JSON until they are shown: a month of them would take seconds to parse.
+    """
 
     def __init__(self, lag: float, clock: Callable[[], float]) -> None:
         self._lag = lag
         self._clock = clock
-        self._events: list[tuple[float, Document]] = []
+        self._events: list[tuple[float, Document | str]] = []
 
-    def load(self, event: Document) -> None:
+    def load(self, event: str) -> None:
+        """Show at once an event that was there before this log was, given as JSON."""
         self._events.append((self._clock(), event))
 
     def add(self, event: Document) -> None:
         self._events.append((self._clock() + self._lag, event))
 
     def find(self, event_id: str) -> Document | None:
-        return next((event for _, event in self.newest_first() if event["id"] == event_id), None)
+        return next((event for _, event in self.newest_first(about=[event_id]) if event["id"] == event_id), None)
 
-    def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Document]]:
-        """Position and event, from the newest that shows, or from the one before the position, back to the first."""
+    def newest_first(self, before: int | None = None, about: Sequence[str] = ()) -> Iterator[tuple[int, Document]]:
+        """Position and event, from the newest that shows, or from the one before the position, back to the first.
+
+        Events that do not mention all that is asked about may be left out.
+        """
+        spelled = [json.dumps(value) for value in about]
         now, count = self._clock(), len(self._events)
         for position in range(min(count, count if before is None else before) - 1, -1, -1):
             due, event = self._events[position]
-            if due <= now:
-                yield position, event
+            if due <= now and _mentions(event, spelled):
+                yield position, self._read(position)
 
-    def oldest_first(self, after: int) -> Iterator[tuple[int, Document]]:
+    def oldest_first(self, after: int, about: Sequence[str] = ()) -> Iterator[tuple[int, Document]]:
         """Position and event, from the one after the position to the newest that shows."""
-        now = self._clock()
+        now, spelled = self._clock(), [json.dumps(value) for value in about]
         for position in range(after + 1, len(self._events)):
             due, event = self._events[position]
             if due > now:
                 return
-            yield position, event
+            if _mentions(event, spelled):
+                yield position, self._read(position)
+
+    def _read(self, position: int) -> Document:
+        """The event, which stays parsed from now on."""
+        due, event = self._events[position]
+        if isinstance(event, str):
+            event = json.loads(event)
+            self._events[position] = due, event
+        return event
+
+
+def _mentions(event: Document | str, spelled: Sequence[str]) -> bool:
+    """Whether an event that is still JSON holds all the values; one that is parsed may hold them."""
+    return not isinstance(event, str) or all(value in event for value in spelled)

@@ -18,15 +18,15 @@ MOST_LEADS, DEEPEST_LEADS = 200, 35_000
 LEAD_FIELDS: Mapping[str, Check] = {
     "name": optional(validation.name),
     "url": optional(validation.url),
-    "description": optional(validation.text),
+    "description": lambda value: "" if value is None else validation.text(value),
     "addresses": listed(validation.address),
 }
 
 
 def create_lead(account: Account, call: Call) -> Document:
     clean = _checked_lead(account, call.body)
-    status = _asked_status(account, call.body) or account.store.all("status")[0]
     with account.store.change(call.origin) as change:
+        status = _asked_status(account, call.body) or account.store.all("status")[0]
         _refuse_over_cap(account)
         lead_id = new_id("lead_")
         parts = [_new_contact(account.store, lead_id, contact) for contact in clean.pop("contacts", [])]
@@ -50,13 +50,13 @@ def update_lead(account: Account, call: Call, lead_id: str) -> Document:
     _lead(account, lead_id)
     clean = _checked_lead(account, call.body)
     clean.pop("contacts", None)
-    status = _asked_status(account, call.body)
     with account.store.change(call.origin) as change:
         before = _lead(account, lead_id)
+        status = _asked_status(account, call.body)
         if status and status["id"] != before["status_id"]:
             change.put("activity", _status_change(account.store, before, status))
             clean |= {"status_id": status["id"], "status_label": status["label"]}
-        lead = recomposed(account.store, _with_values(before, clean))
+        lead = recomposed(account.store, with_values(before, clean))
         change.put("lead", lead)
     return lead
 
@@ -195,7 +195,7 @@ def _add_lead(
         "updated_by_name": user_name,
     }
     stamps = store.stamps()
-    composed = recomposed(store, _with_values({**blank, **stamps}, clean), contacts=contacts)
+    composed = recomposed(store, with_values({**blank, **stamps}, clean), contacts=contacts)
     lead = {**composed, "date_updated": stamps["date_created"]}
     change.put("lead", lead)
     for contact in contacts:
@@ -219,7 +219,7 @@ def activity(store: Store, kind: str, lead_id: str, details: Document) -> Docume
     }
 
 
-def _with_values(lead: Document, clean: Document) -> Document:
+def with_values(lead: Document, clean: Document) -> Document:
     """The lead with the values given: null clears a custom value, .add and .remove change one of several."""
     changed = {**lead, **{key: value for key, value in clean.items() if not key.startswith("custom.")}}
     for key, value in clean.items():
@@ -233,7 +233,8 @@ def _with_values(lead: Document, clean: Document) -> Document:
     return {key: value for key, value in changed.items() if not key.startswith("custom.") or value not in (None, [])}
 
 
-def _one_more_or_less(values: Sequence[Any], operation: str, value: Any) -> list[Any]:
+def _one_more_or_less(before: Any, operation: str, value: Any) -> list[Any]:
+    values = before if isinstance(before, list) else [before]
     others = [other for other in values if other != value]
     if operation == "remove" or value is None:
         return others

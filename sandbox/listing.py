@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from sandbox.answers import Document, invalid
 
 DEFAULT_LIMIT = 100
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def page(
@@ -40,7 +42,7 @@ def chosen(document: Document, names: Sequence[str]) -> Document:
 def whole_number(params: Mapping[str, str], name: str, default: int, most: int | None) -> int:
     """The number given for a parameter, refused when it is none or out of bounds."""
     given = params.get(name, str(default))
-    if not given.lstrip("-").isdecimal():
+    if not WHOLE_NUMBER.fullmatch(given):
         raise invalid(name, f'{name} must be an integer (got "{given}" instead).')
     if int(given) < 0:
         raise invalid(name, "Input should be greater than or equal to 0")

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.answers import Document, invalid
 
 UNITS = ("weeks", "days", "hours", "minutes", "seconds")
+AFTER_THE_LAST_DAY = "9999-12-32"  # the last day there is has an end too
 CALENDAR_UNITS = ("years", "months")
 KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "fixed_local_date": (frozenset({"value", "which"}), frozenset()),
@@ -33,7 +34,8 @@ class Here:
 
     def day(self, moment: Any) -> str:
         """The local calendar day on which the moment falls. The end of a day is the start of the next one."""
-        return self._local(moment).date().isoformat()
+        local = self._local(moment)
+        return AFTER_THE_LAST_DAY if local == datetime.max else local.date().isoformat()
 
     def _local(self, moment: Any) -> datetime:
         kind = _kind(moment)
@@ -54,13 +56,14 @@ def shifted(moment: datetime, by: timedelta) -> datetime:
 
 
 def _kind(moment: Any) -> str:
-    if not isinstance(moment, dict) or moment.get("type") not in KEYS:
+    kind = moment.get("type") if isinstance(moment, dict) else None
+    if not isinstance(kind, str) or kind not in KEYS:
         raise invalid("query", f"Unknown moment: {moment!r}.")
-    required, optional = KEYS[moment["type"]]
+    required, optional = KEYS[kind]
     given = moment.keys() - {"type"}
     if not required <= given <= required | optional:
-        raise invalid("query", f"A moment of type {moment['type']} has the keys {sorted(required)}.")
-    return str(moment["type"])
+        raise invalid("query", f"A moment of type {kind} has the keys {sorted(required)}.")
+    return kind
 
 
 def _day(value: Any) -> date:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sandbox.answers import Document, Refused, invalid
@@ -18,6 +18,7 @@ Predicate = Callable[[Document], bool]
 Test = Callable[[Any], bool]
 
 SEARCHABLE = ("lead", "contact")
+TEXTS_KEPT = 100_000  # whose words are remembered, so that one search after another need not look for them
 WORDS = re.compile(r"\w+")
 TEXT_MODES = ("full_words", "beginning_of_words", "phrase", "exact_value")
 REFERENCE_TYPES = ("user_or_group", "user", "contact", "lead", "status.lead")
@@ -131,12 +132,14 @@ def normalized(text: str) -> str:
 
 
 def has_phrase(text: str, phrase: str) -> bool:
-    """Whether the words of the phrase follow one another in the text."""
-    return f" {' '.join(words(phrase))} " in f" {' '.join(words(text))} "
+    """Whether the words of the phrase follow one another in the text. A phrase without a word is in none."""
+    return bool(words(phrase)) and f" {' '.join(words(phrase))} " in f" {' '.join(words(text))} "
 
 
-def words(text: str) -> list[str]:
-    return WORDS.findall(text.casefold())
+@lru_cache(maxsize=TEXTS_KEPT)
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text as they are compared."""
+    return tuple(WORDS.findall(text.casefold()))
 
 
 def searched_kinds(node: Any) -> list[str]:
@@ -154,7 +157,7 @@ def searched_kinds(node: Any) -> list[str]:
 
 def compiled(node: Any, scope: Scope) -> Predicate:
     """The node as a predicate on documents of the scope's kind."""
-    if not isinstance(node, dict) or node.get("type") not in NODES:
+    if not isinstance(node, dict) or not _is_one_of(node.get("type"), NODES):
         raise _wrong(f"Unknown query node: {_shortened(node)}.")
     required, compile_node = NODES[node["type"]]
     _check_keys(node, required, {"negate"})
@@ -278,7 +281,7 @@ RELATED_PARTS: Mapping[tuple[str, str], str] = {
 
 def _field_condition(node: Document, scope: Scope) -> Predicate:
     condition = node["condition"]
-    if not isinstance(condition, dict) or condition.get("type") not in CONDITIONS:
+    if not isinstance(condition, dict) or not _is_one_of(condition.get("type"), CONDITIONS):
         raise _wrong(f"Unknown condition: {_shortened(condition)}.")
     required, optional, compile_condition = CONDITIONS[condition["type"]]
     _check_keys(condition, required, optional)
@@ -335,12 +338,13 @@ def _is_exact(text: str, _wanted: str) -> bool:
 
 
 def _has_words(text: str, _wanted: str) -> bool:
-    return set(words(_wanted)) <= set(words(text))
+    present, wanted = words(text), words(_wanted)
+    return bool(wanted) and all(word in present for word in wanted)
 
 
 def _has_beginnings(text: str, _wanted: str) -> bool:
-    present = words(text)
-    return all(any(word.startswith(start) for word in present) for start in words(_wanted))
+    present, starts = words(text), words(_wanted)
+    return bool(starts) and all(any(word.startswith(start) for word in present) for start in starts)
 
 
 def _has_phrase(text: str, _wanted: str) -> bool:
@@ -428,6 +432,11 @@ def _strings(values: Any, name: str) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise _wrong(f"`{name}` is a list of strings.")
     return values
+
+
+def _is_one_of(name: Any, known: Collection[str]) -> bool:
+    """Whether the name is one of those known; lists and objects, which can't be looked up, are none."""
+    return isinstance(name, str) and name in known
 
 
 def _check_keys(spec: Document, required: Collection[str], optional: Collection[str] = ()) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -19,19 +19,25 @@ from sandbox.answers import Document, Refused
 from sandbox.bookkeeping import Tally, leads_by_value
 from sandbox.faults import BEFORE, Fault, FaultDraw
 from sandbox.fields import add_field
-from sandbox.limits import HeaderMode, RateLimiter, Verdict
+from sandbox.limits import HeaderMode, RateLimiter, ThrottleBody, Verdict
 from sandbox.store import Origin, Store
 from sandbox.walks import Walks
 from sandbox.wire import HOST, HttpRequest, LoopbackServer, Reply
 
 log = logging.getLogger(__name__)
 
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 POLL_INTERVAL = 0.02  # seconds until the accepting thread notices that it should stop
 PAGE_FOR_PEOPLE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class Sandbox:
-    """A stand-in for Close and three check services on this machine. Start it with `with`, or start() and stop()."""
+    """A stand-in for Close and three check services on this machine. Start it with `with`, or start() and stop().
+
+    A key may make `rate` requests a second to each group of endpoints, counted over `window` seconds; with a `burst`
+    above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised
+    when it can't be used.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class Sandbox:
         state: Path | None = None,
         rate: float | None = None,
         window: float = 1.0,
+        burst: float = 1.0,
         latency: float = 0.0,
         index_lag: float = 0.0,
         event_lag: float = 0.0,
@@ -48,6 +55,7 @@ class Sandbox:
         currency: str = "USD",
         country: str = "US",
         rate_limit_header: HeaderMode = "always",
+        throttle_body: ThrottleBody = "none",
         lead_cap: int | None = None,
         accepted_keys: Container[str] | None = None,
         stall_seconds: float = 90.0,
@@ -60,7 +68,8 @@ class Sandbox:
         self._stall_seconds = stall_seconds
         self._accepted_keys = accepted_keys
         self._faults = FaultDraw(faults, seed)
-        self._limiter = RateLimiter(rate, window, rate_limit_header, clock)
+        self._limiter = RateLimiter(rate, window, burst, rate_limit_header, clock)
+        self._throttle_body = throttle_body
         self._tally = Tally()
         self._stopping = threading.Event()
         self._index_lag, self._event_lag = index_lag, event_lag
@@ -146,7 +155,8 @@ class Sandbox:
     def _reply(self, request: HttpRequest) -> Reply | None:
         """The answer to a request; None when the connection is to be closed instead."""
         if request.path.startswith(close.PREFIX + "/"):
-            with self._tally.request(f"{request.method} {close.template(request.path) or '(unknown)'}"):
+            verb = request.method if request.method in VERBS else "(unknown)"
+            with self._tally.request(f"{verb} {close.template(request.path) or '(unknown)'}"):
                 self._stopping.wait(self._latency)
                 return self._close_reply(request)
         if request.path == "/sandbox/report" and request.method == "GET":
@@ -155,16 +165,15 @@ class Sandbox:
         return self._check_reply(request)
 
     def _close_reply(self, request: HttpRequest) -> Reply | None:
-        """Rate limit, then key, then fault, then the endpoint: a wrong key counts towards the limit too."""
+        """Rate limit, then key, then fault, then the endpoint: a wrong key counts towards its own limit too."""
         key, group = close.presented_key(request), close.group(request)
-        verdict = self._limiter.admit(key, group)
+        is_accepted = close.is_accepted(key, self._accepted_keys)
+        verdict = self._limiter.admit(key, group, is_member=is_accepted)
         if verdict and not verdict.allowed:
             return self._throttled(verdict, group)
         headers = self._limiter.headers(verdict)
-        try:
-            close.refuse_unknown_key(key, self._accepted_keys)
-        except Refused as refusal:
-            return Reply.of(refusal.status, refusal.body, headers)
+        if not is_accepted:
+            return Reply.of(401, {"error": "Unauthorized"}, headers)
         fault = self._faults.draw(request.method, request.path)
         if fault in BEFORE:
             return self._before(fault, key, group, verdict)
@@ -177,6 +186,7 @@ class Sandbox:
         if fault == "429-surprise":
             return self._throttled(self._limiter.surprise(key, group, verdict), group)
         if fault == "429-bare":
+            self._limiter.surprise(key, group, verdict)
             self._tally.count_429()
             return Reply(429, b"")
         return _failed(fault or "500")
@@ -195,7 +205,10 @@ class Sandbox:
 
     def _throttled(self, verdict: Verdict, group: tuple[str, str]) -> Reply:
         self._tally.count_429()
-        return Reply.of(429, self._limiter.body(verdict, group), self._limiter.headers(verdict))
+        headers, body = self._limiter.headers(verdict), self._limiter.body(verdict, group)
+        if self._throttle_body == "none":
+            return Reply(429, b"", headers)
+        return Reply.of(429, body if self._throttle_body == "flat" else _nested(body), headers)
 
     def _check_reply(self, request: HttpRequest) -> Reply:
         self._tally.count_check(f"{request.method} {checks.service(request.path) or '(unknown)'}")
@@ -216,6 +229,11 @@ def _answered(answer: Callable[[], Document], headers: dict[str, str] | None = N
         return Reply.of(500, {"error": "The sandbox has a bug; its log has the traceback."}, headers)
 
 
+def _nested(body: Mapping[str, object]) -> Document:
+    """The body of a 429 in its oldest shape, with a number for the time that is left."""
+    return {"error": {**body, "rate_reset": float(str(body["rate_reset"]))}}
+
+
 def _failed(fault: str) -> Reply:
     status = HTTPStatus(int(fault[:3]))
     return Reply.of(status, {"error": status.phrase})
@@ -224,5 +242,5 @@ def _failed(fault: str) -> Reply:
 def _json_or_none(body: bytes | None) -> Any:
     try:
         return json.loads(body or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

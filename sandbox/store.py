@@ -5,13 +5,14 @@ Documents are never altered in place: a change puts a new one. So whoever holds 
 
 from __future__ import annotations
 
+import gc
 import random
 import string
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,7 @@ LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # the first is that of 
 CURRENCY_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 OPPORTUNITY_STATUSES = ("Active", "Won", "Lost")
 EVENTS_KEPT = timedelta(days=30)
+LEADS_AT_A_TIME = 100  # in one change, when all of them change
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALPHABET = string.ascii_letters + string.digits
 _letters = random.Random()  # seeded by the operating system, so that no two runs draw the same ids
@@ -70,6 +72,7 @@ class Origin:
     method: str
     path: str
     api_key_id: str | None = None
+    request_id: str = field(default_factory=lambda: new_id("req_", 22))
 
 
 class Store:
@@ -134,6 +137,14 @@ class Store:
                 self._disk.write(change.puts, change.removals, change.events)
             self._apply(change)
 
+    def change_each_lead(self, origin: Origin, changed: Callable[[Document], Document | None]) -> None:
+        """Put each lead as `changed` gives it back, unless it is None, a few at a time: others need not wait long."""
+        leads = self.all("lead")
+        for first in range(0, len(leads), LEADS_AT_A_TIME):
+            with self.change(origin) as change:
+                change.put_leads(leads[first : first + LEADS_AT_A_TIME], changed)
+            time.sleep(0)  # lets whoever waits for the lock have it
+
     def close(self) -> None:
         with self._lock:
             if self._disk:
@@ -168,16 +179,21 @@ class Store:
     def _load(self) -> None:
         if not self._disk:
             return
-        for kind, document in self._disk.objects():
-            self._remember(kind, document)
-            self.index.load(kind, document)
+        with _without_collecting():
+            for kind, document in self._disk.objects():
+                self._remember(kind, document)
+                self.index.load(kind, document)
+            self._load_events(self._disk)
+
+    def _load_events(self, disk: Disk) -> None:
         oldest = datetime.now(UTC) - EVENTS_KEPT
-        event = None
-        for event in self._disk.events_since(without_offset(oldest.isoformat(timespec="microseconds"))):
+        newest = ""
+        for date_created, event in disk.events_since(without_offset(oldest.isoformat(timespec="microseconds"))):
             self.events.load(event)
-        if event:
-            newest = datetime.fromisoformat(event["date_created"] + "+00:00") - EPOCH
-            self._last_microsecond = newest // timedelta(microseconds=1)
+            newest = date_created
+        if newest:
+            since_epoch = datetime.fromisoformat(newest + "+00:00") - EPOCH
+            self._last_microsecond = since_epoch // timedelta(microseconds=1)
 
     def _found(self, currency: str) -> None:
         """Make the organisation with its user and its lead statuses."""
@@ -193,6 +209,19 @@ class Store:
         if self._disk:
             self._disk.write(founding.puts, [], [])
         self._apply(founding)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No search for garbage in the block, nor later in what it made: that is most of the time of a large load."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _new_organization(currency: str) -> Document:
@@ -215,7 +244,6 @@ class Change:
         self._store = store
         self._origin = origin
         self._logged = logged
-        self._request_id = new_id("req_", 22)
         self.meta: Document = {"request_method": origin.method, "request_path": origin.path}
         self.puts: list[tuple[str, Document]] = []
         self._latest: dict[tuple[str, str], Document] = {}
@@ -235,6 +263,14 @@ class Change:
         if changed:
             previous = {key: before.get(key) for key in changed}
             self.log("updated", kind, document, document, previous, changed)
+
+    def put_leads(self, leads: Iterable[Document], changed: Callable[[Document], Document | None]) -> None:
+        """Put each of the leads that still exists as `changed` gives it back, unless that is None."""
+        for lead in leads:
+            current = self._store.find("lead", lead["id"])
+            document = changed(current) if current else None
+            if document is not None:
+                self.put("lead", document)
 
     def remove(self, kind: str, document: Document, *, with_children: bool = True) -> None:
         """Delete the object and, with a lead, all that belongs to it."""
@@ -263,7 +299,7 @@ class Change:
                 "lead_id": about["id"] if kind == "lead" else about.get("lead_id"),
                 "organization_id": self._store.organization["id"],
                 "user_id": self._store.user["id"],
-                "request_id": self._request_id,
+                "request_id": self._origin.request_id,
                 "api_key_id": self._origin.api_key_id,
                 "changed_fields": changed,
                 "meta": self.meta,

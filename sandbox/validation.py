@@ -125,9 +125,17 @@ def boolean(value: Any) -> bool:
 
 def number(value: Any) -> float:
     """A finite JSON number; neither true and false nor digits in quotes."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise ValueRefused("Value must be a number.")
     return value
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a float can hold the value; JSON has integers of any length."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def day(value: Any) -> str:
@@ -149,6 +157,17 @@ def moment(value: Any) -> str:
         )
     except (ValueError, OverflowError):
         raise ValueRefused("Invalid ISO 8601 datetime.") from None
+
+
+def day_or_moment(value: Any) -> str:
+    return day(value) if DAY.fullmatch(text(value)) else moment(value)
+
+
+def percentage(value: Any) -> float:
+    """A number from 0 to 100."""
+    if not 0 <= number(value) <= 100:
+        raise ValueRefused("Value must be from 0 to 100.")
+    return number(value)
 
 
 def one_of(choices: Collection[str]) -> Check:

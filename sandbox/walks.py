@@ -12,7 +12,7 @@ from sandbox.answers import Document, invalid
 
 CURSOR_LIFE = 30.0  # seconds from one page to the next
 MOST_WALKED = 10_000  # objects that one walk can reach
-MOST_CURSORS = 200  # kept at a time; the oldest go first
+MOST_CURSORS = 10_000  # kept at a time, lest memory runs out; the oldest go first
 
 Found = tuple[str, str]  # kind and id
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import socket
 import sys
 import threading
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 PATIENCE = 2.0  # seconds that stopping waits for requests under way
 WORTH_PACKING = 1024  # bytes; a shorter answer is not compressed
+LENGTH = re.compile(r"[0-9]{1,8}")  # of a body; nothing longer fits into memory
+NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 BACKLOG = 128  # connections that may wait to be accepted
 
 
@@ -103,14 +106,34 @@ class _Connection(BaseHTTPRequestHandler):
             self.server.changed.notify_all()
         super().finish()
 
-    def do_GET(self) -> None:
-        reply = self.server.reply(self._request())
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """The answer to any verb; http.server looks for a method of its name and answers the others itself."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        problem = self._problem()
+        if problem:
+            self.close_connection = True
+            self._write(Reply.of(400, {"error": problem}))
+            return
+        try:
+            reply = self.server.reply(self._request())
+        except EOFError:
+            reply = None
         if reply is None:
             self.close_connection = True
         else:
             self._write(reply)
 
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
+    def _problem(self) -> str:
+        """What keeps the request from being read at all; "" when nothing does."""
+        if not self.path.startswith("/"):
+            return "The path must start with a slash."
+        if not LENGTH.fullmatch(self.headers.get("Content-Length") or "0"):
+            return "The Content-Length makes no sense."
+        return ""
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing; the report has the figures."""
@@ -120,15 +143,16 @@ class _Connection(BaseHTTPRequestHandler):
         return HttpRequest(self.command, path, query, self.headers, self._body())
 
     def _body(self) -> bytes | None:
+        """The whole body, or None when it came in chunks. Raises EOFError when the client went away before its end."""
         if self.headers.get("Transfer-Encoding"):
             self._skip_chunks()
             self.close_connection = True
             return None
-        length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal():
-            self.close_connection = True
-            return b""
-        return self.rfile.read(int(length))
+        length = int(self.headers.get("Content-Length") or "0")
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise EOFError("The client went away before it had sent the whole body.")
+        return body
 
     def _skip_chunks(self) -> None:
         """Read the body to its end: a close with unread bytes would take the answer with it."""
@@ -140,7 +164,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _write(self, reply: Reply) -> None:
         """Send the answer in one piece; two would wait for each other (Nagle and delayed acknowledgements)."""
         body, headers = reply.body, reply.headers
-        if len(body) > WORTH_PACKING and "gzip" in (self.headers.get("Accept-Encoding") or ""):
+        if len(body) > WORTH_PACKING and _takes_gzip(self.headers.get("Accept-Encoding") or ""):
             body, headers = _packed(body), {**headers, "Content-Encoding": "gzip"}
         if reply.cut:
             self.close_connection = True
@@ -155,6 +179,12 @@ class _Connection(BaseHTTPRequestHandler):
         ]
         sent = b"" if self.command == "HEAD" else body[: len(body) // 2] if reply.cut else body
         self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + sent)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip without ruling it out by a weight of 0."""
+    codings = (coding.partition(";") for coding in accepted.lower().split(","))
+    return any(name.strip() == "gzip" and not NO_WEIGHT.fullmatch(weight.strip()) for name, _, weight in codings)
 
 
 def _packed(body: bytes) -> bytes:

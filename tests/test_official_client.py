@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import closeio_api
 import pytest
 
 import main
+from sandbox import Sandbox
+from tests.raw_close import Clock
 
 
 @pytest.fixture
@@ -76,3 +79,20 @@ def test_it_is_told_why_a_lead_is_refused(official: closeio_api.Client) -> None:
     contact = refused.value.field_errors["contacts"]["errors"]["0"]
     email = contact["field-errors"]["emails"]["errors"]["0"]
     assert email["field-errors"]["email"] == "Invalid email address."
+
+
+def test_it_waits_as_the_sandbox_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, naps = Clock(), []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr(time, "sleep", nap)
+    with Sandbox(rate=2, window=8, clock=clock) as sandbox:
+        client = closeio_api.Client("any key")
+        client.base_url = sandbox.close_url + "/"
+        made = [client.post("lead", {"name": "Acme"}) for _ in range(17)]
+        client.session.close()
+    assert len(made) == 17
+    assert naps == [8.0]

@@ -1,18 +1,24 @@
 """The sandbox as Close: transport, leads, contacts, custom fields, statuses, notes, tasks, events."""
 
+import base64
+import contextlib
 import gzip
 import http.client
 import json
 import socket
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from sandbox import Sandbox
-from tests.raw_close import RawClose
+from sandbox import Sandbox, leads
+from sandbox.account import Account, Call
+from sandbox.store import LEADS_AT_A_TIME, Change, Origin, Store
+from sandbox.walks import Walks
+from tests.raw_close import Clock, RawClose
 
 PERSON = {
     "name": "Ann Bee",
@@ -55,10 +61,12 @@ def wrong(answer: requests.Response) -> Any:
         {"Authorization": "Basic !"},
         {"Authorization": "Basic OnB3"},
         {"Authorization": "Basic a2V5OnB3"},
+        {"Authorization": "Basic a2V5"},
+        {"Authorization": "Basic é"},
         {"Authorization": "Bearer "},
         {"Authorization": "Digest x"},
     ],
-    ids=["none", "no base64", "no key", "a password", "empty token", "other scheme"],
+    ids=["none", "no base64", "no key", "a password", "no colon", "no ASCII", "empty token", "other scheme"],
 )
 def test_a_request_without_a_good_key_is_401_before_anything_is_checked(sandbox: Sandbox, headers: Any) -> None:
     answer = requests.post(sandbox.close_url + "/lead/", data="{", headers=headers, timeout=10)
@@ -101,6 +109,58 @@ def test_another_content_type_is_400(close: Close) -> None:
 def test_a_chunked_body_is_400_and_the_answer_arrives(close: Close) -> None:
     answer = close.post("/lead/", data=iter([b'{"name": ', b'"x"}']), headers={"Content-Type": "application/json"})
     assert (answer.status_code, "Chunked" in answer.text) == (400, True)
+
+
+def test_a_chunked_body_is_400_whatever_the_method(close: Close) -> None:
+    for method, path in (("GET", "/me/"), ("DELETE", "/lead/x/")):
+        answer = close.request(method, path, data=iter([b"{}"]))
+        assert (answer.status_code, "Chunked" in answer.text) == (400, True)
+
+
+@pytest.fixture
+def wire(sandbox: Sandbox) -> Iterator[socket.socket]:
+    """A bare connection to the sandbox."""
+    host, port = sandbox.close_url.split("/")[2].split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "status"),
+    [
+        ("GET api/v1/me/", "X: y", b"400"),
+        ("GET http://x/api/v1/me/", "X: y", b"400"),
+        ("POST /api/v1/lead/", "Content-Length: -5", b"400"),
+        ("POST /api/v1/lead/", "Content-Length: five", b"400"),
+        ("POST /api/v1/lead/", "Content-Length: " + "9" * 30, b"400"),
+        ("BREW /api/v1/lead/", "X: y", b"401"),
+        ("BREW /api/v1/lead/", "Authorization: Bearer key", b"405"),
+    ],
+)
+def test_an_odd_request_is_answered_in_json(wire: socket.socket, request_line: Any, header: Any, status: Any) -> None:
+    wire.sendall(f"{request_line} HTTP/1.1\r\nConnection: close\r\n{header}\r\n\r\n".encode())
+    head, _, body = wire.makefile("rb").read().partition(b"\r\n\r\n")
+    assert (head.split()[1], set(json.loads(body))) == (status, {"error"})
+
+
+def test_a_body_that_breaks_off_gets_no_answer_and_does_nothing(wire: socket.socket, sandbox: Sandbox) -> None:
+    headers = "Authorization: Bearer key\r\nContent-Type: application/json\r\nContent-Length: 50"
+    wire.sendall(f'POST /api/v1/lead/ HTTP/1.1\r\n{headers}\r\n\r\n{{"name": "x"}}'.encode())
+    wire.shutdown(socket.SHUT_WR)
+    assert wire.recv(100) == b""
+    assert sandbox.report()["leads"] == 0
+
+
+@pytest.mark.parametrize("body", [b'{"name": ' + b"[" * 300 + b"]" * 300 + b"}", b"[" * 100_000])
+def test_a_body_that_is_nested_too_deeply_is_400(close: Close, body: Any) -> None:
+    answer = close.post("/lead/", data=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, set(answer.json())) == (400, {"error"})
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "br, gzip; q=0.0", "x-gzipped", "identity"])
+def test_long_answers_stay_plain_where_gzip_is_not_wanted(close: Close, accepted: Any) -> None:
+    close.made("/lead/", name="x" * 1000)
+    assert "Content-Encoding" not in close.get("/lead/", headers={"Accept-Encoding": accepted}).headers
 
 
 def test_long_answers_are_compressed_when_asked_for(close: Close) -> None:
@@ -149,6 +209,14 @@ def test_a_get_may_be_sent_as_a_post_with_its_parameters_in_the_body(close: Clos
     assert answer.json()["data"] == [{"name": "Acme"}]
 
 
+def test_parameters_in_the_body_may_be_lists_and_booleans(close: Close) -> None:
+    lead = close.made("/lead/", name="Acme")
+    task = close.made("/task/", lead_id=lead["id"], text="call")
+    params = {"_fields": ["id", "text"], "is_complete": False}
+    answer = close.post("/task/", json={"_params": params}, headers={"X-HTTP-Method-Override": "GET"})
+    assert answer.json()["data"] == [{"id": task["id"], "text": "call"}]
+
+
 # The organisation
 
 
@@ -180,6 +248,12 @@ def test_a_lead_is_echoed_with_what_close_adds(close: Close) -> None:
     assert len(lead["date_created"]) == len("2013-02-20T05:30:24.854000+00:00")
     assert lead["date_created"].endswith("+00:00")
     assert close.get(f"/lead/{lead['id']}/").json() == lead
+
+
+def test_no_description_is_an_empty_one(close: Close) -> None:
+    lead = close.made("/lead/", description=None)
+    assert lead["description"] == ""
+    assert close.put(f"/lead/{lead['id']}/", json={"description": None}).json()["description"] == ""
 
 
 def test_two_equal_leads_are_two_leads(close: Close) -> None:
@@ -314,6 +388,10 @@ def test_lists_come_in_pages_of_the_fields_asked_for(close: Close) -> None:
         ("/lead/", {"_skip": 35001}, "_skip"),
         ("/lead/", {"_limit": "x"}, "_limit"),
         ("/lead/", {"_limit": -1}, "_limit"),
+        ("/lead/", {"_limit": "--5"}, "_limit"),
+        ("/lead/", {"_limit": "9" * 5000}, "_limit"),
+        ("/lead/", {"_skip": "--5"}, "_skip"),
+        ("/lead/", {"_skip": "9" * 5000}, "_skip"),
         ("/contact/", {"_limit": 101}, "_limit"),
         ("/lead/", {"query": "(name:x OR name:y)"}, "query"),
         ("/lead/", {"query": "no_such:x"}, "query"),
@@ -382,6 +460,7 @@ def test_a_deleted_contact_leaves_its_lead(close: Close) -> None:
         ("hidden", "x", True),
         ("number", 5.25, "5"),
         ("number", -3, True),
+        ("number", 10**300, 10**400),
         ("date", "2024-02-29", "2023-02-29"),
         ("date", "1999-07-02", "17.05.1987"),
         ("datetime", "2024-02-29T10:00:00+00:00", "yesterday"),
@@ -417,6 +496,19 @@ def test_adding_to_a_field_of_one_value_is_400(close: Close) -> None:
     assert list(wrong(close.put(f"/lead/{lead['id']}/", json={key + ".add": "b"}))) == [key + ".add"]
 
 
+def test_a_field_does_not_change_how_many_values_it_takes(close: Close) -> None:
+    key = close.field("text")
+    path = f"/custom_field/lead/{key.removeprefix('custom.')}/"
+    assert list(wrong(close.put(path, json={"accepts_multiple_values": True}))) == ["accepts_multiple_values"]
+    assert close.put(path, json={"accepts_multiple_values": False, "name": "New"}).json()["name"] == "New"
+
+
+def test_a_single_value_is_added_to_as_if_it_were_a_list_of_one() -> None:
+    lead = {"custom.cf_x": "red"}
+    assert leads.with_values(lead, {"custom.cf_x.add": "blue"}) == {"custom.cf_x": ["red", "blue"]}
+    assert leads.with_values(lead, {"custom.cf_x.remove": "red"}) == {}
+
+
 def test_a_shared_field_is_in_the_schema_and_not_in_the_list(close: Close, sandbox: Sandbox) -> None:
     shared = sandbox.add_shared_field("Region", "text")
     assert close.get("/custom_field/lead/").json()["data"] == []
@@ -434,6 +526,33 @@ def test_deleting_a_field_deletes_its_values(close: Close) -> None:
     lead = close.made("/lead/", **{key: "x"})
     assert close.delete(f"/custom_field/lead/{key.removeprefix('custom.')}/").status_code == 200
     assert key not in close.get(f"/lead/{lead['id']}/").json()
+
+
+def test_a_field_of_many_leads_is_deleted_with_all_its_values_as_one_request(close: Close, sandbox: Sandbox) -> None:
+    key = close.field("text")
+    made = [close.made("/lead/", **{key: "x"})["id"] for _ in range(LEADS_AT_A_TIME + 20)]
+    close.delete(f"/custom_field/lead/{key.removeprefix('custom.')}/")
+    assert not [lead for lead in close.get("/lead/", params={"_limit": 200}).json()["data"] if key in lead]
+    events = close.get("/event/", params={"object_type": "lead", "action": "updated"}).json()["data"]
+    assert {event["lead_id"] for event in events} == set(made[-50:])
+    assert len({event["request_id"] for event in events}) == 1
+
+
+def test_a_change_of_all_leads_is_made_a_few_at_a_time() -> None:
+    store = Store(state=None, index_lag=0, event_lag=0, clock=Clock(), currency="USD")
+    origin = Origin("PUT", "/api/v1/status/lead/x/")
+    with store.change(origin) as change:
+        for number in range(LEADS_AT_A_TIME + 1):
+            change.put("lead", {"id": f"lead_{number}", "name": "before"})
+    seen = []
+
+    def changed(lead: Any) -> Any:
+        first = store.find("lead", "lead_0")
+        seen.append(first and first["name"])
+        return {**lead, "name": "after"}
+
+    store.change_each_lead(origin, changed)
+    assert seen == ["before"] * LEADS_AT_A_TIME + ["after"]
 
 
 @pytest.mark.parametrize(
@@ -455,7 +574,82 @@ def test_a_status_can_be_made_relabelled_and_deleted_once_unused(close: Close) -
     assert close.delete(path).status_code == 200
 
 
+class LosingAStatus(Store):
+    """A store in which somebody deletes the first status just before a change."""
+
+    @contextlib.contextmanager
+    def change(self, origin: Origin) -> Iterator[Change]:
+        with super().change(origin) as before:
+            before.remove("status", self.all("status")[0])
+        with super().change(origin) as change:
+            yield change
+
+
+def test_a_lead_does_not_get_a_status_that_is_gone_by_then() -> None:
+    store = LosingAStatus(state=None, index_lag=0, event_lag=0, clock=Clock(), currency="USD")
+    account = Account(store, Walks(Clock()), "US", None)
+    lead = leads.create_lead(account, Call(Origin("POST", "/api/v1/lead/"), {}, {}, timedelta()))
+    assert lead["status_label"] == "To qualify"
+
+
+def test_the_last_status_stays(close: Close) -> None:
+    paths = [f"/status/lead/{status['id']}/" for status in close.get("/status/lead/").json()["data"]]
+    assert [close.delete(path).status_code for path in paths] == [200, 200, 400]
+    assert close.made("/lead/")["status_label"] == "Prospect"
+
+
 # Notes, tasks, opportunities
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/task/", {}, "text"),
+        ("/task/", {"text": " "}, "text"),
+        ("/task/", {"text": "x", "date": "soon"}, "date"),
+        ("/task/", {"text": "x", "assigned_to": "user_x"}, "assigned_to"),
+        ("/activity/note/", {"title": "x"}, "note"),
+        ("/activity/note/", {"note": "x", "user_id": "user_x"}, "user_id"),
+        ("/activity/note/", {"note": "x", "date_created": "soon"}, "date_created"),
+        ("/opportunity/", {"status_id": "stat_x"}, "status_id"),
+        ("/opportunity/", {"user_id": "user_x"}, "user_id"),
+        ("/opportunity/", {"confidence": 101}, "confidence"),
+        ("/opportunity/", {"confidence": -1}, "confidence"),
+    ],
+)
+def test_what_hangs_on_a_lead_is_checked_too(close: Close, path: Any, body: Any, field: Any) -> None:
+    lead = close.made("/lead/")
+    assert list(wrong(close.post(path, json={"lead_id": lead["id"], **body}))) == [field]
+
+
+def test_a_note_keeps_its_date_and_reads_as_its_html(close: Close) -> None:
+    lead = close.made("/lead/")
+    dated = {"date_created": "2020-01-01T00:00:00+00:00", "note_html": "<p>Ann &amp; Bob</p>", "note": "ignored"}
+    note = close.made("/activity/note/", lead_id=lead["id"], user_id=lead["created_by"], **dated)
+    assert note["date_created"] == note["activity_at"] == "2020-01-01T00:00:00.000000+00:00"
+    assert (note["note"], note["user_id"]) == ("Ann & Bob", lead["created_by"])
+    assert close.put(f"/activity/note/{note['id']}/", json={"note": "y"}).json()["note_html"] is None
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"), [("2024-02-29", "2024-02-29"), ("2024-02-29T10:00:00Z", "2024-02-29T10:00:00.000000+00:00")]
+)
+def test_a_task_is_due_on_a_day_or_at_a_moment(close: Close, date: Any, kept: Any) -> None:
+    assert close.made("/task/", lead_id=close.made("/lead/")["id"], text="x", date=date)["date"] == kept
+
+
+def test_an_opportunity_takes_the_status_it_is_given(close: Close) -> None:
+    statuses = close.get("/me/").json()["organizations"][0]["pipelines"][0]["statuses"]
+    won = close.made("/opportunity/", status_id=statuses[1]["id"], confidence=100)
+    assert (won["status_label"], won["status_type"]) == ("Won", "won")
+    lost = close.put(f"/opportunity/{won['id']}/", json={"status_id": statuses[2]["id"]}).json()
+    assert (lost["status_label"], lost["status_type"]) == ("Lost", "lost")
+
+
+@pytest.mark.parametrize(("spelled", "count"), [("False", 1), ("false", 1), ("True", 0), ("0", 0)])
+def test_a_yes_or_no_may_be_asked_for_in_capitals(close: Close, spelled: Any, count: Any) -> None:
+    close.made("/task/", lead_id=close.made("/lead/")["id"], text="x")
+    assert len(close.get("/task/", params={"is_complete": spelled}).json()["data"]) == count
 
 
 @pytest.mark.parametrize(("path", "body"), [("/activity/note/", {"note": "x"}), ("/task/", {"text": "x"})])
@@ -533,6 +727,33 @@ def test_events_are_walked_back_by_cursor_and_forward_again(close: Close) -> Non
     assert [len(page["data"]) for page in pages] == [50, 50, 20]
     assert names == [str(number) for number in reversed(range(120))]
     assert newer["data"] == pages[0]["data"]
+
+
+def test_a_cursor_to_newer_events_stays_while_there_are_none(close: Close) -> None:
+    close.made("/lead/", name="A")
+    cursor = close.get("/event/").json()["cursor_previous"]
+    nothing = close.get("/event/", params={"_cursor": cursor}).json()
+    assert nothing == {"data": [], "cursor_next": None, "cursor_previous": cursor}
+    lead = close.made("/lead/", name="B")
+    newer = close.get("/event/", params={"_cursor": cursor}).json()
+    assert [event["lead_id"] for event in newer["data"]] == [lead["id"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"before": 1, "bounds": {"date": "x"}},
+        {"before": 1, "bounds": {"date_updated__gt": 5}},
+        {"after": -9, "bounds": {}},
+        {"after": True, "bounds": {}},
+        {"bounds": {}},
+        [],
+    ],
+)
+def test_a_cursor_that_the_sandbox_did_not_make_is_400(close: Close, content: Any) -> None:
+    close.made("/lead/", name="A")
+    cursor = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+    assert list(wrong(close.get("/event/", params={"_cursor": cursor}))) == ["_cursor"]
 
 
 def test_events_are_bounded_by_date(close: Close) -> None:

@@ -98,6 +98,14 @@ def test_text_conditions_have_four_modes(close: Close, mode: Any, value: Any, na
     assert close.names(has(regular("name"), "text", mode=mode, value=value)) == names
 
 
+@pytest.mark.parametrize("mode", ["full_words", "beginning_of_words", "phrase"])
+@pytest.mark.parametrize("value", ["", " ", "?!"])
+def test_a_text_condition_without_a_word_finds_nothing(close: Close, mode: Any, value: Any) -> None:
+    close.made("/lead/", name="Acme ?!")
+    close.made("/lead/", name="?!")
+    assert close.names(has(regular("name"), "text", mode=mode, value=value)) == []
+
+
 def test_without_fields_only_the_id_and_the_type_come(close: Close) -> None:
     lead = close.made("/lead/", name="Acme")
     answer = close.made("/data/search/", query=LEADS)
@@ -122,6 +130,13 @@ def test_a_range_of_days_includes_its_end_when_that_is_the_end_of_the_day(close:
     assert close.names(whole) == ["2000-01-01", "2005-12-31"]
     assert close.names(half) == ["2000-01-01"]
     assert close.names(has(custom(field), "moment_range", before=on("2000-01-01", "start"))) == ["1999-12-31"]
+
+
+def test_the_end_of_the_last_day_there_is_includes_it(close: Close) -> None:
+    field = close.field("Founded", "date")
+    close.made("/lead/", **{"name": "last", f"custom.{field}": "9999-12-31"})
+    assert close.names(has(custom(field), "moment_range", before=on("9999-12-31", "end"))) == ["last"]
+    assert close.names(has(custom(field), "moment_range", before=on("9999-12-31", "start"))) == []
 
 
 def test_a_local_day_follows_the_offset_in_the_header(close: Close) -> None:
@@ -215,6 +230,12 @@ def test_contacts_and_free_text_can_be_searched(close: Close) -> None:
         has(regular("date_created"), "moment_range", before={"type": "local_date", "value": "2020-01-01"}),
         has(regular("date_created"), "moment_range", before={"type": "fixed_local_date", "value": "2020-01-01"}),
         has(regular("date_created"), "moment_range", before=on("2023-02-29", "end")),
+        {"type": []},
+        {"type": {}},
+        {"type": "field_condition", "field": regular("name"), "condition": {"type": []}},
+        {"type": "field_condition", "field": regular("name"), "condition": {"type": {}}},
+        has(regular("date_created"), "moment_range", before={"type": []}),
+        has(regular("date_created"), "moment_range", before={"type": {}}),
         related("lead", "address", exact(regular("state", "address"), "NV")),
         related("lead", "contact_email", {"type": "match_all"}),
         related("contact", "contact_email", {"type": "match_all"}),
@@ -279,6 +300,22 @@ def test_a_cursor_lives_for_thirty_seconds(close: Close, clock: Clock) -> None:
     assert close.made("/data/search/", **body, cursor=cursor)["data"]
     clock.now += 2
     assert close.refuses(**body, cursor=cursor) == {"cursor": "Expired cursor"}
+
+
+def test_a_cursor_outlives_many_newer_ones(close: Close) -> None:
+    close.made("/lead/"), close.made("/lead/")
+    body = {"query": LEADS, "_limit": 1}
+    cursors = [close.made("/data/search/", **body)["cursor"] for _ in range(250)]
+    assert close.made("/data/search/", **body, cursor=cursors[0])["data"]
+
+
+def test_a_query_that_is_nested_too_deeply_is_400(close: Close) -> None:
+    nested: dict[str, Any] = {"type": "and", "queries": [LEADS]}
+    for depth in range(1, 301):
+        nested = {"type": "and", "queries": [nested]}
+        if depth in (40, 300):
+            answer = close.post("/data/search/", json={"query": nested})
+            assert answer.status_code == {40: 200, 300: 400}[depth]
 
 
 def test_a_cursor_belongs_to_its_body(close: Close) -> None:

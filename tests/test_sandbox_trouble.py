@@ -1,7 +1,11 @@
 """The sandbox when things go wrong: faults, rate limits, restarts, and the check services."""
 
+import contextlib
+import errno
+import gc
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,7 +19,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from sandbox import FAULTS, Fault, Sandbox, disk
+from sandbox import FAULTS, Fault, Sandbox, StateFileError, disk
 from tests.raw_close import Clock, RawClose
 
 
@@ -138,11 +142,11 @@ def test_the_headers_tell_where_a_client_stands(limited: tuple[Sandbox, Clock]) 
     with RawClose(sandbox) as close:
         clock.now += 0.4
         answers = [close.get("/me/") for _ in range(4)]
-    assert answers[0].headers["RateLimit"] == "limit=3, remaining=2, reset=1.500"
+    assert answers[0].headers["RateLimit"] == "limit=3, remaining=2, reset=2"
     assert "Retry-After" not in answers[2].headers
-    assert answers[3].headers["RateLimit"] == "limit=3, remaining=0, reset=1.500"
+    assert answers[3].headers["RateLimit"] == "limit=3, remaining=0, reset=2"
     assert answers[3].headers["Retry-After"] == "2"
-    assert answers[3].json()["rate_limit_type"] == "key"
+    assert answers[3].content == b""
 
 
 def test_windows_follow_one_another_without_a_gap(limited: tuple[Sandbox, Clock]) -> None:
@@ -150,35 +154,47 @@ def test_windows_follow_one_another_without_a_gap(limited: tuple[Sandbox, Clock]
     with RawClose(sandbox) as close:
         close.get("/me/")
         clock.now += 2  # half a second into the second window
-        assert close.get("/me/").headers["RateLimit"] == "limit=3, remaining=2, reset=1.000"
+        assert close.get("/me/").headers["RateLimit"] == "limit=3, remaining=2, reset=1"
 
 
 @pytest.mark.parametrize(
     ("mode", "admitted", "refused"),
     [
-        ("always", "limit=1, remaining=0, reset=1.000", "limit=1, remaining=0, reset=1.000"),
-        ("on-429", None, "limit=1, remaining=0, reset=1.000"),
+        ("always", "limit=1, remaining=0, reset=1", "limit=1, remaining=0, reset=1"),
+        ("on-429", None, "limit=1, remaining=0, reset=1"),
         ("never", None, None),
-        ("semicolons", "limit=1; remaining=0; reset=1.000", "limit=1; remaining=0; reset=1.000"),
+        ("semicolons", "limit=1; remaining=0; reset=1", "limit=1; remaining=0; reset=1"),
+        ("decimals", "limit=1, remaining=0, reset=0.750", "limit=1, remaining=0, reset=0.750"),
     ],
 )
 def test_the_header_comes_in_the_forms_seen_in_the_wild(mode: Any, admitted: Any, refused: Any) -> None:
-    with Sandbox(rate=1, rate_limit_header=mode, clock=Clock()) as sandbox, RawClose(sandbox) as close:
+    clock = Clock()
+    with Sandbox(rate=1, rate_limit_header=mode, clock=clock) as sandbox, RawClose(sandbox) as close:
+        assert close.get("/me/").status_code == 200
+        clock.now += 1.25
         seen = [close.get("/me/").headers for _ in range(2)]
     assert [headers.get("RateLimit") for headers in seen] == [admitted, refused]
     assert seen[1]["Retry-After"] == "1"
 
 
-def test_each_group_has_a_bucket_of_its_own_and_the_organisation_three_times_as_much(
-    limited: tuple[Sandbox, Clock],
-) -> None:
-    sandbox, _ = limited
-    keys = [RawClose(sandbox, f"key {number}") for number in range(4)]
-    with keys[0], keys[1], keys[2], keys[3]:
-        statuses = [close.get("/me/").status_code for close in keys for _ in range(3)]
-        assert statuses == [200] * 9 + [429] * 3
-        assert keys[3].get("/me/").json()["rate_limit_type"] == "organization"
-        assert keys[3].get("/lead/").status_code == keys[3].post("/lead/", json={}).status_code == 200
+def test_a_full_window_is_not_rounded_up_beyond_itself() -> None:
+    clock = Clock()
+    clock.now = 4095.6  # from here the float one second later is a little more than a second away
+    assert clock.now + 1 - clock.now > 1
+    with Sandbox(rate=1, clock=clock) as sandbox, RawClose(sandbox) as close:
+        answers = [close.get("/me/") for _ in range(2)]
+    assert [answer.headers["RateLimit"][-7:] for answer in answers] == ["reset=1", "reset=1"]
+    assert answers[1].headers["Retry-After"] == "1"
+
+
+def test_each_group_has_a_bucket_of_its_own_and_the_organisation_three_times_as_much() -> None:
+    with Sandbox(rate=3, clock=Clock(), throttle_body="flat") as sandbox:
+        keys = [RawClose(sandbox, f"key {number}") for number in range(4)]
+        with keys[0], keys[1], keys[2], keys[3]:
+            statuses = [close.get("/me/").status_code for close in keys for _ in range(3)]
+            assert statuses == [200] * 9 + [429] * 3
+            assert keys[3].get("/me/").json()["rate_limit_type"] == "organization"
+            assert keys[3].get("/lead/").status_code == keys[3].post("/lead/", json={}).status_code == 200
 
 
 def test_requests_with_a_wrong_key_count_too() -> None:
@@ -188,7 +204,62 @@ def test_requests_with_a_wrong_key_count_too() -> None:
 
 def test_a_surprise_comes_although_requests_remained() -> None:
     with Sandbox(rate=9, faults=[Fault("429-surprise")], clock=Clock()) as sandbox, RawClose(sandbox) as close:
-        assert "remaining=8" in close.get("/me/").headers["RateLimit"]
+        assert "remaining=9" in close.get("/me/").headers["RateLimit"]
+
+
+@pytest.mark.parametrize("name", ["429-surprise", "429-bare"])
+def test_a_429_made_by_a_fault_costs_no_token_and_closes_the_window(name: Any) -> None:
+    clock = Clock()
+    with (
+        Sandbox(rate=1, window=8, faults=[Fault(name, times=20)], clock=clock) as sandbox,
+        RawClose(sandbox) as close,
+    ):
+        statuses = [close.get("/me/").status_code for _ in range(20)]
+        assert (statuses, sandbox.report()["requests_while_closed"]) == ([429] * 20, 19)
+        clock.now += 8
+        assert close.get("/me/").headers["RateLimit"] == "limit=8, remaining=7, reset=8"
+        assert sandbox.report()["requests_while_closed"] == 19
+
+
+def test_tokens_come_back_in_fractions_when_the_rate_is_below_one() -> None:
+    clock = Clock()
+    with Sandbox(rate=0.1, clock=clock) as sandbox, RawClose(sandbox) as close:
+        assert [close.get("/me/").status_code for _ in range(2)] == [200, 429]
+        for _ in range(9):
+            clock.now += 1
+            assert close.get("/me/").status_code == 429
+        clock.now += 1
+        assert close.get("/me/").headers["RateLimit"] == "limit=1, remaining=0, reset=1"
+
+
+def test_a_bucket_with_a_burst_holds_more_than_one_window_brings_back() -> None:
+    clock = Clock()
+    with Sandbox(rate=2, burst=2.2, clock=clock) as sandbox, RawClose(sandbox) as close:
+        assert [close.get("/me/").status_code for _ in range(6)] == [200] * 5 + [429]
+        clock.now += 1
+        assert [close.get("/me/").status_code for _ in range(3)] == [200, 200, 429]
+        clock.now += 10
+        assert "limit=5, remaining=4" in close.get("/me/").headers["RateLimit"]
+
+
+def test_keys_that_are_not_accepted_leave_the_bucket_of_the_organisation_alone() -> None:
+    with Sandbox(rate=1, accepted_keys={"good"}, clock=Clock()) as sandbox:
+        strangers = [requests.get(sandbox.close_url + "/me/", auth=(str(n), ""), timeout=10) for n in range(5)]
+        assert [answer.status_code for answer in strangers] == [401] * 5
+        with RawClose(sandbox, "good") as close:
+            assert close.get("/me/").status_code == 200
+
+
+def test_the_body_of_a_429_takes_the_shapes_it_once_had() -> None:
+    bodies = []
+    shapes: tuple[Any, ...] = ("none", "flat", "nested")
+    for shape in shapes:
+        limited = Sandbox(rate=1, throttle_body=shape, clock=Clock())
+        with limited as sandbox, RawClose(sandbox) as close:
+            bodies.append([close.get("/me/") for _ in range(2)][1])
+    assert bodies[0].content == b""
+    assert (bodies[1].json()["rate_reset"], bodies[1].json()["rate_limit_type"]) == ("1.000000", "key")
+    assert bodies[2].json()["error"] == {**bodies[1].json(), "rate_reset": 1.0}
 
 
 def test_a_bare_429_says_nothing_at_all() -> None:
@@ -248,16 +319,52 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 
 def test_a_second_sandbox_on_the_same_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "LOCK_PATIENCE", 0.1)
-    with Sandbox(state=tmp_path / "s"), pytest.raises(OSError, match="Another sandbox is using"):
+    with Sandbox(state=tmp_path / "s"), pytest.raises(StateFileError) as caught:
         Sandbox(state=tmp_path / "s").start()
+    assert (str(caught.value), caught.value.errno) == (caught.value.strerror, errno.EAGAIN)
+    assert "is in use by another sandbox: stop that one" in str(caught.value)
 
 
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     state = tmp_path / "letter.txt"
     state.write_text("Dear Ann, this is not a database at all.\n" * 100)
-    with pytest.raises(OSError, match="does not hold the state of a sandbox"):
+    with pytest.raises(StateFileError, match="does not hold the state of a sandbox") as caught:
         Sandbox(state=state).start()
+    assert (str(caught.value), caught.value.errno) == (caught.value.strerror, errno.EINVAL)
     assert state.read_text().startswith("Dear Ann")
+
+
+@pytest.mark.parametrize(
+    "schema", ["CREATE TABLE letters (text)", "CREATE TABLE objects (text); CREATE TABLE events (text)"]
+)
+def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path, schema: Any) -> None:
+    state = tmp_path / "letters.sqlite"
+    with contextlib.closing(sqlite3.connect(state)) as letters:
+        letters.executescript(schema)
+    before = state.read_bytes()
+    with pytest.raises(StateFileError, match="does not hold the state of a sandbox"):
+        Sandbox(state=state).start()
+    assert state.read_bytes() == before
+
+
+def test_events_in_the_file_are_parsed_when_they_are_shown(tmp_path: Path) -> None:
+    state = tmp_path / "sandbox.sqlite"
+    with Sandbox(state=state) as sandbox, RawClose(sandbox) as close:
+        lead, other = close.made("/lead/", name="A"), close.made("/lead/", name="B")
+        before = close.get("/event/", params={"lead_id": lead["id"]}).json()["data"]
+    with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as file:
+        file.execute("UPDATE events SET document = 'not JSON' WHERE document LIKE ?", (f"%{other['id']}%",))
+    with Sandbox(state=state) as sandbox, RawClose(sandbox) as close:
+        assert close.get("/event/", params={"lead_id": lead["id"]}).json()["data"] == before
+        assert close.get(f"/event/{before[0]['id']}/").json() == before[0]
+        newer = close.get("/event/", params={"object_type": "lead", "action": "created"}).json()["data"]
+        assert newer == before
+
+
+def test_loading_leaves_the_collection_of_garbage_as_it_was(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Sandbox(state=tmp_path / "s"):
+            assert gc.isenabled()
 
 
 # Bookkeeping
@@ -342,6 +449,13 @@ def test_the_checks_answer_by_the_tail_of_the_id(
 
 def test_a_score_is_refused_without_the_statuses_of_both_checks(sandbox: Sandbox) -> None:
     assert requests.post(sandbox.score_url + "/scores", json={"id": "1"}, timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", ['{"id": "\\ud800", "registry": "passed", "judicial": "passed"}', "[" * 100_000], ids=["id", "depth"]
+)
+def test_a_score_is_refused_for_what_is_no_text_and_no_json(sandbox: Sandbox, body: Any) -> None:
+    assert requests.post(sandbox.score_url + "/scores", data=body, timeout=10).status_code == 400
 
 
 def test_the_checks_know_no_other_path(sandbox: Sandbox) -> None:
