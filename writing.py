@@ -54,7 +54,7 @@ def _write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no half-written file behind
         Path(name).unlink()
         raise
 

@@ -37,7 +37,7 @@ class Disk:
         self._lock_file = _locked(path)
         try:
             self._connection = _opened(path)
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too, the file must not stay locked
             os.close(self._lock_file)
             raise
 
@@ -62,7 +62,7 @@ class Disk:
             run("DELETE FROM objects WHERE kind = ? AND id = ?", removals)
             run("INSERT INTO events VALUES (?, ?)", [(event["date_created"], json.dumps(event)) for event in events])
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # half a change must not stay, whatever came between
             self._connection.execute("ROLLBACK")
             raise
 

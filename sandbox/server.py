@@ -88,7 +88,7 @@ class Sandbox:
         self._account = Account(store, Walks(self._clock), self._country, self._lead_cap)
         try:
             self._server = LoopbackServer(self._port, self._reply)
-        except BaseException:
+        except BaseException:  # whatever it is, the state file must be let go of
             store.close()
             raise
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_INTERVAL,), daemon=True)
@@ -224,7 +224,7 @@ def _answered(answer: Callable[[], Document], headers: dict[str, str] | None = N
         return Reply.of(200, answer(), headers)
     except Refused as refusal:
         return Reply.of(refusal.status, refusal.body, headers)
-    except Exception:
+    except Exception:  # a bug here must look like one of the server's, not like a lost connection
         log.exception("The sandbox failed to answer")
         return Reply.of(500, {"error": "The sandbox has a bug; its log has the traceback."}, headers)
 

@@ -21,7 +21,7 @@ Connect = Callable[[Sandbox], None]
 ROOT = Path(main.__file__).parent
 
 
-def assert_one_line(ran: Ran, code: int, *words: str) -> None:
+def check_one_line(ran: Ran, code: int, *words: str) -> None:
     assert ran.code == code, ran.err
     assert ran.out == ""
     (line,) = ran.err.splitlines()
@@ -56,16 +56,16 @@ def assert_one_line(ran: Ran, code: int, *words: str) -> None:
     ],
 )
 def test_wrong_use(run: Run, argv: list[str], words: str) -> None:
-    assert_one_line(run(*argv), 2, words)
+    check_one_line(run(*argv), 2, words)
 
 
 def test_no_such_file(run: Run) -> None:
-    assert_one_line(run("import", "nowhere.csv"), 2, "no file nowhere.csv", "input_data")
+    check_one_line(run("import", "nowhere.csv"), 2, "no file nowhere.csv", "input_data")
 
 
 def test_a_folder(run: Run, folder: Path) -> None:
     (folder / "leads").mkdir()
-    assert_one_line(run("import", "leads"), 2, "is a folder")
+    check_one_line(run("import", "leads"), 2, "is a folder")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_folder(run: Run, folder: Path) -> None:
 )
 def test_a_file_that_can_not_be_used(run: Run, connected: Sandbox, folder: Path, content: bytes, words: str) -> None:
     (folder / "leads.csv").write_bytes(content)
-    assert_one_line(run("import", "leads.csv"), 2, words)
+    check_one_line(run("import", "leads.csv"), 2, words)
     assert connected.report()["requests_by_endpoint"].keys() <= {
         *["GET /me/", "GET /organization/{id}/", "GET /custom_field_schema/lead/"]
     }
@@ -90,13 +90,13 @@ def test_a_file_that_can_not_be_used(run: Run, connected: Sandbox, folder: Path,
 
 def test_the_log_is_not_written_into_the_file_that_is_read(run: Run, write: Write, connected: Sandbox) -> None:
     before = write("Acme,,,,,,").read_bytes()
-    assert_one_line(run("import", "leads.csv", "--log", "leads.csv"), 2, "is the file to import")
+    check_one_line(run("import", "leads.csv", "--log", "leads.csv"), 2, "is the file to import")
     assert Path("leads.csv").read_bytes() == before
 
 
 def test_a_port_that_is_taken(run: Run, sandbox: Sandbox) -> None:
     port = sandbox.close_url.split(":")[2].split("/")[0]
-    assert_one_line(run("sandbox", "--port", port), 2, port, "--port 0")
+    check_one_line(run("sandbox", "--port", port), 2, port, "--port 0")
 
 
 def test_nobody_reading_changes_nothing(write: Write) -> None:
@@ -114,7 +114,7 @@ def test_a_sandbox_that_is_in_use_or_no_sandbox_is_said_to_be(run: Run, folder: 
     state = folder / "output_data" / "sandbox.sqlite"
     state.parent.mkdir()
     state.write_text("not a database, but long enough to be looked at" * 100)
-    assert_one_line(run("segment", "2000-01-01", "--sandbox"), 2, "sandbox.sqlite")
+    check_one_line(run("segment", "2000-01-01", "--sandbox"), 2, "sandbox.sqlite")
 
 
 def test_every_error_that_is_put_into_words_exists() -> None:
@@ -125,7 +125,7 @@ def test_every_error_that_is_put_into_words_exists() -> None:
 
 def test_a_cp1252_file_is_named_and_then_imported(run: Run, connected: Sandbox, write: Write) -> None:
     write("Café,,,,,,", encoding="cp1252")
-    assert_one_line(run("import", "leads.csv"), 2, "line 2 is not UTF-8", "--encoding cp1252")
+    check_one_line(run("import", "leads.csv"), 2, "line 2 is not UTF-8", "--encoding cp1252")
     assert run("import", "leads.csv", "--encoding", "cp1252").code == 0
 
 
@@ -137,7 +137,7 @@ def test_a_byte_order_mark_is_no_obstacle(run: Run, connected: Sandbox, write: W
 @pytest.mark.parametrize("argv", [["import", "leads.csv"], ["segment", "2000-01-01"]])
 def test_no_key(run: Run, write: Write, argv: list[str]) -> None:
     write("Acme,,,,,,")
-    assert_one_line(run(*argv), 3, "CLOSE_API_KEY", "--sandbox")
+    check_one_line(run(*argv), 3, "CLOSE_API_KEY", "--sandbox")
 
 
 def test_either_variable_holds_the_key(
@@ -154,12 +154,12 @@ def test_a_wrong_key(run: Run, write: Write, connect: Connect, argv: list[str]) 
     write("Acme,,,,,,")
     with Sandbox(accepted_keys={"right"}) as sandbox:
         connect(sandbox)
-        assert_one_line(run(*argv), 3, "does not accept the API key", "Developer > API Keys")
+        check_one_line(run(*argv), 3, "does not accept the API key", "Developer > API Keys")
 
 
 def test_a_key_that_can_not_be_one(run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOSE_API_KEY", "schlüssel")
-    assert_one_line(run("segment", "2000-01-01"), 3, "copy it again")
+    check_one_line(run("segment", "2000-01-01"), 3, "copy it again")
 
 
 @pytest.mark.parametrize("argv", [["import", "leads.csv"], ["segment", "2000-01-01"]])
@@ -170,7 +170,7 @@ def test_close_not_reachable(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         monkeypatch.setenv("CLOSE_API_URL", f"http://127.0.0.1:{bound.getsockname()[1]}/api/v1")
-        assert_one_line(run(*argv), 5, "can't be reached", "then run the same command again")
+        check_one_line(run(*argv), 5, "can't be reached", "then run the same command again")
     assert sum(naps) < 60
 
 
@@ -181,9 +181,9 @@ def test_a_url_that_a_key_must_not_go_to(
     run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("CLOSE_API_URL", url)
-    assert_one_line(run("segment", "2000-01-01"), 3, "CLOSE_API_URL", "https://")
+    check_one_line(run("segment", "2000-01-01"), 3, "CLOSE_API_URL", "https://")
     monkeypatch.setenv("JUDICIAL_URL", url)
-    assert_one_line(run("qualify", "123"), 3, "JUDICIAL_URL", "https://")
+    check_one_line(run("qualify", "123"), 3, "JUDICIAL_URL", "https://")
 
 
 def test_an_unexpected_error_is_one_line_and_its_traceback_only_on_request(
@@ -193,7 +193,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_only_on_request(
         raise ZeroDivisionError("surprise")
 
     monkeypatch.setattr("segmentation.find_founded", fail)
-    assert_one_line(run("segment", "2000-01-01"), 1, "ZeroDivisionError", "-v")
+    check_one_line(run("segment", "2000-01-01"), 1, "ZeroDivisionError", "-v")
     assert "Traceback" in run("segment", "2000-01-01", "-v").err
 
 
