@@ -167,7 +167,7 @@ class CloseClient:
         """The organisation that the key belongs to, with `id`, `currency` and `currency_symbol`."""
         organizations = _part(self._request("GET", "/me/"), "organizations", list)
         if not organizations:
-            raise CloseUnreachable("the key belongs to no organisation")
+            raise AuthenticationFailed(401, {"error": "it belongs to no organisation"})
         organization = self._request("GET", "/organization/{id}/", id=organizations[0]["id"])
         _part(organization, "currency", str)
         return organization
@@ -194,8 +194,10 @@ class CloseClient:
             yield from page.leads
 
     def search_pages(self, condition: Json, fields: Sequence[str]) -> Iterator[SearchPage]:
-        """The pages of a search over leads, oldest lead first. At most 10,000 leads; a cursor lives for 30 seconds,
-        so read all pages before working on them. Raises ExpiredCursor."""
+        """The pages of a search over leads, oldest lead first; at most 10,000 leads.
+
+        A cursor lives for 30 seconds, so read all pages before working on them. Raises ExpiredCursor.
+        """
         leads: Json = {"type": "object_type", "object_type": "lead"}
         body: Json = {
             "query": {"type": "and", "queries": [leads, condition]},
@@ -273,8 +275,11 @@ class CloseClient:
 
 
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
-    """Whether a failed request can be sent again: always where nothing was done (429, no connection); after a lost
-    answer only a read, for a write may have been done and Close knows no idempotency key."""
+    """Whether a failed request can be sent again.
+
+    Always where nothing was done (429, no connection); after a lost answer only a read, for a write may have been done,
+    and Close knows no idempotency key.
+    """
     return isinstance(error, (_Throttled, _NothingSent)) or (isinstance(error, _AnswerLost) and not is_write)
 
 
@@ -341,8 +346,11 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
 
 
 def read_content(response: requests.Response, deadline: float, most_bytes: int) -> bytes:
-    """The body of a streamed response. Raises requests.Timeout once `deadline` (of the monotonic clock) has passed,
-    for the time-outs of `requests` count anew with every byte, and requests.ConnectionError for a body too large."""
+    """The body of a streamed response.
+
+    Raises requests.Timeout once `deadline` (of the monotonic clock) has passed, for the time-outs of `requests` count
+    anew with every byte, and requests.ConnectionError for a body of more than `most_bytes`.
+    """
     parts: list[bytes] = []
     size = 0
     with response:
