@@ -124,7 +124,7 @@ class CleanFile:
     date_orders: Mapping[str, DateOrder]
 
 
-# --- Cleaning --------------------------------------------------------------------------------------------------------
+# Cleaning -------------------------------------------------------------------------------------------------------------
 
 
 def clean_source(
@@ -163,13 +163,15 @@ def clean_source(
 
 
 def import_key(company: str) -> str:
-    """The key that a company has in every file and on every machine: equal for spellings that differ by case,
-    white space, Unicode form or characters that nobody sees alone."""
+    """The key that a company has in every file and on every machine.
+
+    Spellings that differ by case, white space, Unicode form or characters that nobody sees alone have the same.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(company)).casefold())
     return "k1:" + hashlib.sha256(" ".join(folded.split()).encode()).hexdigest()[:32]
 
 
-# --- One column ------------------------------------------------------------------------------------------------------
+# One column -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-# --- The order of a column's dates -----------------------------------------------------------------------------------
+# The order of a column's dates ----------------------------------------------------------------------------------------
 
 
 def _date_orders(
@@ -371,21 +373,7 @@ def note_date_orders(orders: Mapping[str, DateOrder]) -> str:
     return "; ".join(f"{column}={order}" for column, order in orders.items())
 
 
-# --- Rows of one company -> one lead ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What one row says of a person."""
-
-    row: int
-    name: str
-    emails: tuple[str, ...]
-    phones: tuple[str, ...]
-
-    @property
-    def folded_emails(self) -> frozenset[str]:
-        return frozenset(map(str.casefold, self.emails))
+# Rows that can't be imported ------------------------------------------------------------------------------------------
 
 
 def _rejections(source: SourceFile) -> list[Problem]:
@@ -419,6 +407,23 @@ def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
         whole = next(csv.reader(io.StringIO(source.column(VALUE_COLUMN).loc[row], newline="")), [])
         if whole[: len(source.own_positions)] == [source.cells.at[row, place] for place in source.own_positions]:
             yield int(row), whole
+
+
+# Rows of one company -> one lead --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What one row says of a person."""
+
+    row: int
+    name: str
+    emails: tuple[str, ...]
+    phones: tuple[str, ...]
+
+    @property
+    def folded_emails(self) -> frozenset[str]:
+        return frozenset(map(str.casefold, self.emails))
 
 
 def _assemble(

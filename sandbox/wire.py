@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 PATIENCE = 2.0  # seconds that stopping waits for requests under way
 WORTH_PACKING = 1024  # bytes; a shorter answer is not compressed
-LENGTH = re.compile(r"[0-9]{1,8}")  # of a body; nothing longer fits into memory
+LENGTH = re.compile(r"[0-9]{1,8}")  # of a body: below 100 MB, far more than any request needs
 NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 BACKLOG = 128  # connections that may wait to be accepted
 
