@@ -90,27 +90,30 @@ class CustomField:
 
 @dataclass(slots=True)
 class Contact:
-    """A person at a company, as Close will hold them."""
+    """A person at a company, as Close will hold them; `origin` says in which row each value stood first."""
 
     name: str
     emails: list[str]
     phones: list[str]
+    origin: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Lead:
     """One company of the file: its import key, its rows, and everything about it that could be kept.
 
-    `spelling` is the name as it stands in the file; `custom` has the values of each custom field that has any.
+    `spellings` are the names that the file has for it; `custom` has the values of each custom field that has any;
+    `origin` says from which row the state and each custom value come, by column.
     """
 
     key: str
     name: str
-    spelling: str
+    spellings: list[str]
     rows: list[int]
     state: str | None = None
     custom: dict[str, tuple[Value, ...]] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
+    origin: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +439,9 @@ def _assemble(
     for place, (row, spelling) in enumerate(zip(rows, companies, strict=True)):
         key = keys[spelling]
         if key not in leads:
-            leads[key] = Lead(key, clean_name(spelling, names), spelling, [])
+            leads[key] = Lead(key, clean_name(spelling, names), [], [])
+        if spelling not in leads[key].spellings:
+            leads[key].spellings.append(spelling)
         leads[key].rows.append(row)
         places.setdefault(key, []).append(place)
     problems: list[Problem] = []
@@ -456,6 +461,7 @@ def _fill_company(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterato
         if not filled:
             continue
         first_row, first = filled[0]
+        lead.origin[column] = first_row
         if column == STATE:
             lead.state = first.values[0]
         else:
@@ -477,6 +483,8 @@ def _fill_contacts(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterat
     for same in _same_people(people):
         contact = Contact(next((person.name for person in same if person.name), ""), [], [])
         for person in same:
+            for value in (*filter(None, [person.name]), *person.emails, *person.phones):
+                contact.origin.setdefault(value, person.row)
             yield from _add_items(contact.emails, person.emails, person.row, EMAILS)
             yield from _add_items(contact.phones, person.phones, person.row, PHONES)
         lead.contacts.append(contact)

@@ -22,6 +22,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -40,6 +42,8 @@ PATIENCE = 25  # seconds of trying a host that has answered before; with a last 
 THROTTLED_PATIENCE = 300  # seconds of being told to wait
 MOST_CONNECTIONS = 32
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
+EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
+LIST_PAGE_SIZE = 100  # objects; safe for every list that is asked for by offset
 LONGEST_WALK = 10_000  # objects that one search can be followed through
 
 Json = dict[str, Any]
@@ -68,12 +72,16 @@ class AmbiguousField(CloseError):
 
 
 class RequestRejected(CloseError):
-    """Close refused the request and changed nothing. `reasons` are its words, a line for each field it names."""
+    """Close refused the request and changed nothing.
+
+    `complaints` are its words, each behind the path to the value that it names: ("contacts", "0", "name"), say; the
+    path is empty where the words concern the request as a whole.
+    """
 
     def __init__(self, status: int, answer: object) -> None:
         self.status = status
-        self.reasons = _reasons(answer) or [f"Close answered with status {status}."]
-        super().__init__("; ".join(self.reasons))
+        self.complaints = _complaints(answer) or [((), f"Close answered with status {status}.")]
+        super().__init__("; ".join(f"{'.'.join(path)}: {words}" if path else words for path, words in self.complaints))
 
 
 class InvalidRequest(RequestRejected):
@@ -128,6 +136,18 @@ class _AnswerLost(CloseError):
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """Whose key it is: the user, the user's role, and the one organisation that the key belongs to."""
+
+    user_id: str
+    role_id: str
+    organization_id: str
+    organization_name: str
+    currency: str
+    currency_symbol: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchPage:
     """One page of a search: its leads as dicts, and how many the whole search has."""
 
@@ -154,6 +174,7 @@ class CloseClient:
         self._session.mount("http://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
         self._counting = threading.Lock()
         self._has_answered = False
+        self._ahead = timedelta()
         self.requests_made = 0
         self.throttled = 0
 
@@ -161,16 +182,32 @@ class CloseClient:
         """Let go of the connections."""
         self._session.close()
 
+    def now(self) -> datetime:
+        """The time by Close's clock, in UTC, as exact as the `Date` of its latest answer: a second or so."""
+        return datetime.now(UTC) + self._ahead
+
+    def pause(self, seconds: float) -> None:
+        """Wait as the client waits between two attempts: the caller's `sleep` may end it by raising Stopped."""
+        self._sleep(seconds)
+
     # What there is in Close ----------------------------------------------------------------------------------------
 
-    def organization(self) -> Json:
-        """The organisation that the key belongs to, with `id`, `currency` and `currency_symbol`."""
-        organizations = _part(self._request("GET", "/me/"), "organizations", list)
+    def account(self) -> Account:
+        """The user and the organisation that the key belongs to, with its currency."""
+        me = self._request("GET", "/me/")
+        organizations = _part(me, "organizations", list)
         if not organizations:
             raise AuthenticationFailed(401, {"error": "it belongs to no organisation"})
         organization = self._request("GET", "/organization/{id}/", id=organizations[0]["id"])
-        _part(organization, "currency", str)
-        return organization
+        roles = {member.get("organization_id"): member.get("role_id") for member in me.get("memberships") or []}
+        return Account(
+            user_id=_part(me, "id", str),
+            role_id=roles.get(organization["id"]) or "",
+            organization_id=_part(organization, "id", str),
+            organization_name=organization.get("name") or "",
+            currency=_part(organization, "currency", str),
+            currency_symbol=organization.get("currency_symbol") or "",
+        )
 
     def lead_fields(self) -> list[Json]:
         """The lead custom fields, shared ones included, in the order shown in Close."""
@@ -187,6 +224,63 @@ class CloseClient:
     def read_lead(self, lead_id: str) -> Json:
         """A lead from the primary store, never from the index. Raises NotFound."""
         return self._request("GET", "/lead/{id}/", id=lead_id)
+
+    def update_lead(self, lead_id: str, changes: Json) -> Json:
+        """The lead after a change of the fields given and of no other; contacts can't be changed here."""
+        return self._request("PUT", "/lead/{id}/", body=changes, id=lead_id)
+
+    def delete_lead(self, lead_id: str) -> None:
+        """Delete a lead and all that belongs to it. Raises NotFound where it is gone already."""
+        self._request("DELETE", "/lead/{id}/", id=lead_id)
+
+    def create_contact(self, lead_id: str, contact: Json) -> Json:
+        """The contact as Close added it to a lead. Without a lead's id Close would make a stray lead."""
+        if not lead_id:
+            raise ValueError("a contact needs the id of its lead")
+        return self._created("/contact/", {**contact, "lead_id": lead_id})
+
+    def update_contact(self, contact_id: str, changes: Json) -> Json:
+        """The contact after a change; e-mails, phones and URLs that are given replace the whole list."""
+        return self._request("PUT", "/contact/{id}/", body=changes, id=contact_id)
+
+    def delete_contact(self, contact_id: str) -> None:
+        """Delete a contact. Raises NotFound where it is gone already."""
+        self._request("DELETE", "/contact/{id}/", id=contact_id)
+
+    def activities(self, lead_id: str) -> Iterator[Json]:
+        """All activities of a lead; one of them says that it was created."""
+        return self._listed("/activity/", {"lead_id": lead_id})
+
+    def tasks(self, lead_id: str) -> Iterator[Json]:
+        """All tasks of a lead, done ones too, which the lead itself does not show."""
+        return self._listed("/task/", {"lead_id": lead_id})
+
+    def opportunities(self, lead_id: str) -> Iterator[Json]:
+        """All opportunities of a lead."""
+        return self._listed("/opportunity/", {"lead_id": lead_id})
+
+    def lead_events(
+        self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
+    ) -> Iterator[Json]:
+        """What the event log holds of one action on leads, or on one lead, the newest first; Close keeps 30 days of it.
+
+        Events can change for some seconds and come late, so a second look has to begin minutes before the first ended.
+        """
+        about = {"object_id": of_lead} if of_lead else {"object_type": "lead"}
+        filters = {**about, "action": action, "_limit": str(EVENTS_PER_PAGE)}
+        if by_user:
+            filters["user_id"] = by_user
+        earliest = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if since else ""
+        params = {**filters, "date_updated__gte": earliest} if earliest else filters
+        while True:
+            page = self._request("GET", "/event/", params=params)
+            for event in _part(page, "data", list):
+                if event["date_updated"] < earliest:
+                    return
+                yield event
+            if not page.get("cursor_next"):
+                return
+            params = {**filters, "_cursor": page["cursor_next"]}
 
     def find_leads(self, condition: Json, fields: Sequence[str]) -> Iterator[Json]:
         """The leads that the index shows for a condition, as dicts of the fields asked for."""
@@ -214,13 +308,30 @@ class CloseClient:
             if cursor is None:
                 return
 
+    def _listed(self, path: str, filters: Mapping[str, str]) -> Iterator[Json]:
+        skipped = 0
+        while True:
+            page = self._request("GET", path, params={**filters, "_skip": str(skipped), "_limit": str(LIST_PAGE_SIZE)})
+            yield from _part(page, "data", list)
+            if not page.get("has_more"):
+                return
+            skipped += LIST_PAGE_SIZE
+
     # The one request method ----------------------------------------------------------------------------------------
 
-    def _request(self, method: str, path: str, *, body: Json | None = None, **ids: str) -> Json:
-        """Close's answer to one request, repeated while that is safe."""
-        is_write = method != "GET" and path != "/data/search/"
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        **ids: str,
+    ) -> Json:
+        """Close's answer to one request, repeated while that is safe: a second DELETE of an id deletes nothing more."""
+        is_write = method in ("POST", "PUT") and path != "/data/search/"
         try:
-            return self._repeating(is_write)(self._send, method, path, body, ids)
+            return self._repeating(is_write)(self._send, method, path, params, body, ids)
         except _AnswerLost as lost:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
         except (_NothingSent, _Throttled) as failed:
@@ -238,6 +349,7 @@ class CloseClient:
             wait=_wait_as_told,
             stop=self._is_out_of_patience,
             sleep=self._sleep,
+            before_sleep=_log_retry,
             reraise=True,
         )
 
@@ -249,7 +361,9 @@ class CloseClient:
             patience = PATIENCE if self._has_answered else FIRST_PATIENCE
         return max(state.idle_for, state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
-    def _send(self, method: str, path: str, body: Json | None, ids: Mapping[str, str]) -> Json:
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]
+    ) -> Json:
         with self._counting:
             self.requests_made += 1
         began = time.monotonic()
@@ -257,6 +371,7 @@ class CloseClient:
             response = self._session.request(
                 method,
                 self._base_url + path.format_map({name: quote(value, safe="") for name, value in ids.items()}),
+                params=params,
                 json=body,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 allow_redirects=False,
@@ -268,6 +383,7 @@ class CloseClient:
             raise _connection_failure(error) from None
         log.info("%s %s %d %.0f ms", method, path, response.status_code, _ms_since(began))
         self._has_answered = True
+        self._ahead = _clock_difference(response.headers, self._ahead)
         if response.status_code == 429:
             with self._counting:
                 self.throttled += 1
@@ -306,6 +422,48 @@ def find_field(schema: Sequence[Json], name: str) -> Json | None:
             "Rename all but one of them in Close (Settings > Custom Fields)."
         )
     return alike[0] if alike else None
+
+
+# What a lead holds ---------------------------------------------------------------------------------------------------
+
+LEAD_PARTS = ("name", "url", "description", "status_id")
+CONTACT_PARTS = ("id", "name", "title")
+CONTACT_LISTS = {"emails": ("email", "type"), "phones": ("phone", "type"), "urls": ("url", "type")}
+ADDRESS_PARTS = ("label", "address_1", "address_2", "city", "state", "zipcode", "country")
+
+
+def lead_content(lead: Json) -> Json:
+    """What people and programs write into a lead: its own fields, custom values, addresses and contacts.
+
+    Two readings of a lead that nobody changed in between have equal contents; what Close derives or counts (dates,
+    formatted phones, summaries) is left out, and so is what it does not document.
+    """
+    return {
+        **{name: lead.get(name) or "" for name in LEAD_PARTS},
+        **custom_values(lead),
+        "addresses": [_parts(address, ADDRESS_PARTS) for address in lead.get("addresses") or []],
+        "contacts": [contact_content(contact) for contact in lead.get("contacts") or []],
+    }
+
+
+def contact_content(contact: Json) -> Json:
+    """What people and programs write into a contact, and its id."""
+    lists = {name: [_parts(item, parts) for item in contact.get(name) or []] for name, parts in CONTACT_LISTS.items()}
+    return {**_parts(contact, CONTACT_PARTS), **custom_values(contact), **lists}
+
+
+def custom_values(thing: Json) -> Json:
+    """The custom values of a lead or a contact, by their flat keys; blank ones are not there."""
+    return {key: value for key, value in thing.items() if key.startswith("custom.") and value not in (None, "", [])}
+
+
+def lead_link(lead: Json) -> str:
+    """The address at which people see a lead."""
+    return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
+
+
+def _parts(thing: Json, names: Sequence[str]) -> Json:
+    return {name: thing.get(name) or "" for name in names}
 
 
 # Nodes of Close's Advanced Filtering ---------------------------------------------------------------------------------
@@ -440,23 +598,37 @@ def _wait_as_told(state: RetryCallState) -> float:
     return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
 
 
+def _log_retry(state: RetryCallState) -> None:
+    method, path = state.args[:2]
+    log.info("%s %s again in %.1f s, attempt %d", method, path, state.upcoming_sleep, state.attempt_number + 1)
+
+
+def _clock_difference(headers: Mapping[str, str], known: timedelta) -> timedelta:
+    """How far Close's clock is ahead of this machine's, as the `Date` of an answer says."""
+    try:
+        return parsedate_to_datetime(headers["Date"]) - datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return known
+
+
 def _ms_since(began: float) -> float:
     return (time.monotonic() - began) * 1000
 
 
-DEEPEST_REASON = 20  # levels of an error body that are read
+DEEPEST_COMPLAINT = 20  # levels of an error body that are read
+Complaint = tuple[tuple[str, ...], str]
 
 
-def _reasons(answer: object, path: str = "", depth: int = 0) -> list[str]:
-    """Close's words in an error body of any of its shapes; what stands deep is led in by the fields around it."""
+def _complaints(answer: object, path: tuple[str, ...] = (), depth: int = 0) -> list[Complaint]:
+    """Close's words in an error body of any of its shapes, each behind the path of fields that leads to it."""
     if isinstance(answer, str):
-        return [f"{path}: {answer}" if path else answer]
+        return [(path, answer)]
     if isinstance(answer, list):
         answer = dict(enumerate(answer))
-    if not isinstance(answer, dict) or depth > DEEPEST_REASON:
+    if not isinstance(answer, dict) or depth > DEEPEST_COMPLAINT:
         return []
-    reasons: list[str] = []
+    complaints: list[Complaint] = []
     for key, part in answer.items():
         is_wrapping = isinstance(key, int) or key in ("error", "errors", "field-errors", "message")
-        reasons += _reasons(part, path if is_wrapping else f"{path}.{key}".lstrip("."), depth + 1)
-    return reasons
+        complaints += _complaints(part, path if is_wrapping else (*path, key), depth + 1)
+    return complaints

@@ -1,64 +1,68 @@
 """Put the leads of a file into Close, each exactly once.
 
-Plan first (`plan_import`: what the file comes to, and which of its leads Close already has), then make the custom
-fields that are missing and send (`carry_out`), then account for every row (`conclude`). A lead is known by its import
-key, which travels in a text custom field. A lead whose answer was lost is not sent again: nobody knows yet whether
-Close has it.
+A plan is carried out (`carry_out`: make the custom fields that are missing, send, look for lost answers and for
+doubles), then every row is accounted for (`conclude`). A lead is known by its import key, which travels in a text
+custom field. Each intent is in the journal before its request leaves, and Close's answer after it came, so that a run
+that was cut off at any instant is carried on by the next one.
 """
 
+import logging
 import threading
+import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from cleaning import (
-    CleanFile,
-    Contact,
-    CustomField,
-    Lead,
-    Problem,
-    clean_source,
-)
+from bodies import contact_body, contact_gap_body, gaps_body, lead_body, without_refused
+from cleaning import Lead, Problem
 from close_client import (
     CloseClient,
     CloseError,
     CloseUnreachable,
     InvalidRequest,
     Json,
+    NotFound,
     OutcomeUnknown,
     Stopped,
-    any_of,
-    custom_field,
-    find_field,
-    has_value,
+    contact_content,
+    lead_content,
+    lead_link,
 )
-from parsing import Currency, DateOrder, NameCase
+from journal import ChangeKind, Journal
+from merging import Gaps, LeadFields, find_gaps
+from planning import Action, Plan, PlannedLead, lead_field, several_found
 from reading import COMPANY, IMPORT_KEY, SourceFile
+from reconciling import LaterLead, Look, Place, kept, read_settled, remove_doubles, settle, settle_changes
 
-KEYS_PER_SEARCH = 100  # import keys looked up with one request
-FIELD_ATTEMPTS = 3  # times that a custom field is asked for when answers get lost
+FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
+FIELD_PAUSE = 1.0  # seconds for a field whose answer was lost to come into being
+MERGE_ATTEMPTS = 10  # times that a lead is read again and filled when answers get lost
+MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
+LATEST_LEADS = 3  # answered leads that are waited for in the index before anything is sent again
+
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
+    "create": "created",
+    "update": "updated",
+    "unchanged": "unchanged",
+    "skip": "skipped",
+    "look up": "undetermined",
+}
 
-
-class SetupError(Exception):
-    """Something in Close must be put right first; nothing was sent. The message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeadField:
-    """A lead custom field in Close: where a value goes, and whether as a list."""
-
-    id: str
-    is_list: bool
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LeadOutcome:
-    """What became of one lead. `needs_attention` where a person must look before anything can be done."""
+    """What became of one lead.
+
+    `is_ambiguous` where Close has several leads and a person must look; `is_unsent` where the run ended before its
+    turn; `dropped` are values that Close did not take.
+    """
 
     lead: Lead
     outcome: Outcome
@@ -66,7 +70,9 @@ class LeadOutcome:
     changes: str = ""
     lead_id: str = ""
     link: str = ""
-    needs_attention: bool = False
+    is_ambiguous: bool = False
+    is_unsent: bool = False
+    dropped: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +86,6 @@ class RowOutcome:
     changes: str
     lead_id: str
     link: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an import will do: the clean file, the leads to create, and the outcomes that are settled already.
-
-    `key_field` is the id of the custom field for import keys, None while Close has none.
-    """
-
-    clean: CleanFile
-    fields: Mapping[str, LeadField]
-    key_field: str | None
-    to_create: list[Lead]
-    settled: list[LeadOutcome]
-
-    @property
-    def missing_fields(self) -> dict[str, str]:
-        """The types of the custom fields that have to be made first, by name."""
-        if not self.to_create:
-            return {}
-        own = {} if self.key_field else {IMPORT_KEY: "text"}
-        return own | {new.name: new.type for new in self.clean.new_fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,64 +103,511 @@ class ImportResult:
         return any(row.outcome == outcome for row in self.rows)
 
     @property
-    def needs_attention(self) -> bool:
-        """Whether a person must look at some lead in Close."""
-        return any(lead.needs_attention for lead in self.leads)
+    def is_ambiguous(self) -> bool:
+        """Whether a person must look at some company that has several leads in Close."""
+        return any(lead.is_ambiguous for lead in self.leads)
 
     @property
-    def was_stopped(self) -> bool:
-        """Whether some leads were not sent because the run was to end."""
-        return any(lead.outcome == "skipped" and not lead.needs_attention for lead in self.leads)
+    def dropped(self) -> list[Problem]:
+        """Every value that was lost, in cleaning or because Close did not take it."""
+        return [*self.plan.clean.dropped, *(problem for lead in self.leads for problem in lead.dropped)]
 
 
-def plan_import(
+# Custom fields -------------------------------------------------------------------------------------------------------
+
+
+def _with_fields(close: CloseClient, journal: Journal, plan: Plan) -> Plan:
+    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
+    made = {name: lead_field(_create_field(close, name, kind)) for name, kind in plan.missing_fields.items()}
+    key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else plan.fields.import_key
+    if key_field:
+        journal.note_key_field(key_field)
+    return replace(plan, fields=LeadFields({**plan.fields.by_name, **made}, key_field))
+
+
+def _create_field(close: CloseClient, name: str, kind: str) -> Json:
+    """A new field. Where the answer is lost the schema is read again before another is asked for."""
+    for _ in range(FIELD_ATTEMPTS):
+        try:
+            return close.create_lead_field(name, kind)
+        except OutcomeUnknown as error:
+            lost = error
+            close.pause(FIELD_PAUSE)
+            made = [each for each in close.lead_fields() if each["name"] == name]
+            if made:
+                return made[0]
+    raise lost
+
+
+def foresee(plan: Plan) -> list[LeadOutcome]:
+    """What will become of each lead if nothing changes in Close before the plan is carried out."""
+    return [_settled_outcome(planned) for planned in plan.leads]
+
+
+# Carry out -----------------------------------------------------------------------------------------------------------
+
+
+def carry_out(
     close: CloseClient,
-    source: SourceFile,
+    journal: Journal,
+    plan: Plan,
     *,
-    names: NameCase = "upper",
-    region: str = "US",
-    date_order: DateOrder | None = None,
-) -> Plan:
-    """The plan for a file, made by reading alone: a few requests for Close's fields, then one for 100 companies.
-
-    Raises SetupError or AmbiguousField where Close's custom fields can't take the file, InputError where the file's
-    dates can be read in two ways.
-    """
-    schema = close.lead_fields()
-    key_field = _find_key_field(schema)
-    known = {name: found for name in source.custom_fields if (found := find_field(schema, name))}
-    clean = clean_source(
-        source,
-        {name: _field_rules(name, found) for name, found in known.items()},
-        currency=_organization_currency(close),
-        names=names,
-        region=region,
-        date_order=date_order,
-    )
-    existing = _find_by_key(close, key_field, clean.leads) if key_field else {}
-    return Plan(
-        clean=clean,
-        fields={name: _lead_field(found) for name, found in known.items()},
-        key_field=key_field,
-        to_create=[lead for lead in clean.leads if lead.key not in existing],
-        settled=[_already_there(lead, existing[lead.key]) for lead in clean.leads if lead.key in existing],
-    )
-
-
-def carry_out(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
-    """Yield what becomes of each lead: the settled ones first, the others as Close answers.
+    workers: int,
+    index_lag: float,
+    stop: threading.Event,
+    tell: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] | None = None,
+) -> Iterator[LeadOutcome]:
+    """Yield what becomes of each lead: those with nothing to do first, the others as Close answers.
 
     Custom fields that are missing are made before anything is sent. Once `stop` is set, or Close refuses the run
     itself, what is in flight is finished and the rest is skipped. What ended the run, be it a bug of ours, is raised
-    after the last outcome, so that no outcome is lost with it.
+    after the last outcome, so that no outcome is lost with it. `tell` is given what a person would wonder about.
     """
-    yield from plan.settled
-    try:
-        plan = _with_fields(close, plan)
-    except Exception as error:  # whatever it is, it leaves every lead unsent
-        yield from (_not_sent(lead, error) for lead in plan.to_create)
-        raise
-    yield from _send(close, plan, workers, stop)
+    doing = _CarryingOut(close, journal, plan, workers, index_lag, stop, tell, clock or time.monotonic)
+    yield from doing.outcomes()
+    if doing.ended_by:
+        raise doing.ended_by
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A lead that was sent, and whose answer was lost at a time by the monotonic clock."""
+
+    planned: PlannedLead
+    lost_at: float
+    reason: str
+    dropped: tuple[Problem, ...] = ()
+
+
+class _CarryingOut:
+    """One run: jobs through a pool of workers, then lost answers, then doubles; `ended_by` is what cut it short."""
+
+    def __init__(
+        self,
+        close: CloseClient,
+        journal: Journal,
+        plan: Plan,
+        workers: int,
+        index_lag: float,
+        stop: threading.Event,
+        tell: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.close, self.journal, self.plan = close, journal, plan
+        self.workers, self.index_lag, self.stop = workers, index_lag, stop
+        self.tell, self.clock = tell, clock
+        self.ended_by: Exception | None = None
+        self.began = clock()
+        self.later: deque[LaterLead] = deque(maxlen=LATEST_LEADS)
+        self.lost: dict[str, _Lost] = {}
+        self.resends: Counter[str] = Counter()
+        self.last_resend = self.began
+        self.held: dict[str, LeadOutcome] = {}
+
+    @property
+    def place(self) -> Place:
+        """Where to look for leads; the field for import keys is there by the time that anything was sent."""
+        return Place(self.plan.account.user_id, self.plan.fields.import_key or "", self.index_lag)
+
+    def outcomes(self) -> Iterator[LeadOutcome]:
+        """Yield one outcome for every lead of the plan."""
+        plan = self.plan
+        todo = [each for each in plan.leads if self._is_to_do(each)]
+        yield from self._let_through(
+            (each.key, _settled_outcome(each)) for each in plan.leads if not self._is_to_do(each)
+        )
+        try:
+            self.journal.start_run(plan.run_id, plan.file, plan.existing)
+            self.plan = _with_fields(self.close, self.journal, plan)
+        except Exception as error:  # whatever it is, it leaves every lead unsent
+            self.ended_by = error
+            yield from (_unsent(planned, error) for planned in todo)
+            return
+        self.lost = {
+            each.key: _Lost(each, self.began, "its answer was lost in an earlier run")
+            for each in todo
+            if each.action == "look up"
+        }
+        jobs = deque(each for each in todo if each.action != "look up")
+        while jobs or self.lost:
+            yield from self._let_through(self._work_through(jobs))
+            if self.ended_by:
+                break
+            if self.lost:
+                yield from self._let_through(self._look_for_lost(jobs))
+        yield from (_unsent(planned, self.ended_by) for planned in jobs)
+        yield from (_undetermined(lost) for lost in self.lost.values())
+        yield from self._check_doubles()
+
+    def _is_to_do(self, planned: PlannedLead) -> bool:
+        """Whether there is work: something to write, to look up, or copies of which the journal may know one."""
+        return planned.writes or bool(planned.copies and planned.key in self.plan.sent)
+
+    def _let_through(self, outcomes: Iterable[tuple[str, LeadOutcome]]) -> Iterator[LeadOutcome]:
+        """Pass outcomes on, but hold those of leads that were sent twice until their doubles were looked for."""
+        for key, outcome in outcomes:
+            sent = self.plan.sent.get(key)
+            if outcome.lead_id and (self.resends[key] or (sent and not sent.is_single)):
+                self.held[key] = outcome
+            else:
+                yield outcome
+
+    # The pool --------------------------------------------------------------------------------------------------------
+
+    def _work_through(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
+        """Yield what becomes of jobs, several at a time; answers that were lost are noted, jobs not begun are left."""
+        in_flight: dict[Future[LeadOutcome | _Lost], PlannedLead] = {}
+        lost_in_a_row = 0
+        with ThreadPoolExecutor(max_workers=self.workers) as pool:
+            while True:
+                while jobs and len(in_flight) < self.workers and not self.ended_by and not self.stop.is_set():
+                    planned = jobs.popleft()
+                    in_flight[pool.submit(self._do, planned)] = planned
+                if not in_flight:
+                    break
+                for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                    planned = in_flight.pop(future)
+                    result = self._result_of(future, planned)
+                    is_lost = isinstance(result, _Lost) or result.outcome == "undetermined"
+                    lost_in_a_row = lost_in_a_row + 1 if is_lost else 0
+                    if lost_in_a_row >= MOST_LOST_IN_A_ROW:
+                        self._end(CloseUnreachable(f"{lost_in_a_row} answers in a row were lost"))
+                    if isinstance(result, _Lost):
+                        self.lost[planned.key] = result
+                    else:
+                        yield planned.key, result
+        if self.stop.is_set() and (jobs or self.lost):
+            self._end(Stopped("stopped"))
+
+    def _result_of(self, future: Future[LeadOutcome | _Lost], planned: PlannedLead) -> LeadOutcome | _Lost:
+        """What a job came to; an error that it raised ends the run."""
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if not isinstance(error, Exception):
+            raise error
+        self._end(error)
+        if isinstance(error, CloseError):
+            return self._cut_off(planned, error)
+        log.error("%s while a lead was sent", type(error).__name__)
+        reason = f"an unexpected {type(error).__name__} came between"
+        return LeadOutcome(planned.lead, "undetermined", reason)
+
+    def _cut_off(self, planned: PlannedLead, error: CloseError) -> LeadOutcome:
+        """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
+        lead_id = planned.found["id"] if planned.found else ""
+        if any(change.run_id == self.plan.run_id for change in self.journal.changes_of_lead(lead_id)):
+            reason = f"{error}, when only a part of it may have been written; run the same command again"
+            return LeadOutcome(planned.lead, "undetermined", reason, planned.gaps.in_words(), lead_id)
+        return _unsent(planned, error)
+
+    def _end(self, error: Exception) -> None:
+        self.ended_by = self.ended_by or error
+
+    def _do(self, planned: PlannedLead) -> LeadOutcome | _Lost:
+        if planned.copies:
+            return self._sort_out(planned)
+        return self._merge(planned) if planned.action == "update" else self._create(planned)
+
+    # A new lead ------------------------------------------------------------------------------------------------------
+
+    def _create(self, planned: PlannedLead) -> LeadOutcome | _Lost:
+        """Create one lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
+        lead, key = planned.lead, planned.key
+        sent = self.plan.sent.get(key)
+        if sent and sent.state == "undoing" and not self.resends[key]:
+            self.journal.note_undone(key)
+        self.journal.note_sending(key, self.plan.run_id, lead.name, self.close.now())
+        began = self.clock()
+        dropped: list[Problem] = []
+        try:
+            made = (
+                self._sent_mended(self.close.create_lead, lead_body(lead, key, self.plan.fields), lead, dropped) or {}
+            )
+        except OutcomeUnknown as lost:
+            return _Lost(planned, self.clock(), str(lost), tuple(dropped))
+        except InvalidRequest as refused:
+            self.journal.note_not_sent(key)
+            return _failed(planned, refused)
+        except CloseError:
+            self.journal.note_not_sent(key)
+            raise
+        self.journal.note_created(key, kept(made))
+        self.later.append(LaterLead(began, key, made["id"]))
+        if self.resends[key]:
+            self.last_resend = self.clock()
+        return LeadOutcome(lead, "created", lead_id=made["id"], link=lead_link(made), dropped=tuple(dropped))
+
+    def _sent_mended(self, send: Callable[[Json], Json], body: Json, lead: Lead, dropped: list[Problem]) -> Json | None:
+        """Close's answer to a body, sent once more without the values that it names if it refuses them.
+
+        None where nothing is left to send.
+        """
+        try:
+            return send(body)
+        except InvalidRequest as refused:
+            _log_refusal(lead, refused)
+            mended = without_refused(body, refused.complaints, lead, self.plan.fields)
+            if mended is None:
+                raise
+            body, problems = mended
+            dropped.extend(problems)
+            return send(body) if any(body.values()) else None
+
+    # A lead that is there --------------------------------------------------------------------------------------------
+
+    def _merge(self, planned: PlannedLead) -> LeadOutcome | _Lost:
+        """Give a lead what it lacks, by what reading it by id shows right before each write."""
+        assert planned.found is not None
+        lead_id = planned.found["id"]
+        told: list[str] = []
+        dropped: list[Problem] = []
+        is_unsure = any(change.state == "sending" for change in self.journal.changes_of_lead(lead_id))
+        reason = ""
+        for _ in range(MERGE_ATTEMPTS):
+            try:
+                found = read_settled(self.close, lead_id) if is_unsure else self.close.read_lead(lead_id)
+            except NotFound:
+                return self._vanished(planned)
+            if is_unsure:
+                settle_changes(self.journal, found, self.journal.changes_of_lead(lead_id))
+                self.journal.note_reading(kept(found))
+            gaps = self._without_dropped(find_gaps(found, planned.lead, planned.key, self.plan.fields), dropped)
+            if not gaps:
+                break
+            told = told or [gaps.in_words()]
+            try:
+                found = self._fill(planned, found, gaps, dropped)
+                break
+            except OutcomeUnknown as lost:
+                reason, is_unsure = str(lost), True
+            except InvalidRequest as refused:
+                return replace(_failed(planned, refused), lead_id=lead_id, link=lead_link(found))
+        else:
+            return LeadOutcome(planned.lead, "undetermined", f"{reason}, time and again", "; ".join(told), lead_id)
+        outcome: Outcome = "updated" if told else "unchanged"
+        return LeadOutcome(
+            planned.lead, outcome, planned.reason, "; ".join(told), lead_id, lead_link(found), dropped=tuple(dropped)
+        )
+
+    def _without_dropped(self, gaps: Gaps, dropped: Sequence[Problem]) -> Gaps:
+        """The gaps but for values that Close has refused in this run: asking again would not help."""
+        values = {problem.value for problem in dropped}
+        if not values:
+            return gaps
+        return replace(
+            gaps,
+            state="" if gaps.state in values else gaps.state,
+            custom={name: each for name, each in gaps.custom.items() if not values & set(map(str, each))},
+            contacts=[
+                replace(
+                    gap,
+                    emails=[email for email in gap.emails if email not in values],
+                    phones=[phone for phone in gap.phones if phone not in values],
+                )
+                for gap in gaps.contacts
+            ],
+        )
+
+    def _fill(self, planned: PlannedLead, found: Json, gaps: Gaps, dropped: list[Problem]) -> Json:
+        """The lead after everything that it lacks was written: contacts first, for the lead's own answer shows all."""
+        close, lead_id = self.close, found["id"]
+        for gap in gaps.contacts:
+            contact_id = gap.contact["id"]
+            body = contact_gap_body(gap)
+            before = {name: contact_content(gap.contact)[name] for name in body}
+
+            def send(body: Json, contact_id: str = contact_id) -> Json:
+                return close.update_contact(contact_id, body)
+
+            self._change(planned, lead_id, "contact", contact_id, before, body, send, dropped)
+        for contact in gaps.new_contacts:
+            before = {"contact_ids": [each["id"] for each in found.get("contacts") or []]}
+
+            def add(body: Json) -> Json:
+                return close.create_contact(lead_id, body)
+
+            self._change(planned, lead_id, "new contact", "", before, contact_body(contact), add, dropped)
+        filled: Json | None = None
+        body = gaps_body(gaps, self.plan.fields)
+        if body:
+            before = {name: lead_content(found).get(name) for name in body}
+
+            def update(body: Json) -> Json:
+                return close.update_lead(lead_id, body)
+
+            filled = self._change(planned, lead_id, "lead", lead_id, before, body, update, dropped)
+        if not filled or "contacts" not in filled:
+            filled = close.read_lead(lead_id)
+        self.journal.note_reading(kept(filled))
+        return filled
+
+    def _change(
+        self,
+        planned: PlannedLead,
+        lead_id: str,
+        kind: ChangeKind,
+        target: str,
+        before: Json,
+        body: Json,
+        send: Callable[[Json], Json],
+        dropped: list[Problem],
+    ) -> Json | None:
+        """Close's answer to one change, carried out with its intent and its answer in the journal."""
+        number = self.journal.note_changing(
+            run_id=self.plan.run_id,
+            lead_id=lead_id,
+            company=planned.lead.name,
+            kind=kind,
+            target=target,
+            before=before,
+            sent=body,
+        )
+        try:
+            answer = self._sent_mended(send, body, planned.lead, dropped)
+        except OutcomeUnknown:
+            raise
+        except CloseError:
+            self.journal.note_void(number)
+            raise
+        if answer is None:
+            self.journal.note_void(number)
+        else:
+            content = lead_content(answer) if kind == "lead" else contact_content(answer)
+            self.journal.note_changed(number, answer["id"], content)
+        return answer
+
+    def _vanished(self, planned: PlannedLead) -> LeadOutcome | _Lost:
+        """A lead that search showed and that does not exist: ours was deleted, another's was never there."""
+        if planned.key in self.plan.sent:
+            reason = "deleted or merged in Close since it was imported"
+            return LeadOutcome(planned.lead, "skipped", reason)
+        return self._create(replace(planned, action="create"))
+
+    def _sort_out(self, planned: PlannedLead) -> LeadOutcome | _Lost:
+        """Remove the doubles that are ours, then go on with the lead that stays."""
+        copies = remove_doubles(self.close, self.journal, self.place, planned.key, planned.copies)
+        if len(copies.left) > 1:
+            return _settled_outcome(several_found(planned.lead, planned.key, copies.left))
+        if not copies.left:
+            return self._vanished(planned)
+        self.tell(f"removed {copies.removed} double of {planned.lead.name} that an earlier import had made")
+        return self._merge(replace(planned, action="update", reason="in Close already", found=copies.left[0]))
+
+    # Lost answers and doubles ----------------------------------------------------------------------------------------
+
+    def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
+        """Yield what became of the leads whose answers were lost; those that Close does not have become jobs again."""
+        answers = "1 answer was" if len(self.lost) == 1 else f"{len(self.lost)} answers were"
+        self.tell(f"{answers} lost: looking in Close what became of it, for {self.index_lag:g} s or more")
+        lost_at = {key: lost.lost_at for key, lost in self.lost.items()}
+        try:
+            for key, fate in settle(self.close, self.journal, self.place, lost_at, list(self.later), self.clock):
+                lost = self.lost[key]
+                if fate.kind == "found":
+                    del self.lost[key]
+                    outcome = self._adopt(lost, fate.leads, jobs)
+                    if outcome:
+                        yield key, outcome
+                elif fate.kind == "deleted":
+                    del self.lost[key]
+                    yield key, LeadOutcome(lost.planned.lead, "skipped", "made, and deleted in Close since")
+                elif fate.kind == "absent" and self.resends[key] < MOST_RESENDS:
+                    del self.lost[key]
+                    self.journal.note_absent(key)
+                    self.resends[key] += 1
+                    self.last_resend = self.clock()
+                    jobs.append(replace(lost.planned, action="create"))
+                else:
+                    del self.lost[key]
+                    yield key, _undetermined(lost)
+        except CloseError as error:
+            self._end(error)
+
+    def _adopt(self, lost: _Lost, copies: Sequence[Json], jobs: deque[PlannedLead]) -> LeadOutcome | None:
+        """The outcome of a lead that was found after all; None where it lacks something and becomes a job."""
+        planned, found = lost.planned, copies[0]
+        if found.get("created_by") in (None, self.plan.account.user_id):
+            self.journal.note_created(planned.key, kept(found))
+        else:
+            self.journal.note_removed(planned.key, found["id"])
+        self.journal.note_reading(kept(found))
+        if len(copies) > 1:
+            self.resends[planned.key] += 1
+        gaps = find_gaps(found, planned.lead, planned.key, self.plan.fields)
+        reason = "its answer was lost, and it was found in Close by its import key"
+        if self._without_dropped(gaps, lost.dropped) and self.plan.existing != "skip":
+            jobs.append(replace(planned, action="update", reason=reason, gaps=gaps, found=found))
+            return None
+        return LeadOutcome(
+            planned.lead, "created", reason, lead_id=found["id"], link=lead_link(found), dropped=lost.dropped
+        )
+
+    def _check_doubles(self) -> Iterator[LeadOutcome]:
+        """Yield the outcomes of leads that were sent twice, one lag after the last time, without their doubles."""
+        if self.ended_by or not self.held:
+            yield from self.held.values()
+            return
+        keys = list(self.held)
+        try:
+            self.tell(f"{len(keys)} sent twice: looking for doubles in Close, which takes {self.index_lag:.0f} s")
+            self.close.pause(max(0.0, self.last_resend + self.index_lag - self.clock()))
+            look = Look(self.close, self.journal, self.place, keys, list(self.later))
+            look.again(keys)
+            for key in keys:
+                outcome = self.held.pop(key)
+                copies = remove_doubles(self.close, self.journal, self.place, key, look.copies(key))
+                self.journal.note_single(key)
+                yield self._after_check(outcome, copies.left)
+        except CloseError as error:
+            self._end(error)
+            yield from self.held.values()
+
+    def _after_check(self, outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
+        if len(copies) > 1:
+            links = " ".join(map(lead_link, copies))
+            reason = f"Close has {len(copies)} leads for this company: {links}"
+            return replace(outcome, reason=reason, is_ambiguous=True)
+        if not copies:
+            return outcome
+        return replace(outcome, lead_id=copies[0]["id"], link=lead_link(copies[0]))
+
+
+def _settled_outcome(planned: PlannedLead) -> LeadOutcome:
+    found = planned.found or {}
+    return LeadOutcome(
+        planned.lead,
+        OUTCOME_OF_ACTION[planned.action],
+        planned.reason,
+        planned.gaps.in_words(),
+        found.get("id", ""),
+        lead_link(found) if found else "",
+        is_ambiguous=bool(planned.copies),
+    )
+
+
+def _unsent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:
+    return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}", is_unsent=True)
+
+
+def _failed(planned: PlannedLead, refused: InvalidRequest) -> LeadOutcome:
+    _log_refusal(planned.lead, refused)
+    return LeadOutcome(planned.lead, "failed", str(refused))
+
+
+def _undetermined(lost: _Lost) -> LeadOutcome:
+    reason = f"{lost.reason}, so the lead may be in Close or not; run the same command again"
+    return LeadOutcome(lost.planned.lead, "undetermined", reason, dropped=lost.dropped)
+
+
+def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:
+    """Log which values Close refused, without the values."""
+    paths = ", ".join(".".join(path) or "the lead" for path, _ in refused.complaints)
+    log.warning("the lead of row %d was refused with status %d: %s", lead.rows[0], refused.status, paths)
+
+
+# Accounts ------------------------------------------------------------------------------------------------------------
 
 
 def conclude(
@@ -190,6 +621,26 @@ def conclude(
     rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
     rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
     return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by)
+
+
+def note_result(journal: Journal, result: ImportResult) -> None:
+    """Note in the journal whether a run is finished, and its outcomes, those of its earlier parts included."""
+    plan = result.plan
+    sent = journal.leads(planned.key for planned in plan.leads)
+    keys = {planned.lead.key: planned.key for planned in plan.leads}
+    changed = {change.lead_id for change in journal.changes_of_run(plan.run_id)}
+    counts: Counter[str] = Counter()
+    for outcome in result.leads:
+        made = sent.get(keys[outcome.lead.key])
+        if outcome.outcome == "unchanged" and made and made.state == "created" and made.run_id == plan.run_id:
+            counts["created"] += 1
+        elif outcome.outcome == "unchanged" and outcome.lead_id in changed:
+            counts["updated"] += 1
+        else:
+            counts[outcome.outcome] += 1
+    is_finished = result.ended_by is None and not result.has("undetermined")
+    outcomes: dict[str, int] = {name: counts[name] for name in OUTCOMES}
+    journal.note_run(plan.run_id, "finished" if is_finished else "unfinished", outcomes)
 
 
 def check_accounts(result: ImportResult) -> None:
@@ -208,169 +659,15 @@ def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, in
 def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:
     """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
     refused = [
-        Problem(row, COMPANY, outcome.lead.spelling, "refused", f"Close refused the lead: {outcome.reason}")
+        Problem(row, COMPANY, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
         for outcome in result.leads
         if outcome.outcome == "failed"
         for row in outcome.lead.rows
     ]
     problems: dict[int, list[Problem]] = defaultdict(list)
-    for problem in [*result.plan.clean.rejected, *result.plan.clean.dropped, *refused]:
+    for problem in [*result.plan.clean.rejected, *result.dropped, *refused]:
         problems[problem.row].append(problem)
     return dict(sorted(problems.items()))
-
-
-# Custom fields -------------------------------------------------------------------------------------------------------
-
-
-def _find_key_field(schema: Sequence[Json]) -> str | None:
-    """The id of the field for import keys: of two, the older one. Raises SetupError where it can't hold a key."""
-    found = sorted(
-        (field for field in schema if field["name"] == IMPORT_KEY), key=lambda field: field.get("date_created") or ""
-    )
-    if not found:
-        return None
-    if found[0]["type"] != "text" or found[0].get("accepts_multiple_values"):
-        raise SetupError(
-            f"The lead custom field {IMPORT_KEY!r} in Close must be of type text with one value, and is "
-            f"{found[0]['type']}. Rename it in Close (Settings > Custom Fields); import then makes its own."
-        )
-    return str(found[0]["id"])
-
-
-def _field_rules(name: str, found: Json) -> CustomField:
-    choices = tuple(found.get("choices") or ())
-    return CustomField(name, found["type"], choices, bool(found.get("accepts_multiple_values")))
-
-
-def _lead_field(found: Json) -> LeadField:
-    return LeadField(found["id"], bool(found.get("accepts_multiple_values")))
-
-
-def _with_fields(close: CloseClient, plan: Plan) -> Plan:
-    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
-    made = {name: _lead_field(_create_field(close, name, kind)) for name, kind in plan.missing_fields.items()}
-    key_field = made[IMPORT_KEY].id if IMPORT_KEY in made else plan.key_field
-    return replace(plan, key_field=key_field, fields={**plan.fields, **made})
-
-
-def _create_field(close: CloseClient, name: str, kind: str) -> Json:
-    """A new field. Where the answer is lost the schema is read again before another is asked for."""
-    for _ in range(FIELD_ATTEMPTS):
-        try:
-            return close.create_lead_field(name, kind)
-        except OutcomeUnknown as error:
-            lost = error
-            made = [field for field in close.lead_fields() if field["name"] == name]
-            if made:
-                return made[0]
-    raise lost
-
-
-def _organization_currency(close: CloseClient) -> Currency:
-    organization = close.organization()
-    return Currency(organization["currency"], organization.get("currency_symbol") or "")
-
-
-# Leads ---------------------------------------------------------------------------------------------------------------
-
-
-def _find_by_key(close: CloseClient, key_field: str, leads: Sequence[Lead]) -> dict[str, list[Json]]:
-    """The leads that the index shows for our import keys, by key."""
-    column = f"custom.{key_field}"
-    found: dict[str, list[Json]] = defaultdict(list)
-    for start in range(0, len(leads), KEYS_PER_SEARCH):
-        keys = [lead.key for lead in leads[start : start + KEYS_PER_SEARCH]]
-        condition = any_of([has_value(custom_field(key_field), key) for key in keys])
-        for lead in close.find_leads(condition, ["id", "name", "html_url", column]):
-            found[lead.get(column, "")].append(lead)
-    return dict(found)
-
-
-def _already_there(lead: Lead, found: Sequence[Json]) -> LeadOutcome:
-    if len(found) > 1:
-        links = " ".join(_link(each) for each in found)
-        return LeadOutcome(
-            lead, "skipped", f"Close has {len(found)} leads for this company: {links}", needs_attention=True
-        )
-    return LeadOutcome(lead, "unchanged", "already in Close", lead_id=found[0]["id"], link=_link(found[0]))
-
-
-def _send(close: CloseClient, plan: Plan, workers: int, stop: threading.Event) -> Iterator[LeadOutcome]:
-    """Yield what becomes of the leads to create, with `workers` requests at a time."""
-    waiting = deque(plan.to_create)
-    in_flight: dict[Future[LeadOutcome], Lead] = {}
-    ended_by: BaseException | None = None
-    lost_in_a_row = 0
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        while True:
-            while waiting and len(in_flight) < workers and not ended_by and not stop.is_set():
-                lead = waiting.popleft()
-                in_flight[pool.submit(_create, close, plan, lead)] = lead
-            if not in_flight:
-                break
-            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                outcome, error = _outcome_of(future, in_flight.pop(future))
-                lost_in_a_row = lost_in_a_row + 1 if outcome.outcome == "undetermined" else 0
-                if lost_in_a_row >= MOST_LOST_IN_A_ROW:
-                    error = CloseUnreachable(f"{lost_in_a_row} answers in a row were lost")
-                ended_by = ended_by or error
-                yield outcome
-    yield from (_not_sent(lead, ended_by) for lead in waiting)
-    if ended_by:
-        raise ended_by
-
-
-def _create(close: CloseClient, plan: Plan, lead: Lead) -> LeadOutcome:
-    """Create one lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
-    try:
-        made = close.create_lead(_lead_body(plan, lead))
-    except OutcomeUnknown as lost:
-        reason = f"{lost}, so the lead may be in Close or not; wait two minutes, then run the same command again"
-        return LeadOutcome(lead, "undetermined", reason)
-    except InvalidRequest as refused:
-        return LeadOutcome(lead, "failed", str(refused))
-    except Stopped:
-        return _not_sent(lead)
-    return LeadOutcome(lead, "created", lead_id=made["id"], link=_link(made))
-
-
-def _lead_body(plan: Plan, lead: Lead) -> Json:
-    """The lead as `POST /lead/` takes it. What is blank is left out: Close refuses a blank state."""
-    body: Json = {"name": lead.name, f"custom.{plan.key_field}": lead.key}
-    if lead.contacts:
-        body["contacts"] = [_contact_body(contact) for contact in lead.contacts]
-    if lead.state:
-        body["addresses"] = [{"label": "business", "state": lead.state, "country": "US"}]
-    for name, values in lead.custom.items():
-        field = plan.fields[name]
-        body[f"custom.{field.id}"] = list(values) if field.is_list else values[0]
-    return body
-
-
-def _contact_body(contact: Contact) -> Json:
-    body: dict[str, Any] = {
-        "emails": [{"type": "office", "email": email} for email in contact.emails],
-        "phones": [{"type": "office", "phone": phone} for phone in contact.phones],
-    }
-    return {"name": contact.name, **body} if contact.name else body
-
-
-def _outcome_of(future: Future[LeadOutcome], lead: Lead) -> tuple[LeadOutcome, BaseException | None]:
-    """What became of a lead, and the error that has to end the run: Close did not take it, or a bug hides whether."""
-    error = future.exception()
-    if error is None:
-        return future.result(), None
-    if isinstance(error, CloseError):
-        return _not_sent(lead, error), error
-    return LeadOutcome(lead, "undetermined", f"an unexpected {type(error).__name__} came between"), error
-
-
-def _not_sent(lead: Lead, ended_by: BaseException | None = None) -> LeadOutcome:
-    return LeadOutcome(lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
-
-
-def _link(lead: Json) -> str:
-    return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
 
 
 def _rejected_row(problem: Problem, company: str) -> RowOutcome:

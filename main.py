@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -28,14 +29,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from close_client import CloseClient
-    from importing import ImportResult, LeadOutcome, Plan
+    from importing import ImportResult, LeadOutcome
+    from journal import Journal, JournalFile
+    from planning import Plan
     from qualification import Qualifier, Verdict
     from reading import SourceFile
     from sandbox import Sandbox
+    from undoing import UndoneLead
 
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
+JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
 WORKERS = 8
+INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new lead
+SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
@@ -43,7 +50,9 @@ STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should 
 EXAMPLES = """\
 examples:
   python main.py import leads.csv --sandbox                   rehearse on this machine
+  python main.py import leads.csv --dry-run                   what would be done, without writing anything to Close
   python main.py import leads.csv                             put the leads into Close
+  python main.py undo last                                    take the last import back
   python main.py segment 1950-01-01 2022-12-31                sum them up by US state
   python main.py qualify 123 456                              who may become a prospect?
   python main.py sandbox                                      serve a stand-in for Close
@@ -70,16 +79,21 @@ class ConfigurationError(Exception):
     """Something is missing in the environment; the message names each way out."""
 
 
-RUN_AGAIN_LATER = "Wait two minutes, so that Close's search shows what is there, then run the same command again."
+RUN_AGAIN = "Run the same command again to carry on: {command}"
+log = logging.getLogger("main")
 
-# Errors by name, for a module is imported only by the verb that needs it. An error's own words replace the braces.
+# Errors by name, for a module is imported only by the verb that needs it. An error's own words replace the braces, the
+# command that was given replaces {command}.
 ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.UsageError": (Exit.USAGE, "{}."),
     "main.ConfigurationError": (Exit.SETUP, "{}."),
     "reading.InputError": (Exit.USAGE, "{}."),
     "segmentation.UnknownField": (Exit.USAGE, "{}."),
     "segmentation.CountMismatch": (Exit.INCOMPLETE, "{}."),
-    "importing.SetupError": (Exit.SETUP, "{}."),
+    "planning.SetupError": (Exit.SETUP, "{}."),
+    "journal.JournalBusy": (Exit.USAGE, "{}."),
+    "journal.JournalUnusable": (Exit.USAGE, "{}."),
+    "journal.NoSuchRun": (Exit.USAGE, "{}."),
     "close_client.AmbiguousField": (Exit.SETUP, "{}."),
     "close_client.AuthenticationFailed": (
         Exit.SETUP,
@@ -93,13 +107,14 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "close_client.RequestRejected": (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
     "close_client.OutcomeUnknown": (
         Exit.UNREACHABLE,
-        f"{{}}, so a custom field may have been made or not. {RUN_AGAIN_LATER}",
+        f"{{}}, so a custom field may have been made or not. {RUN_AGAIN}",
     ),
     "close_client.CloseUnreachable": (
         Exit.UNREACHABLE,
-        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN_LATER}",
+        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN}",
     ),
-    "close_client.Stopped": (Exit.INTERRUPTED, f"stopped. {RUN_AGAIN_LATER}"),
+    "close_client.Stopped": (Exit.INTERRUPTED, f"stopped; what was in flight is finished and recorded. {RUN_AGAIN}"),
+    "builtins.KeyboardInterrupt": (Exit.INTERRUPTED, f"stopped. {RUN_AGAIN}"),
     "sandbox.disk.StateFileError": (Exit.USAGE, "{}."),
     "builtins.ModuleNotFoundError": (
         Exit.SETUP,
@@ -112,32 +127,40 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one command. Every error becomes words here, and nowhere else."""
     verbose = False
+    command = shlex.join(["python", "main.py", *(sys.argv[1:] if argv is None else argv)])
     give_missing_streams()
     try:
         args = build_parser().parse_args(argv)
+        args.command = command
         verbose = getattr(args, "verbose", False)
         with logging_requests(args):
-            return int(args.run(args))
+            return run_logged(args)
     except SystemExit as finished:  # argparse's --help
         return int(finished.code or 0)
-    except KeyboardInterrupt:
-        complain(f"stopped. {RUN_AGAIN_LATER}")
-        return Exit.INTERRUPTED
-    except Exception as error:  # the boundary: whatever was not foreseen is a bug, said in one line
-        code, words = in_words(error)
+    except (KeyboardInterrupt, Exception) as error:  # the boundary: what was not foreseen is a bug, said in one line
+        code, words = in_words(error, command)
         complain(words)
         if verbose and code == Exit.BUG:
             traceback.print_exc()
         return code
 
 
-def in_words(error: BaseException) -> tuple[Exit, str]:
-    """The exit code and the one line for an error, which ends with what to do."""
+def run_logged(args: argparse.Namespace) -> int:
+    """The exit code of a verb; an error that ends it goes into the log on its way."""
+    try:
+        return int(args.run(args))
+    except BaseException as error:  # it is only noted here, and put into words by the caller
+        note_error(error)
+        raise
+
+
+def in_words(error: BaseException, command: str) -> tuple[Exit, str]:
+    """The exit code and the one line for an error that ended a command, which ends with what to do."""
     for kind in type(error).__mro__:
         name = f"{kind.__module__.replace('__main__', 'main')}.{kind.__name__}"
         if name in ERROR_WORDS:
             code, words = ERROR_WORDS[name]
-            return code, words.replace("{}", str(error).removesuffix("."))
+            return code, words.replace("{}", str(error).removesuffix(".")).replace("{command}", command)
     return Exit.BUG, f"unexpected {type(error).__name__}: {error}. This is a bug; -v shows where."
 
 
@@ -167,6 +190,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_import(verbs.add_parser("import", parents=[service], help="clean a file of leads and put it into Close"))
     _add_segment(verbs.add_parser("segment", parents=[service], help="sum up the leads founded in a range by US state"))
     _add_qualify(verbs.add_parser("qualify", parents=[service], help="decide who may become a prospect"))
+    _add_undo(verbs.add_parser("undo", parents=[service], help="take back what an import put into Close"))
+    _add_runs(verbs.add_parser("runs", help="list the imports so far"))
     _add_sandbox(verbs.add_parser("sandbox", help="serve a stand-in for Close and the checks on this machine"))
     return parser
 
@@ -184,11 +209,41 @@ def _service_flags() -> Parser:
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_import)
     parser.add_argument("file", metavar="FILE", help="a CSV file, looked for as given, then in input_data/")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done; write nothing to Close")
+    parser.add_argument(
+        "--existing",
+        choices=["merge", "skip", "create"],
+        default="merge",
+        help="leads that Close has: give them what they lack (merge), leave them alone (skip), make new ones (create)",
+    )
     parser.add_argument("--names", choices=["upper", "title", "keep"], default="upper", help="the case of names")
     parser.add_argument("--region", type=_region, default="US", help="the country of phone numbers without + (US)")
     parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="how the file writes dates")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
     parser.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help="requests at a time")
+    _add_index_lag(parser)
+
+
+def _add_index_lag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--index-lag",
+        type=_amount,
+        metavar="SECONDS",
+        help=f"how long Close's search may take to show a new lead ({INDEX_LAG:.0f})",
+    )
+
+
+def _add_undo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run_undo)
+    parser.add_argument("run_id", metavar="RUN_ID", help="as `runs` lists it; last for the newest")
+    _add_index_lag(parser)
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=run_runs)
+    parser.add_argument("--sandbox", action="store_true", help="rehearsals in the sandbox alone")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show results and errors alone")
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -271,29 +326,96 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from importing import check_accounts, plan_import
+    from importing import check_accounts, conclude, foresee, note_result
     from reading import read_source
 
     began = time.monotonic()
     path = find_input(args.file)
-    refuse_log_over(path, args.log)
     source = read_source(path, args.encoding)
     warn_of_columns(source, args.quiet)
-    OUTPUT_FOLDER.mkdir(exist_ok=True)  # before anything is sent: what is done must find a place
     stop = threading.Event()
-    with open_close(args, stop) as close:
-        plan = plan_import(close, source, names=args.names, region=args.region, date_order=args.date_order)
+    with open_own_journal() as journals, open_close(args, stop) as close:
+        journal, plan = plan_with_journal(close, journals, source, path, args)
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            result = carry_out_with_progress(close, source, plan, args, stop)
-            result, files = write_import_files(path.stem, result)
-            report = import_report(path, result, close, files, time.monotonic() - began)
+            if args.dry_run:
+                result = conclude(source, plan, foresee(plan), None)
+            else:
+                announce(plan, args.quiet)
+                result = carry_out_with_progress(close, journal, source, plan, args, stop)
+                note_result(journal, result)
+            result, files = write_import_files(path.stem, result, journals, is_rehearsed=args.dry_run)
+            report = import_report(path, result, close, files, time.monotonic() - began, is_rehearsed=args.dry_run)
             show(json.dumps(report, indent=2) if args.json else import_summary(report, result))
     check_accounts(result)
     if result.ended_by:
-        complain(in_words(result.ended_by)[1])
+        note_error(result.ended_by)
+        complain(in_words(result.ended_by, args.command)[1])
     elif not args.quiet:
         advise(args, result, files)
-    return import_exit(result)
+    return import_exit(result, args)
+
+
+def plan_with_journal(
+    close: CloseClient, journals: JournalFile, source: SourceFile, path: Path, args: argparse.Namespace
+) -> tuple[Journal, Plan]:
+    """The organisation's part of the journal, and the plan for the file."""
+    from planning import plan_import
+
+    account = close.account()
+    journal = journals.of(account.organization_id, account.organization_name)
+    plan = plan_import(
+        close,
+        journal,
+        account,
+        source,
+        str(path.resolve()),
+        existing=args.existing,
+        names=args.names,
+        region=args.region,
+        date_order=args.date_order,
+        index_lag=index_lag(args),
+        workers=args.workers,
+    )
+    return journal, plan
+
+
+@contextlib.contextmanager
+def open_own_journal() -> Iterator[JournalFile]:
+    """The journal in output_data/, which is made before anything is sent: what is done must find a place."""
+    from journal import open_journal
+
+    OUTPUT_FOLDER.mkdir(exist_ok=True)
+    with open_journal(JOURNAL) as journals:
+        yield journals
+
+
+def index_lag(args: argparse.Namespace) -> float:
+    """Seconds after which search is taken to show a new lead."""
+    if args.index_lag is not None:
+        return float(args.index_lag)
+    return SANDBOX_INDEX_LAG if args.sandbox else INDEX_LAG
+
+
+def announce(plan: Plan, quiet: bool) -> None:
+    """Say what will be done, and what the user may not expect."""
+    if quiet:
+        return
+    if plan.carries_on:
+        say(f"carrying on the unfinished run {plan.run_id}")
+    elif plan.earlier and plan.existing == "create":
+        say(f"The run {plan.earlier.run_id} of this file is finished; this one makes new leads beside those it made.")
+    say(plan_words(plan))
+
+
+def plan_words(plan: Plan) -> str:
+    """The plan in one line: `plan: create 58, update 2; make the custom field Industry (text)`."""
+    from collections import Counter
+
+    actions: Counter[str] = Counter(planned.action for planned in plan.leads)
+    todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
+    made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
+    fields = f"; custom fields to make: {', '.join(made)}" if made else ""
+    return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
 
 
 STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
@@ -301,16 +423,10 @@ STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
 
 def find_input(name: str) -> Path:
     """The file as named, or of that name in input_data/. Raises UsageError where there is neither."""
-    for path in (Path(name), INPUT_FOLDER / name):
-        if path.exists():
-            return path
-    raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/; check its name")
-
-
-def refuse_log_over(path: Path, log: Path | None) -> None:
-    """Raise UsageError where the log would be written into the file that is read."""
-    if log and log.exists() and log.samefile(path):
-        raise UsageError(f"--log {log} is the file to import; name another one")
+    path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
+    if path is None:
+        raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/; check its name")
+    return path
 
 
 def warn_of_columns(source: SourceFile, quiet: bool) -> None:
@@ -323,14 +439,27 @@ def warn_of_columns(source: SourceFile, quiet: bool) -> None:
 
 
 def carry_out_with_progress(
-    close: CloseClient, source: SourceFile, plan: Plan, args: argparse.Namespace, stop: threading.Event
+    close: CloseClient,
+    journal: Journal,
+    source: SourceFile,
+    plan: Plan,
+    args: argparse.Namespace,
+    stop: threading.Event,
 ) -> ImportResult:
     """What the plan came to, with a bar on a terminal while it is carried out."""
     from importing import carry_out, conclude
 
     outcomes: list[LeadOutcome] = []
     ended_by: Exception | None = None
-    carrying_out = carry_out(close, plan, args.workers, stop)
+    carrying_out = carry_out(
+        close,
+        journal,
+        plan,
+        workers=args.workers,
+        index_lag=index_lag(args),
+        stop=stop,
+        tell=(lambda _: None) if args.quiet else say,
+    )
     try:
         for outcome in with_progress(carrying_out, len(plan.clean.leads), "leads", args.quiet):
             outcomes.append(outcome)
@@ -340,18 +469,24 @@ def carry_out_with_progress(
 
 
 def import_report(
-    path: Path, result: ImportResult, close: CloseClient, files: Mapping[str, str | None], seconds: float
+    path: Path,
+    result: ImportResult,
+    close: CloseClient,
+    files: Mapping[str, str | None],
+    seconds: float,
+    *,
+    is_rehearsed: bool,
 ) -> dict[str, Any]:
-    """What `--json` prints."""
+    """What `--json` prints; of a dry run, with the outcomes that would be."""
     from importing import count_outcomes
 
     return {
-        "run_id": f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}",
+        "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(path),
-        "dry_run": False,
+        "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
-        "values_dropped": len(result.plan.clean.dropped),
+        "values_dropped": len(result.dropped),
         "requests": close.requests_made,
         "throttled": close.throttled,
         "seconds": round(seconds, 3),
@@ -363,16 +498,22 @@ def import_summary(report: Mapping[str, Any], result: ImportResult) -> str:
     """The report as a person reads it."""
     from collections import Counter
 
-    lines = [f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"]
+    title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
+    lines = [f"{title}; nothing was written to Close" if report["dry_run"] else title]
+    if report["dry_run"]:
+        lines.append(plan_words(result.plan))
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
-    codes: Counter[str] = Counter(problem.code for problem in result.plan.clean.dropped)
+    codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
-    made = result.plan.missing_fields if report["leads"]["created"] else {}
+    has_written = not report["dry_run"] and (report["leads"]["created"] or report["leads"]["updated"])
+    made = result.plan.missing_fields if has_written else {}
     if made:
         lines.append("custom fields made: " + ", ".join(f"{name} ({kind})" for name, kind in made.items()))
+    if report["run_id"] and has_written:
+        lines.append(f"run: {report['run_id']} (`python main.py undo {report['run_id']}` takes it back)")
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} told to wait" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
@@ -391,21 +532,17 @@ def listed(counts: Mapping[str, int]) -> str:
 
 def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
     """Say what to do about each kind of outcome that leaves something to do."""
-    unchanged = sum(lead.outcome == "unchanged" for lead in result.leads)
-    if unchanged:
-        say(
-            f"In Close already and left as they are: {counted(unchanged, 'lead')}. "
-            "Nothing of the file was added to them; do that by hand in Close."
-        )
-    if result.needs_attention:
-        say(f"Some companies have two leads in Close: {files['imported']} has the links. Merge them in Close.")
-    if result.has("undetermined"):
-        say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN_LATER}")
+    listing = files["imported"] or files["plan"]
+    if result.is_ambiguous:
+        say(f"Some companies have several leads in Close: {listing} has the links. Merge them in Close.")
+    if result.has("undetermined") and not args.dry_run:
+        say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN}".replace("{command}", args.command))
     if result.has("rejected") or result.has("failed"):
         command = f"python main.py import {files['rejects']}" + repeated_flags(args)
-        say(f"Not every row is in Close; {files['rejects']} says why. Mend it there, wait two minutes, then: {command}")
-    if result.was_stopped:
-        say(f"Stopped; what was in flight was finished. {RUN_AGAIN_LATER}")
+        say(
+            f"Not every row {'would get' if args.dry_run else 'got'} into Close; {files['rejects']} says why. "
+            f"Mend it there, then: {command}"
+        )
 
 
 def repeated_flags(args: argparse.Namespace) -> str:
@@ -415,31 +552,46 @@ def repeated_flags(args: argparse.Namespace) -> str:
     return f"{told} --sandbox" if args.sandbox else told
 
 
-def import_exit(result: ImportResult) -> Exit:
+def import_exit(result: ImportResult, args: argparse.Namespace) -> Exit:
     """The exit code that an import comes to, the most urgent reason first."""
     if result.ended_by:
-        return in_words(result.ended_by)[0]
-    if result.was_stopped:
-        return Exit.INTERRUPTED
+        return in_words(result.ended_by, args.command)[0]
     if result.has("undetermined"):
         return Exit.UNREACHABLE
-    if result.has("rejected") or result.has("failed") or result.needs_attention:
+    if result.has("rejected") or result.has("failed") or result.is_ambiguous:
         return Exit.INCOMPLETE
     return Exit.DONE
 
 
-def write_import_files(stem: str, result: ImportResult) -> tuple[ImportResult, dict[str, str | None]]:
-    """The paths of the files written, by kind; None for the plan, which only a dry run writes.
+def write_import_files(
+    stem: str, result: ImportResult, journals: JournalFile, *, is_rehearsed: bool
+) -> tuple[ImportResult, dict[str, str | None]]:
+    """The paths of the files written, by kind; None for the plan, which a dry run writes instead of what was imported.
 
     A full disk must not keep the report from being shown, so it becomes what ended the run.
     """
     files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
     try:
-        files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", result))
-        files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result))
+        if is_rehearsed:
+            files["plan"] = str(write_plan(OUTPUT_FOLDER / f"{stem}_plan.csv", result))
+        else:
+            files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", result))
+        files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result, journals))
     except OSError as error:
         return replace(result, ended_by=result.ended_by or error), files
     return result, files
+
+
+def write_plan(path: Path, result: ImportResult) -> Path:
+    """Write what would be done about each row."""
+    header = ["row", "company", "action", "reason", "changes", "lead id"]
+    actions: dict[int, str] = {row: planned.action for planned in result.plan.leads for row in planned.lead.rows}
+    lines = (
+        [row.row, row.company, actions.get(row.row, "reject"), row.reason, row.changes, row.lead_id]
+        for row in result.rows
+    )
+    write_csv(path, [header, *([guarded(cell) for cell in line] for line in lines)])
+    return path
 
 
 def write_imported(path: Path, result: ImportResult) -> Path:
@@ -450,7 +602,7 @@ def write_imported(path: Path, result: ImportResult) -> Path:
     return path
 
 
-def write_rejects(path: Path, result: ImportResult) -> Path:
+def write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
     """Write the rows to mend, as they stood in the file; beside a file that somebody has edited, never over it."""
     from cleaning import note_date_orders
     from importing import rows_to_mend
@@ -464,7 +616,99 @@ def write_rejects(path: Path, result: ImportResult) -> Path:
         marks = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
         joined = ["\n".join(each) for each in zip(*marks, strict=True)]
         lines.append([*own.loc[row], str(row), *joined, order])
-    return write_csv_beside_edits(path, lines, encoding="utf-8-sig" if source.has_bom else "utf-8")
+    encoding = "utf-8-sig" if source.has_bom else "utf-8"
+    written, digest = write_csv_beside_edits(path, lines, journals.digest_of, encoding)
+    journals.note_file(written, digest)
+    return written
+
+
+# undo and runs -------------------------------------------------------------------------------------------------------
+
+
+def run_undo(args: argparse.Namespace) -> int:
+    """Take back what an import put into Close, but for what was changed or worked on since."""
+    from undoing import count_to_undo, undo_run
+
+    stop = threading.Event()
+    done: list[UndoneLead] = []
+    ended_by: Exception | None = None
+    with open_own_journal() as journals, open_close(args, stop) as close:
+        account = close.account()
+        journal = journals.of(account.organization_id, account.organization_name)
+        run = journal.find_run(args.run_id)
+        total = count_to_undo(journal, run)
+        if not args.quiet:
+            say(f"taking back the run {run.run_id} of {run.file}: {counted(total, 'lead')} to look at")
+        with noticing_interrupt(stop, "" if args.quiet else STOPPING):
+            undoing = undo_run(
+                close, journal, run, account.user_id, workers=WORKERS, index_lag=index_lag(args), stop=stop
+            )
+            try:
+                for lead in with_progress(undoing, total, "leads", args.quiet):
+                    done.append(lead)
+            except Exception as error:  # what was taken back must be told before anything is said of a bug
+                ended_by = error
+    report = undo_report(run.run_id, done)
+    show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else undo_summary(report))
+    if ended_by:
+        note_error(ended_by)
+        code, words = in_words(ended_by, args.command)
+        complain(words)
+        return code
+    return Exit.INCOMPLETE if report["left"] else Exit.DONE
+
+
+def undo_report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "run_id": run_id,
+        "deleted": sum(lead.outcome == "deleted" for lead in done),
+        "restored": sum(lead.outcome == "restored" for lead in done),
+        "left": [
+            {"lead_id": lead.lead_id, "company": lead.company, "reason": lead.reason}
+            for lead in done
+            if lead.outcome == "left"
+        ],
+    }
+
+
+def undo_summary(report: Mapping[str, Any]) -> str:
+    """The report as a person reads it."""
+    left = report["left"]
+    lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
+    lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
+    return "\n".join(lines)
+
+
+def run_runs(args: argparse.Namespace) -> int:
+    """List the imports so far, the oldest first."""
+    from importing import OUTCOMES
+    from journal import read_runs
+
+    runs = read_runs(JOURNAL)
+    if args.sandbox:
+        with open_close(args, threading.Event()) as close:
+            organization = close.account().organization_id
+        runs = [(run, name) for run, name in runs if run.organization == organization]
+    if args.json:
+        listing = [
+            {
+                "run_id": run.run_id,
+                "file": run.file,
+                "started": run.started,
+                "state": run.state,
+                "leads": {name: run.outcomes.get(name, 0) for name in OUTCOMES},
+            }
+            for run, _ in runs
+        ]
+        show(json.dumps(listing, indent=2, ensure_ascii=False))
+        return Exit.DONE
+    for run, organization_name in runs:
+        counts = listed({name: times for name, times in run.outcomes.items() if times}) or "nothing done"
+        show(f"{run.run_id}  {run.state:<13}  {organization_name}  {run.file}: {counts}")
+    if not runs:
+        show("There are no runs yet.")
+    return Exit.DONE
 
 
 # segment -------------------------------------------------------------------------------------------------------------
@@ -745,6 +989,12 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def note_error(error: BaseException) -> None:
+    """Put an error into the log: its kind and where it arose, without its words, which may name people."""
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("%s at %s", type(error).__name__, " < ".join(reversed(places)) or "an unknown place")
+
+
 def complain(words: str) -> None:
     """Say in one line what went wrong."""
     say(f"error: {' '.join(words.split())}")
@@ -797,10 +1047,14 @@ class LogHandler(logging.StreamHandler[TextIO]):
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    loggers = [logging.getLogger(name) for name in ("close_client", "qualification")]
+    loggers = [logging.getLogger(name) for name in ("main", "close_client", "importing", "qualification")]
     with contextlib.ExitStack() as stack:
-        handlers = [LogHandler(sys.stderr)] if getattr(args, "verbose", False) else []
+        handlers: list[logging.Handler] = [logging.NullHandler()]
+        if getattr(args, "verbose", False):
+            handlers.append(LogHandler(sys.stderr))
         if getattr(args, "log", None):
+            if "file" in args and args.log.exists() and args.log.samefile(find_input(args.file)):
+                raise UsageError(f"--log {args.log} is the file to import; name another one")
             handlers.append(LogHandler(stack.enter_context(open_log(args.log))))
         for handler in handlers:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

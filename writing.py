@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 
@@ -16,15 +16,19 @@ def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "ut
     _write_text(path, "".join(map(_csv_line, lines)), encoding)
 
 
-def write_csv_beside_edits(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> Path:
-    """Write a CSV file that people may edit, and give its path: where somebody has, that of a new file beside it.
+def write_csv_beside_edits(
+    path: Path,
+    lines: Iterable[Iterable[object]],
+    digest_of: Callable[[Path], str | None],
+    encoding: str = "utf-8",
+) -> tuple[Path, str]:
+    """Write a CSV file that people may edit; give its path and digest.
 
-    The digest of what was written is kept in a hidden file, to know an edited file from one of ours.
+    Where somebody has edited it, a new file is written beside it: its digest is no longer what `digest_of` remembers.
     """
-    free = next(candidate for candidate in _numbered(path) if not _is_edited(candidate))
+    free = next(each for each in _numbered(path) if not each.exists() or _digest(each) == digest_of(each))
     write_csv(free, lines, encoding)
-    _write_text(_digest_file(free), _digest(free))
-    return free
+    return free, _digest(free)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -71,16 +75,6 @@ def _numbered(path: Path) -> Iterator[Path]:
     yield path
     for number in itertools.count(2):
         yield path.with_stem(f"{path.stem}_{number}")
-
-
-def _is_edited(path: Path) -> bool:
-    """Whether a file is there that is not as we wrote it."""
-    noted = _digest_file(path)
-    return path.exists() and not (noted.exists() and noted.read_text() == _digest(path))
-
-
-def _digest_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.sha256")
 
 
 def _digest(path: Path) -> str:

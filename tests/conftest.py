@@ -1,6 +1,7 @@
 """A sandbox on a free port, and the command line as a user meets it, in a folder and an environment of its own."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,6 +104,20 @@ def write(folder: Path) -> Callable[..., Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
+    """A clock for a sandbox, and for the command: a sleep puts it forward, and nobody waits."""
+    real, slept, guard = time.monotonic, [0.0], threading.Lock()
+
+    def put_forward(seconds: float) -> None:
+        with guard:
+            slept[0] += seconds
+
+    monkeypatch.setattr(time, "sleep", put_forward)
+    monkeypatch.setattr(time, "monotonic", lambda: real() + slept[0])
+    return time.monotonic
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ ROOMS = {path.stem: path for path in ROOT.glob("*.py")} | {"sandbox": ROOT / "sa
 
 MAY_IMPORT = {
     "main": set(ROOMS) - {"main"},
-    "importing": {"reading", "parsing", "cleaning", "close_client"},
+    "importing": {"reading", "cleaning", "close_client", "journal", "planning", "merging", "bodies", "reconciling"},
+    "undoing": {"close_client", "journal", "reconciling"},
+    "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},
+    "bodies": {"reading", "cleaning", "close_client", "merging"},
+    "merging": {"cleaning"},
+    "reconciling": {"close_client", "journal"},
+    "journal": set(),
     "qualification": {"close_client"},
     "segmentation": {"close_client", "us_states"},
     "cleaning": {"reading", "parsing"},

@@ -1,0 +1,501 @@
+"""What was sent to Close and what came back, on disk: the intent before a request leaves, the answer after it came.
+
+A SQLite file in WAL mode with `synchronous=FULL`: what a method has returned from survives a crash and a power cut.
+Each row stands under its organisation's id, so that organisations never mix. One process writes at a time, by a lock
+that goes with it; reading needs none.
+
+A lead that is to be created goes through these states, and a method that is called in another one raises
+OutOfOrder: a lead whose answer was lost can't be sent again before somebody looked whether Close has it.
+
+    (none) -> sending -> created -> undoing -> undone
+                 |  ^        `-> removed            |
+                 v  |                               |
+               absent  <----------------------------'
+"""
+
+import fcntl
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+Json = dict[str, Any]
+LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
+RunState = Literal["unfinished", "finished", "partly undone", "undone"]
+ChangeKind = Literal["lead", "contact", "new contact"]
+ChangeState = Literal["sending", "done", "void", "undone"]
+KEYS_PER_QUERY = 500
+LAST = "last"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL, key_field TEXT);
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, organization TEXT NOT NULL, file TEXT NOT NULL,
+    existing TEXT NOT NULL, started TEXT NOT NULL, state TEXT NOT NULL, outcomes TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS leads (
+    organization TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, company TEXT NOT NULL, state TEXT NOT NULL,
+    sends INTEGER NOT NULL, first_sent TEXT NOT NULL, is_single INTEGER NOT NULL, lead_id TEXT, lead TEXT,
+    PRIMARY KEY (organization, key)
+);
+CREATE INDEX IF NOT EXISTS leads_of_run ON leads (run_id);
+CREATE TABLE IF NOT EXISTS changes (
+    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, run_id TEXT NOT NULL, lead_id TEXT NOT NULL,
+    company TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,
+    before TEXT NOT NULL, sent TEXT NOT NULL, after TEXT
+);
+CREATE INDEX IF NOT EXISTS changes_of_run ON changes (run_id);
+CREATE INDEX IF NOT EXISTS changes_of_lead ON changes (organization, lead_id);
+CREATE TABLE IF NOT EXISTS readings (
+    organization TEXT NOT NULL, lead_id TEXT NOT NULL, lead TEXT NOT NULL, PRIMARY KEY (organization, lead_id)
+);
+CREATE TABLE IF NOT EXISTS deleted (
+    organization TEXT NOT NULL, lead_id TEXT NOT NULL, stays TEXT, PRIMARY KEY (organization, lead_id)
+);
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
+"""
+
+
+class JournalBusy(Exception):
+    """Another command is writing to the journal; the message says what to do."""
+
+
+class JournalUnusable(Exception):
+    """The file is there and is no journal of ours; the message says what to do."""
+
+
+class OutOfOrder(Exception):
+    """What was to be noted can't follow on what the journal holds: a bug of the caller."""
+
+
+class NoSuchRun(Exception):
+    """There is no run to undo by that name; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One import of one file: how it treats leads that exist (`existing`), and its outcomes by name."""
+
+    run_id: str
+    organization: str
+    file: str
+    existing: str
+    started: str
+    state: RunState
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SentLead:
+    """A lead that an import created, or tried to.
+
+    `sends` counts the requests that Close may have carried out, `first_sent` is when the first of them left, by Close's
+    clock. `is_single` is False while it was sent more than once and nobody has looked for doubles yet. `lead` is what
+    Close answered, or the first that was read of it. Of a lead that was removed as a double, `lead_id` is the one that
+    stays.
+    """
+
+    key: str
+    run_id: str
+    company: str
+    state: LeadState
+    sends: int
+    first_sent: datetime
+    is_single: bool
+    lead_id: str
+    lead: Json | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write to a lead that was there: to its own fields, to a contact, or a contact that was added.
+
+    `target` is the id of what is changed ("" for a contact that is yet to get one), `before` what was there, `sent`
+    the body of the request, `after` the content that Close answered.
+    """
+
+    number: int
+    run_id: str
+    lead_id: str
+    company: str
+    kind: ChangeKind
+    target: str
+    state: ChangeState
+    before: Json
+    sent: Json
+    after: Json | None
+
+
+class JournalFile:
+    """The journal as a file, with the lock on it held; `of` gives the part of one organisation."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = _open(path)
+        self._guard = threading.RLock()
+
+    def of(self, organization: str, name: str) -> "Journal":
+        """The part of the journal that belongs to one organisation."""
+        with self._guard:
+            self._database.execute(
+                "INSERT INTO organizations (id, name) VALUES (?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+                (organization, name),
+            )
+        return Journal(self._database, self._guard, organization)
+
+    def digest_of(self, path: Path) -> str | None:
+        """The digest of a file as we wrote it last, None if we never did."""
+        found = self._database.execute("SELECT digest FROM files WHERE path = ?", (str(path.resolve()),)).fetchone()
+        return str(found[0]) if found else None
+
+    def note_file(self, path: Path, digest: str) -> None:
+        """A file was written with this digest."""
+        self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (str(path.resolve()), digest))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+@contextmanager
+def open_journal(path: Path) -> Iterator[JournalFile]:
+    """The journal, made if there is none, for this process alone. Raises JournalBusy and JournalUnusable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    lock.touch(mode=0o600)
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalBusy(
+                f"another import or undo is writing to {path}. Wait until it has ended, then run this command again"
+            ) from None
+        journal = JournalFile(path)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+def read_runs(path: Path) -> list[tuple[Run, str]]:
+    """All runs with the names of their organisations, the oldest first; none where there is no journal.
+
+    Of a run that was cut off before it could count its outcomes, those that the journal shows are counted.
+    """
+    if not path.exists():
+        return []
+    database = _open(path)
+    try:
+        rows = database.execute(
+            f"SELECT {_RUN_COLUMNS}, name FROM runs JOIN organizations ON organizations.id = organization "
+            "ORDER BY number"
+        ).fetchall()
+        return [(_with_outcomes(database, _run(row[:-1])), str(row[-1])) for row in rows]
+    finally:
+        database.close()
+
+
+def _with_outcomes(database: sqlite3.Connection, run: Run) -> Run:
+    if run.outcomes:
+        return run
+    created, lost = database.execute(
+        "SELECT COALESCE(SUM(state = 'created'), 0), COALESCE(SUM(state = 'sending'), 0) FROM leads WHERE run_id = ?",
+        (run.run_id,),
+    ).fetchone()
+    (updated,) = database.execute(
+        "SELECT COUNT(DISTINCT lead_id) FROM changes WHERE run_id = ? AND state = 'done'", (run.run_id,)
+    ).fetchone()
+    return replace(run, outcomes={"created": created, "updated": updated, "undetermined": lost})
+
+
+class Journal:
+    """What one organisation was sent. Every method is safe to call from any thread, and on disk when it returns."""
+
+    def __init__(self, database: sqlite3.Connection, guard: threading.RLock, organization: str) -> None:
+        self._database = database
+        self._guard = guard
+        self.organization = organization
+
+    # The custom field for import keys --------------------------------------------------------------------------------
+
+    @property
+    def key_field(self) -> str | None:
+        """The id of the custom field that import keys travel in, None until one is known."""
+        found = self._one("SELECT key_field FROM organizations WHERE id = ?", self.organization)
+        return found[0] if found else None
+
+    def note_key_field(self, field_id: str) -> None:
+        """Import keys travel in this custom field."""
+        self._write("UPDATE organizations SET key_field = ? WHERE id = ?", field_id, self.organization)
+
+    # Runs ------------------------------------------------------------------------------------------------------------
+
+    def latest_run(self, file: str, existing: str) -> Run | None:
+        """The newest run of a file that treats existing leads in this way and was not undone."""
+        found = self._one(
+            f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND file = ? AND existing = ? AND "
+            "state IN ('unfinished', 'finished') ORDER BY number DESC LIMIT 1",
+            *(self.organization, file, existing),
+        )
+        return _run(found) if found else None
+
+    def find_run(self, run_id: str) -> Run:
+        """A run by its id, or for "last" the newest one that wrote anything. Raises NoSuchRun."""
+        if run_id == LAST:
+            found = self._one(
+                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND (run_id IN (SELECT run_id FROM leads) "
+                "OR run_id IN (SELECT run_id FROM changes)) ORDER BY number DESC LIMIT 1",
+                self.organization,
+            )
+        else:
+            found = self._one(
+                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND run_id = ?", self.organization, run_id
+            )
+        if not found:
+            what = "import that wrote anything to" if run_id == LAST else f"run {run_id} of"
+            raise NoSuchRun(f"there is no {what} this organisation; `python main.py runs` lists all runs")
+        return _run(found)
+
+    def start_run(self, run_id: str, file: str, existing: str) -> None:
+        """A run begins, or is carried on."""
+        self._write(
+            "INSERT INTO runs (run_id, organization, file, existing, started, state, outcomes) "
+            "VALUES (?, ?, ?, ?, ?, 'unfinished', '{}') ON CONFLICT (run_id) DO NOTHING",
+            *(run_id, self.organization, file, existing, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"),
+        )
+
+    def note_run(self, run_id: str, state: RunState, outcomes: Mapping[str, int] | None = None) -> None:
+        """A run came to this state, with these outcomes if they are given."""
+        counts = json.dumps(dict(outcomes)) if outcomes else None
+        self._write(
+            "UPDATE runs SET state = ?, outcomes = COALESCE(?, outcomes) WHERE run_id = ?", state, counts, run_id
+        )
+
+    # Leads -----------------------------------------------------------------------------------------------------------
+
+    def leads(self, keys: Iterable[str]) -> dict[str, SentLead]:
+        """What is known of some leads, by import key; one that was never sent is not there."""
+        found: dict[str, SentLead] = {}
+        wanted = list(keys)
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            some = wanted[start : start + KEYS_PER_QUERY]
+            marks = ", ".join("?" * len(some))
+            rows = self._all(
+                f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND key IN ({marks})",
+                self.organization,
+                *some,
+            )
+            found |= {row[0]: _sent_lead(row) for row in rows}
+        return found
+
+    def leads_of_run(self, run_id: str) -> list[SentLead]:
+        """The leads that a run created or tried to, in the order in which they were sent."""
+        rows = self._all(
+            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? ORDER BY rowid",
+            *(self.organization, run_id),
+        )
+        return [_sent_lead(row) for row in rows]
+
+    def note_sending(self, key: str, run_id: str, company: str, moment: datetime) -> None:
+        """A lead is about to be sent. Raises OutOfOrder where it may be in Close already."""
+        self._move(
+            "INSERT INTO leads VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL) ON CONFLICT (organization, key) "
+            "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
+            "first_sent = CASE WHEN sends = 0 THEN excluded.first_sent ELSE first_sent END, "
+            "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL "
+            "WHERE state IN ('absent', 'undone')",
+            *(self.organization, key, run_id, company, moment.isoformat()),
+        )
+
+    def note_not_sent(self, key: str) -> None:
+        """What was about to be sent never left, or was refused: Close carried nothing out."""
+        self._move(
+            "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2) "
+            "WHERE organization = ? AND key = ? AND state = 'sending'",
+            *(self.organization, key),
+        )
+
+    def note_absent(self, key: str) -> None:
+        """Somebody looked for a lead whose answer was lost, long enough: Close does not have it."""
+        self._move(
+            "UPDATE leads SET state = 'absent' WHERE organization = ? AND key = ? AND state = 'sending'",
+            *(self.organization, key),
+        )
+
+    def note_created(self, key: str, lead: Json) -> None:
+        """Close answered with the lead, or a look found it there. `lead` is its content with its id and its dates."""
+        self._move(
+            "UPDATE leads SET state = 'created', lead_id = ?, lead = ? "
+            "WHERE organization = ? AND key = ? AND state IN ('sending', 'created')",
+            *(lead["id"], json.dumps(lead), self.organization, key),
+        )
+
+    def note_single(self, key: str) -> None:
+        """Somebody looked for doubles of a lead that was sent more than once."""
+        self._write("UPDATE leads SET is_single = 1 WHERE organization = ? AND key = ?", self.organization, key)
+
+    def note_removed(self, key: str, stays: str) -> None:
+        """Our copy of a lead was deleted as a double of one that is not ours."""
+        self._move(
+            "UPDATE leads SET state = 'removed', lead_id = ?, lead = NULL "
+            "WHERE organization = ? AND key = ? AND state IN ('sending', 'created')",
+            *(stays, self.organization, key),
+        )
+
+    def note_undoing(self, key: str) -> None:
+        """A lead that was created is about to be deleted."""
+        self._move(
+            "UPDATE leads SET state = 'undoing' WHERE organization = ? AND key = ? AND state IN ('created', 'undoing')",
+            *(self.organization, key),
+        )
+
+    def note_undone(self, key: str) -> None:
+        """A lead that was created is gone: as if it had never been made."""
+        with self._guard:
+            self._database.execute("BEGIN")
+            self._database.execute(
+                "INSERT OR IGNORE INTO deleted SELECT organization, lead_id, NULL FROM leads "
+                "WHERE organization = ? AND key = ? AND lead_id IS NOT NULL",
+                (self.organization, key),
+            )
+            moved = self._database.execute(
+                "UPDATE leads SET state = 'undone', sends = 0, is_single = 1 "
+                "WHERE organization = ? AND key = ? AND state = 'undoing'",
+                (self.organization, key),
+            ).rowcount
+            self._database.execute("COMMIT" if moved else "ROLLBACK")
+        if not moved:
+            raise OutOfOrder(f"note_undone: not from the state of {key}")
+
+    def note_deleted(self, lead_id: str, stays: str) -> None:
+        """A double was deleted; `stays` is the lead that it was a double of."""
+        self._write("INSERT OR REPLACE INTO deleted VALUES (?, ?, ?)", self.organization, lead_id, stays)
+
+    def deleted(self) -> set[str]:
+        """The ids of all leads that we deleted ourselves; search may show them for a while."""
+        return {row[0] for row in self._all("SELECT lead_id FROM deleted WHERE organization = ?", self.organization)}
+
+    # Changes to leads that were there --------------------------------------------------------------------------------
+
+    def note_changing(
+        self,
+        *,
+        run_id: str,
+        lead_id: str,
+        company: str,
+        kind: ChangeKind,
+        target: str,
+        before: Json,
+        sent: Json,
+    ) -> int:
+        """A lead that was there is about to be changed. Gives the number of the change."""
+        with self._guard:
+            number = self._database.execute(
+                "INSERT INTO changes (organization, run_id, lead_id, company, kind, target, state, before, sent) "
+                "VALUES (?, ?, ?, ?, ?, ?, 'sending', ?, ?)",
+                (self.organization, run_id, lead_id, company, kind, target, json.dumps(before), json.dumps(sent)),
+            ).lastrowid
+        assert number is not None
+        return number
+
+    def note_changed(self, number: int, target: str, after: Json) -> None:
+        """Close answered to a change, or a look found it done: `after` is the content of its target."""
+        self._move(
+            "UPDATE changes SET state = 'done', target = ?, after = ? WHERE number = ? AND state = 'sending'",
+            *(target, json.dumps(after), number),
+        )
+
+    def note_void(self, number: int) -> None:
+        """A change was not carried out."""
+        self._move("UPDATE changes SET state = 'void' WHERE number = ? AND state = 'sending'", number)
+
+    def note_taken_back(self, number: int) -> None:
+        """A change was taken back."""
+        self._move("UPDATE changes SET state = 'undone' WHERE number = ? AND state = 'done'", number)
+
+    def changes_of_run(self, run_id: str) -> list[Change]:
+        """The changes of a run that may be in effect, in their order."""
+        return self._changes("run_id = ? AND state IN ('sending', 'done')", run_id)
+
+    def changes_of_lead(self, lead_id: str) -> list[Change]:
+        """The changes to a lead that may be in effect, in their order."""
+        return self._changes("lead_id = ? AND state IN ('sending', 'done')", lead_id)
+
+    def _changes(self, condition: str, *values: object) -> list[Change]:
+        rows = self._all(
+            f"SELECT {_CHANGE_COLUMNS} FROM changes WHERE organization = ? AND {condition} ORDER BY number",
+            *(self.organization, *values),
+        )
+        return [_change(row) for row in rows]
+
+    # The newest readings of leads that we changed --------------------------------------------------------------------
+
+    def note_reading(self, lead: Json) -> None:
+        """A lead that we changed was read by id, or answered: search may show an older state of it for a while."""
+        self._write("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", self.organization, lead["id"], json.dumps(lead))
+
+    def readings(self, lead_ids: Collection[str]) -> dict[str, Json]:
+        """The newest readings of some leads that we changed, by id."""
+        rows = self._all("SELECT lead_id, lead FROM readings WHERE organization = ?", self.organization)
+        return {lead_id: json.loads(lead) for lead_id, lead in rows if lead_id in lead_ids}
+
+    # The database ----------------------------------------------------------------------------------------------------
+
+    def _one(self, statement: str, *values: object) -> Any:
+        with self._guard:
+            return self._database.execute(statement, values).fetchone()
+
+    def _all(self, statement: str, *values: object) -> Sequence[Any]:
+        with self._guard:
+            return self._database.execute(statement, values).fetchall()
+
+    def _write(self, statement: str, *values: object) -> int:
+        with self._guard:
+            return self._database.execute(statement, values).rowcount
+
+    def _move(self, statement: str, *values: object) -> None:
+        if self._write(statement, *values) != 1:
+            raise OutOfOrder(f"not from the state that the journal holds: {statement.split(' WHERE ')[0]}")
+
+
+_RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
+_LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead"
+_CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after"
+
+
+def _change(row: Sequence[Any]) -> Change:
+    number, run_id, lead_id, company, kind, target, state, before, sent, after = row
+    answered = json.loads(after) if after else None
+    return Change(number, run_id, lead_id, company, kind, target, state, json.loads(before), json.loads(sent), answered)
+
+
+def _run(row: Sequence[Any]) -> Run:
+    run_id, organization, file, existing, started, state, outcomes = row
+    return Run(run_id, organization, file, existing, started, state, json.loads(outcomes))
+
+
+def _sent_lead(row: Sequence[Any]) -> SentLead:
+    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead = row
+    moment = datetime.fromisoformat(first_sent)
+    content = json.loads(lead) if lead else None
+    return SentLead(key, run_id, company, state, sends, moment, bool(is_single), lead_id or "", content)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)
+    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.executescript(_SCHEMA)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise JournalUnusable(
+            f"{path} can't be used as a journal ({error}). Move it away, or put the right one there"
+        ) from None
+    return database

@@ -1,0 +1,182 @@
+"""What a lead in Close lacks of a lead in a file: worked out from a reading, with nothing overwritten.
+
+A blank field is filled, an address added where there is none, and contacts, e-mails and phones are added that are not
+there yet. Whatever Close holds already stays as it is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cleaning import Contact, Lead, Value, import_key
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadField:
+    """A lead custom field in Close: where a value goes, and whether as a list."""
+
+    id: str
+    is_list: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFields:
+    """The custom fields that a file's values go to, by their name in the file, and the id of that for import keys.
+
+    A field that Close has not made yet is not there, and the id is None.
+    """
+
+    by_name: Mapping[str, LeadField]
+    import_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactGap:
+    """What a contact in Close (`contact`, as Close holds it) lacks of one in the file."""
+
+    contact: Json
+    name: str
+    emails: list[str]
+    phones: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What a lead in Close lacks of a lead in the file; false if that is nothing.
+
+    `custom` has values by the name of their field, `import_key` is the key to write, "" if one is there.
+    """
+
+    import_key: str = ""
+    state: str = ""
+    custom: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    contacts: list[ContactGap] = field(default_factory=list)
+    new_contacts: list[Contact] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.import_key or self.state or self.custom or self.contacts or self.new_contacts)
+
+    def in_words(self) -> str:
+        """What will be added, in words: `State: CA; ANN: + a@x.com; new contact: BEE`."""
+        parts = [f"State: {self.state}"] if self.state else []
+        parts += [f"{name}: {', '.join(map(str, values))}" for name, values in self.custom.items()]
+        for gap in self.contacts:
+            named = gap.contact.get("name") or gap.name or "contact"
+            parts.append(
+                f"{named}: + {', '.join([gap.name] * (not gap.contact.get('name')) + gap.emails + gap.phones)}"
+            )
+        parts += [f"new contact: {_called(contact)}" for contact in self.new_contacts]
+        return "; ".join([*parts, *(["Import Key"] if self.import_key else [])])
+
+
+def find_gaps(found: Json, lead: Lead, key: str, fields: LeadFields) -> Gaps:
+    """What a lead that Close holds (`found`) lacks of one in the file; a field that Close has not made yet is blank."""
+    contact_gaps, new_contacts = _contact_gaps(found.get("contacts") or [], lead.contacts)
+    has_key = fields.import_key is not None and not _is_blank(found, fields.import_key)
+    return Gaps(
+        import_key="" if has_key else key,
+        state="" if found.get("addresses") or not lead.state else lead.state,
+        custom={
+            name: values
+            for name, values in lead.custom.items()
+            if name not in fields.by_name or _is_blank(found, fields.by_name[name].id)
+        },
+        contacts=contact_gaps,
+        new_contacts=new_contacts,
+    )
+
+
+def _is_blank(found: Json, field_id: str) -> bool:
+    return found.get(f"custom.{field_id}") in (None, "", [])
+
+
+def _contact_gaps(present: Iterable[Json], wanted: Iterable[Contact]) -> tuple[list[ContactGap], list[Contact]]:
+    """What the contacts that are there lack, and which ones are not there. One that is there stands for one of ours."""
+    people = [_Present(contact) for contact in present]
+    on_lead = {phone for person in people for phone in person.phones}
+    gaps: list[ContactGap] = []
+    new: list[Contact] = []
+    for contact, person in _matched(list(wanted), people):
+        if person:
+            gap = person.gap(contact)
+            if gap.name or gap.emails or gap.phones:
+                gaps.append(gap)
+        elif contact.name or contact.emails or not on_lead.issuperset(contact.phones):
+            new.append(contact)
+    return gaps, new
+
+
+class _Present:
+    """A contact that Close holds, with its name and e-mails as they are compared."""
+
+    def __init__(self, contact: Json) -> None:
+        self.contact = contact
+        self.name = _folded(contact.get("name") or "")
+        self.emails = {str(item.get("email") or "").casefold() for item in contact.get("emails") or []}
+        self.phones = {str(item.get("phone") or "") for item in contact.get("phones") or []}
+
+    def gap(self, wanted: Contact) -> ContactGap:
+        return ContactGap(
+            self.contact,
+            name="" if self.contact.get("name") else wanted.name,
+            emails=[email for email in wanted.emails if email.casefold() not in self.emails],
+            phones=[phone for phone in wanted.phones if phone not in self.phones],
+        )
+
+
+def _matched(wanted: list[Contact], people: list[_Present]) -> list[tuple[Contact, _Present | None]]:
+    """Each contact of ours with the one in Close that is the same person; the surest matches are made first."""
+    match_of: dict[int, _Present] = {}
+    free = list(people)
+    for is_same in _SURENESS:
+        for place, contact in enumerate(wanted):
+            if place in match_of:
+                continue
+            name, emails = _folded(contact.name), {email.casefold() for email in contact.emails}
+            person = next((each for each in free if is_same(name, emails, contact, each)), None)
+            if person:
+                match_of[place] = person
+                free.remove(person)
+    return [(contact, match_of.get(place)) for place, contact in enumerate(wanted)]
+
+
+_Sameness = Callable[[str, set[str], Contact, _Present], bool]
+
+
+def _is_equal(name: str, emails: set[str], contact: Contact, person: _Present) -> bool:
+    return name == person.name and emails == person.emails and person.phones.issuperset(contact.phones)
+
+
+def _has_same_name_and_emails(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:
+    return bool(name or emails) and name == person.name and emails == person.emails
+
+
+def _has_same_name_and_an_email(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:
+    return name == person.name and bool(emails & person.emails)
+
+
+def _has_an_email_and_one_name(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:
+    return not (name and person.name) and bool(emails & person.emails)
+
+
+def _has_same_name_and_one_has_no_email(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:
+    return bool(name) and name == person.name and not (emails and person.emails)
+
+
+_SURENESS: tuple[_Sameness, ...] = (
+    _is_equal,
+    _has_same_name_and_emails,
+    _has_same_name_and_an_email,
+    _has_an_email_and_one_name,
+    _has_same_name_and_one_has_no_email,
+)
+
+
+def _folded(name: str) -> str:
+    return import_key(name) if name.strip() else ""
+
+
+def _called(contact: Contact) -> str:
+    return contact.name or next(iter([*contact.emails, *contact.phones]), "")

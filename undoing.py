@@ -1,0 +1,258 @@
+"""Take back what a run put into Close, and nothing that anybody changed or worked on since.
+
+A lead that the run created is deleted if it is still what Close answered and has no task, opportunity or activity but
+its creation; what the run added to other leads is taken out if it is still what Close answered. The rest is left and
+listed. What is gone already counts as done, so that an undo that was cut off is run again.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from close_client import (
+    CloseClient,
+    CloseUnreachable,
+    Json,
+    NotFound,
+    OutcomeUnknown,
+    Stopped,
+    contact_content,
+    lead_content,
+)
+from journal import Change, Journal, Run, SentLead
+from reconciling import Look, Place, kept, read_settled, remove_doubles, settle, settle_changes, why_not_ours_to_delete
+
+RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneLead:
+    """What became of one lead that a run touched: `deleted`, `restored`, or `left` for a reason."""
+
+    outcome: str
+    lead_id: str
+    company: str
+    reason: str = ""
+
+
+def undo_run(
+    close: CloseClient,
+    journal: Journal,
+    run: Run,
+    user_id: str,
+    *,
+    workers: int,
+    index_lag: float,
+    stop: threading.Event,
+    clock: Callable[[], float] | None = None,
+) -> Iterator[UndoneLead]:
+    """Yield what becomes of each lead that a run touched. What ends the undo early is raised after the last of them.
+
+    Leads whose answers were lost are looked for first, as long as an import would.
+    """
+    journal.note_run(run.run_id, "partly undone")
+    place = Place(user_id, journal.key_field or "", index_lag)
+    left = 0
+    for lost in _settle_lost(close, journal, run, place, clock or time.monotonic):
+        left += 1
+        yield lost
+    for done in _side_by_side(_jobs(close, journal, run), workers, stop):
+        left += done.outcome == "left"
+        yield done
+    if not left:
+        journal.note_run(run.run_id, "undone")
+
+
+def count_to_undo(journal: Journal, run: Run) -> int:
+    """How many leads an undo of a run has to look at."""
+    made = {lead.lead_id or lead.key for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)}
+    return len(made | {change.lead_id for change in journal.changes_of_run(run.run_id)})
+
+
+def _may_be_there(lead: SentLead) -> bool:
+    return lead.state in ("sending", "created", "undoing")
+
+
+def _settle_lost(
+    close: CloseClient, journal: Journal, run: Run, place: Place, clock: Callable[[], float]
+) -> Iterator[UndoneLead]:
+    """Find out about the leads whose answers were lost, and remove doubles; yield those of which nobody can tell."""
+    leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
+    lost = {lead.key: lead for lead in leads if lead.state == "sending"}
+    began = clock()
+    for key, fate in settle(close, journal, place, dict.fromkeys(lost, began), (), clock):
+        if fate.kind == "found":
+            journal.note_created(key, kept(fate.leads[0]))
+            remove_doubles(close, journal, place, key, [lead["id"] for lead in fate.leads])
+        elif fate.kind == "unknown":
+            reason = "nobody can tell yet whether Close has it; run the undo again"
+            yield UndoneLead("left", "", lost[key].company, reason)
+        else:
+            journal.note_absent(key)
+    doubtful = [lead.key for lead in leads if lead.state == "created" and not lead.is_single]
+    if doubtful:
+        look = Look(close, journal, place, doubtful, ())
+        look.again(doubtful)
+        for key in doubtful:
+            remove_doubles(close, journal, place, key, look.copies(key))
+
+
+def _jobs(close: CloseClient, journal: Journal, run: Run) -> list[Callable[[], UndoneLead]]:
+    """One job for each lead that the run created or changed."""
+    changes: dict[str, list[Change]] = defaultdict(list)
+    for change in journal.changes_of_run(run.run_id):
+        changes[change.lead_id].append(change)
+    made = [lead for lead in journal.leads_of_run(run.run_id) if lead.state in ("created", "undoing")]
+    deletions = [partial(_delete, close, journal, lead, changes.pop(lead.lead_id, [])) for lead in made]
+    return [*deletions, *(partial(_restore, close, journal, each) for each in changes.values())]
+
+
+def _side_by_side(
+    jobs: Sequence[Callable[[], UndoneLead]], workers: int, stop: threading.Event
+) -> Iterator[UndoneLead]:
+    """Yield what jobs come to, several at a time. The first error ends them, and is raised after those in flight."""
+
+    def do(job: Callable[[], UndoneLead]) -> UndoneLead:
+        if stop.is_set():
+            raise Stopped("the undo was stopped")
+        return job()
+
+    ended_by: BaseException | None = None
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        futures = [pool.submit(do, job) for job in jobs]
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            elif ended_by is None:
+                ended_by = error
+                for waiting in futures:
+                    waiting.cancel()
+    if ended_by:
+        raise ended_by
+
+
+# A lead that the run created -----------------------------------------------------------------------------------------
+
+
+def _delete(close: CloseClient, journal: Journal, lead: SentLead, changes: Sequence[Change]) -> UndoneLead:
+    """Delete a lead that the run created, after taking back what the same run added to it later."""
+    if changes:
+        restored = _restore(close, journal, changes)
+        if restored.outcome == "left":
+            return restored
+    try:
+        current = close.read_lead(lead.lead_id)
+        reason = _why_left(close, journal, lead, current)
+        if reason:
+            return UndoneLead("left", lead.lead_id, lead.company, reason)
+        journal.note_undoing(lead.key)
+        close.delete_lead(lead.lead_id)
+    except NotFound:
+        journal.note_undoing(lead.key)
+    journal.note_undone(lead.key)
+    return UndoneLead("deleted", lead.lead_id, lead.company)
+
+
+def _why_left(close: CloseClient, journal: Journal, lead: SentLead, current: Json) -> str:
+    later = [change.run_id for change in journal.changes_of_lead(lead.lead_id) if change.run_id != lead.run_id]
+    if later:
+        return f"the later import {later[-1]} added to it; undo that one first"
+    return why_not_ours_to_delete(close, current, lead.lead or {})
+
+
+# A lead that was there -----------------------------------------------------------------------------------------------
+
+
+def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) -> UndoneLead:
+    """Take back the changes of the run to one lead, the last one first."""
+    lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
+    is_unsure = any(change.state == "sending" for change in changes)
+    for _ in range(RESTORE_ATTEMPTS):
+        try:
+            reasons = _take_all_back(close, journal, lead_id, run_id, is_unsure=is_unsure)
+        except NotFound:
+            for change in changes:
+                (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
+            return UndoneLead("restored", lead_id, company)
+        except OutcomeUnknown:
+            is_unsure = True
+            continue
+        if reasons:
+            return UndoneLead("left", lead_id, company, "; ".join(reasons))
+        return UndoneLead("restored", lead_id, company)
+    raise CloseUnreachable("answers got lost time and again")
+
+
+def _take_all_back(close: CloseClient, journal: Journal, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
+    """Why changes of a run to a lead had to be left, nothing where all were taken back."""
+
+    def changes_of_run() -> list[Change]:
+        return [change for change in journal.changes_of_lead(lead_id) if change.run_id == run_id]
+
+    lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
+    settle_changes(journal, lead, changes_of_run())
+    reasons = []
+    for change in reversed(changes_of_run()):
+        reason = _TAKE_BACK[change.kind](close, close.read_lead(lead_id), change)
+        if reason:
+            reasons.append(reason)
+        else:
+            journal.note_taken_back(change.number)
+    journal.note_reading(kept(close.read_lead(lead_id)))
+    return reasons
+
+
+def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
+    """Empty the fields of a lead that a change filled, each if it holds what Close answered."""
+    content, after = lead_content(lead), change.after or {}
+    differing = [name for name in change.sent if content.get(name) != change.before.get(name)]
+    ours = [name for name in differing if content.get(name) == after.get(name)]
+    if ours:
+        close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
+    return "" if len(ours) == len(differing) else "a value that was added was changed in Close since"
+
+
+def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
+    """Give a contact the name, e-mails and phones back that it had before a change."""
+    contact = _contact(lead, change.target)
+    content = contact_content(contact) if contact else change.before
+    if all(content[name] == change.before[name] for name in change.before):
+        return ""
+    if content != change.after:
+        return f"the contact {content['name']} was changed in Close since"
+    blank_as_null = {name: None if value == "" else value for name, value in change.before.items()}
+    close.update_contact(change.target, blank_as_null)
+    return ""
+
+
+def _take_back_contact(close: CloseClient, lead: Json, change: Change) -> str:
+    """Delete a contact that a change added."""
+    contact = _contact(lead, change.target)
+    if not contact:
+        return ""
+    if contact_content(contact) != change.after:
+        return f"the contact {contact.get('name') or ''} was changed in Close since"
+    if any(activity.get("contact_id") == change.target for activity in close.activities(change.lead_id)):
+        return f"the contact {contact.get('name') or ''} has activities in Close"
+    with suppress(NotFound):
+        close.delete_contact(change.target)
+    return ""
+
+
+def _contact(lead: Json, contact_id: str) -> Json | None:
+    return next((contact for contact in lead.get("contacts") or [] if contact["id"] == contact_id), None)
+
+
+_TAKE_BACK: dict[str, Callable[[CloseClient, Json, Change], str]] = {
+    "lead": _take_back_fields,
+    "contact": _take_back_items,
+    "new contact": _take_back_contact,
+}
