@@ -118,25 +118,37 @@ class ImportResult:
 
 def _with_fields(close: CloseClient, journal: Journal, plan: Plan) -> Plan:
     """The plan with an id for every custom field that it fills, after making those that Close lacks."""
-    made = {name: lead_field(_create_field(close, name, kind)) for name, kind in plan.missing_fields.items()}
+    missing = plan.missing_fields
+    for name, kind in missing.items():
+        _create_field(close, name, kind)
+    schema = close.lead_fields() if missing else []
+    made = {name: lead_field(_oldest(schema, name)) for name in missing}
     key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else plan.fields.import_key
     if key_field:
         journal.note_key_field(key_field)
     return replace(plan, fields=LeadFields({**plan.fields.by_name, **made}, key_field))
 
 
-def _create_field(close: CloseClient, name: str, kind: str) -> Json:
-    """A new field. Where the answer is lost the schema is read again before another is asked for."""
+def _create_field(close: CloseClient, name: str, kind: str) -> None:
+    """Make a field. Where the answer is lost the schema is read again before another is asked for."""
     for _ in range(FIELD_ATTEMPTS):
         try:
-            return close.create_lead_field(name, kind)
+            close.create_lead_field(name, kind)
         except OutcomeUnknown as error:
             lost = error
             close.pause(FIELD_PAUSE)
-            made = [each for each in close.lead_fields() if each["name"] == name]
-            if made:
-                return made[0]
+            if not any(each["name"] == name for each in close.lead_fields()):
+                continue
+        return
     raise lost
+
+
+def _oldest(schema: Sequence[Json], name: str) -> Json:
+    """The oldest field of a name: two machines that made one at the same time agree on it."""
+    named = [each for each in schema if each["name"] == name]
+    if not named:
+        raise OutcomeUnknown(f"Close does not show the field {name!r} yet")
+    return min(named, key=lambda each: (each.get("date_created") or "", each["id"]))
 
 
 def foresee(plan: Plan) -> list[LeadOutcome]:
@@ -202,6 +214,7 @@ class _CarryingOut:
         self.later: deque[LaterLead] = deque(maxlen=LATEST_LEADS)
         self.lost: dict[str, _Lost] = {}
         self.resends: Counter[str] = Counter()
+        self.being_filled: dict[str, threading.Lock] = {}
         self.last_resend = self.began
         self.held: dict[str, LeadOutcome] = {}
 
@@ -358,9 +371,13 @@ class _CarryingOut:
     # A lead that is there --------------------------------------------------------------------------------------------
 
     def _merge(self, planned: PlannedLead) -> LeadOutcome | _Lost:
-        """Give a lead what it lacks, by what reading it by id shows right before each write."""
+        """Give a lead what it lacks; one job at a time, for two companies may have been merged into it in Close."""
         assert planned.found is not None
-        lead_id = planned.found["id"]
+        with self.being_filled.setdefault(planned.found["id"], threading.Lock()):
+            return self._merge_into(planned, planned.found["id"])
+
+    def _merge_into(self, planned: PlannedLead, lead_id: str) -> LeadOutcome | _Lost:
+        """Give a lead what it lacks, by what reading it by id shows right before each write."""
         told: list[str] = []
         dropped: list[Problem] = []
         is_unsure = any(change.state == "sending" for change in self.journal.changes_of_lead(lead_id))
@@ -382,6 +399,8 @@ class _CarryingOut:
                 break
             except OutcomeUnknown as lost:
                 reason, is_unsure = str(lost), True
+            except NotFound:
+                reason = "it was being changed in Close"
             except InvalidRequest as refused:
                 return replace(_failed(planned, refused), lead_id=lead_id, link=lead_link(found))
         else:
@@ -492,8 +511,14 @@ class _CarryingOut:
             return _settled_outcome(several_found(planned.lead, planned.key, copies.left))
         if not copies.left:
             return self._vanished(planned)
-        self.tell(f"removed {copies.removed} double of {planned.lead.name} that an earlier import had made")
-        return self._merge(replace(planned, action="update", reason="in Close already", found=copies.left[0]))
+        if copies.removed:
+            self.tell(f"removed {copies.removed} double of {planned.lead.name} that an earlier import had made")
+        kept_lead = replace(planned, action="update", reason="in Close already", found=copies.left[0])
+        return (
+            self._merge(kept_lead)
+            if self.plan.existing == "merge"
+            else _settled_outcome(replace(kept_lead, action="skip"))
+        )
 
     # Lost answers and doubles ----------------------------------------------------------------------------------------
 
@@ -512,7 +537,8 @@ class _CarryingOut:
                         yield key, outcome
                 elif fate.kind == "deleted":
                     del self.lost[key]
-                    yield key, LeadOutcome(lost.planned.lead, "skipped", "made, and deleted in Close since")
+                    self.journal.note_removed(key, fate.lead_id)
+                    yield key, LeadOutcome(lost.planned.lead, "skipped", "made, and deleted or merged in Close since")
                 elif fate.kind == "absent" and self.resends[key] < MOST_RESENDS:
                     del self.lost[key]
                     self.journal.note_absent(key)
@@ -569,9 +595,10 @@ class _CarryingOut:
             links = " ".join(map(lead_link, copies))
             reason = f"Close has {len(copies)} leads for this company: {links}"
             return replace(outcome, reason=reason, is_ambiguous=True)
-        if not copies:
+        if not copies or copies[0]["id"] == outcome.lead_id:
             return outcome
-        return replace(outcome, lead_id=copies[0]["id"], link=lead_link(copies[0]))
+        reason = "made twice, because an answer was lost; the newer one was removed"
+        return replace(outcome, reason=reason, lead_id=copies[0]["id"], link=lead_link(copies[0]))
 
 
 def _settled_outcome(planned: PlannedLead) -> LeadOutcome:

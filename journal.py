@@ -96,8 +96,8 @@ class SentLead:
 
     `sends` counts the requests that Close may have carried out, `first_sent` is when the first of them left, by Close's
     clock. `is_single` is False while it was sent more than once and nobody has looked for doubles yet. `lead` is what
-    Close answered, or the first that was read of it. Of a lead that was removed as a double, `lead_id` is the one that
-    stays.
+    Close answered, or the first that was read of it. Of a lead that was removed, `lead_id` is the one that stays, or
+    that was deleted in Close.
     """
 
     key: str
@@ -340,10 +340,10 @@ class Journal:
         self._write("UPDATE leads SET is_single = 1 WHERE organization = ? AND key = ?", self.organization, key)
 
     def note_removed(self, key: str, stays: str) -> None:
-        """Our copy of a lead was deleted as a double of one that is not ours."""
+        """Our copy of a lead is gone: deleted as a double of one that is not ours, or by somebody in Close."""
         self._move(
             "UPDATE leads SET state = 'removed', lead_id = ?, lead = NULL "
-            "WHERE organization = ? AND key = ? AND state IN ('sending', 'created')",
+            "WHERE organization = ? AND key = ? AND state IN ('sending', 'created', 'removed')",
             *(stays, self.organization, key),
         )
 

@@ -62,11 +62,13 @@ class Fate:
     """What became of a lead whose answer was lost.
 
     `found`: `leads` has what was read of it, the oldest copy first. `absent`: Close does not have it. `deleted`: it was
-    made, and somebody has deleted it since. `unknown`: the index stands still, so nobody can tell yet.
+    made, as `lead_id`, and somebody has deleted or merged it since. `unknown`: the index stands still, so nobody can
+    tell yet.
     """
 
     kind: Literal["found", "absent", "deleted", "unknown"]
     leads: Sequence[Json] = ()
+    lead_id: str = ""
 
 
 def settle(
@@ -110,7 +112,7 @@ def _fate(
     shown = look.copies(key)
     if shown:
         copies = read_copies(close, shown)
-        return Fate("found", copies) if copies else Fate("deleted")
+        return Fate("found", copies) if copies else Fate("deleted", lead_id=shown[0])
     if asked_at - lost_at < place.index_lag:
         return None
     since_then = {lead.lead_id for lead in later if lead.sent_at > lost_at}

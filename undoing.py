@@ -216,7 +216,8 @@ def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
     differing = [name for name in change.sent if content.get(name) != change.before.get(name)]
     ours = [name for name in differing if content.get(name) == after.get(name)]
     if ours:
-        close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
+        with suppress(NotFound):
+            close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
     return "" if len(ours) == len(differing) else "a value that was added was changed in Close since"
 
 
@@ -229,7 +230,8 @@ def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
     if content != change.after:
         return f"the contact {content['name']} was changed in Close since"
     blank_as_null = {name: None if value == "" else value for name, value in change.before.items()}
-    close.update_contact(change.target, blank_as_null)
+    with suppress(NotFound):
+        close.update_contact(change.target, blank_as_null)
     return ""
 
 
