@@ -1,13 +1,16 @@
 """How a lead is written for Close: the bodies of requests, and what is left of one when Close refuses some values."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from cleaning import Contact, Lead, Problem
-from close_client import Complaint, Json, contact_content
+from close_client import Complaint, InvalidRequest, Json, contact_content
 from merging import ContactGap, Gaps, LeadFields
 from reading import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+
+log = logging.getLogger(__name__)
 
 
 def lead_body(lead: Lead, key: str, fields: LeadFields) -> Json:
@@ -50,6 +53,32 @@ def contact_body(contact: Contact) -> Json:
 
 
 # What Close refuses --------------------------------------------------------------------------------------------------
+
+
+def send_mended(
+    send: Callable[[Json], Json], body: Json, lead: Lead, fields: LeadFields
+) -> tuple[Json | None, list[Problem]]:
+    """Close's answer to a body, which is sent once more without the values that Close names if it refuses them.
+
+    With it come the problems of those values. The answer is None where nothing was left to send. Raises
+    InvalidRequest where Close refuses more than single values of ours.
+    """
+    try:
+        return send(body), []
+    except InvalidRequest as refused:
+        _log_refusal(lead, refused)
+        mended = without_refused(body, refused.complaints, lead, fields)
+        if mended is None:
+            raise
+        body, problems = mended
+        is_empty = all(value in ("", None, []) for value in body.values())
+        return (None if is_empty else send(body)), problems
+
+
+def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:
+    """Log which values Close refused, without the values."""
+    paths = ", ".join(".".join(path) or "the lead" for path, _ in refused.complaints)
+    log.warning("the lead of row %d was refused with status %d: %s", lead.rows[0], refused.status, paths)
 
 
 def without_refused(

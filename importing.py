@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from bodies import contact_body, contact_gap_body, gaps_body, lead_body, without_refused
+from bodies import lead_body, send_mended
 from cleaning import Lead, Problem
 from close_client import (
     CloseClient,
@@ -26,19 +26,17 @@ from close_client import (
     NotFound,
     OutcomeUnknown,
     Stopped,
-    contact_content,
-    lead_content,
     lead_link,
 )
-from journal import ChangeKind, Journal
-from merging import Gaps, LeadFields, find_gaps
+from filling import fill_lead
+from journal import Journal
+from merging import LeadFields, find_gaps
 from planning import Action, Plan, PlannedLead, lead_field, several_found
 from reading import COMPANY, IMPORT_KEY, SourceFile
-from reconciling import LaterLead, Look, Place, kept, read_settled, remove_doubles, settle, settle_changes
+from reconciling import LaterLead, Look, Place, kept, remove_doubles, settle
 
 FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
 FIELD_PAUSE = 1.0  # seconds for a field whose answer was lost to come into being
-MERGE_ATTEMPTS = 10  # times that a lead is read again and filled when answers get lost
 MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 LATEST_LEADS = 3  # answered leads that are waited for in the index before anything is sent again
@@ -189,7 +187,6 @@ class _Lost:
     planned: PlannedLead
     lost_at: float
     reason: str
-    dropped: tuple[Problem, ...] = ()
 
 
 class _CarryingOut:
@@ -333,169 +330,44 @@ class _CarryingOut:
             self.journal.note_undone(key)
         self.journal.note_sending(key, self.plan.run_id, lead.name, self.close.now())
         began = self.clock()
-        dropped: list[Problem] = []
         try:
-            made = (
-                self._sent_mended(self.close.create_lead, lead_body(lead, key, self.plan.fields), lead, dropped) or {}
+            made, dropped = send_mended(
+                self.close.create_lead, lead_body(lead, key, self.plan.fields), lead, self.plan.fields
             )
         except OutcomeUnknown as lost:
-            return _Lost(planned, self.clock(), str(lost), tuple(dropped))
+            return _Lost(planned, self.clock(), str(lost))
         except InvalidRequest as refused:
             self.journal.note_not_sent(key)
-            return _failed(planned, refused)
+            return LeadOutcome(lead, "failed", str(refused))
         except CloseError:
             self.journal.note_not_sent(key)
             raise
+        assert made is not None, "a lead has its name at least"
         self.journal.note_created(key, kept(made))
         self.later.append(LaterLead(began, key, made["id"]))
         if self.resends[key]:
             self.last_resend = self.clock()
-        return LeadOutcome(lead, "created", lead_id=made["id"], link=lead_link(made), dropped=tuple(dropped))
-
-    def _sent_mended(self, send: Callable[[Json], Json], body: Json, lead: Lead, dropped: list[Problem]) -> Json | None:
-        """Close's answer to a body, sent once more without the values that it names if it refuses them.
-
-        None where nothing is left to send.
-        """
-        try:
-            return send(body)
-        except InvalidRequest as refused:
-            _log_refusal(lead, refused)
-            mended = without_refused(body, refused.complaints, lead, self.plan.fields)
-            if mended is None:
-                raise
-            body, problems = mended
-            dropped.extend(problems)
-            return send(body) if any(body.values()) else None
+        return _about(made, lead, "created", dropped=dropped)
 
     # A lead that is there --------------------------------------------------------------------------------------------
 
     def _merge(self, planned: PlannedLead) -> LeadOutcome | _Lost:
         """Give a lead what it lacks; one job at a time, for two companies may have been merged into it in Close."""
-        assert planned.found is not None
-        with self.being_filled.setdefault(planned.found["id"], threading.Lock()):
-            return self._merge_into(planned, planned.found["id"])
-
-    def _merge_into(self, planned: PlannedLead, lead_id: str) -> LeadOutcome | _Lost:
-        """Give a lead what it lacks, by what reading it by id shows right before each write."""
-        told: list[str] = []
-        dropped: list[Problem] = []
-        is_unsure = any(change.state == "sending" for change in self.journal.changes_of_lead(lead_id))
-        reason = ""
-        for _ in range(MERGE_ATTEMPTS):
-            try:
-                found = read_settled(self.close, lead_id) if is_unsure else self.close.read_lead(lead_id)
-            except NotFound:
-                return self._vanished(planned)
-            if is_unsure:
-                settle_changes(self.journal, found, self.journal.changes_of_lead(lead_id))
-                self.journal.note_reading(kept(found))
-            gaps = self._without_dropped(find_gaps(found, planned.lead, planned.key, self.plan.fields), dropped)
-            if not gaps:
-                break
-            told = told or [gaps.in_words()]
-            try:
-                found = self._fill(planned, found, gaps, dropped)
-                break
-            except OutcomeUnknown as lost:
-                reason, is_unsure = str(lost), True
-            except NotFound:
-                reason = "it was being changed in Close"
-            except InvalidRequest as refused:
-                return replace(_failed(planned, refused), lead_id=lead_id, link=lead_link(found))
-        else:
-            return LeadOutcome(planned.lead, "undetermined", f"{reason}, time and again", "; ".join(told), lead_id)
-        outcome: Outcome = "updated" if told else "unchanged"
-        return LeadOutcome(
-            planned.lead, outcome, planned.reason, "; ".join(told), lead_id, lead_link(found), dropped=tuple(dropped)
-        )
-
-    def _without_dropped(self, gaps: Gaps, dropped: Sequence[Problem]) -> Gaps:
-        """The gaps but for values that Close has refused in this run: asking again would not help."""
-        values = {problem.value for problem in dropped}
-        if not values:
-            return gaps
-        return replace(
-            gaps,
-            state="" if gaps.state in values else gaps.state,
-            custom={name: each for name, each in gaps.custom.items() if not values & set(map(str, each))},
-            contacts=[
-                replace(
-                    gap,
-                    emails=[email for email in gap.emails if email not in values],
-                    phones=[phone for phone in gap.phones if phone not in values],
-                )
-                for gap in gaps.contacts
-            ],
-        )
-
-    def _fill(self, planned: PlannedLead, found: Json, gaps: Gaps, dropped: list[Problem]) -> Json:
-        """The lead after everything that it lacks was written: contacts first, for the lead's own answer shows all."""
-        close, lead_id = self.close, found["id"]
-        for gap in gaps.contacts:
-            contact_id = gap.contact["id"]
-            body = contact_gap_body(gap)
-            before = {name: contact_content(gap.contact)[name] for name in body}
-
-            def send(body: Json, contact_id: str = contact_id) -> Json:
-                return close.update_contact(contact_id, body)
-
-            self._change(planned, lead_id, "contact", contact_id, before, body, send, dropped)
-        for contact in gaps.new_contacts:
-            before = {"contact_ids": [each["id"] for each in found.get("contacts") or []]}
-
-            def add(body: Json) -> Json:
-                return close.create_contact(lead_id, body)
-
-            self._change(planned, lead_id, "new contact", "", before, contact_body(contact), add, dropped)
-        filled: Json | None = None
-        body = gaps_body(gaps, self.plan.fields)
-        if body:
-            before = {name: lead_content(found).get(name) for name in body}
-
-            def update(body: Json) -> Json:
-                return close.update_lead(lead_id, body)
-
-            filled = self._change(planned, lead_id, "lead", lead_id, before, body, update, dropped)
-        if not filled or "contacts" not in filled:
-            filled = close.read_lead(lead_id)
-        self.journal.note_reading(kept(filled))
-        return filled
-
-    def _change(
-        self,
-        planned: PlannedLead,
-        lead_id: str,
-        kind: ChangeKind,
-        target: str,
-        before: Json,
-        body: Json,
-        send: Callable[[Json], Json],
-        dropped: list[Problem],
-    ) -> Json | None:
-        """Close's answer to one change, carried out with its intent and its answer in the journal."""
-        number = self.journal.note_changing(
-            run_id=self.plan.run_id,
-            lead_id=lead_id,
-            company=planned.lead.name,
-            kind=kind,
-            target=target,
-            before=before,
-            sent=body,
-        )
+        lead, found = planned.lead, planned.found or {}
         try:
-            answer = self._sent_mended(send, body, planned.lead, dropped)
-        except OutcomeUnknown:
-            raise
-        except CloseError:
-            self.journal.note_void(number)
-            raise
-        if answer is None:
-            self.journal.note_void(number)
-        else:
-            content = lead_content(answer) if kind == "lead" else contact_content(answer)
-            self.journal.note_changed(number, answer["id"], content)
-        return answer
+            with self.being_filled.setdefault(found["id"], threading.Lock()):
+                filled = fill_lead(
+                    self.close, self.journal, self.plan.fields, self.plan.run_id, lead, planned.key, found["id"]
+                )
+        except NotFound:
+            return self._vanished(planned)
+        except InvalidRequest as refused:
+            return _about(found, lead, "failed", str(refused))
+        except OutcomeUnknown as lost:
+            reason = f"{lost}, time and again; run the same command again"
+            return _about(found, lead, "undetermined", reason, planned.gaps.in_words())
+        outcome: Outcome = "updated" if filled.changes else "unchanged"
+        return _about(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
 
     def _vanished(self, planned: PlannedLead) -> LeadOutcome | _Lost:
         """A lead that search showed and that does not exist: ours was deleted, another's was never there."""
@@ -554,7 +426,8 @@ class _CarryingOut:
     def _adopt(self, lost: _Lost, copies: Sequence[Json], jobs: deque[PlannedLead]) -> LeadOutcome | None:
         """The outcome of a lead that was found after all; None where it lacks something and becomes a job."""
         planned, found = lost.planned, copies[0]
-        if found.get("created_by") in (None, self.plan.account.user_id):
+        is_ours = found.get("created_by") in (None, self.plan.account.user_id)
+        if is_ours:
             self.journal.note_created(planned.key, kept(found))
         else:
             self.journal.note_removed(planned.key, found["id"])
@@ -563,12 +436,10 @@ class _CarryingOut:
             self.resends[planned.key] += 1
         gaps = find_gaps(found, planned.lead, planned.key, self.plan.fields)
         reason = "its answer was lost, and it was found in Close by its import key"
-        if self._without_dropped(gaps, lost.dropped) and self.plan.existing != "skip":
+        if gaps and self.plan.existing != "skip":
             jobs.append(replace(planned, action="update", reason=reason, gaps=gaps, found=found))
             return None
-        return LeadOutcome(
-            planned.lead, "created", reason, lead_id=found["id"], link=lead_link(found), dropped=lost.dropped
-        )
+        return _about(found, planned.lead, "created" if is_ours else "unchanged", reason)
 
     def _check_doubles(self) -> Iterator[LeadOutcome]:
         """Yield the outcomes of leads that were sent twice, one lag after the last time, without their doubles."""
@@ -582,10 +453,9 @@ class _CarryingOut:
             look = Look(self.close, self.journal, self.place, keys, list(self.later))
             look.again(keys)
             for key in keys:
-                outcome = self.held.pop(key)
                 copies = remove_doubles(self.close, self.journal, self.place, key, look.copies(key))
                 self.journal.note_single(key)
-                yield self._after_check(outcome, copies.left)
+                yield self._after_check(self.held.pop(key), copies.left)
         except CloseError as error:
             self._end(error)
             yield from self.held.values()
@@ -618,20 +488,16 @@ def _unsent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:
     return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}", is_unsent=True)
 
 
-def _failed(planned: PlannedLead, refused: InvalidRequest) -> LeadOutcome:
-    _log_refusal(planned.lead, refused)
-    return LeadOutcome(planned.lead, "failed", str(refused))
+def _about(
+    found: Json, lead: Lead, outcome: Outcome, reason: str = "", changes: str = "", dropped: Sequence[Problem] = ()
+) -> LeadOutcome:
+    """An outcome of a lead that is in Close, with its id and its link."""
+    return LeadOutcome(lead, outcome, reason, changes, found["id"], lead_link(found), dropped=tuple(dropped))
 
 
 def _undetermined(lost: _Lost) -> LeadOutcome:
     reason = f"{lost.reason}, so the lead may be in Close or not; run the same command again"
-    return LeadOutcome(lost.planned.lead, "undetermined", reason, dropped=lost.dropped)
-
-
-def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:
-    """Log which values Close refused, without the values."""
-    paths = ", ".join(".".join(path) or "the lead" for path, _ in refused.complaints)
-    log.warning("the lead of row %d was refused with status %d: %s", lead.rows[0], refused.status, paths)
+    return LeadOutcome(lost.planned.lead, "undetermined", reason)
 
 
 # Accounts ------------------------------------------------------------------------------------------------------------

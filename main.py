@@ -1047,7 +1047,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    loggers = [logging.getLogger(name) for name in ("main", "close_client", "importing", "qualification")]
+    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "importing", "qualification")]
     with contextlib.ExitStack() as stack:
         handlers: list[logging.Handler] = [logging.NullHandler()]
         if getattr(args, "verbose", False):

@@ -12,7 +12,11 @@ ROOMS = {path.stem: path for path in ROOT.glob("*.py")} | {"sandbox": ROOT / "sa
 
 MAY_IMPORT = {
     "main": set(ROOMS) - {"main"},
-    "importing": {"reading", "cleaning", "close_client", "journal", "planning", "merging", "bodies", "reconciling"},
+    "importing": {
+        *("reading", "cleaning", "close_client", "journal"),
+        *("planning", "merging", "bodies", "filling", "reconciling"),
+    },
+    "filling": {"cleaning", "close_client", "journal", "merging", "bodies", "reconciling"},
     "undoing": {"close_client", "journal", "reconciling"},
     "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},
     "bodies": {"reading", "cleaning", "close_client", "merging"},
