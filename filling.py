@@ -5,12 +5,13 @@ it leaves, and its answer after it came. One whose answer was lost is never repe
 two readings agree, and only what is still missing is sent.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from bodies import contact_body, contact_gap_body, gaps_body, send_mended
-from cleaning import Lead, Problem
+from cleaning import Contact, Lead, Problem
 from close_client import (
     CloseClient,
     CloseError,
@@ -21,10 +22,12 @@ from close_client import (
     lead_content,
 )
 from journal import ChangeKind, Journal
-from merging import Gaps, LeadFields, find_gaps
+from merging import ContactGap, Gaps, LeadFields, find_gaps
+from reading import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
 from reconciling import kept, read_settled, settle_changes
 
 ATTEMPTS = 10  # times that a lead is read and filled when answers get lost
+Person = TypeVar("Person", Contact, ContactGap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +108,29 @@ def _read(close: CloseClient, journal: Journal, lead_id: str, *, is_unsure: bool
 
 def _without(dropped: Collection[Problem], gaps: Gaps) -> Gaps:
     """The gaps but for values that Close has refused: asking again would not help."""
-    values = {problem.value for problem in dropped}
-    if not values:
+    refused = {(problem.column, problem.value) for problem in dropped}
+    if not refused:
         return gaps
-    fewer = [
-        replace(
-            gap,
-            name="" if gap.name in values else gap.name,
-            emails=[email for email in gap.emails if email not in values],
-            phones=[phone for phone in gap.phones if phone not in values],
-        )
-        for gap in gaps.contacts
-    ]
+
+    def taken(column: str, values: Iterable[str]) -> list[str]:
+        return [value for value in values if (column, value) not in refused]
+
+    def smaller(each: Person) -> Person:
+        name = "".join(taken(CONTACT_NAME, [each.name]))
+        return replace(each, name=name, emails=taken(EMAILS, each.emails), phones=taken(PHONES, each.phones))
+
     return replace(
         gaps,
-        state="" if gaps.state in values else gaps.state,
-        custom={name: each for name, each in gaps.custom.items() if "; ".join(map(str, each)) not in values},
-        contacts=[gap for gap in fewer if gap.name or gap.emails or gap.phones],
+        state="".join(taken(STATE, [gaps.state])),
+        custom={
+            name: values
+            for name, values in gaps.custom.items()
+            if taken(CUSTOM_PREFIX + name, ["; ".join(map(str, values))])
+        },
+        contacts=[gap for gap in map(smaller, gaps.contacts) if gap],
+        new_contacts=[
+            contact for contact in map(smaller, gaps.new_contacts) if contact.name or contact.emails or contact.phones
+        ],
     )
 
 

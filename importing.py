@@ -31,7 +31,7 @@ from close_client import (
 from filling import fill_lead
 from journal import Journal
 from merging import LeadFields, find_gaps
-from planning import Action, Plan, PlannedLead, lead_field, several_found
+from planning import LEFT_ALONE, MERGED, Action, Plan, PlannedLead, find_merged, lead_field, several_found
 from reading import COMPANY, IMPORT_KEY, SourceFile
 from reconciling import LaterLead, Look, Place, kept, remove_doubles, settle
 
@@ -370,7 +370,12 @@ class _CarryingOut:
         return _about(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
 
     def _vanished(self, planned: PlannedLead) -> LeadOutcome | _Lost:
-        """A lead that search showed and that does not exist: ours was deleted, another's was never there."""
+        """A lead that search showed and that does not exist: it was merged into another one, which gets its data; else
+        ours was deleted, and another's was never there."""
+        gone = [planned.found["id"]] if planned.found else planned.copies
+        into = find_merged(self.close, dict.fromkeys(gone, planned.key)).get(planned.key)
+        if into:
+            return self._merge(replace(planned, action="update", reason=MERGED, found=into, copies=()))
         if planned.key in self.plan.sent:
             reason = "deleted or merged in Close since it was imported"
             return LeadOutcome(planned.lead, "skipped", reason)
@@ -384,13 +389,13 @@ class _CarryingOut:
         if not copies.left:
             return self._vanished(planned)
         if copies.removed:
-            self.tell(f"removed {copies.removed} double of {planned.lead.name} that an earlier import had made")
-        kept_lead = replace(planned, action="update", reason="in Close already", found=copies.left[0])
-        return (
-            self._merge(kept_lead)
-            if self.plan.existing == "merge"
-            else _settled_outcome(replace(kept_lead, action="skip"))
-        )
+            doubles = "1 double" if copies.removed == 1 else f"{copies.removed} doubles"
+            self.tell(f"removed {doubles} of {planned.lead.name} that an earlier import had made")
+        if self.plan.existing == "merge":
+            return self._merge(replace(planned, action="update", reason="in Close already", found=copies.left[0]))
+        if self.plan.existing == "skip":
+            return _about(copies.left[0], planned.lead, "skipped", LEFT_ALONE)
+        return _about(copies.left[0], planned.lead, "unchanged", "in Close already")
 
     # Lost answers and doubles ----------------------------------------------------------------------------------------
 

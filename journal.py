@@ -248,8 +248,9 @@ class Journal:
         """A run by its id, or for "last" the newest one that wrote anything. Raises NoSuchRun."""
         if run_id == LAST:
             found = self._one(
-                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND (run_id IN (SELECT run_id FROM leads) "
-                "OR run_id IN (SELECT run_id FROM changes)) ORDER BY number DESC LIMIT 1",
+                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND "
+                "(run_id IN (SELECT run_id FROM leads WHERE state <> 'absent') "
+                "OR run_id IN (SELECT run_id FROM changes WHERE state <> 'void')) ORDER BY number DESC LIMIT 1",
                 self.organization,
             )
         else:

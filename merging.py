@@ -34,12 +34,15 @@ class LeadFields:
 
 @dataclass(frozen=True, slots=True)
 class ContactGap:
-    """What a contact in Close (`contact`, as Close holds it) lacks of one in the file."""
+    """What a contact in Close (`contact`, as Close holds it) lacks of one in the file; false if that is nothing."""
 
     contact: Json
     name: str
     emails: list[str]
     phones: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.name or self.emails or self.phones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def _contact_gaps(present: Iterable[Json], wanted: Iterable[Contact]) -> tuple[l
     for contact, person in _matched(list(wanted), people):
         if person:
             gap = person.gap(contact)
-            if gap.name or gap.emails or gap.phones:
+            if gap:
                 gaps.append(gap)
         elif contact.name or contact.emails or not on_lead.issuperset(contact.phones):
             new.append(contact)
@@ -127,9 +130,12 @@ class _Present:
 
 
 def _matched(wanted: list[Contact], people: list[_Present]) -> list[tuple[Contact, _Present | None]]:
-    """Each contact of ours with the one in Close that is the same person; the surest matches are made first."""
-    match_of: dict[int, _Present] = {}
-    free = list(people)
+    """Each contact of ours with the one in Close that is the same person; the surest matches are made first.
+
+    Before them come those that leave nothing to add, as many as can be: a file that was merged lacks nothing again.
+    """
+    match_of = _complete_matches(wanted, people)
+    free = [person for person in people if not any(person is each for each in match_of.values())]
     for is_same in _SURENESS:
         for place, contact in enumerate(wanted):
             if place in match_of:
@@ -140,6 +146,33 @@ def _matched(wanted: list[Contact], people: list[_Present]) -> list[tuple[Contac
                 match_of[place] = person
                 free.remove(person)
     return [(contact, match_of.get(place)) for place, contact in enumerate(wanted)]
+
+
+def _complete_matches(wanted: list[Contact], people: list[_Present]) -> dict[int, _Present]:
+    """The largest set of matches that leave nothing to add to anybody, by the place of our contact."""
+    fitting = [_complete_for(contact, people) for contact in wanted]
+    taken_by: dict[int, int] = {}
+
+    def find_person(place: int, tried: set[int]) -> bool:
+        for person in fitting[place]:
+            if person not in tried:
+                tried.add(person)
+                if person not in taken_by or find_person(taken_by[person], tried):
+                    taken_by[person] = place
+                    return True
+        return False
+
+    for place in range(len(wanted)):
+        find_person(place, set())
+    return {place: people[person] for person, place in taken_by.items()}
+
+
+def _complete_for(contact: Contact, people: list[_Present]) -> list[int]:
+    """The places of those in Close who are the same person and lack nothing of it, the surest first."""
+    name, emails = _folded(contact.name), {email.casefold() for email in contact.emails}
+    complete = {at: person for at, person in enumerate(people) if not person.gap(contact)}
+    places = [at for is_same in _SURENESS for at, person in complete.items() if is_same(name, emails, contact, person)]
+    return list(dict.fromkeys(places))
 
 
 _Sameness = Callable[[str, set[str], Contact, _Present], bool]

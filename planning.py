@@ -31,6 +31,8 @@ from reading import IMPORT_KEY, SourceFile
 from reconciling import find_by_key
 
 NAMES_PER_SEARCH = 100  # company names looked up with one request
+LEFT_ALONE = "in Close already, and --existing skip leaves it alone"
+MERGED = "merged in Close into this lead"
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
 Existing = Literal["merge", "skip", "create"]
@@ -191,8 +193,11 @@ def _look_around(
         known = _read_known(close, unseen, index_lag, pool)
         nameless = [lead for lead in leads if not keyed.get(keys[lead.key]) and not known.get(keys[lead.key])]
         named = {} if existing == "create" else _find_by_name(close, nameless, key_field, deleted, pool)
-    readings = journal.readings({lead["id"] for found in (*keyed.values(), *named.values()) for lead in found})
-    return _Sight(sent, _newest(keyed, readings), _newest(named, readings), known)
+    believed = {key: [lead] for key, lead in known.items() if lead}
+    seen = (*keyed.values(), *named.values(), *believed.values())
+    readings = journal.readings({lead["id"] for found in seen for lead in found})
+    newest: dict[str, Json | None] = {key: lead for key, (lead,) in _newest(believed, readings).items()}
+    return _Sight(sent, _newest(keyed, readings), _newest(named, readings), known | newest)
 
 
 def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
@@ -200,7 +205,7 @@ def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
 
 
 def _newest(found: Mapping[str, list[Json]], readings: Mapping[str, Json]) -> dict[str, list[Json]]:
-    """What search shows, but for leads that we changed: of those what we read last, where search lags behind it."""
+    """What search or the journal shows, but for leads that we changed since: of those what we read last."""
 
     def newer(shown: Json) -> Json:
         read = readings.get(shown["id"])
@@ -224,11 +229,12 @@ def _read_known(
         zip(to_read, pool.map(lambda lead_id: _read_or_none(close, lead_id), to_read.values()), strict=True)
     )
     gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
-    return believed | readings | (_find_merged(close, gone) if gone else {})
+    return believed | readings | (find_merged(close, gone) if gone else {})
 
 
 def _age(close: CloseClient, lead: Json) -> timedelta:
-    return close.now() - datetime.fromisoformat(lead["date_created"])
+    """How old a lead is, by Close's clock; never negative, though that clock is known to a second only."""
+    return max(timedelta(), close.now() - datetime.fromisoformat(lead["date_created"]))
 
 
 def _read_or_none(close: CloseClient, lead_id: str) -> Json | None:
@@ -238,7 +244,7 @@ def _read_or_none(close: CloseClient, lead_id: str) -> Json | None:
         return None
 
 
-def _find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
+def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
     """Of leads that are gone (key by id) those that were merged into another one, which is given by key."""
     into: dict[str, str] = {}
     for event in close.lead_events("merged"):
@@ -318,9 +324,9 @@ class _Decision:
 
     def _about_existing(self, lead: Lead, key: str, found: Json, *, is_merged: bool) -> PlannedLead:
         if self.existing == "skip":
-            return PlannedLead(lead, key, "skip", "in Close already, and --existing skip leaves it alone", found=found)
+            return PlannedLead(lead, key, "skip", LEFT_ALONE, found=found)
         gaps = find_gaps(found, lead, key, self.fields)
-        where = "merged in Close into this lead" if is_merged else "in Close already"
+        where = MERGED if is_merged else "in Close already"
         if gaps and self.existing == "merge":
             return PlannedLead(lead, key, "update", where, gaps, found)
         return PlannedLead(lead, key, "unchanged", where, found=found)

@@ -298,7 +298,10 @@ def read_settled(close: CloseClient, lead_id: str) -> Json:
 
 
 def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> None:
-    """Note of each change whose answer was lost whether it was carried out, as a settled reading of its lead shows."""
+    """Note of each change whose answer was lost whether it was carried out, as a settled reading of its lead shows.
+
+    What is noted as answered is what was sent, where somebody has changed it since.
+    """
     known = {change.target for change in changes if change.state == "done"}
     for change in changes:
         if change.state != "sending":
@@ -306,26 +309,51 @@ def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> N
         target = _changed_target(lead, change, known)
         if target is None:
             journal.note_void(change.number)
+            continue
+        known.add(target["id"])
+        if change.kind == "new contact":
+            answered = contact_content({**change.sent, "id": target["id"]})
         else:
-            known.add(target["id"])
-            content = contact_content(target) if change.kind != "lead" else lead_content(target)
-            journal.note_changed(change.number, target["id"], content)
+            content = lead_content(target) if change.kind == "lead" else contact_content(target)
+            answered = {**content, **_sent_content(change)}
+        journal.note_changed(change.number, target["id"], answered)
 
 
 def _changed_target(lead: Json, change: Change, known: Collection[str]) -> Json | None:
-    """The lead or the contact that holds what a change sent, None where nothing does."""
+    """The lead or the contact that holds what a change sent, or at least a part of it; None where nothing does."""
     if change.kind == "lead":
-        return lead if _holds(lead_content(lead), lead_content(change.sent), change.sent) else None
-    for contact in lead.get("contacts") or []:
-        is_new = contact["id"] not in change.before.get("contact_ids", ()) and contact["id"] not in known
-        is_meant = contact["id"] == change.target if change.kind == "contact" else is_new
-        if is_meant and _holds(contact_content(contact), contact_content(change.sent), change.sent):
-            return dict(contact)
-    return None
+        return lead if _shows(lead_content(lead), change) else None
+    before = set(change.before.get("contact_ids", ())) | set(known)
+    candidates = [
+        contact
+        for contact in lead.get("contacts") or []
+        if (contact["id"] == change.target if change.kind == "contact" else contact["id"] not in before)
+    ]
+    whole = [contact for contact in candidates if _holds(contact_content(contact), change)]
+    return next(iter([*whole, *(each for each in candidates if _shows(contact_content(each), change))]), None)
 
 
-def _holds(content: Json, sent: Json, names: Collection[str]) -> bool:
-    return all(content.get(name) == sent.get(name) for name in names)
+def _sent_content(change: Change) -> Json:
+    content = lead_content(change.sent) if change.kind == "lead" else contact_content(change.sent)
+    return {name: content[name] for name in change.sent if name in content}
+
+
+def _holds(content: Json, change: Change) -> bool:
+    """Whether a content has all that a change sent."""
+    return all(content.get(name) == value for name, value in _sent_content(change).items())
+
+
+def _shows(content: Json, change: Change) -> bool:
+    """Whether a content has a value that a change sent and that was not there before: all of a change is done or none,
+    so somebody has changed the rest since."""
+    for name, sent in _sent_content(change).items():
+        now, before = content.get(name), change.before.get(name)
+        if isinstance(sent, list):
+            if any(item in (now or []) and item not in (before or []) for item in sent):
+                return True
+        elif sent and now == sent != before:
+            return True
+    return False
 
 
 def kept(lead: Json) -> Json:

@@ -242,8 +242,13 @@ def _take_back_contact(close: CloseClient, lead: Json, change: Change) -> str:
         return ""
     if contact_content(contact) != change.after:
         return f"the contact {contact.get('name') or ''} was changed in Close since"
-    if any(activity.get("contact_id") == change.target for activity in close.activities(change.lead_id)):
-        return f"the contact {contact.get('name') or ''} has activities in Close"
+    for kind, things in (
+        ("activities", close.activities(change.lead_id)),
+        ("a task", close.tasks(change.lead_id)),
+        ("an opportunity", close.opportunities(change.lead_id)),
+    ):
+        if any(thing.get("contact_id") == change.target for thing in things):
+            return f"the contact {contact.get('name') or ''} has {kind} in Close"
     with suppress(NotFound):
         close.delete_contact(change.target)
     return ""

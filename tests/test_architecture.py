@@ -16,7 +16,7 @@ MAY_IMPORT = {
         *("reading", "cleaning", "close_client", "journal"),
         *("planning", "merging", "bodies", "filling", "reconciling"),
     },
-    "filling": {"cleaning", "close_client", "journal", "merging", "bodies", "reconciling"},
+    "filling": {"reading", "cleaning", "close_client", "journal", "merging", "bodies", "reconciling"},
     "undoing": {"close_client", "journal", "reconciling"},
     "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},
     "bodies": {"reading", "cleaning", "close_client", "merging"},

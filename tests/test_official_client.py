@@ -4,14 +4,15 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import closeio_api
 import pytest
 
 import main
-from sandbox import Sandbox
+from sandbox import Fault, Sandbox
+from tests.conftest import Run
 from tests.raw_close import Clock
 
 
@@ -96,3 +97,23 @@ def test_it_waits_as_the_sandbox_tells_it(monkeypatch: pytest.MonkeyPatch) -> No
         client.session.close()
     assert len(made) == 17
     assert naps == [8.0]
+
+
+@pytest.mark.comparison
+def test_it_doubles_a_lead_whose_answer_gets_lost_and_an_import_does_not(
+    run: Run, write: Callable[..., Path], connect: Callable[[Sandbox], None], clock: Callable[[], float]
+) -> None:
+    lost = Fault("drop-after", on="POST /api/v1/lead/", times=4)
+    with Sandbox(faults=[lost]) as sandbox:
+        client = closeio_api.Client("any key")
+        client.base_url = sandbox.close_url + "/"
+        assert client.post("lead", {"name": "Acme"})["name"] == "Acme"
+        client.session.close()
+        assert sandbox.report()["requests_by_endpoint"]["POST /lead/"] == 5
+        assert sandbox.report()["leads"] == 5
+    with Sandbox(faults=[lost]) as sandbox:
+        connect(sandbox)
+        write("Acme,,,,,,")
+        ran = run("import", "leads.csv", "--json")
+        assert (ran.code, ran.json["leads"]["created"]) == (0, 1)
+        assert sandbox.report()["leads"] == 1
