@@ -118,7 +118,7 @@ def _with_fields(close: CloseClient, journal: Journal, plan: Plan) -> Plan:
     """The plan with an id for every custom field that it fills, after making those that Close lacks."""
     missing = plan.missing_fields
     for name, kind in missing.items():
-        _create_field(close, name, kind)
+        _create_field(close, journal, name, kind)
     schema = close.lead_fields() if missing else []
     made = {name: lead_field(_oldest(schema, name)) for name in missing}
     key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else plan.fields.import_key
@@ -127,18 +127,31 @@ def _with_fields(close: CloseClient, journal: Journal, plan: Plan) -> Plan:
     return replace(plan, fields=LeadFields({**plan.fields.by_name, **made}, key_field))
 
 
-def _create_field(close: CloseClient, name: str, kind: str) -> None:
-    """Make a field. Where the answer is lost the schema is read again before another is asked for."""
+def _create_field(close: CloseClient, journal: Journal, name: str, kind: str) -> None:
+    """Make a field; where its answer was lost, in an earlier run too, the schema is read before it is made again."""
+    lost: OutcomeUnknown | None = None
     for _ in range(FIELD_ATTEMPTS):
+        if journal.is_making_field(name) and _was_made(close, name):
+            break
+        journal.note_making_field(name)
         try:
             close.create_lead_field(name, kind)
+            break
         except OutcomeUnknown as error:
             lost = error
-            close.pause(FIELD_PAUSE)
-            if not any(each["name"] == name for each in close.lead_fields()):
-                continue
-        return
-    raise lost
+        except CloseError:
+            journal.note_field_settled(name)
+            raise
+    else:
+        if lost and not _was_made(close, name):
+            raise lost
+    journal.note_field_settled(name)
+
+
+def _was_made(close: CloseClient, name: str) -> bool:
+    """Whether a field is there whose answer was lost, after giving Close the time to make it."""
+    close.pause(FIELD_PAUSE)
+    return any(each["name"] == name for each in close.lead_fields())
 
 
 def _oldest(schema: Sequence[Json], name: str) -> Json:

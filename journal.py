@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS readings (
 CREATE TABLE IF NOT EXISTS deleted (
     organization TEXT NOT NULL, lead_id TEXT NOT NULL, stays TEXT, PRIMARY KEY (organization, lead_id)
 );
+CREATE TABLE IF NOT EXISTS fields (organization TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (organization, name));
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
@@ -232,6 +233,18 @@ class Journal:
     def note_key_field(self, field_id: str) -> None:
         """Import keys travel in this custom field."""
         self._write("UPDATE organizations SET key_field = ? WHERE id = ?", field_id, self.organization)
+
+    def note_making_field(self, name: str) -> None:
+        """A custom field is about to be asked for."""
+        self._write("INSERT OR IGNORE INTO fields VALUES (?, ?)", self.organization, name)
+
+    def note_field_settled(self, name: str) -> None:
+        """A custom field that was asked for is there, or was refused."""
+        self._write("DELETE FROM fields WHERE organization = ? AND name = ?", self.organization, name)
+
+    def is_making_field(self, name: str) -> bool:
+        """Whether a custom field was asked for, and nobody knows what became of it."""
+        return bool(self._one("SELECT 1 FROM fields WHERE organization = ? AND name = ?", self.organization, name))
 
     # Runs ------------------------------------------------------------------------------------------------------------
 

@@ -270,7 +270,10 @@ def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json |
 def _find_by_name(
     close: CloseClient, leads: Sequence[Lead], key_field: str | None, deleted: Collection[str], pool: ThreadPoolExecutor
 ) -> dict[str, list[Json]]:
-    """The leads that search shows for the companies' names, by the company's key; one with another key is no match."""
+    """The leads that search shows for the companies' names, by the company's key; one with another key is no match.
+
+    One with the company's own key is the match: the index may have shown its key only since it was asked by key.
+    """
     wanted = {lead.key for lead in leads}
     spellings = sorted({text for lead in leads for text in _names_of(lead)})
     column = f"custom.{key_field}"
@@ -284,9 +287,14 @@ def _find_by_name(
     for shown in pool.map(search, batches):
         for lead in _not_among(deleted, shown):
             key = import_key(lead.get("name") or "")
-            if key in wanted and not lead.get(column):
+            if key in wanted and lead.get(column) in (None, "", key):
                 found[key][lead["id"]] = lead
-    return {key: list(by_id.values()) for key, by_id in found.items()}
+    return {key: _keyed_alone(list(by_id.values()), column) for key, by_id in found.items()}
+
+
+def _keyed_alone(leads: list[Json], column: str) -> list[Json]:
+    """Those of some leads that have a key; all where none has one."""
+    return [lead for lead in leads if lead.get(column)] or leads
 
 
 def _names_of(lead: Lead) -> set[str]:
