@@ -222,8 +222,12 @@ class CloseClient:
         return self._created("/lead/", lead)
 
     def read_lead(self, lead_id: str) -> Json:
-        """A lead from the primary store, never from the index. Raises NotFound."""
-        return self._request("GET", "/lead/{id}/", id=lead_id)
+        """A lead with its contacts from the primary store, never from the index. Raises NotFound."""
+        lead = self._request("GET", "/lead/{id}/", id=lead_id)
+        if "contacts" not in lead:  # Close has announced that leads will no longer hold them
+            ids = lead.get("contact_ids") or []
+            lead["contacts"] = [self._request("GET", "/contact/{id}/", id=contact_id) for contact_id in ids]
+        return lead
 
     def update_lead(self, lead_id: str, changes: Json) -> Json:
         """The lead after a change of the fields given and of no other; contacts can't be changed here."""

@@ -71,7 +71,7 @@ def fill_lead(
     is_unsure = any(change.state == "sending" for change in journal.changes_of_lead(lead_id))
     for _ in range(ATTEMPTS):
         found = _read(close, journal, lead_id, is_unsure=is_unsure)
-        gaps = _without(progress.dropped, find_gaps(found, lead, key, fields))
+        gaps = find_gaps(found, lead, key, fields)
         if not gaps:
             return _filled(found, progress)
         progress.gaps = progress.gaps or gaps
@@ -107,7 +107,7 @@ def _read(close: CloseClient, journal: Journal, lead_id: str, *, is_unsure: bool
 
 
 def _without(dropped: Collection[Problem], gaps: Gaps) -> Gaps:
-    """The gaps but for values that Close has refused: asking again would not help."""
+    """The gaps but for the values that Close has refused: what was written."""
     refused = {(problem.column, problem.value) for problem in dropped}
     if not refused:
         return gaps
@@ -179,7 +179,7 @@ def _carry_out(
     except CloseError:
         journal.note_void(number)
         raise
-    dropped += problems
+    dropped += (problem for problem in problems if problem not in dropped)
     if answer is None:
         journal.note_void(number)
         return None

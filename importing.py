@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -33,13 +34,12 @@ from journal import Journal
 from merging import LeadFields, find_gaps
 from planning import LEFT_ALONE, MERGED, Action, Plan, PlannedLead, find_merged, lead_field, several_found
 from reading import COMPANY, IMPORT_KEY, SourceFile
-from reconciling import LaterLead, Look, Place, kept, remove_doubles, settle
+from reconciling import LATEST_LEADS, LaterLead, Look, Place, adopt, kept, remove_doubles, settle
 
 FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
 FIELD_PAUSE = 1.0  # seconds for a field whose answer was lost to come into being
 MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
-LATEST_LEADS = 3  # answered leads that are waited for in the index before anything is sent again
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -58,8 +58,7 @@ log = logging.getLogger(__name__)
 class LeadOutcome:
     """What became of one lead.
 
-    `is_ambiguous` where Close has several leads and a person must look; `is_unsent` where the run ended before its
-    turn; `dropped` are values that Close did not take.
+    `is_ambiguous` where Close has several leads and a person must look; `dropped` are values that Close did not take.
     """
 
     lead: Lead
@@ -69,7 +68,6 @@ class LeadOutcome:
     lead_id: str = ""
     link: str = ""
     is_ambiguous: bool = False
-    is_unsent: bool = False
     dropped: tuple[Problem, ...] = ()
 
 
@@ -224,6 +222,8 @@ class _CarryingOut:
         self.later: deque[LaterLead] = deque(maxlen=LATEST_LEADS)
         self.lost: dict[str, _Lost] = {}
         self.resends: Counter[str] = Counter()
+        self.adopted: set[str] = set()
+        self.doubles_removed = 0
         self.being_filled: dict[str, threading.Lock] = {}
         self.last_resend = self.began
         self.held: dict[str, LeadOutcome] = {}
@@ -262,6 +262,8 @@ class _CarryingOut:
         yield from (_unsent(planned, self.ended_by) for planned in jobs)
         yield from (_undetermined(lost) for lost in self.lost.values())
         yield from self._check_doubles()
+        if self.doubles_removed:
+            self.tell(f"doubles of our own that were removed from Close: {self.doubles_removed}")
 
     def _is_to_do(self, planned: PlannedLead) -> bool:
         """Whether there is work: something to write, to look up, or copies of which the journal may know one."""
@@ -270,11 +272,16 @@ class _CarryingOut:
     def _let_through(self, outcomes: Iterable[tuple[str, LeadOutcome]]) -> Iterator[LeadOutcome]:
         """Pass outcomes on, but hold those of leads that were sent twice until their doubles were looked for."""
         for key, outcome in outcomes:
-            sent = self.plan.sent.get(key)
-            if outcome.lead_id and (self.resends[key] or (sent and not sent.is_single)):
+            if outcome.lead_id and self._may_be_double(key):
                 self.held[key] = outcome
             else:
                 yield outcome
+
+    def _may_be_double(self, key: str) -> bool:
+        """Whether Close may have carried out more than one sending of a lead, in this run and in earlier ones."""
+        sent = self.plan.sent.get(key)
+        is_resent = sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0))
+        return is_resent or self.resends[key] > 0
 
     # The pool --------------------------------------------------------------------------------------------------------
 
@@ -321,8 +328,8 @@ class _CarryingOut:
         """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
         lead_id = planned.found["id"] if planned.found else ""
         if any(change.run_id == self.plan.run_id for change in self.journal.changes_of_lead(lead_id)):
-            reason = f"{error}, when only a part of it may have been written; run the same command again"
-            return LeadOutcome(planned.lead, "undetermined", reason, planned.gaps.in_words(), lead_id)
+            reason = f"only a part of what it lacks may have been added, for the import ended: {error}"
+            return _about(planned.found or {}, planned.lead, "undetermined", reason, planned.gaps.in_words())
         return _unsent(planned, error)
 
     def _end(self, error: Exception) -> None:
@@ -358,7 +365,10 @@ class _CarryingOut:
         assert made is not None, "a lead has its name at least"
         self.journal.note_created(key, kept(made))
         self.later.append(LaterLead(began, key, made["id"]))
-        if self.resends[key]:
+        if lead.contacts and "contacts" not in made:  # an undo compares the whole lead with what is noted
+            with suppress(CloseError):
+                self.journal.note_created(key, kept(self.close.read_lead(made["id"])))
+        if self._may_be_double(key):
             self.last_resend = self.clock()
         return _about(made, lead, "created", dropped=dropped)
 
@@ -380,6 +390,8 @@ class _CarryingOut:
             reason = f"{lost}, time and again; run the same command again"
             return _about(found, lead, "undetermined", reason, planned.gaps.in_words())
         outcome: Outcome = "updated" if filled.changes else "unchanged"
+        if planned.key in self.adopted:
+            outcome = "created"
         return _about(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
 
     def _vanished(self, planned: PlannedLead) -> LeadOutcome | _Lost:
@@ -389,7 +401,8 @@ class _CarryingOut:
         into = find_merged(self.close, dict.fromkeys(gone, planned.key)).get(planned.key)
         if into:
             return self._merge(replace(planned, action="update", reason=MERGED, found=into, copies=()))
-        if planned.key in self.plan.sent:
+        sent = self.journal.leads([planned.key]).get(planned.key)
+        if sent and sent.state in ("created", "removed"):
             reason = "deleted or merged in Close since it was imported"
             return LeadOutcome(planned.lead, "skipped", reason)
         return self._create(replace(planned, action="create"))
@@ -401,9 +414,7 @@ class _CarryingOut:
             return _settled_outcome(several_found(planned.lead, planned.key, copies.left))
         if not copies.left:
             return self._vanished(planned)
-        if copies.removed:
-            doubles = "1 double" if copies.removed == 1 else f"{copies.removed} doubles"
-            self.tell(f"removed {doubles} of {planned.lead.name} that an earlier import had made")
+        self.doubles_removed += copies.removed
         if self.plan.existing == "merge":
             return self._merge(replace(planned, action="update", reason="in Close already", found=copies.left[0]))
         if self.plan.existing == "skip":
@@ -414,8 +425,7 @@ class _CarryingOut:
 
     def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield what became of the leads whose answers were lost; those that Close does not have become jobs again."""
-        answers = "1 answer was" if len(self.lost) == 1 else f"{len(self.lost)} answers were"
-        self.tell(f"{answers} lost: looking in Close what became of it, for {self.index_lag:g} s or more")
+        self.tell(f"answers lost: {len(self.lost)}. Looking for these leads in Close, for {self.index_lag:g} s or more")
         lost_at = {key: lost.lost_at for key, lost in self.lost.items()}
         try:
             for key, fate in settle(self.close, self.journal, self.place, lost_at, list(self.later), self.clock):
@@ -443,17 +453,15 @@ class _CarryingOut:
 
     def _adopt(self, lost: _Lost, copies: Sequence[Json], jobs: deque[PlannedLead]) -> LeadOutcome | None:
         """The outcome of a lead that was found after all; None where it lacks something and becomes a job."""
-        planned, found = lost.planned, copies[0]
-        is_ours = found.get("created_by") in (None, self.plan.account.user_id)
-        if is_ours:
-            self.journal.note_created(planned.key, kept(found))
-        else:
-            self.journal.note_removed(planned.key, found["id"])
-        self.journal.note_reading(kept(found))
+        planned, found = lost.planned, adopt(self.close, self.journal, self.place, lost.planned.key, copies)
+        is_ours = self.journal.leads([planned.key])[planned.key].state == "created"
         if len(copies) > 1:
             self.resends[planned.key] += 1
+        reason = "somebody else put it into Close while it was sent"
+        if is_ours:
+            reason = "its answer was lost, and it was found in Close by its import key"
+            self.adopted.add(planned.key)
         gaps = find_gaps(found, planned.lead, planned.key, self.plan.fields)
-        reason = "its answer was lost, and it was found in Close by its import key"
         if gaps and self.plan.existing != "skip":
             jobs.append(replace(planned, action="update", reason=reason, gaps=gaps, found=found))
             return None
@@ -466,13 +474,14 @@ class _CarryingOut:
             return
         keys = list(self.held)
         try:
-            self.tell(f"{len(keys)} sent twice: looking for doubles in Close, which takes {self.index_lag:.0f} s")
+            self.tell(f"leads sent twice: {len(keys)}. Looking for doubles in Close, for {self.index_lag:g} s")
             self.close.pause(max(0.0, self.last_resend + self.index_lag - self.clock()))
             look = Look(self.close, self.journal, self.place, keys, list(self.later))
             look.again(keys)
             for key in keys:
                 copies = remove_doubles(self.close, self.journal, self.place, key, look.copies(key))
                 self.journal.note_single(key)
+                self.doubles_removed += copies.removed
                 yield self._after_check(self.held.pop(key), copies.left)
         except CloseError as error:
             self._end(error)
@@ -481,7 +490,7 @@ class _CarryingOut:
     def _after_check(self, outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
         if len(copies) > 1:
             links = " ".join(map(lead_link, copies))
-            reason = f"Close has {len(copies)} leads for this company: {links}"
+            reason = f"Close has {len(copies)} leads for this company, merge them there: {links}"
             return replace(outcome, reason=reason, is_ambiguous=True)
         if not copies or copies[0]["id"] == outcome.lead_id:
             return outcome
@@ -503,7 +512,7 @@ def _settled_outcome(planned: PlannedLead) -> LeadOutcome:
 
 
 def _unsent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:
-    return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}", is_unsent=True)
+    return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
 
 
 def _about(

@@ -307,6 +307,11 @@ class Journal:
             found |= {row[0]: _sent_lead(row) for row in rows}
         return found
 
+    def lead_ids(self) -> set[str]:
+        """The ids of all leads that an import is known to have created."""
+        rows = self._all("SELECT lead_id FROM leads WHERE organization = ? AND lead_id IS NOT NULL", self.organization)
+        return {row[0] for row in rows}
+
     def leads_of_run(self, run_id: str) -> list[SentLead]:
         """The leads that a run created or tried to, in the order in which they were sent."""
         rows = self._all(

@@ -272,7 +272,7 @@ def _find_by_name(
 ) -> dict[str, list[Json]]:
     """The leads that search shows for the companies' names, by the company's key; one with another key is no match.
 
-    One with the company's own key is the match: the index may have shown its key only since it was asked by key.
+    One with the company's own key, also with a run's id behind it, is the match: an import made it for this company.
     """
     wanted = {lead.key for lead in leads}
     spellings = sorted({text for lead in leads for text in _names_of(lead)})
@@ -287,7 +287,8 @@ def _find_by_name(
     for shown in pool.map(search, batches):
         for lead in _not_among(deleted, shown):
             key = import_key(lead.get("name") or "")
-            if key in wanted and lead.get(column) in (None, "", key):
+            held = str(lead.get(column) or "")
+            if key in wanted and (held in ("", key) or held.startswith(f"{key}:")):
                 found[key][lead["id"]] = lead
     return {key: _keyed_alone(list(by_id.values()), column) for key, by_id in found.items()}
 
@@ -343,7 +344,7 @@ class _Decision:
 def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:
     """The plan to leave a company alone that has several leads in Close."""
     links = " ".join(sorted(lead_link(each) for each in found))
-    reason = f"Close has {len(found)} leads for this company: {links}"
+    reason = f"Close has {len(found)} leads for this company, merge them there: {links}"
     return PlannedLead(lead, key, "skip", reason, copies=tuple(each["id"] for each in found))
 
 

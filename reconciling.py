@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from close_client import (
     CloseClient,
@@ -28,6 +28,8 @@ from journal import Change, Journal, SentLead
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 EVENTS_FROM = timedelta(minutes=15)  # before the first sending: Close's clock and ours may differ
 EVENTS_AGAIN = timedelta(minutes=5)  # of the event log are read again at each look, for entries can come late
+CLOCKS_AGREE = timedelta(seconds=2)  # within this: `Date` has whole seconds, and Close has many machines
+LATEST_LEADS = 3  # answered leads of which one is waited for in the index before anything is sent again
 LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
 LAGS_UNTIL_UNKNOWN = 10  # after so many the index stands still, and nobody can tell
@@ -130,7 +132,7 @@ class Look:
         self._close = close
         self._place = place
         self._deleted = journal.deleted()
-        self._known = {lead.lead_id for lead in later}
+        self._known = journal.lead_ids()
         self._later_keys = [lead.key for lead in later]
         self._ids: dict[str, set[str]] = defaultdict(set)
         self._from = min(lead.first_sent for lead in journal.leads(keys).values()) - EVENTS_FROM
@@ -249,6 +251,43 @@ def _delete_double(
     journal.note_deleted(copy["id"], oldest["id"])
 
 
+def is_ours(place: Place, sent: SentLead, lead: Json) -> bool:
+    """Whether a lead can be what we sent: made by this key's user, and not before we first sent it."""
+    if lead.get("created_by") not in (None, place.user_id):
+        return False
+    made = lead.get("date_created")
+    return not made or datetime.fromisoformat(made) >= sent.first_sent - CLOCKS_AGREE
+
+
+def adopt(close: CloseClient, journal: Journal, place: Place, key: str, copies: Sequence[Json]) -> Json:
+    """The lead to go on with, of the copies that were found of one whose answer was lost: ours, if one can be.
+
+    The journal then knows it as the one that we made, or as another's.
+    """
+    sent = journal.leads([key])[key]
+    ours = next((copy for copy in copies if is_ours(place, sent, copy)), None)
+    if ours:
+        journal.note_created(key, kept(_as_made(close, place, ours)))
+    else:
+        journal.note_removed(key, copies[0]["id"])
+    found = ours or copies[0]
+    journal.note_reading(kept(found))
+    return found
+
+
+def _as_made(close: CloseClient, place: Place, lead: Json) -> Json:
+    """A lead as it was when it was made, as far as its event tells: somebody may have changed it since."""
+    told = _told_when_made(close, place, lead["id"])
+    unsaid = {name: lead.get(name) for name in ("id", "html_url", "date_created", "date_updated", "contacts")}
+    return {**unsaid, **told} if told else lead
+
+
+def _told_when_made(close: CloseClient, place: Place, lead_id: str) -> Json | None:
+    """The lead in the event of its creation by our user, None where there is none, or where it hides the lead."""
+    created = next(close.lead_events("created", by_user=place.user_id, of_lead=lead_id), None)
+    return (created.get("data") or None) if created else None
+
+
 def _as_answered(close: CloseClient, place: Place, sent: SentLead, copy: Json) -> Json | None:
     """What Close answered when we sent a copy: as noted, else, where that answer was lost, as its event tells.
 
@@ -256,10 +295,10 @@ def _as_answered(close: CloseClient, place: Place, sent: SentLead, copy: Json) -
     """
     if sent.lead_id == copy["id"]:
         return sent.lead
-    if sent.state not in ("sending", "created") or (sent.lead_id and sent.sends < 2):
+    is_accounted_for = bool(sent.lead_id) and sent.sends < 2
+    if sent.state not in ("sending", "created") or is_accounted_for or not is_ours(place, sent, copy):
         return None
-    created = next(close.lead_events("created", by_user=place.user_id, of_lead=copy["id"]), None)
-    return (created.get("data") or None) if created else None
+    return _told_when_made(close, place, copy["id"])
 
 
 def why_not_ours_to_delete(close: CloseClient, lead: Json, answered: Json) -> str:
@@ -300,7 +339,7 @@ def read_settled(close: CloseClient, lead_id: str) -> Json:
 def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> None:
     """Note of each change whose answer was lost whether it was carried out, as a settled reading of its lead shows.
 
-    What is noted as answered is what was sent, where somebody has changed it since.
+    Where somebody has changed it since, what was sent is noted as answered: an undo must not take that for ours.
     """
     known = {change.target for change in changes if change.state == "done"}
     for change in changes:
@@ -311,12 +350,18 @@ def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> N
             journal.note_void(change.number)
             continue
         known.add(target["id"])
-        if change.kind == "new contact":
-            answered = contact_content({**change.sent, "id": target["id"]})
-        else:
-            content = lead_content(target) if change.kind == "lead" else contact_content(target)
-            answered = {**content, **_sent_content(change)}
-        journal.note_changed(change.number, target["id"], answered)
+        journal.note_changed(change.number, target["id"], _as_sent(target, change))
+
+
+def _as_sent(target: Json, change: Change) -> Json:
+    """What Close must have answered to a change: the target's content, with what was sent where that differs by now."""
+    content = lead_content(target) if change.kind == "lead" else contact_content(target)
+    is_new = change.kind == "new contact"
+    answered = contact_content({**change.sent, "id": target["id"]}) if is_new else {**content, **_sent_content(change)}
+    return {
+        name: content[name] if _folded(content.get(name)) == _folded(value) else value
+        for name, value in answered.items()
+    }
 
 
 def _changed_target(lead: Json, change: Change, known: Collection[str]) -> Json | None:
@@ -338,16 +383,23 @@ def _sent_content(change: Change) -> Json:
     return {name: content[name] for name in change.sent if name in content}
 
 
+def _folded(value: Any) -> Any:
+    """A value as it is compared with what was sent: Close may write e-mails in lower case."""
+    if isinstance(value, list):
+        return [_folded(item) for item in value]
+    return {**value, "email": value["email"].casefold()} if isinstance(value, dict) and "email" in value else value
+
+
 def _holds(content: Json, change: Change) -> bool:
     """Whether a content has all that a change sent."""
-    return all(content.get(name) == value for name, value in _sent_content(change).items())
+    return all(_folded(content.get(name)) == _folded(value) for name, value in _sent_content(change).items())
 
 
 def _shows(content: Json, change: Change) -> bool:
     """Whether a content has a value that a change sent and that was not there before: all of a change is done or none,
     so somebody has changed the rest since."""
-    for name, sent in _sent_content(change).items():
-        now, before = content.get(name), change.before.get(name)
+    for name, value in _sent_content(change).items():
+        sent, now, before = (_folded(each) for each in (value, content.get(name), change.before.get(name)))
         if isinstance(sent, list):
             if any(item in (now or []) and item not in (before or []) for item in sent):
                 return True

@@ -5,10 +5,11 @@ its creation; what the run added to other leads is taken out if it is still what
 listed. What is gone already counts as done, so that an undo that was cut off is run again.
 """
 
+import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from functools import partial
 from close_client import (
     CloseClient,
     CloseUnreachable,
+    InvalidRequest,
     Json,
     NotFound,
     OutcomeUnknown,
@@ -25,7 +27,20 @@ from close_client import (
     lead_content,
 )
 from journal import Change, Journal, Run, SentLead
-from reconciling import Look, Place, kept, read_settled, remove_doubles, settle, settle_changes, why_not_ours_to_delete
+from reconciling import (
+    LATEST_LEADS,
+    Copies,
+    LaterLead,
+    Look,
+    Place,
+    adopt,
+    kept,
+    read_settled,
+    remove_doubles,
+    settle,
+    settle_changes,
+    why_not_ours_to_delete,
+)
 
 RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
 
@@ -85,10 +100,10 @@ def _settle_lost(
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
     began = clock()
-    for key, fate in settle(close, journal, place, dict.fromkeys(lost, began), (), clock):
+    for key, fate in settle(close, journal, place, dict.fromkeys(lost, began), _sent_after(leads, lost), clock):
         if fate.kind == "found":
-            journal.note_created(key, kept(fate.leads[0]))
-            remove_doubles(close, journal, place, key, [lead["id"] for lead in fate.leads])
+            adopt(close, journal, place, key, fate.leads)
+            yield from _left_copies(remove_doubles(close, journal, place, key, [lead["id"] for lead in fate.leads]))
         elif fate.kind == "unknown":
             reason = "nobody can tell yet whether Close has it; run the undo again"
             yield UndoneLead("left", "", lost[key].company, reason)
@@ -99,7 +114,20 @@ def _settle_lost(
         look = Look(close, journal, place, doubtful, ())
         look.again(doubtful)
         for key in doubtful:
-            remove_doubles(close, journal, place, key, look.copies(key))
+            yield from _left_copies(remove_doubles(close, journal, place, key, look.copies(key)))
+
+
+def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[LaterLead]:
+    """Leads of the run that were sent after all the lost ones: once they show, the lost ones would show as well."""
+    last = max((lead.first_sent for lead in lost.values()), default=None)
+    later = [lead for lead in leads if last and lead.state == "created" and lead.first_sent > last]
+    return [LaterLead(math.inf, lead.key, lead.lead_id) for lead in later[-LATEST_LEADS:]]
+
+
+def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
+    """The copies of a lead that had to stay, but for the oldest, which is looked at with the rest of the run."""
+    for copy in copies.left[1:]:
+        yield UndoneLead("left", copy["id"], copy.get("name") or "", "a second copy, and not ours to delete")
 
 
 def _jobs(close: CloseClient, journal: Journal, run: Run) -> list[Callable[[], UndoneLead]]:
@@ -162,9 +190,9 @@ def _delete(close: CloseClient, journal: Journal, lead: SentLead, changes: Seque
 
 
 def _why_left(close: CloseClient, journal: Journal, lead: SentLead, current: Json) -> str:
-    later = [change.run_id for change in journal.changes_of_lead(lead.lead_id) if change.run_id != lead.run_id]
+    later = _later_run(journal, lead.lead_id, lead.run_id)
     if later:
-        return f"the later import {later[-1]} added to it; undo that one first"
+        return f"the later import {later} added to it; undo that one first"
     return why_not_ours_to_delete(close, current, lead.lead or {})
 
 
@@ -174,10 +202,15 @@ def _why_left(close: CloseClient, journal: Journal, lead: SentLead, current: Jso
 def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) -> UndoneLead:
     """Take back the changes of the run to one lead, the last one first."""
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
+    later = _later_run(journal, lead_id, run_id, after=changes[-1].number)
+    if later:
+        return UndoneLead("left", lead_id, company, f"the later import {later} added to it; undo that one first")
     is_unsure = any(change.state == "sending" for change in changes)
     for _ in range(RESTORE_ATTEMPTS):
         try:
             reasons = _take_all_back(close, journal, lead_id, run_id, is_unsure=is_unsure)
+        except InvalidRequest as refused:
+            return UndoneLead("left", lead_id, company, f"Close does not take it back: {refused}")
         except NotFound:
             for change in changes:
                 (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
@@ -189,6 +222,12 @@ def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) ->
             return UndoneLead("left", lead_id, company, "; ".join(reasons))
         return UndoneLead("restored", lead_id, company)
     raise CloseUnreachable("answers got lost time and again")
+
+
+def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> str:
+    """The id of another run that changed a lead after a change of this number, "" if there is none."""
+    changes = [change for change in journal.changes_of_lead(lead_id) if change.number > after]
+    return next((change.run_id for change in reversed(changes) if change.run_id != run_id), "")
 
 
 def _take_all_back(close: CloseClient, journal: Journal, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:

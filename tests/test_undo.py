@@ -508,6 +508,33 @@ def test_what_a_stopped_run_added_and_users_changed_then_is_left_too(
             assert ids["Company Founded"] not in lead
 
 
+@pytest.mark.parametrize("imports_again", [False, True])
+@pytest.mark.parametrize("act", [change_lead(name="Beta Inc"), change_value, change_contact(title="CEO")])
+def test_a_lead_of_a_stopped_run_that_users_changed_then_is_left_too(
+    run: Run,
+    write: Write,
+    connect: Connect,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Act,
+    imports_again: bool,
+) -> None:
+    with Sandbox(index_lag=60, clock=clock) as sandbox, RawClose(sandbox) as user:
+        connect(sandbox)
+        write("Beta,Bob,bob@x.com,,,7,NY")
+        with monkeypatch.context() as broken:
+            fail_at(broken, "create_lead", 1, after=True)
+            run("import", "leads.csv")
+        (lead,) = leads_held(user).values()
+        act(user, lead)
+        held = leads_held(user)
+        if imports_again:
+            assert run("import", "leads.csv").code == 0
+        ran = run("undo", "last", "--json")
+        assert (ran.code, ran.json["deleted"], len(ran.json["left"])) == (4, 0, 1)
+        assert leads_held(user) == held
+
+
 @pytest.mark.parametrize(
     ("method", "at", "after"),
     [
