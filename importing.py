@@ -142,7 +142,7 @@ def _create_field(close: CloseClient, journal: Journal, name: str, kind: str) ->
             raise
     else:
         if lost and not _was_made(close, name):
-            raise lost
+            raise OutcomeUnknown(f"{lost} when the field {name!r} was made")
     journal.note_field_settled(name)
 
 

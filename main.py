@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -120,7 +121,8 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
         Exit.SETUP,
         "{}. Run `make demo` once, then `source .venv/bin/activate` in every new terminal.",
     ),
-    "builtins.OSError": (Exit.BUG, "{}. Mend that, then run the same command again."),
+    "builtins.OSError": (Exit.BUG, f"{{}}. Mend that. {RUN_AGAIN}"),
+    "sqlite3.Error": (Exit.BUG, f"{JOURNAL} can't be written ({{}}); is the disk full? Mend that. {RUN_AGAIN}"),
 }
 
 
@@ -326,7 +328,7 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from importing import check_accounts, conclude, foresee, note_result
+    from importing import check_accounts, conclude, foresee
     from reading import read_source
 
     began = time.monotonic()
@@ -334,18 +336,17 @@ def run_import(args: argparse.Namespace) -> int:
     source = read_source(path, args.encoding)
     warn_of_columns(source, args.quiet)
     stop = threading.Event()
-    with open_own_journal() as journals, open_close(args, stop) as close:
+    stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
+    with open_own_journal() as journals, open_close(args, stop) as close, stopping:
         journal, plan = plan_with_journal(close, journals, source, path, args)
-        with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            if args.dry_run:
-                result = conclude(source, plan, foresee(plan), None)
-            else:
-                announce(plan, args.quiet)
-                result = carry_out_with_progress(close, journal, source, plan, args, stop)
-                note_result(journal, result)
-            result, files = write_import_files(path.stem, result, journals, is_rehearsed=args.dry_run)
-            report = import_report(path, result, close, files, time.monotonic() - began, is_rehearsed=args.dry_run)
-            show(json.dumps(report, indent=2) if args.json else import_summary(report, result))
+        if args.dry_run:
+            result = conclude(source, plan, foresee(plan), None)
+        else:
+            announce(plan, args.quiet)
+            result = carry_out_with_progress(close, journal, source, plan, args, stop)
+        result, files = write_import_files(path.stem, result, journals, is_rehearsed=args.dry_run)
+        report = import_report(path, result, close, files, time.monotonic() - began, is_rehearsed=args.dry_run)
+        show(json.dumps(report, indent=2) if args.json else import_summary(report, result))
     check_accounts(result)
     if result.ended_by:
         note_error(result.ended_by)
@@ -446,8 +447,11 @@ def carry_out_with_progress(
     args: argparse.Namespace,
     stop: threading.Event,
 ) -> ImportResult:
-    """What the plan came to, with a bar on a terminal while it is carried out."""
-    from importing import carry_out, conclude
+    """What the plan came to, with a bar on a terminal while it is carried out.
+
+    What is in Close must be told even where the disk is full by now, so that becomes what ended the run.
+    """
+    from importing import carry_out, conclude, note_result
 
     outcomes: list[LeadOutcome] = []
     ended_by: Exception | None = None
@@ -465,7 +469,12 @@ def carry_out_with_progress(
             outcomes.append(outcome)
     except Exception as error:  # what is in Close must be written down before anything is said of a bug
         ended_by = error
-    return conclude(source, plan, outcomes, ended_by)
+    result = conclude(source, plan, outcomes, ended_by)
+    try:
+        note_result(journal, result)
+    except sqlite3.Error as error:
+        return replace(result, ended_by=ended_by or error)
+    return result
 
 
 def import_report(
@@ -538,7 +547,7 @@ def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, s
     if result.has("undetermined") and not args.dry_run:
         say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN}".replace("{command}", args.command))
     if result.has("rejected") or result.has("failed"):
-        command = f"python main.py import {files['rejects']}" + repeated_flags(args)
+        command = f"python main.py import {shlex.quote(str(files['rejects']))}" + repeated_flags(args)
         say(
             f"Not every row {'would get' if args.dry_run else 'got'} into Close; {files['rejects']} says why. "
             f"Mend it there, then: {command}"
@@ -547,7 +556,8 @@ def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, s
 
 def repeated_flags(args: argparse.Namespace) -> str:
     """The flags that a rejects file needs as much as the file it comes from; it knows the order of dates itself."""
-    flags = {"--region": (args.region, "US"), "--names": (args.names, "upper")}
+    existing = "merge" if args.existing == "create" else args.existing  # what lost a value has its lead by now
+    flags = {"--existing": (existing, "merge"), "--region": (args.region, "US"), "--names": (args.names, "upper")}
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
     return f"{told} --sandbox" if args.sandbox else told
 
@@ -577,7 +587,7 @@ def write_import_files(
         else:
             files["imported"] = str(write_imported(OUTPUT_FOLDER / f"{stem}_imported.csv", result))
         files["rejects"] = str(write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result, journals))
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         return replace(result, ended_by=result.ended_by or error), files
     return result, files
 

@@ -62,14 +62,12 @@ class Gaps:
         return bool(self.import_key or self.state or self.custom or self.contacts or self.new_contacts)
 
     def in_words(self) -> str:
-        """What will be added, in words: `State: CA; ANN: + a@x.com; new contact: BEE`."""
+        """What will be added, in words: `State: CA; contact ANN: a@x.com, +14155550100; new contact: BEE`."""
         parts = [f"State: {self.state}"] if self.state else []
         parts += [f"{name}: {', '.join(map(str, values))}" for name, values in self.custom.items()]
         for gap in self.contacts:
-            named = gap.contact.get("name") or gap.name or "contact"
-            parts.append(
-                f"{named}: + {', '.join([gap.name] * (not gap.contact.get('name')) + gap.emails + gap.phones)}"
-            )
+            items = [*filter(None, [gap.name]), *gap.emails, *gap.phones]
+            parts.append(f"contact {gap.contact.get('display_name') or gap.name}: {', '.join(items)}")
         parts += [f"new contact: {_called(contact)}" for contact in self.new_contacts]
         return "; ".join([*parts, *(["Import Key"] if self.import_key else [])])
 

@@ -77,7 +77,7 @@ def test_blanks_are_filled_and_nothing_is_overwritten(
     }
     line = only_line(ran)
     assert (line["outcome"], line["reason"], line["lead id"]) == ("updated", "in Close already", acme["id"])
-    assert line["changes"] == "Company Founded: 1987-05-17; Ann: + ann@y.com, +14155550101; Import Key"
+    assert line["changes"] == "Company Founded: 1987-05-17; contact Ann: ann@y.com, +14155550101; Import Key"
 
 
 def test_an_address_is_added_only_where_there_is_none(

@@ -438,7 +438,7 @@ def test_what_close_refused_is_not_told_as_a_change(run: Run, write: Write, conn
     write("Acme,Ann,ann@refused.com,415 555 0100,AS,,7", header=HEADER)
     ran = run("import", "leads.csv", "--json")
     (line,) = table(ran.json["files"]["imported"])
-    assert (line["outcome"], line["changes"]) == ("updated", "Staff: 7; Ann: + +14155550100; Import Key")
+    assert (line["outcome"], line["changes"]) == ("updated", "Staff: 7; contact Ann: +14155550100; Import Key")
 
 
 def test_a_lead_that_close_refuses_as_a_whole_fails_and_the_others_go_on(
