@@ -1,8 +1,9 @@
-.PHONY: demo test check
+.PHONY: demo test soak check
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadfile # one of the three mostly waits
 
 # Exit code 4 says that not everything went through, which the demo's dirty file is there to show.
 show = @echo; echo '$$ python main.py $(1)'; $(BIN)/python main.py $(1) || test $$? -eq 4
@@ -13,13 +14,17 @@ demo: $(VENV)/user-ready
 	$(call show,qualify 123 120 129 128 --sandbox)
 
 test: $(VENV)/developer-ready
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# The tests that kill the command at random and lose its answers, far more often than `make test` does.
+soak: $(VENV)/developer-ready
+	SOAK_KILLS=200 SOAK_SEEDS=20 $(PYTEST) tests/test_kill.py tests/test_lost_answers.py
 
 check: $(VENV)/developer-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 $(VENV)/user-ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

@@ -126,3 +126,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that mostly wait begin first, beside all others."""
+    items.sort(key=lambda item: item.path.name != "test_kill.py")

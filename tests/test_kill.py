@@ -1,0 +1,460 @@
+"""A process that is killed at any instant: the same command, run again, leaves each lead and each contact once.
+
+Each seed has a sandbox, a folder and processes of its own, and most of its time it waits for the index; so many seeds
+run at the same time. SOAK_KILLS=200 in the environment runs more of them (`make soak`).
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main
+from sandbox import Fault, Sandbox
+from sandbox.close import PREFIX
+from sandbox.wire import HttpRequest, Reply
+from tests.companies import (
+    Company,
+    Held,
+    check_made,
+    check_merged,
+    company,
+    held_by,
+    put_beforehand,
+    write_companies,
+)
+from tests.raw_close import RawClose
+from tests.watched import Answer, Watched, is_write
+
+ROOT = Path(main.__file__).parent
+KILLS = int(os.environ.get("SOAK_KILLS", "20"))
+AT_A_TIME = 25  # seeds; 8 connections each, in this process
+TIME_LIMIT = 60 + 6 * KILLS  # seconds for one test
+COMPANIES = [company(number) for number in range(200)]
+LAG = 3.0  # seconds of the sandbox's index; the command is told a little more
+IMPORT = ("import", "leads.csv", "--index-lag", "4", "--json")
+MOST_ATTEMPTS = 5
+KILLED = -signal.SIGKILL
+PRELOADED = ("pytest", "main", "importing", "undoing", "cleaning", "planning", "sandbox", "tests.test_kill")
+
+
+# Processes -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a process left: its exit code (negative: the signal that ended it), standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """A command line in a process of its own, in a folder of its own, from the moment it is made."""
+
+    starting = threading.Lock()  # multiprocessing collects the exit codes of others as well, in any thread
+
+    def __init__(self, folder: Path, sandbox: Sandbox, argv: Sequence[str]) -> None:
+        self._said = [folder / "out.txt", folder / "err.txt"]
+        with self.starting:
+            self._process = multiprocessing.get_context("forkserver").Process(
+                target=_run, args=(str(folder), sandbox.close_url, tuple(argv), [str(path) for path in self._said])
+            )
+            self._process.start()
+            assert self._process.pid
+            self.pid = self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens where the process has ended already."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def said_so_far(self) -> str:
+        """Standard error as far as it came."""
+        return self._said[1].read_text(encoding="utf-8") if self._said[1].exists() else ""
+
+    def wait(self) -> Ended:
+        """What the process left, once it has ended."""
+        connection.wait([self._process.sentinel])
+        with self.starting:
+            self._process.join()
+            code = self._process.exitcode
+            self._process.close()
+        assert code is not None
+        return Ended(code, *(path.read_text(encoding="utf-8") for path in self._said))
+
+
+def _run(folder: str, close_url: str, argv: Sequence[str], said: Sequence[str]) -> None:
+    """Run a command, in the new process."""
+    os.chdir(folder)
+    os.environ.update(CLOSE_API_KEY="key-for-tests", CLOSE_API_URL=close_url)
+    for number, path in enumerate(said, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    code = main.main(argv)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server() -> Iterator[None]:
+    """A process with all modules loaded, of which commands are forked: loading takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
+        forkserver.ensure_running()
+    yield
+
+
+# Deaths --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Death:
+    """When a process dies: at its request of this number (a write, or any, of those `on` a path), and at which moment.
+
+    `before` it is carried out, which it then never is; `late`: it is, but `after` the death and a little later;
+    `unanswered`: carried out before the death, its answer is never read; `soon` after the answer was sent.
+    """
+
+    request: int
+    moment: str
+    seconds: float
+    on: str = ""
+    counts_reads: bool = False
+    until: str = ""  # what is late arrives so many seconds after the next process has asked for this
+
+    def concerns(self, request: HttpRequest) -> bool:
+        return f"{request.method} {request.path}".startswith(self.on) and (self.counts_reads or is_write(request))
+
+    @classmethod
+    def at_random(cls, draw: random.Random, requests: int, *, counts_reads: bool = False) -> "Death":
+        moment = draw.choice(("before", "late", "unanswered", "soon", "soon"))
+        seconds = draw.uniform(0, 0.4) if moment == "late" else draw.uniform(0, 0.02)
+        return cls(draw.randint(1, requests), moment, seconds, counts_reads=counts_reads)
+
+
+class Deadly(Watched):
+    """A sandbox that kills the process that speaks to it, as it is told beforehand."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.watch = self._watch_and_kill
+        self._counting = threading.Lock()
+        self._death: Death | None = None
+        self._counted = 0
+        self._until = ""
+        self._kill: Callable[[], None] = lambda: None
+        self.at_rest = threading.Event()  # unless a request is under way that outlives its process
+        self.at_rest.set()
+        self._looked = threading.Event()
+
+    def doom(self, command: Command, death: Death | None) -> None:
+        """Kill this command then; None lets it live. Requests that it made already are not counted."""
+        with self._counting:
+            self._death, self._counted = death, 0
+            self._until = death.until if death else self._until
+            self._kill = lambda: command.send(signal.SIGKILL)
+
+    def _watch_and_kill(self, request: HttpRequest, answer: Answer) -> Reply | None:
+        with self._counting:
+            death, kill = self._death, self._kill
+            is_concerned = death is not None and death.concerns(request)
+            self._counted += is_concerned
+            is_now = is_concerned and death is not None and self._counted == death.request
+            if is_now:
+                self._death = None
+        if not death or not is_now:
+            reply = answer(request)
+            if f"{request.method} {request.path}".startswith(self._until):
+                self._looked.set()
+            return reply
+        if death.moment in ("before", "late"):
+            self.at_rest.clear()
+            self._looked.clear()
+            kill()
+            if death.until:
+                self._looked.wait(timeout=20)
+            time.sleep(death.seconds)
+            arrived = None if death.moment == "before" else answer(request)
+            self.at_rest.set()
+            return arrived
+        reply = answer(request)
+        if death.moment == "soon":
+            timer = threading.Timer(death.seconds, kill)
+            timer.daemon = True
+            timer.start()
+        else:
+            kill()
+        return reply
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What was seen of a command that was killed until it came to its end: how often it was killed, and in the middle
+    of what, by the journal: requests that were sent and whose answer was not noted; and what the last one said."""
+
+    times: int
+    done: int
+    unanswered: int
+    ended: Ended
+
+
+def killed_and_run_again(folder: Path, sandbox: Deadly, argv: Sequence[str], deaths: Sequence[Death]) -> Killed:
+    """Run a command as often as it takes, killed by one death after the other."""
+    killed = done = unanswered = 0
+    for attempt in range(MOST_ATTEMPTS):
+        death = deaths[attempt] if attempt < len(deaths) else None
+        command = Command(folder, sandbox, argv)
+        sandbox.doom(command, death)
+        ended = command.wait()
+        sandbox.doom(command, None)
+        if ended.code == KILLED:
+            killed += 1
+            done, unanswered = (max(pair) for pair in zip(noted(folder), (done, unanswered), strict=True))
+        else:
+            assert ended.code == 0, ended.err
+            sandbox.at_rest.wait()
+            return Killed(killed, done, unanswered, ended)
+    raise AssertionError(f"not at its end after {MOST_ATTEMPTS} attempts")
+
+
+def noted(folder: Path) -> tuple[int, int]:
+    """How many leads and changes the journal holds with an answer, and how many without."""
+    path = folder / "output_data" / "journal.sqlite"
+    if not path.exists():
+        return 0, 0
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            states = [
+                state for table in ("leads", "changes") for (state,) in database.execute(f"SELECT state FROM {table}")
+            ]
+        except sqlite3.OperationalError:  # killed before it had tables
+            return 0, 0
+    lost = sum(state in ("sending", "undoing") for state in states)
+    return len(states) - lost, lost
+
+
+def check_aim(seen: Sequence[Killed]) -> None:
+    """The kills must have struck, in the middle of the sending and with answers under way, or nothing is shown."""
+    assert all(each.times for each in seen)
+    assert sum(each.times > 1 for each in seen) >= len(seen) // 10
+    assert sum(0 < each.done < len(COMPANIES) for each in seen) >= len(seen) / 4
+    assert sum(each.unanswered > 0 for each in seen) >= len(seen) / 2
+
+
+@contextmanager
+def opened(folder: Path, companies: Sequence[Company]) -> Iterator[tuple[Deadly, RawClose]]:
+    """A sandbox with a session, and a folder with the file of these companies."""
+    write_companies(folder / "leads.csv", companies)
+    with Deadly(index_lag=LAG) as sandbox, RawClose(sandbox) as close:
+        yield sandbox, close
+
+
+def shown(close: RawClose) -> Held:
+    """What Close holds, once its lists show everything."""
+    time.sleep(LAG + 0.1)
+    return held_by(close)
+
+
+def deaths_of(seed: int, writes: int, first_writes: int = 0) -> list[Death]:
+    """At least one death in the middle of so many writes, every fifth time while the first ones are made; often a
+    second death, while the rest is planned, looked for and sent."""
+    draw = random.Random(seed)
+    first = Death.at_random(draw, first_writes if first_writes and seed % 5 == 0 else writes)
+    second = Death.at_random(draw, 60, counts_reads=True)
+    return [first, second] if seed % 2 else [first]
+
+
+# What is killed ------------------------------------------------------------------------------------------------------
+
+
+def check_import(folder: Path, seed: int) -> Killed:
+    """200 new leads: each must be there once, and whole."""
+    with opened(folder, COMPANIES) as (sandbox, close):
+        seen = killed_and_run_again(folder, sandbox, IMPORT, deaths_of(seed, writes=204, first_writes=6))
+        assert sandbox.report()["leads"] == len(COMPANIES)
+        check_made(shown(close), COMPANIES)
+        check_sums(seen.ended)
+        return seen
+
+
+def check_merges(folder: Path, seed: int) -> Killed:
+    """200 leads that are there: what the file has must be added once, and the rest stay as it was."""
+    with opened(folder, COMPANIES) as (sandbox, close):
+        put_beforehand(close, COMPANIES)
+        before = shown(close)
+        seen = killed_and_run_again(folder, sandbox, IMPORT, deaths_of(seed + 1000, writes=353, first_writes=5))
+        assert sandbox.report()["leads"] == len(COMPANIES)
+        check_merged(shown(close), COMPANIES, before)
+        check_sums(seen.ended)
+        return seen
+
+
+def check_undo(folder: Path, seed: int) -> Killed:
+    """40 leads that were made and 20 that were filled: all must be as before."""
+    companies = COMPANIES[:60]
+    with opened(folder, companies) as (sandbox, close):
+        put_beforehand(close, companies[:20])
+        before = shown(close)
+        assert Command(folder, sandbox, IMPORT).wait().code == 0
+        undo = ("undo", "last", "--index-lag", "4", "--json")
+        seen = killed_and_run_again(folder, sandbox, undo, deaths_of(seed + 2000, writes=75))
+        assert sandbox.report()["leads"] == 20
+        after = shown(close)
+        assert (after.leads, after.contact_ids) == (before.leads, before.contact_ids)
+        assert json.loads(seen.ended.out)["left"] == []
+        return seen
+
+
+SCHEMA, READING = f"GET {PREFIX}/custom_field_schema/", f"GET {PREFIX}/lead/"
+LATE = [  # which request, the how manieth, what the next process asks before it arrives, whether the lead is there
+    *((f"POST {PREFIX}/custom_field/", number, SCHEMA, False) for number in (1, 2, 3, 4)),
+    (f"POST {PREFIX}/lead/", 1, f"GET {PREFIX}/event/", False),
+    (f"POST {PREFIX}/contact/", 1, READING, True),
+    (f"PUT {PREFIX}/contact/", 1, READING, True),
+    (f"PUT {PREFIX}/lead/", 1, READING, True),
+]
+
+
+def check_late(folder: Path, seed: int) -> Killed:
+    """A request is on its way when the process dies, and arrives when the next one has looked for it once already."""
+    companies = COMPANIES[10:11]
+    on, number, until, is_there = LATE[seed]
+    with opened(folder, companies) as (sandbox, close):
+        before = Held()
+        if is_there:
+            put_beforehand(close, companies)
+            before = shown(close)
+        deaths = [Death(number, "late", seconds=0.3, on=on, until=until)]
+        seen = killed_and_run_again(folder, sandbox, IMPORT, deaths)
+        if is_there:
+            check_merged(shown(close), companies, before)
+        else:
+            check_made(shown(close), companies)
+        return seen
+
+
+def check_sums(ended: Ended) -> None:
+    """Every row must have ended in one outcome, and none in one that is not good."""
+    rows = json.loads(ended.out)["rows"]
+    assert rows.pop("total") == sum(rows.values()) == sum(len(each.rows) for each in COMPANIES)
+    assert sum(rows[name] for name in ("created", "updated", "unchanged")) == sum(rows.values())
+
+
+Check = Callable[[Path, int], Killed]
+Started = dict[Check, list[Future[Killed]]]
+CHECKS: Mapping[Check, int] = {
+    check_late: len(LATE),
+    check_merges: KILLS,
+    check_import: KILLS,
+    check_undo: (KILLS + 3) // 4,
+}
+
+
+@pytest.fixture(scope="module")
+def started(fork_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """What each seed of each check comes to: all begin with the first test, for most of the time they wait."""
+
+    base = tmp_path_factory.mktemp("killed")
+
+    def begun(check: Check, seed: int) -> Killed:
+        folder = base / f"{check.__name__}_{seed}"
+        folder.mkdir()
+        try:
+            return check(folder, seed)
+        except BaseException as error:
+            error.add_note(f"{check.__name__}, seed {seed}")
+            raise
+
+    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
+        try:
+            yield {check: [pool.submit(begun, check, seed) for seed in range(n)] for check, n in CHECKS.items()}
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.timeout(TIME_LIMIT)
+def test_merges_that_are_killed_and_run_again_add_everything_once(started: Started) -> None:
+    check_aim([seed.result() for seed in started[check_merges]])
+
+
+@pytest.mark.timeout(TIME_LIMIT)
+def test_an_import_that_is_killed_and_run_again_makes_each_lead_once(started: Started) -> None:
+    check_aim([seed.result() for seed in started[check_import]])
+
+
+@pytest.mark.timeout(TIME_LIMIT)
+def test_an_undo_that_is_killed_and_run_again_leaves_close_as_it_was(started: Started) -> None:
+    seen = [seed.result() for seed in started[check_undo]]
+    assert sum(each.times > 0 for each in seen) >= len(seen) * 0.8
+
+
+@pytest.mark.timeout(TIME_LIMIT)
+def test_what_close_carries_out_just_after_the_kill_is_not_sent_again(started: Started) -> None:
+    assert [seed.result().times for seed in started[check_late]] == [1] * len(LATE)
+
+
+# Ctrl-C --------------------------------------------------------------------------------------------------------------
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(4000):
+        if is_so():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it never came to that")
+
+
+def test_ctrl_c_lets_what_is_in_flight_be_finished_and_says_how_to_carry_on(tmp_path: Path) -> None:
+    write_companies(tmp_path / "leads.csv", COMPANIES)
+    with Sandbox(latency=0.03) as sandbox, RawClose(sandbox) as close:
+        command = Command(tmp_path, sandbox, IMPORT)
+        wait_until(lambda: sandbox.report()["leads"] >= 20)
+        command.send(signal.SIGINT)
+        ended = command.wait()
+        leads = json.loads(ended.out)["leads"]
+        assert ended.code == 130
+        assert leads["created"] == sandbox.report()["leads"] < len(COMPANIES)
+        assert leads["created"] + leads["skipped"] == len(COMPANIES)
+        assert noted(tmp_path) == (leads["created"], 0)
+        assert "Ctrl-C again leaves at once" in ended.err
+        assert ended.err.endswith(f"carry on: python main.py {' '.join(IMPORT)}\n")
+        again = Command(tmp_path, sandbox, IMPORT).wait()
+        assert (again.code, json.loads(again.out)["leads"]["unchanged"]) == (0, leads["created"])
+        assert "carrying on the unfinished run" in again.err
+        check_made(held_by(close), COMPANIES)
+
+
+def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
+    write_companies(tmp_path / "leads.csv", COMPANIES)
+    stalls = Fault("stall", on="POST /api/v1/lead/", times=main.WORKERS)
+    with Sandbox(faults=[stalls], stall_seconds=20) as sandbox, RawClose(sandbox) as close:
+        command = Command(tmp_path, sandbox, IMPORT)
+        wait_until(lambda: sandbox.report()["leads"] == main.WORKERS)
+        command.send(signal.SIGINT)
+        wait_until(lambda: "Ctrl-C again" in command.said_so_far())
+        began = time.monotonic()
+        command.send(signal.SIGINT)
+        ended = command.wait()
+        assert time.monotonic() - began < 2
+        assert (ended.code, ended.out, noted(tmp_path)) == (130, "", (0, main.WORKERS))
+        again = Command(tmp_path, sandbox, IMPORT).wait()
+        assert (again.code, json.loads(again.out)["leads"]["created"]) == (0, len(COMPANIES))
+        check_made(held_by(close), COMPANIES)
