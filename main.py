@@ -29,8 +29,8 @@ from writing import append_line, guarded, write_csv, write_csv_beside_edits
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accounts import ImportResult, LeadOutcome
     from close_client import CloseClient
-    from importing import ImportResult, LeadOutcome
     from journal import Journal, JournalFile
     from planning import Plan
     from qualification import Qualifier, Verdict
@@ -328,7 +328,7 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from importing import check_accounts, conclude, foresee
+    from accounts import check_accounts, conclude, foresee
     from reading import read_source
 
     began = time.monotonic()
@@ -451,7 +451,8 @@ def carry_out_with_progress(
 
     What is in Close must be told even where the disk is full by now, so that becomes what ended the run.
     """
-    from importing import carry_out, conclude, note_result
+    from accounts import conclude, note_result
+    from importing import carry_out
 
     outcomes: list[LeadOutcome] = []
     ended_by: Exception | None = None
@@ -487,7 +488,7 @@ def import_report(
     is_rehearsed: bool,
 ) -> dict[str, Any]:
     """What `--json` prints; of a dry run, with the outcomes that would be."""
-    from importing import count_outcomes
+    from accounts import count_outcomes
 
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
@@ -614,8 +615,8 @@ def write_imported(path: Path, result: ImportResult) -> Path:
 
 def write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
     """Write the rows to mend, as they stood in the file; beside a file that somebody has edited, never over it."""
+    from accounts import rows_to_mend
     from cleaning import note_date_orders
-    from importing import rows_to_mend
     from reading import REJECT_COLUMNS
 
     source = result.source
@@ -692,7 +693,7 @@ def undo_summary(report: Mapping[str, Any]) -> str:
 
 def run_runs(args: argparse.Namespace) -> int:
     """List the imports so far, the oldest first."""
-    from importing import OUTCOMES
+    from accounts import OUTCOMES
     from journal import read_runs
 
     runs = read_runs(JOURNAL)
@@ -1057,7 +1058,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "importing", "qualification")]
+    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "sending", "qualification")]
     with contextlib.ExitStack() as stack:
         handlers: list[logging.Handler] = [logging.NullHandler()]
         if getattr(args, "verbose", False):

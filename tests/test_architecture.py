@@ -13,9 +13,11 @@ ROOMS = {path.stem: path for path in ROOT.glob("*.py")} | {"sandbox": ROOT / "sa
 MAY_IMPORT = {
     "main": set(ROOMS) - {"main"},
     "importing": {
-        *("reading", "cleaning", "close_client", "journal"),
-        *("planning", "merging", "bodies", "filling", "reconciling"),
+        *("reading", "close_client", "journal", "planning", "merging"),
+        *("sending", "reconciling", "accounts"),
     },
+    "sending": {"close_client", "journal", "planning", "bodies", "filling", "reconciling", "accounts"},
+    "accounts": {"reading", "cleaning", "close_client", "journal", "planning"},
     "filling": {"reading", "cleaning", "close_client", "journal", "merging", "bodies", "reconciling"},
     "undoing": {"close_client", "journal", "reconciling"},
     "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import importing
+import accounts
 import main
 from close_client import CloseClient
 from sandbox import Fault, Sandbox, leads, validation
@@ -565,14 +565,14 @@ def test_every_row_is_counted_once_whatever_becomes_of_it(
 def test_accounts_that_do_not_add_up_are_a_bug_that_is_told(
     run: Run, write: Write, connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    conclude = importing.conclude
+    conclude = accounts.conclude
 
     def forget_a_row(*args: Any) -> Any:
         result = conclude(*args)
         result.rows.pop()
         return result
 
-    monkeypatch.setattr(importing, "conclude", forget_a_row)
+    monkeypatch.setattr(accounts, "conclude", forget_a_row)
     write("Acme,,,,,,", "Beta,,,,,,")
     ran = run("import", "leads.csv", "--json")
     assert (ran.code, connected.report()["leads"]) == (1, 2)

@@ -1,0 +1,173 @@
+"""What became of each lead and of each row, and whether the accounts add up."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from cleaning import Lead, Problem
+from close_client import Json, lead_link
+from journal import Journal
+from planning import Action, Plan, PlannedLead
+from reading import COMPANY, SourceFile
+
+Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
+    "create": "created",
+    "update": "updated",
+    "unchanged": "unchanged",
+    "skip": "skipped",
+    "look up": "undetermined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOutcome:
+    """What became of one lead.
+
+    `is_ambiguous` where Close has several leads and a person must look; `dropped` are values that Close did not take.
+    """
+
+    lead: Lead
+    outcome: Outcome
+    reason: str = ""
+    changes: str = ""
+    lead_id: str = ""
+    link: str = ""
+    is_ambiguous: bool = False
+    dropped: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """What became of one row of the file."""
+
+    row: int
+    company: str
+    outcome: Outcome
+    reason: str
+    changes: str
+    lead_id: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import came to, lead by lead and row by row, and what ended it early, if anything did."""
+
+    source: SourceFile
+    plan: Plan
+    leads: list[LeadOutcome]
+    rows: list[RowOutcome]
+    ended_by: Exception | None
+
+    def has(self, outcome: Outcome) -> bool:
+        """Whether any row ended so."""
+        return any(row.outcome == outcome for row in self.rows)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether a person must look at some company that has several leads in Close."""
+        return any(lead.is_ambiguous for lead in self.leads)
+
+    @property
+    def dropped(self) -> list[Problem]:
+        """Every value that was lost, in cleaning or because Close did not take it."""
+        return [*self.plan.clean.dropped, *(problem for lead in self.leads for problem in lead.dropped)]
+
+
+def foresee(plan: Plan) -> list[LeadOutcome]:
+    """What will become of each lead if nothing changes in Close before the plan is carried out."""
+    return [outcome_as_planned(planned) for planned in plan.leads]
+
+
+def outcome_as_planned(planned: PlannedLead) -> LeadOutcome:
+    """The outcome of a lead if the plan holds."""
+    found = planned.found or {}
+    return LeadOutcome(
+        planned.lead,
+        OUTCOME_OF_ACTION[planned.action],
+        planned.reason,
+        planned.gaps.in_words(),
+        found.get("id", ""),
+        lead_link(found) if found else "",
+        is_ambiguous=bool(planned.copies),
+    )
+
+
+def outcome_in_close(
+    found: Json, lead: Lead, outcome: Outcome, reason: str = "", changes: str = "", dropped: Sequence[Problem] = ()
+) -> LeadOutcome:
+    """An outcome of a lead that is in Close, with its id and its link."""
+    return LeadOutcome(lead, outcome, reason, changes, found["id"], lead_link(found), dropped=tuple(dropped))
+
+
+def conclude(
+    source: SourceFile, plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
+) -> ImportResult:
+    """The result with an outcome for every row of the file, also where a bug kept some lead's from coming."""
+    accounted = {outcome.lead.key for outcome in outcomes}
+    lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
+    leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"cut off: {ended_by}") for lead in lost)]
+    companies = source.column(COMPANY)
+    rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
+    rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
+    return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by)
+
+
+def note_result(journal: Journal, result: ImportResult) -> None:
+    """Note in the journal whether a run is finished, and its outcomes, those of its earlier parts included."""
+    plan = result.plan
+    sent = journal.leads(planned.key for planned in plan.leads)
+    keys = {planned.lead.key: planned.key for planned in plan.leads}
+    changed = {change.lead_id for change in journal.changes_of_run(plan.run_id)}
+    counts: Counter[str] = Counter()
+    for outcome in result.leads:
+        made = sent.get(keys[outcome.lead.key])
+        if outcome.outcome == "unchanged" and made and made.state == "created" and made.run_id == plan.run_id:
+            counts["created"] += 1
+        elif outcome.outcome == "unchanged" and outcome.lead_id in changed:
+            counts["updated"] += 1
+        else:
+            counts[outcome.outcome] += 1
+    is_finished = result.ended_by is None and not result.has("undetermined")
+    outcomes: dict[str, int] = {name: counts[name] for name in OUTCOMES}
+    journal.note_run(plan.run_id, "finished" if is_finished else "unfinished", outcomes)
+
+
+def check_accounts(result: ImportResult) -> None:
+    """Raise AssertionError unless every row of the file ended in exactly one outcome."""
+    rows = [row.row for row in result.rows]
+    if rows != list(result.source.cells.index):
+        raise AssertionError(f"{len(rows)} outcomes for {len(result.source.cells)} rows: the accounts do not add up")
+
+
+def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, int]:
+    """How many ended in each outcome, by its name; every name is there."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    return {name: counts[name] for name in OUTCOMES}
+
+
+def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:
+    """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
+    refused = [
+        Problem(row, COMPANY, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
+        for outcome in result.leads
+        if outcome.outcome == "failed"
+        for row in outcome.lead.rows
+    ]
+    problems: dict[int, list[Problem]] = defaultdict(list)
+    for problem in [*result.plan.clean.rejected, *result.dropped, *refused]:
+        problems[problem.row].append(problem)
+    return dict(sorted(problems.items()))
+
+
+def _rejected_row(problem: Problem, company: str) -> RowOutcome:
+    return RowOutcome(problem.row, company.strip(), "rejected", problem.reason, "", "", "")
+
+
+def _lead_row(row: int, outcome: LeadOutcome) -> RowOutcome:
+    return RowOutcome(
+        row, outcome.lead.name, outcome.outcome, outcome.reason, outcome.changes, outcome.lead_id, outcome.link
+    )

@@ -1,0 +1,203 @@
+"""Leads on their way to Close, several at a time: each created, or given what it lacks.
+
+The intent is in the journal before a request leaves, and Close's answer after it came. A lead whose answer was lost is
+handed back, for nobody knows yet whether Close has it.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from accounts import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
+from bodies import lead_body, send_mended
+from close_client import (
+    CloseClient,
+    CloseError,
+    CloseUnreachable,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    Stopped,
+)
+from filling import fill_lead
+from journal import Journal
+from planning import LEFT_ALONE, MERGED, Plan, PlannedLead, find_merged, several_found
+from reconciling import LATEST_LEADS, LaterLead, Place, kept, remove_doubles
+
+MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LostLead:
+    """A lead that was sent, and whose answer was lost at a time by the monotonic clock."""
+
+    planned: PlannedLead
+    lost_at: float
+    reason: str
+
+
+Sent = LeadOutcome | LostLead
+
+
+class Sender:
+    """Sends the leads of a plan.
+
+    `ended_by` is what keeps the rest from being sent, `later` the newest leads that Close answered to,
+    `doubles_removed` how many doubles of our own were deleted.
+    """
+
+    def __init__(
+        self,
+        close: CloseClient,
+        journal: Journal,
+        plan: Plan,
+        place: Place,
+        *,
+        workers: int,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._close, self._journal, self._plan, self._place = close, journal, plan, place
+        self._workers, self._stop, self._clock = workers, stop, clock
+        self._being_filled: dict[str, threading.Lock] = {}
+        self._lost_in_a_row = 0
+        self.ended_by: Exception | None = None
+        self.later: deque[LaterLead] = deque(maxlen=LATEST_LEADS)
+        self.doubles_removed = 0
+
+    def end(self, error: Exception) -> None:
+        """Keep what is waiting from being sent; the first error is the one that is told."""
+        self.ended_by = self.ended_by or error
+
+    def send(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, Sent]]:
+        """Yield the key and the outcome of each job. Once the sending is ended, those not begun are left in `jobs`."""
+        in_flight: dict[Future[Sent], PlannedLead] = {}
+        with ThreadPoolExecutor(max_workers=self._workers) as pool:
+            while True:
+                while jobs and len(in_flight) < self._workers and not self.ended_by and not self._stop.is_set():
+                    planned = jobs.popleft()
+                    in_flight[pool.submit(self._do, planned)] = planned
+                if not in_flight:
+                    break
+                for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                    planned = in_flight.pop(future)
+                    sent = self._result_of(future, planned)
+                    self._count_lost(sent)
+                    yield planned.key, sent
+        if self._stop.is_set() and jobs:
+            self.end(Stopped("stopped"))
+
+    def _count_lost(self, sent: Sent) -> None:
+        is_lost = isinstance(sent, LostLead) or sent.outcome == "undetermined"
+        self._lost_in_a_row = self._lost_in_a_row + 1 if is_lost else 0
+        if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
+            self.end(CloseUnreachable(f"{self._lost_in_a_row} answers in a row were lost"))
+
+    def _result_of(self, future: Future[Sent], planned: PlannedLead) -> Sent:
+        """What a job came to; an error that it raised ends the sending."""
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if not isinstance(error, Exception):
+            raise error
+        self.end(error)
+        if isinstance(error, CloseError):
+            return self._cut_off(planned, error)
+        log.error("%s while a lead was sent", type(error).__name__)
+        return LeadOutcome(planned.lead, "undetermined", f"an unexpected {type(error).__name__} came between")
+
+    def _cut_off(self, planned: PlannedLead, error: CloseError) -> LeadOutcome:
+        """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
+        found = planned.found
+        if found and any(change.run_id == self._plan.run_id for change in self._journal.changes_of_lead(found["id"])):
+            reason = f"only a part of what it lacks may have been added, for the import ended: {error}"
+            return outcome_in_close(found, planned.lead, "undetermined", reason, planned.gaps.in_words())
+        return not_sent(planned, error)
+
+    # One lead --------------------------------------------------------------------------------------------------------
+
+    def _do(self, planned: PlannedLead) -> Sent:
+        if planned.copies:
+            return self._sort_out(planned)
+        return self._fill(planned) if planned.action == "update" else self._create(planned)
+
+    def _create(self, planned: PlannedLead) -> Sent:
+        """Create a lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
+        lead, key, fields = planned.lead, planned.key, self._plan.fields
+        self._journal.note_sending(key, self._plan.run_id, lead.name, self._close.now())
+        began = self._clock()
+        try:
+            made, dropped = send_mended(self._close.create_lead, lead_body(lead, key, fields), lead, fields)
+        except OutcomeUnknown as lost:
+            return LostLead(planned, self._clock(), str(lost))
+        except InvalidRequest as refused:
+            self._journal.note_not_sent(key)
+            return LeadOutcome(lead, "failed", str(refused))
+        except CloseError:
+            self._journal.note_not_sent(key)
+            raise
+        assert made is not None, "a lead has its name at least"
+        self._journal.note_created(key, kept(made))
+        self.later.append(LaterLead(began, key, made["id"]))
+        if lead.contacts and "contacts" not in made:  # an undo compares the whole lead with what is noted
+            with suppress(CloseError):
+                self._journal.note_created(key, kept(self._close.read_lead(made["id"])))
+        return outcome_in_close(made, lead, "created", dropped=dropped)
+
+    def _fill(self, planned: PlannedLead) -> Sent:
+        """Give a lead what it lacks; one job at a time, for two companies may have been merged into it in Close."""
+        lead, plan, found = planned.lead, self._plan, planned.found or {}
+        try:
+            with self._being_filled.setdefault(found["id"], threading.Lock()):
+                filled = fill_lead(self._close, self._journal, plan.fields, plan.run_id, lead, planned.key, found["id"])
+        except NotFound:
+            return self._vanished(planned)
+        except InvalidRequest as refused:
+            return outcome_in_close(found, lead, "failed", str(refused))
+        except OutcomeUnknown as lost:
+            reason = f"{lost}, time and again; run the same command again"
+            return outcome_in_close(found, lead, "undetermined", reason, planned.gaps.in_words())
+        outcome: Outcome = "updated" if filled.changes else "unchanged"
+        return outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
+
+    def _vanished(self, planned: PlannedLead) -> Sent:
+        """What becomes of a lead that search showed and that does not exist.
+
+        Where it was merged into another one, that gets its data. Ours was deleted by somebody; another's was never
+        there, so that a new one is made.
+        """
+        gone = [planned.found["id"]] if planned.found else planned.copies
+        into = find_merged(self._close, dict.fromkeys(gone, planned.key)).get(planned.key)
+        if into:
+            return self._fill(replace(planned, action="update", reason=MERGED, found=into, copies=()))
+        sent = self._journal.leads([planned.key]).get(planned.key)
+        if sent and sent.state in ("created", "removed"):
+            return LeadOutcome(planned.lead, "skipped", "deleted or merged in Close since it was imported")
+        return self._create(replace(planned, action="create"))
+
+    def _sort_out(self, planned: PlannedLead) -> Sent:
+        """Remove the doubles that are ours, then go on with the lead that stays."""
+        copies = remove_doubles(self._close, self._journal, self._place, planned.key, planned.copies)
+        if len(copies.left) > 1:
+            return outcome_as_planned(several_found(planned.lead, planned.key, copies.left))
+        if not copies.left:
+            return self._vanished(planned)
+        self.doubles_removed += copies.removed
+        stays = copies.left[0]
+        if self._plan.existing == "merge":
+            return self._fill(replace(planned, action="update", reason="in Close already", found=stays))
+        if self._plan.existing == "skip":
+            return outcome_in_close(stays, planned.lead, "skipped", LEFT_ALONE)
+        return outcome_in_close(stays, planned.lead, "unchanged", "in Close already")
+
+
+def not_sent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:
+    """The outcome of a lead whose turn did not come."""
+    return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")
