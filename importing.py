@@ -21,7 +21,7 @@ from reconciling import Look, Place, adopt, remove_doubles, settle
 from sending import LostLead, Sender, Sent, not_sent
 
 FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
-FIELD_PAUSE = 1.0  # seconds for a field whose answer was lost to come into being
+FIELD_PAUSE = 3.0  # seconds for a field whose answer was lost to come into being
 MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
 
 
@@ -242,7 +242,8 @@ def _create_field(close: CloseClient, journal: Journal, name: str, kind: str) ->
         except OutcomeUnknown as error:
             lost = error
         except CloseError:
-            journal.note_field_settled(name)
+            if not lost:
+                journal.note_field_settled(name)
             raise
     else:
         if lost and not _was_made(close, name):

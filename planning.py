@@ -162,8 +162,8 @@ def new_run_id() -> str:
 class _Sight:
     """What Close and the journal hold of the file's companies.
 
-    `keyed` are the leads that search shows for a key, `named` those without a key that it shows for a company's names,
-    `known` those that the journal knows and search does not show: None where they are gone from Close.
+    `keyed` are the leads that search shows for a key; `named` those that it shows for a company's names, and that have
+    no other company's key; `known` those that the journal knows and search does not show, None where they are gone.
     """
 
     sent: dict[str, SentLead]

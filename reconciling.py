@@ -199,10 +199,10 @@ def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
             copies.append(close.read_lead(lead_id))
         except NotFound:
             continue
-    return sorted(copies, key=_age)
+    return sorted(copies, key=_by_creation)
 
 
-def _age(lead: Json) -> tuple[str, str]:
+def _by_creation(lead: Json) -> tuple[str, str]:
     return lead.get("date_created") or "", lead["id"]
 
 

@@ -20,6 +20,7 @@ from tests.conftest import Run
 
 Write = Callable[..., Path]
 Connect = Callable[[Sandbox], None]
+Clock = Callable[[], float]
 
 ACME = 'Acme,Ann,"a@x.com\nb@x.com",📞 +1 415 555 0100,17.05.1987,"$1,250.50",California'
 
@@ -259,7 +260,7 @@ def test_a_lead_whose_answer_is_lost_is_found_and_not_sent_again(run: Run, write
 
 
 def test_a_field_whose_creation_got_lost_is_looked_for_before_another_is_made(
-    run: Run, write: Write, connect: Connect
+    run: Run, write: Write, connect: Connect, clock: Clock
 ) -> None:
     faults = [Fault(name, on="POST /api/v1/custom_field/", times=1) for name in ("drop-after", "drop-before")]
     with Sandbox(faults=faults) as sandbox:
@@ -370,7 +371,7 @@ def test_a_bug_of_the_sending_itself_loses_no_outcome_either(
     assert len(table(ran.json["files"]["imported"])) == 20
 
 
-def test_what_ends_the_making_of_fields_is_recorded(run: Run, write: Write, connect: Connect) -> None:
+def test_what_ends_the_making_of_fields_is_recorded(run: Run, write: Write, connect: Connect, clock: Clock) -> None:
     with Sandbox(faults=[Fault("drop-before", on="POST /api/v1/custom_field/")]) as sandbox:
         connect(sandbox)
         write("Acme,,,,,,", ",Ann,,,,,")
