@@ -73,8 +73,10 @@ class ImportResult:
 
     @property
     def dropped(self) -> list[Problem]:
-        """Every value that was lost, in cleaning or because Close did not take it."""
-        return [*self.plan.clean.dropped, *(problem for lead in self.leads for problem in lead.dropped)]
+        """Every value that was lost: in cleaning, because Close did not take it, or because Close has another one."""
+        merged = {lead.lead.key for lead in self.leads if lead.outcome in ("updated", "unchanged")}
+        conflicts = [each for planned in self.plan.leads if planned.lead.key in merged for each in planned.conflicts]
+        return [*self.plan.clean.dropped, *conflicts, *(each for lead in self.leads for each in lead.dropped)]
 
 
 def foresee(plan: Plan) -> list[LeadOutcome]:

@@ -181,7 +181,7 @@ class _CarryingOut:
             yield from self._held.values()
             return
         keys, lag = list(self._held), self._place.index_lag
-        self._tell(f"leads sent twice: {len(keys)}. Looking for doubles in Close, for {lag:g} s")
+        self._tell(f"leads sent again because they had not arrived: {len(keys)}. Looking for doubles, for {lag:g} s")
         try:
             self._close.pause(max(0.0, self._last_resend + lag - self._clock()))
             look = Look(self._close, self._journal, self._place, keys, list(self._sender.later))

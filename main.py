@@ -346,7 +346,7 @@ def run_import(args: argparse.Namespace) -> int:
             result = carry_out_with_progress(close, journal, source, plan, args, stop)
         result, files = write_import_files(path.stem, result, journals, is_rehearsed=args.dry_run)
         report = import_report(path, result, close, files, time.monotonic() - began, is_rehearsed=args.dry_run)
-        show(json.dumps(report, indent=2) if args.json else import_summary(report, result))
+        show(json.dumps(report, indent=2) if args.json else import_summary(report, result, args))
     check_accounts(result)
     if result.ended_by:
         note_error(result.ended_by)
@@ -504,7 +504,7 @@ def import_report(
     }
 
 
-def import_summary(report: Mapping[str, Any], result: ImportResult) -> str:
+def import_summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
     """The report as a person reads it."""
     from collections import Counter
 
@@ -523,7 +523,8 @@ def import_summary(report: Mapping[str, Any], result: ImportResult) -> str:
     if made:
         lines.append("custom fields made: " + ", ".join(f"{name} ({kind})" for name, kind in made.items()))
     if report["run_id"] and has_written:
-        lines.append(f"run: {report['run_id']} (`python main.py undo {report['run_id']}` takes it back)")
+        undo = f"python main.py undo {report['run_id']}" + (" --sandbox" if args.sandbox else "")
+        lines.append(f"run: {report['run_id']} (`{undo}` takes it back)")
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} told to wait" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleaning import Contact, Lead, Value, import_key
+from cleaning import Contact, Lead, Problem, Value, import_key
+from parsing import InvalidValue, parse_state
+from reading import CUSTOM_PREFIX, STATE
 
 Json = dict[str, Any]
 
@@ -87,6 +89,44 @@ def find_gaps(found: Json, lead: Lead, key: str, fields: LeadFields) -> Gaps:
         contacts=contact_gaps,
         new_contacts=new_contacts,
     )
+
+
+def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]:
+    """The values of a lead in the file that differ from what Close holds: nothing is overwritten, so they are lost."""
+    held = {
+        CUSTOM_PREFIX + name: (values, found.get(f"custom.{fields.by_name[name].id}"))
+        for name, values in lead.custom.items()
+        if name in fields.by_name and not _is_blank(found, fields.by_name[name].id)
+    }
+    states = [address.get("state") or "" for address in found.get("addresses") or []]
+    if lead.state and states and lead.state not in map(_state_code, states):
+        held[STATE] = ((lead.state,), ", ".join(filter(None, states)) or "an address without a state")
+    return [
+        Problem(lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(there))
+        for column, (values, there) in held.items()
+        if column == STATE or not _says_the_same(values, there)
+    ]
+
+
+def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
+    present = there if isinstance(there, list) else [there]
+    return all(any(_comparable(value) == _comparable(each) for each in present) for value in values)
+
+
+def _comparable(value: Any) -> Any:
+    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+
+
+def _state_code(text: str) -> str:
+    try:
+        return parse_state(text)
+    except InvalidValue:
+        return text
+
+
+def _held_reason(there: Any) -> str:
+    shown = "; ".join(map(str, there)) if isinstance(there, list) else there
+    return f"Close has {str(shown)!r}, and nothing is overwritten; change it in Close if the file is right."
 
 
 def _is_blank(found: Json, field_id: str) -> bool:

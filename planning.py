@@ -7,12 +7,12 @@ read by id. A match by import key beats one by name, and a lead with another imp
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Literal
 
-from cleaning import CleanFile, CustomField, Lead, clean_source, import_key
+from cleaning import CleanFile, CustomField, Lead, Problem, clean_source, import_key
 from close_client import (
     Account,
     CloseClient,
@@ -25,7 +25,7 @@ from close_client import (
     regular_field,
 )
 from journal import Journal, Run, SentLead
-from merging import Gaps, LeadField, LeadFields, find_gaps
+from merging import Gaps, LeadField, LeadFields, find_conflicts, find_gaps
 from parsing import Currency, DateOrder, NameCase
 from reading import IMPORT_KEY, SourceFile
 from reconciling import find_by_key
@@ -33,6 +33,7 @@ from reconciling import find_by_key
 NAMES_PER_SEARCH = 100  # company names looked up with one request
 LEFT_ALONE = "in Close already, and --existing skip leaves it alone"
 MERGED = "merged in Close into this lead"
+OUR_DOUBLE = "the newer one is removed if this machine made it and nobody has touched it"
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
 Existing = Literal["merge", "skip", "create"]
@@ -48,7 +49,7 @@ class PlannedLead:
     """What is to be done about one lead of the file, and the lead in Close (`found`) that this rests on.
 
     `key` is the import key to send: that of the company, or with the run's id behind it where existing leads don't
-    count. `copies` are the ids where Close has more than one lead.
+    count. `copies` are the ids where Close has more than one lead; `conflicts` the values that differ from Close's.
     """
 
     lead: Lead
@@ -58,6 +59,7 @@ class PlannedLead:
     gaps: Gaps = field(default_factory=Gaps)
     found: Json | None = None
     copies: tuple[str, ...] = ()
+    conflicts: tuple[Problem, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -321,7 +323,8 @@ class _Decision:
         named = self.sight.named.get(lead.key, [])
         found = shown or ([known] if known else named)
         if len(found) > 1:
-            return several_found(lead, key, found)
+            planned = several_found(lead, key, found)
+            return replace(planned, reason=f"{planned.reason} ({OUR_DOUBLE})") if sent else planned
         if found:
             return self._about_existing(
                 lead, key, found[0], is_merged=bool(sent and known and known["id"] != sent.lead_id)
@@ -336,9 +339,10 @@ class _Decision:
             return PlannedLead(lead, key, "skip", LEFT_ALONE, found=found)
         gaps = find_gaps(found, lead, key, self.fields)
         where = MERGED if is_merged else "in Close already"
+        conflicts = tuple(find_conflicts(found, lead, self.fields))
         if gaps and self.existing == "merge":
-            return PlannedLead(lead, key, "update", where, gaps, found)
-        return PlannedLead(lead, key, "unchanged", where, found=found)
+            return PlannedLead(lead, key, "update", where, gaps, found, conflicts=conflicts)
+        return PlannedLead(lead, key, "unchanged", where, found=found, conflicts=conflicts)
 
 
 def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:

@@ -191,11 +191,12 @@ class Sender:
             return self._vanished(planned)
         self.doubles_removed += copies.removed
         stays = copies.left[0]
+        reason = "in Close already; a double of it that this machine had made was removed"
         if self._plan.existing == "merge":
-            return self._fill(replace(planned, action="update", reason="in Close already", found=stays))
+            return self._fill(replace(planned, action="update", reason=reason, found=stays))
         if self._plan.existing == "skip":
             return outcome_in_close(stays, planned.lead, "skipped", LEFT_ALONE)
-        return outcome_in_close(stays, planned.lead, "unchanged", "in Close already")
+        return outcome_in_close(stays, planned.lead, "unchanged", reason)
 
 
 def not_sent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:

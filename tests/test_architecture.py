@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "undoing": {"close_client", "journal", "reconciling"},
     "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},
     "bodies": {"reading", "cleaning", "close_client", "merging"},
-    "merging": {"cleaning"},
+    "merging": {"reading", "parsing", "cleaning"},
     "reconciling": {"close_client", "journal"},
     "journal": set(),
     "qualification": {"close_client"},
