@@ -168,7 +168,10 @@ def open_journal(path: Path) -> Iterator[JournalFile]:
     """The journal, made if there is none, for this process alone. Raises JournalBusy and JournalUnusable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
-    lock.touch(mode=0o600)
+    try:
+        lock.touch(mode=0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -247,6 +250,10 @@ class Journal:
         return bool(self._one("SELECT 1 FROM fields WHERE organization = ? AND name = ?", self.organization, name))
 
     # Runs ------------------------------------------------------------------------------------------------------------
+
+    def has_runs(self) -> bool:
+        """Whether anything was ever imported into this organisation from this folder."""
+        return self._one("SELECT 1 FROM runs WHERE organization = ? LIMIT 1", self.organization) is not None
 
     def latest_run(self, file: str, existing: str) -> Run | None:
         """The newest run of a file that treats existing leads in this way and was not undone."""
@@ -506,15 +513,24 @@ def _sent_lead(row: Sequence[Any]) -> SentLead:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        path.touch(mode=0o600)
+        database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise _unwritable(path, error) from None
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.executescript(_SCHEMA)
     except sqlite3.DatabaseError as error:
         database.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise _unwritable(path, error) from None
         raise JournalUnusable(
             f"{path} can't be used as a journal ({error}). Move it away, or put the right one there"
         ) from None
     return database
+
+
+def _unwritable(path: Path, error: Exception) -> JournalUnusable:
+    return JournalUnusable(f"{path} can't be written ({error}). Make it and its folder writable")

@@ -170,9 +170,12 @@ def in_words(error: BaseException, command: str) -> tuple[Exit, str]:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose help begins with examples, and whose errors are one line."""
+    """A parser whose help begins with examples, whose errors are one line, and that guesses no flag."""
 
     examples = ""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **settings})
 
     def format_help(self) -> str:
         return f"{self.examples}\n{super().format_help()}" if self.examples else super().format_help()
@@ -342,7 +345,7 @@ def run_import(args: argparse.Namespace) -> int:
         if args.dry_run:
             result = conclude(source, plan, foresee(plan), None)
         else:
-            announce(plan, args.quiet)
+            announce(plan, journal, args.quiet)
             result = carry_out_with_progress(close, journal, source, plan, args, stop)
         result, files = write_import_files(path.stem, result, journals, is_rehearsed=args.dry_run)
         report = import_report(path, result, close, files, time.monotonic() - began, is_rehearsed=args.dry_run)
@@ -385,7 +388,11 @@ def open_own_journal() -> Iterator[JournalFile]:
     """The journal in output_data/, which is made before anything is sent: what is done must find a place."""
     from journal import open_journal
 
-    OUTPUT_FOLDER.mkdir(exist_ok=True)
+    try:
+        OUTPUT_FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        words = f"{OUTPUT_FOLDER}/ can't be made here ({error.strerror}); go to a folder that can be written"
+        raise UsageError(words) from None
     with open_journal(JOURNAL) as journals:
         yield journals
 
@@ -397,10 +404,15 @@ def index_lag(args: argparse.Namespace) -> float:
     return SANDBOX_INDEX_LAG if args.sandbox else INDEX_LAG
 
 
-def announce(plan: Plan, quiet: bool) -> None:
+def announce(plan: Plan, journal: Journal, quiet: bool) -> None:
     """Say what will be done, and what the user may not expect."""
     if quiet:
         return
+    if plan.fields.import_key and not journal.has_runs():
+        say(
+            f"{JOURNAL} knows of no import into this organisation, though there were some. What was imported from "
+            "elsewhere within the last minute may not show in Close's search yet, and would be made again."
+        )
     if plan.carries_on:
         say(f"carrying on the unfinished run {plan.run_id}")
     elif plan.earlier and plan.existing == "create":
@@ -433,8 +445,14 @@ def find_input(name: str) -> Path:
 def warn_of_columns(source: SourceFile, quiet: bool) -> None:
     """Name the columns that an import does not know."""
     if source.ignored_columns and not quiet:
+        from difflib import get_close_matches
+
+        from reading import KNOWN_COLUMNS
+
+        meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
+        guess = f" Was {' or '.join(meant)} meant?" if meant else ""
         say(
-            f"ignored columns: {', '.join(source.ignored_columns)}. "
+            f"ignored columns, none of their values is imported: {', '.join(source.ignored_columns)}.{guess} "
             "The column of a lead custom field is named custom.<Field Name>."
         )
 
@@ -509,7 +527,7 @@ def import_summary(report: Mapping[str, Any], result: ImportResult, args: argpar
     from collections import Counter
 
     title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
-    lines = [f"{title}; nothing was written to Close" if report["dry_run"] else title]
+    lines = [f"{title}; nothing was written to Close. They would become:" if report["dry_run"] else title]
     if report["dry_run"]:
         lines.append(plan_words(result.plan))
     for name, rows in report["rows"].items():
@@ -649,7 +667,9 @@ def run_undo(args: argparse.Namespace) -> int:
         journal = journals.of(account.organization_id, account.organization_name)
         run = journal.find_run(args.run_id)
         total = count_to_undo(journal, run)
-        if not args.quiet:
+        if run.state == "undone" and not args.quiet:
+            say(f"the run {run.run_id} was taken back before")
+        elif not args.quiet:
             say(f"taking back the run {run.run_id} of {run.file}: {counted(total, 'lead')} to look at")
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
             undoing = undo_run(
@@ -661,7 +681,7 @@ def run_undo(args: argparse.Namespace) -> int:
             except Exception as error:  # what was taken back must be told before anything is said of a bug
                 ended_by = error
     report = undo_report(run.run_id, done)
-    show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else undo_summary(report))
+    show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else undo_summary(report, total - len(done)))
     if ended_by:
         note_error(ended_by)
         code, words = in_words(ended_by, args.command)
@@ -684,10 +704,12 @@ def undo_report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
     }
 
 
-def undo_summary(report: Mapping[str, Any]) -> str:
-    """The report as a person reads it."""
+def undo_summary(report: Mapping[str, Any], waiting: int) -> str:
+    """The report as a person reads it; `waiting` leads were not looked at, for the undo ended early."""
     left = report["left"]
     lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
+    if waiting > 0:
+        lines[0] += f", {waiting} not looked at yet"
     lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
     return "\n".join(lines)
 

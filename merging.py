@@ -6,6 +6,7 @@ there yet. Whatever Close holds already stays as it is.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from cleaning import Contact, Lead, Problem, Value, import_key
@@ -114,7 +115,13 @@ def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+    """A value as it is compared: a moment may be written in several ways, and so may white space."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value) if "T" in value else " ".join(value.split())
+    except ValueError:
+        return " ".join(value.split())
 
 
 def _state_code(text: str) -> str:

@@ -21,6 +21,7 @@ CUSTOM_PREFIX = "custom."
 FOUNDED = "Company Founded"
 REVENUE = "Company Revenue"
 IMPORT_KEY = "Import Key"
+KNOWN_COLUMNS = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE)
 
 REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what a rejects file of ours adds
 ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
@@ -218,7 +219,7 @@ def _canonical(title: str) -> str | None:
 _COLUMN_BY_FOLDED = {
     name.casefold(): name
     for name in (
-        *(COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN),
+        *(*KNOWN_COLUMNS, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN),
         *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
     )
 }

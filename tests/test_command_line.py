@@ -263,3 +263,24 @@ def test_the_sandbox_serves_until_it_is_ended(write: Write) -> None:
             assert serving.wait(10) == 0
         finally:
             serving.kill()
+
+
+def test_a_flag_is_not_guessed_and_a_column_is(run: Run, folder: Path) -> None:
+    (folder / "leads.csv").write_text("Company,Contact Email\nAcme,a@x.com\n")
+    assert run("import", "leads.csv", "--sandbox", "--dry").code == 2
+    assert "Was Contact Emails meant?" in run("import", "leads.csv", "--sandbox", "--dry-run").err
+
+
+def test_a_journal_that_can_not_be_written_is_not_to_be_moved_away(run: Run, folder: Path) -> None:
+    (folder / "output_data" / "journal.sqlite").mkdir(parents=True)
+    (folder / "leads.csv").write_text("Company\nAcme\n")
+    ran = run("import", "leads.csv", "--sandbox")
+    assert (ran.code, "Move it away" in ran.err, "folder writable" in ran.err) == (2, False, True)
+
+
+def test_who_starts_anew_where_others_imported_is_warned(run: Run, folder: Path, connected: Sandbox) -> None:
+    (folder / "leads.csv").write_text("Company\nAcme\n")
+    assert "knows of no import" not in run("import", "leads.csv").err
+    assert "knows of no import" not in run("import", "leads.csv").err
+    (folder / "output_data" / "journal.sqlite").unlink()
+    assert "knows of no import" in run("import", "leads.csv").err

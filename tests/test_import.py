@@ -198,7 +198,8 @@ def test_a_place_for_the_output_is_found_before_anything_is_sent(
 ) -> None:
     (folder / "output_data").write_text("in the way")
     write("Acme,,,,,,")
-    assert run("import", "leads.csv").code == 1
+    ran = run("import", "leads.csv")
+    assert (ran.code, "go to a folder that can be written" in ran.err) == (2, True)
     assert connected.report()["requests"] == 0
 
 

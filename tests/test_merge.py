@@ -629,3 +629,26 @@ def test_whatever_the_files_are_the_same_again_writes_nothing(
             assert (nothing_but(again, "unchanged"), again.json["requests"] <= 6) == (True, True)
             assert (writes_to(sandbox), leads_held(user)) == (written, held)
         assert set(sandbox.report()["leads_by_value"]["Import Key"].values()) == {1}
+
+
+# What the file says otherwise than Close
+
+
+def test_a_value_that_differs_from_close_is_reported_and_nothing_is_overwritten(
+    run: Run, write: Write, connected: Sandbox
+) -> None:
+    write("Acme,Ann,,,17.05.1987,5,CA", "Same,,,,17.05.1987,5,CA")
+    run("import", "leads.csv")
+    write("Acme,Bee,,,18.05.1987,7.5,New York", "Same,,,,1987-05-17,$5.00,california", name="other.csv")
+    ran = run("import", "other.csv", "--json")
+    assert (ran.code, ran.json["leads"]["updated"], ran.json["leads"]["unchanged"]) == (0, 1, 1)
+    assert ran.json["values_dropped"] == 3
+    (line,) = table(ran.json["files"]["rejects"])
+    assert line["_column"].splitlines() == ["custom.Company Founded", "custom.Company Revenue", "Company US State"]
+    assert line["_value"].splitlines() == ["1987-05-18", "7.5", "NY"]
+    assert set(line["_code"].splitlines()) == {"conflict"}
+    assert "Close has '1987-05-17', and nothing is overwritten" in line["_reason"]
+    with RawClose(connected) as close:
+        acme = named(leads_held(close), "ACME")
+        assert acme["addresses"][0]["state"] == "CA"
+        assert 7.5 not in acme.values()
