@@ -96,11 +96,11 @@ def _people(number: int) -> tuple[tuple[Person, ...], tuple[Person, ...], tuple[
     phone = ("office", f"+1415{2_000_000 + number}")
     ann, bob, bob_too = (("office", f"{who}{number}@example.com") for who in ("ann", "bob", "bob.too"))
     if number % 4 == 1:
-        present = Person("Ann", (("home", f"old{number}@example.com"), ann), title="CEO")
+        present = Person("Ann", (("home", f"old{number}@example.com"), ann), title="Director")
         return (
             (Person("ANN", (ann,), (phone,)),),
             (present,),
-            (Person("Ann", present.emails, (phone,), "CEO"),),
+            (Person("Ann", present.emails, (phone,), "Director"),),
         )
     if number % 4 == 2:
         new, home = Person("ANN", (ann,)), ("home", bob[1])
