@@ -42,8 +42,8 @@ def carry_out(
     itself, what is in flight is finished and the rest is skipped. What ended the run, be it a bug of ours, is raised
     after the last outcome, so that no outcome is lost with it. `tell` is given what a person would wonder about.
     """
-    todo = [planned for planned in plan.leads if is_to_do(plan, planned)]
-    settled = [planned for planned in plan.leads if not is_to_do(plan, planned)]
+    todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
+    settled = [planned for planned in plan.leads if not _is_to_do(plan, planned)]
     try:
         journal.start_run(plan.run_id, plan.file, plan.existing)
         plan = _with_fields(close, journal, plan)
@@ -59,7 +59,7 @@ def carry_out(
         raise sender.ended_by
 
 
-def is_to_do(plan: Plan, planned: PlannedLead) -> bool:
+def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
     """Whether there is work: something to write, to look up, or copies of which the journal may know one."""
     return planned.writes or bool(planned.copies and planned.key in plan.sent)
 

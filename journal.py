@@ -448,9 +448,9 @@ class Journal:
         """The changes of a run that may be in effect, in their order."""
         return self._changes("run_id = ? AND state IN ('sending', 'done')", run_id)
 
-    def changes_of_lead(self, lead_id: str) -> list[Change]:
-        """The changes to a lead that may be in effect, in their order."""
-        return self._changes("lead_id = ? AND state IN ('sending', 'done')", lead_id)
+    def changes_of_lead(self, lead_id: str, run_id: str = "") -> list[Change]:
+        """The changes to a lead that may be in effect, in their order: those of one run, if it is given."""
+        return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
 
     def _changes(self, condition: str, *values: object) -> list[Change]:
         rows = self._all(

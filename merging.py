@@ -1,7 +1,7 @@
-"""What a lead in Close lacks of a lead in a file: worked out from a reading, with nothing overwritten.
+"""How a lead in Close differs from one in a file: what it lacks, and what it holds otherwise.
 
-A blank field is filled, an address added where there is none, and contacts, e-mails and phones are added that are not
-there yet. Whatever Close holds already stays as it is.
+A blank field is to be filled, an address added where there is none, and contacts, e-mails and phones that are not there
+yet. Whatever Close holds already stays as it is; a value of the file that differs from it is reported.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What became of a lead whose answer was lost, and which of two copies of a lead stays.
+"""What became of what was sent and whose answer was lost: a lead, a second copy of one, a change to one.
 
 Close has no idempotency key, so a lead whose answer was lost is looked for by its import key: in the event log, and in
 search, which lags. It counts as absent only once the lag has passed and both show a lead that was made after it.

@@ -116,7 +116,7 @@ class Sender:
     def _cut_off(self, planned: PlannedLead, error: CloseError) -> LeadOutcome:
         """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
         found = planned.found
-        if found and any(change.run_id == self._plan.run_id for change in self._journal.changes_of_lead(found["id"])):
+        if found and self._journal.changes_of_lead(found["id"], self._plan.run_id):
             reason = f"only a part of what it lacks may have been added, for the import ended: {error}"
             return outcome_in_close(found, planned.lead, "undetermined", reason, planned.gaps.in_words())
         return not_sent(planned, error)

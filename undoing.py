@@ -212,7 +212,7 @@ def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) ->
         except InvalidRequest as refused:
             return UndoneLead("left", lead_id, company, f"Close does not take it back: {refused}")
         except NotFound:
-            for change in changes:
+            for change in journal.changes_of_lead(lead_id, run_id):
                 (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
             return UndoneLead("restored", lead_id, company)
         except OutcomeUnknown:
@@ -232,14 +232,10 @@ def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> s
 
 def _take_all_back(close: CloseClient, journal: Journal, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
     """Why changes of a run to a lead had to be left, nothing where all were taken back."""
-
-    def changes_of_run() -> list[Change]:
-        return [change for change in journal.changes_of_lead(lead_id) if change.run_id == run_id]
-
     lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
-    settle_changes(journal, lead, changes_of_run())
+    settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id))
     reasons = []
-    for change in reversed(changes_of_run()):
+    for change in reversed(journal.changes_of_lead(lead_id, run_id)):
         reason = _TAKE_BACK[change.kind](close, close.read_lead(lead_id), change)
         if reason:
             reasons.append(reason)

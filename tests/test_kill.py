@@ -382,7 +382,7 @@ def started(fork_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         folder.mkdir()
         try:
             return check(folder, seed)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, it has to say which seed it was
             error.add_note(f"{check.__name__}, seed {seed}")
             raise
 

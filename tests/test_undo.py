@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from close_client import CloseClient
+from close_client import CloseClient, OutcomeUnknown
 from sandbox import Fault, Sandbox
 from tests.conftest import Run
 from tests.raw_close import RawClose
@@ -569,6 +569,17 @@ def test_an_undo_that_was_cut_off_is_run_again(
     assert leads_held(user) == before
 
 
+def held_before_an_import(run: Run, write: Write, connect: Connect, state: Path) -> Any:
+    """What Close held before an import that added to Acme and made four leads, all of which the state file has."""
+    write(*ADDING_TO_ACME, *(f"Company {number},,,,,," for number in range(4)))
+    with Sandbox(state=state) as sandbox, RawClose(sandbox) as user:
+        connect(sandbox)
+        make_acme(user)
+        before = leads_held(user)
+        run("import", "leads.csv")
+    return before
+
+
 @pytest.mark.parametrize(
     ("fault", "on"),
     [
@@ -580,12 +591,7 @@ def test_answers_that_get_lost_in_an_undo_change_nothing_about_it(
     run: Run, write: Write, connect: Connect, clock: Clock, folder: Path, fault: str, on: str
 ) -> None:
     state = folder / "state.sqlite"
-    write(*ADDING_TO_ACME, *(f"Company {number},,,,,," for number in range(4)))
-    with Sandbox(state=state) as sandbox, RawClose(sandbox) as user:
-        connect(sandbox)
-        make_acme(user)
-        before = leads_held(user)
-        run("import", "leads.csv")
+    before = held_before_an_import(run, write, connect, state)
     with Sandbox(state=state, faults=[Fault(fault, on=on, times=2)]) as sandbox, RawClose(sandbox) as user:
         connect(sandbox)
         ran = run("undo", "last", "--json")
@@ -598,12 +604,7 @@ def test_a_close_that_is_down_ends_an_undo_and_the_next_one_goes_on(
     run: Run, write: Write, connect: Connect, clock: Clock, folder: Path, on: str
 ) -> None:
     state = folder / "state.sqlite"
-    write(*ADDING_TO_ACME, *(f"Company {number},,,,,," for number in range(4)))
-    with Sandbox(state=state) as sandbox, RawClose(sandbox) as user:
-        connect(sandbox)
-        make_acme(user)
-        before = leads_held(user)
-        run("import", "leads.csv")
+    before = held_before_an_import(run, write, connect, state)
     with Sandbox(state=state, faults=[Fault("500", on=on)]) as sandbox:
         connect(sandbox)
         ran = run("undo", "last")
@@ -756,3 +757,20 @@ def test_a_run_that_was_carried_on_is_one_run_and_undone_as_one(
         assert (listed["state"], listed["leads"]["created"]) == ("finished", 4)
         assert run("undo", "last", "--json").json["deleted"] == 4
         assert leads_held(user) == {}
+
+
+def test_a_lead_that_goes_while_its_additions_are_taken_back_is_done(
+    run: Run, write: Write, connected: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(*ADDING_TO_ACME)
+    with RawClose(connected) as user:
+        acme = make_acme(user)
+        run("import", "leads.csv")
+
+        def lose_the_lead(_client: CloseClient, _contact_id: str, _changes: Any) -> Any:
+            user.delete(f"/lead/{acme['id']}/").raise_for_status()
+            raise OutcomeUnknown("the connection broke")
+
+        monkeypatch.setattr(CloseClient, "update_contact", lose_the_lead)
+        ran = run("undo", "last", "--json")
+        assert (ran.code, ran.json["restored"], ran.json["left"]) == (0, 1, [])
