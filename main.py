@@ -527,9 +527,9 @@ def import_summary(report: Mapping[str, Any], result: ImportResult, args: argpar
     from collections import Counter
 
     title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
-    lines = [f"{title}; nothing was written to Close. They would become:" if report["dry_run"] else title]
+    lines = [title]
     if report["dry_run"]:
-        lines.append(plan_words(result.plan))
+        lines = [f"{title}; nothing was written to Close", plan_words(result.plan), "the rows would become:"]
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
