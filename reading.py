@@ -1,7 +1,10 @@
 """What a file of leads says, cell by cell: text and row numbers, nothing guessed."""
 
 import codecs
+import contextlib
 import csv
+import gc
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +29,7 @@ KNOWN_COLUMNS = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE)
 REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what a rejects file of ours adds
 ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
 
+ROWS_AT_ONCE = 10_000  # a small part of a large file
 LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
 
 
@@ -67,7 +71,9 @@ class SourceFile:
         return [
             title.strip() or f"(column {place + 1} without a name)"
             for place, title in enumerate(self.header)
-            if _canonical(title) is None and not title.strip().startswith("_") and self.cells[place].map(is_text).any()
+            if _canonical(title) is None
+            and not title.strip().startswith("_")
+            and any(map(is_text, self.cells[place].unique()))
         ]
 
     def column(self, name: str) -> pd.Series:
@@ -79,29 +85,59 @@ class SourceFile:
 csv.field_size_limit(LARGEST_CELL)
 
 
+@contextlib.contextmanager
+def few_collections() -> Iterator[None]:
+    """While millions of objects are made to stay, Python seldom looks for garbage, and only among the latest.
+
+    Some must be looked for all the same: each number that `phonenumbers` refuses leaves a circle of objects.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 1_000_000, 1_000_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
 def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
     """The file's cells as text, nothing guessed. Raises InputError, naming row or line, where it can't be read."""
     _refuse_unreadable(path)
-    rows = list(_read_rows(path, encoding))
-    if not any(map(has_text, rows)):
+    with few_collections():
+        rows = _read_rows(path, encoding)
+        header = tuple(next(rows, ()))
+        numbers, columns, surplus = _by_column(rows, len(header))
+    if not (numbers or has_text(header)):
         raise InputError(f"{path.name} is empty. It needs a first line with column names, such as {COMPANY}.")
-    header = tuple(rows[0])
     _refuse_header(path.name, header)
-    numbered = [(number, row) for number, row in enumerate(rows[1:], 2) if has_text(row)]
-    if not numbered:
+    if not numbers:
         raise InputError(f"{path.name} holds column names but no rows; there is nothing to import.")
-    width = len(header)
-    return SourceFile(
-        has_bom=_has_bom(path),
-        header=header,
-        cells=pd.DataFrame(
-            [row[:width] + [""] * (width - len(row)) for _, row in numbered],
-            index=pd.Index([number for number, _ in numbered], name=ROW_COLUMN),
-            columns=range(width),
-            dtype=object,
-        ),
-        surplus={number: tuple(row[width:]) for number, row in numbered if len(row) > width},
-    )
+    index = pd.Index(numbers, name=ROW_COLUMN)
+    cells = pd.DataFrame(dict(enumerate(columns)), index=index, columns=range(len(header)), dtype=object)
+    return SourceFile(has_bom=_has_bom(path), header=header, cells=cells, surplus=surplus)
+
+
+def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:
+    """The numbers of the rows that are not blank, their cells by column, and by number what is beyond the last column.
+
+    Equal texts of a column are one object, unless they hardly ever repeat.
+    """
+    numbers: list[int] = []
+    columns: list[list[str]] = [[] for _ in range(width)]
+    surplus: dict[int, tuple[str, ...]] = {}
+    known: list[dict[str, str] | None] = [{} for _ in range(width)]
+    first = 2
+    while batch := list(itertools.islice(rows, ROWS_AT_ONCE)):
+        kept = [(number, row) for number, row in enumerate(batch, first) if has_text(row)]
+        numbers += [number for number, _ in kept]
+        surplus |= {number: tuple(row[width:]) for number, row in kept if len(row) > width}
+        whole = [row if len(row) == width else (row + [""] * width)[:width] for _, row in kept]
+        for place, cells in enumerate(zip(*whole, strict=True)):
+            texts = known[place]
+            columns[place] += cells if texts is None else map(texts.setdefault, cells, cells)
+            if texts and len(texts) > len(columns[place]) / 2:
+                known[place] = None
+        first += len(batch)
+    return numbers, columns, surplus
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -176,8 +212,8 @@ def _not_in_encoding(path: Path, encoding: str) -> str:
     return f"{path.name} is not {encoding.upper()} from its first line on; name its encoding with --encoding."
 
 
-def has_text(row: Iterable[str]) -> bool:
-    return any(map(is_text, row))
+def has_text(row: Sequence[str]) -> bool:
+    return bool(row) and (row[0][:1].isalnum() or any(map(is_text, row)))
 
 
 def is_text(cell: str) -> bool:

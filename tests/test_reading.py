@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reading import InputError, read_source
+from reading import ROWS_AT_ONCE, InputError, read_source
 
 Write = Callable[..., Path]
 
@@ -13,6 +13,18 @@ Write = Callable[..., Path]
 def test_row_numbers_are_those_of_a_spreadsheet(write: Write) -> None:
     source = read_source(write("A,Ann,,,,,", "", ",,,,,,", '"B\nB",,,,,,', "C,,,,,,"))
     assert list(source.cells.index) == [2, 5, 6]
+
+
+def test_long_files_are_read_as_short_ones(write: Write) -> None:
+    header = ",".join(["Company", "Contact Name", "Contact Emails"])
+    rows = [f"C{number},Ann,{number}@x.com" for number in range(ROWS_AT_ONCE + 5)]
+    rows[ROWS_AT_ONCE - 1 : ROWS_AT_ONCE + 2] = ["", "C,Ann,a@x.com,more", "D"]
+    source = read_source(write(*rows, header=header))
+    assert list(source.cells.index) == [number for number in range(2, len(rows) + 2) if number != ROWS_AT_ONCE + 1]
+    assert source.surplus == {ROWS_AT_ONCE + 2: ("more",)}
+    assert list(source.cells.loc[ROWS_AT_ONCE + 3]) == ["D", "", ""]
+    assert source.column("Contact Emails").iloc[-1] == f"{ROWS_AT_ONCE + 4}@x.com"
+    assert source.cells.loc[2, 1] is source.cells.loc[len(rows) + 1, 1]
 
 
 def test_headers_match_without_case_and_spaces_around(write: Write) -> None:
