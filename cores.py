@@ -1,0 +1,109 @@
+"""How very many texts are parsed: on all cores, where that is worth starting them.
+
+Each further core is a Python process of its own that imports what parsing needs and no more. It is never a fork, for
+this process may hold locks, files and threads; and it ends as soon as the pipe to it closes, however this one may end.
+"""
+
+import contextlib
+import multiprocessing.connection
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from parsing import Code, InvalidValue
+
+MANY = 50_000  # texts; the slowest take 5 seconds, and a process is there after half a second
+MOST_CORES = 8  # a machine may show many more than it lends
+AT_ONCE = 100  # texts between two looks at what the others have done
+SHARE = 10  # times as many that another process gets at once
+
+Parsed = tuple[Any, None] | tuple[None, tuple[Code, str]]  # the value, or the code and the reason why there is none
+
+
+def parse_many(parse: Callable[[str], Any], texts: Sequence[str], others: int | None = None) -> list[Parsed]:
+    """What a function of `parsing` makes of each text, in their order.
+
+    `others` is the number of processes that help, if not as many as there are cores and the number of texts is worth.
+    """
+    parts = [texts[first : first + AT_ONCE] for first in range(0, len(texts), AT_ONCE)]
+    results: list[list[Parsed]] = [[] for _ in parts]
+    todo = list(range(len(parts)))[::-1]
+    with _processes(_worth(len(texts)) if others is None else others) as pipes:
+        given: dict[Connection, list[int]] = {pipe: [] for pipe in pipes}
+        while todo or any(given.values()):
+            for pipe in _with_news(given, wait=not todo):
+                try:
+                    for place, result in zip(given[pipe], pipe.recv(), strict=True):
+                        results[place] = result
+                    given[pipe] = [todo.pop() for _ in range(min(SHARE, len(todo)))]
+                    pipe.send((parse, [parts[place] for place in given[pipe]]))
+                except (EOFError, OSError):
+                    todo += given.pop(pipe)
+            if todo:
+                place = todo.pop()
+                results[place] = [_parsed(parse, text) for text in parts[place]]
+    return [parsed for result in results for parsed in result]
+
+
+def _worth(texts: int) -> int:
+    return 0 if texts < MANY else min(os.cpu_count() or 1, MOST_CORES) - 1
+
+
+def _with_news(given: dict[Connection, list[int]], wait: bool) -> list[Connection]:
+    """The pipes on which a process says that it is ready, has results, or is gone."""
+    news = multiprocessing.connection.wait(list(given), timeout=None if wait else 0)
+    return [pipe for pipe in given if pipe in news]
+
+
+def _parsed(parse: Callable[[str], Any], text: str) -> Parsed:
+    try:
+        return parse(text), None
+    except InvalidValue as invalid:
+        return None, (invalid.code, invalid.reason)
+
+
+@contextlib.contextmanager
+def _processes(number: int) -> Iterator[list[Connection]]:
+    """Pipes to processes that parse; fewer where they can't be started."""
+    with contextlib.ExitStack() as stack:
+        pipes = []
+        with contextlib.suppress(OSError, ValueError):
+            for _ in range(number):
+                ours, theirs = multiprocessing.Pipe()
+                stack.enter_context(ours)
+                with theirs:
+                    stack.enter_context(_process(theirs.fileno()))
+                pipes.append(ours)
+        yield pipes
+
+
+@contextlib.contextmanager
+def _process(pipe: int) -> Iterator[None]:
+    """A process of its own session, so that Ctrl-C reaches only us; it is gone at the end, whatever it does."""
+    command = [sys.executable, str(Path(__file__).resolve()), str(pipe)]
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, pass_fds=[pipe], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    ) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def _serve(pipe: Connection) -> None:
+    """Parse what comes until the other end is closed."""
+    results: list[list[Parsed]] = []
+    while True:
+        pipe.send(results)
+        parse, parts = pipe.recv()
+        results = [[_parsed(parse, text) for text in part] for part in parts]
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(EOFError, OSError):
+        _serve(Connection(int(sys.argv[1])))
