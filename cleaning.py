@@ -5,17 +5,21 @@ means is the business of `parsing`.
 """
 
 import csv
+import functools
 import hashlib
 import io
+import itertools
+import operator
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from cores import MANY, parse_many
 from parsing import (
     DATE_ORDERS,
     MOST_DIGITS,
@@ -36,6 +40,8 @@ from parsing import (
     parse_phone,
     parse_reference,
     parse_state,
+    plain_email,
+    plain_phone,
     unclear_marks,
     visible,
 )
@@ -47,12 +53,15 @@ from reading import (
     DATE_ORDER_COLUMN,
     EMAILS,
     FOUNDED,
+    KNOWN_COLUMNS,
     PHONES,
     REVENUE,
+    ROWS_AT_ONCE,
     STATE,
     VALUE_COLUMN,
     InputError,
     SourceFile,
+    few_collections,
     is_text,
 )
 
@@ -67,8 +76,7 @@ class AmbiguousDates(InputError):
     """A column's dates can be read in more than one way; `--date-order` settles it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One value, or one whole row, that did not get through: where it stood, as it was, and why."""
 
     row: int
@@ -90,12 +98,22 @@ class CustomField:
 
 @dataclass(slots=True)
 class Contact:
-    """A person at a company, as Close will hold them; `origin` says in which row each value stood first."""
+    """A person at a company, as Close will hold them.
+
+    `rows` is the row where all of it stands; for a person of several rows, the one where each value stood first.
+    """
 
     name: str
     emails: list[str]
     phones: list[str]
-    origin: dict[str, int] = field(default_factory=dict)
+    rows: int | dict[str, int] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> dict[str, int]:
+        """In which row each value stood first."""
+        if isinstance(self.rows, dict):
+            return self.rows
+        return dict.fromkeys([*filter(None, [self.name]), *self.emails, *self.phones], self.rows)
 
 
 @dataclass(slots=True)
@@ -144,25 +162,34 @@ def clean_source(
     `fields` says what Close has for the file's custom fields, by their name in the file; those it has not become
     `new_fields`. Raises AmbiguousDates where a column of dates can be read in two ways.
     """
-    rejected = _rejections(source)
-    misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
-    evidence = {name: source.column(CUSTOM_PREFIX + name).drop(misplaced) for name in source.custom_fields}
-    new_fields = _new_fields(evidence, fields, currency)
-    known = {**fields, **new_fields}
-    noted = source.column(DATE_ORDER_COLUMN)
-    orders = _date_orders({name: evidence[name] for name in known if known[name].type == "date"}, date_order, noted)
-    parsers = _contact_parsers(names, region) | {
-        CUSTOM_PREFIX + name: _field_parser(
-            field, currency, orders.get(CUSTOM_PREFIX + name), list(evidence[name].unique())
-        )
-        for name, field in known.items()
-    }
-    kept = source.cells.index.drop([problem.row for problem in rejected])
-    cells = {column: _parse_distinct(source.column(column).loc[kept], parse) for column, parse in parsers.items()}
-    leads, merge_problems = _assemble(kept, source.column(COMPANY).loc[kept], cells, names)
-    place = source.positions
-    dropped = sorted([*_cell_problems(kept, cells), *merge_problems], key=lambda lost: (lost.row, place[lost.column]))
-    return CleanFile(leads, rejected, dropped, list(new_fields.values()), orders)
+    with few_collections():
+        columns = [*KNOWN_COLUMNS, *(CUSTOM_PREFIX + name for name in source.custom_fields)]
+        texts = {column: _texts(source.column(column)) for column in columns}
+        rejected = _rejections(source, texts[COMPANY])
+        misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
+        evidence = {name: texts[CUSTOM_PREFIX + name].without(misplaced) for name in source.custom_fields}
+        new_fields = _new_fields(evidence, fields, currency)
+        known = {**fields, **new_fields}
+        dates = {name: evidence[name] for name in known if known[name].type == "date"}
+        orders = _date_orders(dates, date_order, source.column(DATE_ORDER_COLUMN))
+        parsers = _contact_parsers(names, region) | {
+            CUSTOM_PREFIX + name: _field_parser(
+                field, currency, orders.get(CUSTOM_PREFIX + name), evidence[name].distinct
+            )
+            for name, field in known.items()
+        }
+        lost = [problem.row for problem in rejected]
+        parsed = {column: _parse(texts[column].without(lost), parser) for column, parser in parsers.items()}
+        problems = {column: _cell_problems(column, cells) for column, cells in parsed.items()}
+        leads = _assemble(texts[COMPANY].without(lost), parsed, names, problems)
+        dropped = _in_order(problems, source.positions)
+        return CleanFile(leads, rejected, dropped, list(new_fields.values()), orders)
+
+
+def _in_order(problems: Mapping[str, Iterable[Problem]], places: Mapping[str, int]) -> list[Problem]:
+    """The problems of all columns by row and, of one row, as its columns stand."""
+    by_column = [problems[column] for column in sorted(problems, key=lambda column: places.get(column, 0))]
+    return sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
 
 
 def import_key(company: str) -> str:
@@ -170,62 +197,152 @@ def import_key(company: str) -> str:
 
     Spellings that differ by case, white space, Unicode form or characters that nobody sees alone have the same.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(company)).casefold())
-    return "k1:" + hashlib.sha256(" ".join(folded.split()).encode()).hexdigest()[:32]
+    return "k1:" + hashlib.sha256(_folded(company).encode()).hexdigest()[:32]
+
+
+def _folded(name: str) -> str:
+    """A name without what its spellings may differ by."""
+    if name.isascii():
+        return " ".join(name.casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(name)).casefold())
+    return " ".join(folded.split())
 
 
 # One column -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """A cell's text, the clean values in it, and the texts in it that could not be kept, each with the reason."""
+class _Texts:
+    """The `distinct` texts of a column in the order in which they first appear, and by row their `places` there."""
 
-    text: str
-    values: tuple[Any, ...] = ()
-    dropped: tuple[tuple[str, InvalidValue], ...] = ()
+    distinct: list[str]
+    places: "pd.Series[int]"
+
+    def without(self, rows: Sequence[int]) -> "_Texts":
+        """The texts of the other rows."""
+        if not rows:
+            return self
+        kept = self.places.drop(rows)
+        places, distinct = pd.factorize(kept)
+        return _Texts([self.distinct[place] for place in distinct], pd.Series(places, index=kept.index))
+
+    def by_row(self, of_texts: Sequence[Any]) -> "pd.Series[Any]":
+        """By row, what is known of its text."""
+        return pd.Series(of_texts).take(self.places.to_numpy()).set_axis(self.places.index)
+
+
+def _texts(cells: "pd.Series[str]") -> _Texts:
+    places, distinct = pd.factorize(cells)
+    return _Texts(list(distinct), pd.Series(places, index=cells.index))
+
+
+_Lost = tuple[str, Code, str]  # a text that could not be kept, the code and the reason
+_Parsed = tuple[tuple[Any, ...], tuple[_Lost, ...]]  # the clean values of a cell, and what was lost of it
+
+
+@dataclass(frozen=True, slots=True)
+class _Parser:
+    """How a column's cells are parsed.
+
+    Where most cells hold one value of a usual form, `parse_plain` gives its value, or None for another cell. Where the
+    others may be slow, `parse_part` is what each of their parts needs.
+    """
+
+    parse_cell: Callable[[str], _Parsed]
+    parse_plain: Callable[[str], Any] | None = None
+    parse_part: Callable[[str], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column parsed: of each of its distinct texts the clean value, or None.
+
+    By the place of a text, `several` has the values of one with more of them, and `lost` what was lost of one.
+    """
+
+    texts: _Texts
+    values: list[Any]
+    several: dict[int, tuple[Any, ...]]
+    lost: dict[int, tuple[_Lost, ...]]
+
+    def all_of(self, place: int) -> tuple[Any, ...]:
+        """All values of a text."""
+        value = self.values[place]
+        return () if value is None else self.several.get(place, (value,))
 
 
 _SEPARATORS = re.compile(r"[\r\n,]|;(?!ext=)")
 
 
-def _one(parse: Callable[[str], Any]) -> Callable[[str], _Cell]:
-    return lambda text: _parse_parts(text, [text], parse)
-
-
-def _several(parse: Callable[[str], Any], separators: re.Pattern[str] = _SEPARATORS) -> Callable[[str], _Cell]:
-    return lambda text: _parse_parts(text, separators.split(text), parse)
-
-
-def _parse_parts(text: str, parts: Iterable[str], parse: Callable[[str], Any]) -> _Cell:
-    values: list[Any] = []
-    dropped: list[tuple[str, InvalidValue]] = []
-    for part in filter(is_text, parts):
+def _one(parse: Callable[[str], Any]) -> Callable[[str], _Parsed]:
+    def parse_cell(text: str) -> _Parsed:
+        if not is_text(text):
+            return (), ()
         try:
-            values.append(parse(part))
+            return (parse(text),), ()
         except InvalidValue as invalid:
-            dropped.append((part.strip(), invalid))
-    return _Cell(text, tuple(dict.fromkeys(values)), tuple(dropped))
+            return (), ((text.strip(), invalid.code, invalid.reason),)
+
+    return parse_cell
 
 
-def _parse_distinct(cells: "pd.Series[str]", parse: Callable[[str], _Cell]) -> list[_Cell]:
-    by_text = {text: parse(text) for text in cells.unique()}
-    return [by_text[text] for text in cells]
+def _several(parse: Callable[[str], Any], separators: re.Pattern[str]) -> Callable[[str], _Parsed]:
+    parse_one = _one(parse)
+
+    def parse_cell(text: str) -> _Parsed:
+        parts = [parse_one(part) for part in separators.split(text)]
+        values = tuple(dict.fromkeys(value for found, _ in parts for value in found))
+        return values, tuple(lost for _, dropped in parts for lost in dropped)
+
+    return parse_cell
 
 
-def _contact_parsers(names: NameCase, region: str) -> dict[str, Callable[[str], _Cell]]:
+def _parse(texts: _Texts, parser: _Parser) -> _Column:
+    """The column, each distinct text parsed once: at a glance if that will do, on all cores if very many need more."""
+    parse_plain = parser.parse_plain or (lambda _: None)
+    column = _Column(texts, list(map(parse_plain, texts.distinct)), {}, {})
+    left = [place for place, value in enumerate(column.values) if value is None]
+    parse_cell = parser.parse_cell
+    if parser.parse_part and len(left) >= MANY:
+        parse_cell = _several(_known(parser.parse_part, [texts.distinct[place] for place in left]), _SEPARATORS)
+    for place in left:
+        values, lost = parse_cell(texts.distinct[place])
+        if values:
+            column.values[place] = values[0]
+        if len(values) > 1:
+            column.several[place] = values
+        if lost:
+            column.lost[place] = lost
+    return column
+
+
+def _known(parse: Callable[[str], Any], cells: Iterable[str]) -> Callable[[str], Any]:
+    """The parser again, with what it makes of every part of these cells known beforehand."""
+    parts = list(dict.fromkeys(part for cell in cells for part in _SEPARATORS.split(cell) if is_text(part)))
+    known = dict(zip(parts, parse_many(parse, parts), strict=True))
+
+    def parse_part(part: str) -> Any:
+        value, refused = known[part]
+        if refused:
+            raise InvalidValue(*refused)
+        return value
+
+    return parse_part
+
+
+def _contact_parsers(names: NameCase, region: str) -> dict[str, _Parser]:
     """The parsers for the columns that every file may have, by column."""
+    parse_phones = functools.partial(parse_phone, region=region)
+    plain_phones = functools.partial(plain_phone, region=region)
     return {
-        CONTACT_NAME: _one(lambda text: clean_contact_name(text, names)),
-        EMAILS: _several(parse_email),
-        PHONES: _several(lambda text: parse_phone(text, region)),
-        STATE: _one(parse_state),
+        CONTACT_NAME: _Parser(_one(functools.partial(clean_contact_name, names=names))),
+        EMAILS: _Parser(_several(parse_email, _SEPARATORS), plain_email, parse_email),
+        PHONES: _Parser(_several(parse_phones, _SEPARATORS), plain_phones, parse_phones),
+        STATE: _Parser(_one(parse_state)),
     }
 
 
-def _field_parser(
-    known: CustomField, currency: Currency, order: DateOrder | None, texts: Collection[str]
-) -> Callable[[str], _Cell]:
+def _field_parser(known: CustomField, currency: Currency, order: DateOrder | None, texts: Collection[str]) -> _Parser:
     """The parser for a column's cells; `texts` are all that stand in it."""
     unclear = unclear_marks(texts) if known.type == "number" else ""
     parsers: dict[str, Callable[[str], Any]] = {
@@ -240,33 +357,39 @@ def _field_parser(
     parse = parsers.get(known.type, lambda text: re.sub(r"\s*[\r\n]+\s*", " ", text.strip()))
     parse_one, parse_several = _one(parse), _several(parse, _LIST_SEPARATORS)
     if not known.accepts_multiple_values:
-        return parse_one
-    return lambda text: parse_one(text) if text.strip() in known.choices else parse_several(text)
+        return _Parser(parse_one)
+    return _Parser(lambda text: parse_one(text) if text.strip() in known.choices else parse_several(text))
 
 
 _LIST_SEPARATORS = re.compile(r"[\r\n;]")
 
 
-def _cell_problems(rows: pd.Index, columns: Mapping[str, list[_Cell]]) -> Iterator[Problem]:
-    for column, cells in columns.items():
-        for row, cell in zip(rows, cells, strict=True):
-            for text, invalid in cell.dropped:
-                yield Problem(row, column, text, invalid.code, invalid.reason)
+def _cell_problems(name: str, column: _Column) -> list[Problem]:
+    places = column.texts.places[column.texts.places.isin(list(column.lost))]
+    return [
+        Problem(row, name, text, code, reason)
+        for row, place in zip(places.index, places.tolist(), strict=True)
+        for text, code, reason in column.lost[place]
+    ]
 
 
-def _new_fields(
-    columns: Mapping[str, "pd.Series[str]"], known: Collection[str], currency: Currency
-) -> dict[str, CustomField]:
+def _new_fields(columns: Mapping[str, _Texts], known: Collection[str], currency: Currency) -> dict[str, CustomField]:
     """The custom fields that Close lacks, by name; a column without values makes none."""
-    missing = {name: cells for name, cells in columns.items() if name not in known}
-    texts = {name: Counter(text.strip() for text in cells if is_text(text)) for name, cells in missing.items()}
-    return {name: CustomField(name, _type_of(name, counts, currency)) for name, counts in texts.items() if counts}
+    missing = {
+        name: texts for name, texts in columns.items() if name not in known and any(map(is_text, texts.distinct))
+    }
+    return {name: CustomField(name, _type_of(name, texts, currency)) for name, texts in missing.items()}
 
 
-def _type_of(name: str, counts: Counter[str], currency: Currency) -> str:
+def _type_of(name: str, texts: _Texts, currency: Currency) -> str:
     """The type of a field to be made: fixed for the two that every report needs, else what nearly all values are."""
     if name in _FIXED_TYPES:
         return _FIXED_TYPES[name]
+    times = texts.places.value_counts().to_dict()
+    counts: Counter[str] = Counter()
+    for place, text in enumerate(texts.distinct):
+        if is_text(text):
+            counts[text.strip()] += times[place]
     if any(_is_more_than_a_number(text) for text in counts):
         return "text"
     needed = TYPE_SHARE * counts.total()
@@ -310,29 +433,30 @@ def _is_date(text: str) -> bool:
 
 
 def _date_orders(
-    columns: Mapping[str, "pd.Series[str]"], asked: DateOrder | None, notes: "pd.Series[str]"
+    columns: Mapping[str, _Texts], asked: DateOrder | None, notes: "pd.Series[str]"
 ) -> dict[str, DateOrder]:
     """How each date column writes its dates: as asked, else as its rejects file noted, else as its values prove."""
     found = {
         CUSTOM_PREFIX + name: asked
         or _noted_order(CUSTOM_PREFIX + name, notes)
-        or _proved_order(CUSTOM_PREFIX + name, cells)
-        for name, cells in columns.items()
+        or _proved_order(CUSTOM_PREFIX + name, texts)
+        for name, texts in columns.items()
     }
     return {column: order for column, order in found.items() if order is not None}
 
 
-def _proved_order(column: str, cells: "pd.Series[str]") -> DateOrder | None:
+def _proved_order(column: str, texts: _Texts) -> DateOrder | None:
     """How a column writes its dates, as its values prove; None where every one of them can be read in one way alone.
 
     Raises AmbiguousDates where the values allow two orders, or prove two.
     """
     examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
-    for row, cell in cells.items():
+    first_rows = texts.places.drop_duplicates().index
+    for row, cell in zip(first_rows, texts.distinct, strict=True):
         for text in _LIST_SEPARATORS.split(cell):
             days = date_readings(text)
             if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
-                examples.setdefault(frozenset(days), (int(str(row)), text.strip()))
+                examples.setdefault(frozenset(days), (row, text.strip()))
     proofs = {next(iter(orders)): example for orders, example in examples.items() if len(orders) == 1}
     if len(proofs) > 1:
         seen = " and ".join(f"{text!r} (row {row})" for row, text in proofs.values())
@@ -379,15 +503,16 @@ def note_date_orders(orders: Mapping[str, DateOrder]) -> str:
 # Rows that can't be imported ------------------------------------------------------------------------------------------
 
 
-def _rejections(source: SourceFile) -> list[Problem]:
+def _rejections(source: SourceFile, companies: _Texts) -> list[Problem]:
     """The rows that can't be imported at all, with the reason."""
-    companies = source.column(COMPANY)
+    blank = [place for place, text in enumerate(companies.distinct) if not is_text(text)]
     rejected = {
         row: Problem(row, COMPANY, "", "no_company", "A row needs a company.")
-        for row in companies.index[~companies.map(is_text).astype(bool)]
+        for row in companies.places.index[companies.places.isin(blank)]
     }
-    for row, surplus in source.surplus.items():
-        rejected[row] = _surplus_cells(source, row, [*source.cells.loc[row], *surplus])
+    beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
+    for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
+        rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
     for row, cells in _unmended_surplus(source):
         rejected[row] = _surplus_cells(source, row, cells)
     return [rejected[row] for row in sorted(rejected)]
@@ -406,10 +531,13 @@ def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Proble
 def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
     """The rows of a rejects file that had too many cells and stand as they were cut: nobody has mended them yet."""
     codes = source.column(CODE_COLUMN)
-    for row in codes.index[codes == "surplus_cells"]:
-        whole = next(csv.reader(io.StringIO(source.column(VALUE_COLUMN).loc[row], newline="")), [])
-        if whole[: len(source.own_positions)] == [source.cells.at[row, place] for place in source.own_positions]:
-            yield int(row), whole
+    rows = codes.index[codes == "surplus_cells"]
+    own = source.own_positions
+    cut = source.cells.loc[rows, own].to_numpy().tolist()
+    for row, value, cells in zip(rows, source.column(VALUE_COLUMN).loc[rows], cut, strict=True):
+        whole = next(csv.reader(io.StringIO(value, newline="")), [])
+        if whole[: len(own)] == cells:
+            yield row, whole
 
 
 # Rows of one company -> one lead --------------------------------------------------------------------------------------
@@ -430,64 +558,114 @@ class _Person:
 
 
 def _assemble(
-    rows: pd.Index, companies: "pd.Series[str]", columns: Mapping[str, list[_Cell]], names: NameCase
-) -> tuple[list[Lead], list[Problem]]:
-    """One lead per import key, in the order in which the file names them, and what its rows disagreed on."""
-    keys = {spelling: import_key(spelling) for spelling in companies.unique()}
-    leads: dict[str, Lead] = {}
-    places: dict[str, list[int]] = {}
-    for place, (row, spelling) in enumerate(zip(rows, companies, strict=True)):
-        key = keys[spelling]
-        if key not in leads:
-            leads[key] = Lead(key, clean_name(spelling, names), [], [])
-        if spelling not in leads[key].spellings:
-            leads[key].spellings.append(spelling)
-        leads[key].rows.append(row)
-        places.setdefault(key, []).append(place)
-    problems: list[Problem] = []
-    for key, lead in leads.items():
-        cells = {column: [parsed[place] for place in places[key]] for column, parsed in columns.items()}
-        problems += _fill_company(lead, cells)
-        problems += _fill_contacts(lead, cells)
-    return list(leads.values()), problems
+    companies: _Texts, columns: Mapping[str, _Column], names: NameCase, problems: Mapping[str, list[Problem]]
+) -> list[Lead]:
+    """One lead per import key, in the order in which the file names them; what its rows disagree on are `problems`."""
+    places: dict[str, int] = {}
+    leads: list[Lead] = []
+    place_of_text = []
+    for spelling in companies.distinct:
+        key = import_key(spelling)
+        place = places.setdefault(key, len(leads))
+        if place == len(leads):
+            leads.append(Lead(key, clean_name(spelling, names), [], []))
+        leads[place].spellings.append(spelling)
+        place_of_text.append(place)
+    lead_places = companies.by_row(place_of_text)
+    rows = lead_places.index.tolist()
+    for row, place in zip(rows, _each(lead_places), strict=True):
+        leads[place].rows.append(row)
+    for name, column in columns.items():
+        if name not in (CONTACT_NAME, EMAILS, PHONES):
+            problems[name] += _fill_companies(leads, lead_places, name, column)
+    people = (columns[name] for name in (CONTACT_NAME, EMAILS, PHONES))
+    for problem in _fill_contacts(leads, rows, lead_places, *people):
+        problems[problem.column].append(problem)
+    return leads
 
 
-def _fill_company(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterator[Problem]:
-    """Give the lead its state and custom values: the first row that has one decides, the others become problems."""
-    for column, cells in columns.items():
-        if column in (CONTACT_NAME, EMAILS, PHONES):
-            continue
-        filled = [(row, cell) for row, cell in zip(lead.rows, cells, strict=True) if cell.values]
-        if not filled:
-            continue
-        first_row, first = filled[0]
-        lead.origin[column] = first_row
-        if column == STATE:
-            lead.state = first.values[0]
+def _fill_companies(leads: Sequence[Lead], lead_places: "pd.Series[int]", name: str, column: _Column) -> list[Problem]:
+    """Give the leads their state or a custom value: the first row that has one decides, the others become problems."""
+    meanings: dict[Any, int] = {None: 0}
+    whole = (column.several.get(place, value) for place, value in enumerate(column.values))
+    meant = column.texts.by_row([meanings.setdefault(each, len(meanings)) for each in whole])
+    rows = pd.DataFrame({"lead": lead_places, "text": column.texts.places, "meaning": meant})[meant != 0]
+    firsts = rows[~rows["lead"].duplicated()]
+    for row, place, text in zip(firsts.index, firsts["lead"].tolist(), firsts["text"].tolist(), strict=True):
+        leads[place].origin[name] = row
+        if name == STATE:
+            leads[place].state = column.values[text]
         else:
-            lead.custom[column.removeprefix(CUSTOM_PREFIX)] = first.values
-        reason = f"Row {first_row} says {first.text.strip()!r} for this company, and the first one stands."
-        for row, cell in filled[1:]:
-            if cell.values != first.values:
-                yield Problem(row, column, cell.text.strip(), "conflict", reason)
-
-
-def _fill_contacts(lead: Lead, columns: Mapping[str, Sequence[_Cell]]) -> Iterator[Problem]:
-    people = [
-        _Person(row, name.values[0] if name.values else "", emails.values, phones.values)
-        for row, name, emails, phones in zip(
-            lead.rows, columns[CONTACT_NAME], columns[EMAILS], columns[PHONES], strict=True
-        )
-        if name.values or emails.values or phones.values
+            leads[place].custom[name.removeprefix(CUSTOM_PREFIX)] = column.all_of(text)
+    first = firsts.set_index("lead")
+    others = rows[rows["meaning"] != rows["lead"].map(first["meaning"])]
+    texts = list(map(str.strip, column.texts.distinct)) if len(others) else []
+    disagreed = first["text"].loc[others["lead"].unique()]
+    reasons = {
+        place: f"Row {leads[place].origin[name]} says {texts[text]!r} for this company, and the first one stands."
+        for place, text in zip(disagreed.index, disagreed.tolist(), strict=True)
+    }
+    return [
+        Problem(row, name, texts[text], "conflict", reasons[place])
+        for row, text, place in zip(others.index, others["text"].tolist(), others["lead"].tolist(), strict=True)
     ]
-    for same in _same_people(people):
-        contact = Contact(next((person.name for person in same if person.name), ""), [], [])
-        for person in same:
-            for value in (*filter(None, [person.name]), *person.emails, *person.phones):
-                contact.origin.setdefault(value, person.row)
-            yield from _add_items(contact.emails, person.emails, person.row, EMAILS)
-            yield from _add_items(contact.phones, person.phones, person.row, PHONES)
-        lead.contacts.append(contact)
+
+
+def _fill_contacts(
+    leads: Sequence[Lead],
+    rows: Sequence[int],
+    lead_places: "pd.Series[int]",
+    names: _Column,
+    emails: _Column,
+    phones: _Column,
+) -> Iterator[Problem]:
+    """Give the leads their people. Where each row of a company is plainly a person of its own, nothing is compared."""
+    named: dict[str | None, int] = {None: 0}
+    same_name = names.texts.by_row([named.setdefault(name and _folded(name), len(named)) for name in names.values])
+    has_items = _has_value(emails) | _has_value(phones)
+    is_twice = pd.DataFrame({"lead": lead_places, "name": same_name}).duplicated(keep=False)
+    compared: dict[int, list[_Person]] = {
+        place: [] for place in lead_places[has_items.where(same_name == 0, is_twice)].unique()
+    }
+    places = (lead_places, *(column.texts.places for column in (names, emails, phones)))
+    for row, place, name, email, phone in zip(rows, *map(_each, places), strict=True):
+        lead = leads[place]
+        if place in compared or email in emails.several or phone in phones.several:
+            person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone))
+            if place not in compared:
+                yield from _add_contact(lead, [person])
+            elif person.name or person.emails or person.phones:
+                compared[place].append(person)
+        elif names.values[name] is not None:
+            its_email, its_phone = emails.values[email], phones.values[phone]
+            its_emails = [] if its_email is None else [its_email]
+            its_phones = [] if its_phone is None else [its_phone]
+            lead.contacts.append(Contact(names.values[name], its_emails, its_phones, row))
+    for place, people in compared.items():
+        for same in _same_people(people):
+            yield from _add_contact(leads[place], same)
+
+
+def _each(places: "pd.Series[int]") -> Iterator[int]:
+    """The places one by one; a million numbers of Python at once would need much memory."""
+    firsts = range(0, len(places), ROWS_AT_ONCE)
+    return itertools.chain.from_iterable(places.iloc[first : first + ROWS_AT_ONCE].tolist() for first in firsts)
+
+
+def _has_value(column: _Column) -> "pd.Series[bool]":
+    return column.texts.by_row([value is not None for value in column.values])
+
+
+def _add_contact(lead: Lead, same: Sequence[_Person]) -> Iterator[Problem]:
+    """Give a lead the person of these rows."""
+    origin: dict[str, int] = {}
+    contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin)
+    for person in same:
+        for value in (*filter(None, [person.name]), *person.emails, *person.phones):
+            origin.setdefault(value, person.row)
+        yield from _add_items(contact.emails, person.emails, person.row, EMAILS)
+        yield from _add_items(contact.phones, person.phones, person.row, PHONES)
+    lead.contacts.append(contact)
 
 
 def _add_items(items: list[str], more: Iterable[str], row: int, column: str) -> Iterator[Problem]:
@@ -528,7 +706,7 @@ def _same_people(people: Sequence[_Person]) -> list[list[_Person]]:
 def _by_name(people: Iterable[_Person]) -> list[list[_Person]]:
     namesakes: dict[str, list[_Person]] = {}
     for person in people:
-        namesakes.setdefault(import_key(person.name), []).append(person)
+        namesakes.setdefault(_folded(person.name), []).append(person)
     groups: list[list[_Person]] = []
     for same_name in namesakes.values():
         by_emails: dict[frozenset[str], list[_Person]] = {}

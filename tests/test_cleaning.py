@@ -1,5 +1,6 @@
 """A messy file becomes one lead per company, and everything that is lost has a row, a column and a reason."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from cleaning import (
     import_key,
     note_date_orders,
 )
+from cores import MANY
 from parsing import DateOrder
-from reading import read_source
+from reading import InputError, read_source
 
 Write = Callable[..., Path]
 
@@ -133,6 +135,33 @@ def test_a_cell_may_hold_several_values(write: Write) -> None:
     cleaned = clean(write('A,Ann,"a@x.com\nb@x.com,bad;A@X.com;",+1 415 555 0100;+1 415 555 0101,,,'))
     assert contacts(cleaned) == [("ANN", ["a@x.com", "b@x.com"], ["+14155550100", "+14155550101"])]
     assert lost(cleaned) == [(2, "Contact Emails", "bad", "invalid_email")]
+
+
+def test_the_values_of_a_very_long_column_are_those_of_a_short_one(write: Write) -> None:
+    lines = [f"C{number},Ann,,Tel {'0' * (number % 9 == 0)}2{number:09d};x,,," for number in range(MANY)]
+    long, short = clean(write(*lines)), clean(write(*lines[:100], name="short.csv"))
+    assert long.leads[:100] == short.leads
+    assert long.dropped[: len(short.dropped)] == short.dropped
+    assert short.leads[1].contacts[0].phones == ["+12000000001"]
+    assert {problem.code for problem in short.dropped} == {"invalid_phone"}
+
+
+def test_a_value_is_known_by_the_row_where_it_stood_first(write: Write) -> None:
+    cleaned = clean(write("A,Ann,a@x.com,,,,", "A,Bob,b@x.com;c@x.com,,,,", "A,ann,,+1 415 555 0100,,,", "A,,,,,,"))
+    assert [contact.origin for contact in cleaned.leads[0].contacts] == [
+        {"ANN": 2, "a@x.com": 2, "+14155550100": 4},
+        {"BOB": 3, "b@x.com": 3, "c@x.com": 3},
+    ]
+    alone = clean(write("A,Ann,a@x.com,+1 415 555 0100,,,"))
+    assert alone.leads[0].contacts[0].origin == {"ANN": 2, "a@x.com": 2, "+14155550100": 2}
+
+
+def test_garbage_is_looked_for_as_before_once_a_file_is_clean(write: Write) -> None:
+    usual = gc.get_threshold()
+    clean(write("A,Ann,,,,,"))
+    with pytest.raises(InputError):
+        clean(write('A,"Ann,,,,,'))
+    assert gc.get_threshold() == usual
 
 
 def test_equal_names_are_one_person_unless_their_emails_differ(write: Write) -> None:
