@@ -16,7 +16,6 @@ import ipaddress
 import json
 import logging
 import random
-import re
 import ssl
 import threading
 import time
@@ -32,6 +31,8 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
+from pacing import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
+
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 30  # seconds for an answer to begin
@@ -39,7 +40,6 @@ ANSWER_TIMEOUT = 30  # seconds from the start of a request to the end of its ans
 LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
 FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
 PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
-THROTTLED_PATIENCE = 300  # seconds of being told to wait
 MOST_CONNECTIONS = 32
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
@@ -120,9 +120,9 @@ ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
 
 
 class _Throttled(CloseError):
-    """429: refused before any work was done. `wait` is what the headers ask for, in seconds, or None."""
+    """429: refused before any work was done. `wait` is in how many seconds it is worth another try."""
 
-    def __init__(self, wait: float | None) -> None:
+    def __init__(self, wait: float) -> None:
         super().__init__("Close kept asking to wait")
         self.wait = wait
 
@@ -162,10 +162,16 @@ class CloseClient:
     """
 
     def __init__(
-        self, api_key: str, base_url: str = CLOSE_URL, *, sleep: Callable[[float], None] | None = None
+        self,
+        api_key: str,
+        base_url: str = CLOSE_URL,
+        *,
+        sleep: Callable[[float], None] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep or time.sleep
+        self._gates = RateGates(clock or time.monotonic, self._sleep)
         self._session = requests.Session()
         self._session.auth = (api_key, "")
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
@@ -185,6 +191,10 @@ class CloseClient:
     def now(self) -> datetime:
         """The time by Close's clock, in UTC, as exact as the `Date` of its latest answer: a second or so."""
         return datetime.now(UTC) + self._ahead
+
+    def waiting(self) -> int:
+        """How many requests wait for their turn, because Close takes no more at the moment."""
+        return self._gates.waiting()
 
     def pause(self, seconds: float) -> None:
         """Wait as the client waits between two attempts: the caller's `sleep` may end it by raising Stopped."""
@@ -334,8 +344,9 @@ class CloseClient:
     ) -> Json:
         """Close's answer to one request, repeated while that is safe: a second DELETE of an id deletes nothing more."""
         is_write = method in ("POST", "PUT") and path != "/data/search/"
+        gate = self._gates.of(method, path)
         try:
-            return self._repeating(is_write)(self._send, method, path, params, body, ids)
+            return self._repeating(is_write, gate)(self._send, method, path, params, body, ids, gate)
         except _AnswerLost as lost:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
         except (_NothingSent, _Throttled) as failed:
@@ -347,12 +358,12 @@ class CloseClient:
             raise OutcomeUnknown("Close's answer has no id")
         return made
 
-    def _repeating(self, is_write: bool) -> Retrying:
+    def _repeating(self, is_write: bool, gate: RateGate) -> Retrying:
         return Retrying(
             retry=retry_if_exception(lambda error: is_safe_to_repeat(error, is_write)),
             wait=_wait_as_told,
             stop=self._is_out_of_patience,
-            sleep=self._sleep,
+            sleep=gate.sleep,
             before_sleep=_log_retry,
             reraise=True,
         )
@@ -360,14 +371,38 @@ class CloseClient:
     def _is_out_of_patience(self, state: RetryCallState) -> bool:
         assert state.outcome is not None
         if isinstance(state.outcome.exception(), _Throttled):
-            patience: float = THROTTLED_PATIENCE
+            patience: float = LONGEST_CLOSURE
         else:
             patience = PATIENCE if self._has_answered else FIRST_PATIENCE
         return max(state.idle_for, state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Json | None,
+        ids: Mapping[str, str],
+        gate: RateGate,
     ) -> Json:
+        """Close's answer to one attempt, which leaves when the gate of its endpoint group lets it through."""
+        passage = _enter(gate)
+        headers: Mapping[str, str] | None = None
+        try:
+            response, content = self._exchange(method, path, params, body, ids)
+            headers = response.headers
+        finally:
+            if headers is None or response.status_code != 429:
+                gate.came_back(passage, headers)
+        if response.status_code == 429:
+            with self._counting:
+                self.throttled += 1
+            raise _Throttled(gate.was_refused(passage, headers))
+        return _read_answer(response, json_or_none(content))
+
+    def _exchange(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]
+    ) -> tuple[requests.Response, bytes]:
         with self._counting:
             self.requests_made += 1
         began = time.monotonic()
@@ -388,10 +423,14 @@ class CloseClient:
         log.info("%s %s %d %.0f ms", method, path, response.status_code, _ms_since(began))
         self._has_answered = True
         self._ahead = _clock_difference(response.headers, self._ahead)
-        if response.status_code == 429:
-            with self._counting:
-                self.throttled += 1
-        return _read_answer(response, json_or_none(content))
+        return response, content
+
+
+def _enter(gate: RateGate) -> Passage:
+    try:
+        return gate.enter()
+    except GateClosed as closed:
+        raise _Throttled(closed.wait) from None
 
 
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
@@ -539,8 +578,6 @@ def json_or_none(content: bytes) -> Any:
 
 def _read_answer(response: requests.Response, answer: object) -> Json:
     status = response.status_code
-    if status == 429:
-        raise _Throttled(_asked_wait(response.headers))
     if status >= 500:
         raise _AnswerLost(f"Close answered with status {status}")
     if 200 <= status < 300:
@@ -579,26 +616,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             yield from _causes(inner)
 
 
-_RESET = re.compile(r"\breset\s*=\s*(\d+(?:\.\d+)?)")
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the window resets: `RateLimit` is finer than `Retry-After`, and either may be missing."""
-    found = _RESET.search(headers.get("RateLimit", ""))
-    if found:
-        return float(found[1])
-    try:
-        return max(0.0, float(headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
-
-
 def _wait_as_told(state: RetryCallState) -> float:
-    """Seconds to wait: what Close asks for and a little more, so that not all come back at once; else ever longer."""
+    """Seconds to wait: until the gate opens after a refusal, else ever longer."""
     assert state.outcome is not None
     error = state.outcome.exception()
-    if isinstance(error, _Throttled) and error.wait is not None:
-        return float(max(error.wait, 0.05) + random.uniform(0, 0.1))
+    if isinstance(error, _Throttled):
+        return error.wait
     return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
 
 

@@ -30,7 +30,7 @@ def carry_out(
     journal: Journal,
     plan: Plan,
     *,
-    workers: int,
+    workers: int | None,
     index_lag: float,
     stop: threading.Event,
     tell: Callable[[str], None] = lambda _: None,

@@ -225,7 +225,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", type=_region, default="US", help="the country of phone numbers without + (US)")
     parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="how the file writes dates")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
-    parser.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help="requests at a time")
+    parser.add_argument(
+        "--workers", type=_workers, metavar="N", help="requests at a time; as many as Close keeps up with if left out"
+    )
     _add_index_lag(parser)
 
 
@@ -672,9 +674,7 @@ def run_undo(args: argparse.Namespace) -> int:
         elif not args.quiet:
             say(f"taking back the run {run.run_id} of {run.file}: {counted(total, 'lead')} to look at")
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            undoing = undo_run(
-                close, journal, run, account.user_id, workers=WORKERS, index_lag=index_lag(args), stop=stop
-            )
+            undoing = undo_run(close, journal, run, account.user_id, index_lag=index_lag(args), stop=stop)
             try:
                 for lead in with_progress(undoing, total, "leads", args.quiet):
                     done.append(lead)

@@ -30,6 +30,7 @@ from parsing import Currency, DateOrder, NameCase
 from reading import IMPORT_KEY, SourceFile
 from reconciling import find_by_key
 
+READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
 LEFT_ALONE = "in Close already, and --existing skip leaves it alone"
 MERGED = "merged in Close into this lead"
@@ -116,7 +117,7 @@ def plan_import(
     region: str = "US",
     date_order: DateOrder | None = None,
     index_lag: float,
-    workers: int,
+    workers: int | None,
 ) -> Plan:
     """The plan for a file, made by reading alone: a few requests for Close's fields, then three for 100 companies.
 
@@ -182,11 +183,11 @@ def _look_around(
     key_field: str | None,
     existing: Existing,
     index_lag: float,
-    workers: int,
+    workers: int | None,
 ) -> _Sight:
     sent = journal.leads(keys.values())
     deleted = journal.deleted()
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
         keyed: dict[str, list[Json]] = {}
         if key_field:
             shown = find_by_key(close, f"custom.{key_field}", list(keys.values()), LOOKED_AT, pool.map)

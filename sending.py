@@ -9,8 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from accounts import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
@@ -28,6 +28,7 @@ from filling import fill_lead
 from journal import Journal
 from planning import LEFT_ALONE, MERGED, Plan, PlannedLead, find_merged, several_found
 from reconciling import LATEST_LEADS, LaterLead, Place, kept, remove_doubles
+from workers import work_off
 
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 
@@ -60,7 +61,7 @@ class Sender:
         plan: Plan,
         place: Place,
         *,
-        workers: int,
+        workers: int | None,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,21 +79,17 @@ class Sender:
 
     def send(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, Sent]]:
         """Yield the key and the outcome of each job. Once the sending is ended, those not begun are left in `jobs`."""
-        in_flight: dict[Future[Sent], PlannedLead] = {}
-        with ThreadPoolExecutor(max_workers=self._workers) as pool:
-            while True:
-                while jobs and len(in_flight) < self._workers and not self.ended_by and not self._stop.is_set():
-                    planned = jobs.popleft()
-                    in_flight[pool.submit(self._do, planned)] = planned
-                if not in_flight:
-                    break
-                for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                    planned = in_flight.pop(future)
-                    sent = self._result_of(future, planned)
-                    self._count_lost(sent)
-                    yield planned.key, sent
+        working = work_off(jobs, self._do, workers=self._workers, waiting=self._close.waiting, is_ended=self._is_ended)
+        with closing(working) as done:
+            for planned, future in done:
+                sent = self._result_of(future, planned)
+                self._count_lost(sent)
+                yield planned.key, sent
         if self._stop.is_set() and jobs:
             self.end(Stopped("stopped"))
+
+    def _is_ended(self) -> bool:
+        return self.ended_by is not None or self._stop.is_set()
 
     def _count_lost(self, sent: Sent) -> None:
         is_lost = isinstance(sent, LostLead) or sent.outcome == "undetermined"

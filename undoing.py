@@ -8,10 +8,9 @@ listed. What is gone already counts as done, so that an undo that was cut off is
 import math
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,6 +40,7 @@ from reconciling import (
     settle_changes,
     why_not_ours_to_delete,
 )
+from workers import work_off
 
 RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
 
@@ -61,7 +61,6 @@ def undo_run(
     run: Run,
     user_id: str,
     *,
-    workers: int,
     index_lag: float,
     stop: threading.Event,
     clock: Callable[[], float] | None = None,
@@ -76,7 +75,7 @@ def undo_run(
     for lost in _settle_lost(close, journal, run, place, clock or time.monotonic):
         left += 1
         yield lost
-    for done in _side_by_side(_jobs(close, journal, run), workers, stop):
+    for done in _side_by_side(_jobs(close, journal, run), close, stop):
         left += done.outcome == "left"
         yield done
     if not left:
@@ -141,30 +140,26 @@ def _jobs(close: CloseClient, journal: Journal, run: Run) -> list[Callable[[], U
 
 
 def _side_by_side(
-    jobs: Sequence[Callable[[], UndoneLead]], workers: int, stop: threading.Event
+    jobs: Iterable[Callable[[], UndoneLead]], close: CloseClient, stop: threading.Event
 ) -> Iterator[UndoneLead]:
     """Yield what jobs come to, several at a time. The first error ends them, and is raised after those in flight."""
-
-    def do(job: Callable[[], UndoneLead]) -> UndoneLead:
-        if stop.is_set():
-            raise Stopped("the undo was stopped")
-        return job()
-
     ended_by: BaseException | None = None
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = [pool.submit(do, job) for job in jobs]
-        for future in as_completed(futures):
-            if future.cancelled():
-                continue
+
+    def is_ended() -> bool:
+        return ended_by is not None or stop.is_set()
+
+    todo = deque(jobs)
+    with closing(work_off(todo, lambda job: job(), waiting=close.waiting, is_ended=is_ended)) as done:
+        for _, future in done:
             error = future.exception()
             if error is None:
                 yield future.result()
-            elif ended_by is None:
-                ended_by = error
-                for waiting in futures:
-                    waiting.cancel()
+            else:
+                ended_by = ended_by or error
     if ended_by:
         raise ended_by
+    if todo:
+        raise Stopped("the undo was stopped")
 
 
 # A lead that the run created -----------------------------------------------------------------------------------------

@@ -1,0 +1,393 @@
+"""When the next request may leave: a gate for each group of endpoints that Close limits together.
+
+A gate is shared by all threads and learns from every answer. Where Close tells how many requests its window still takes
+(`RateLimit: limit=160, remaining=159, reset=8`), the gate lets them through evenly, a little slower than allowed, and
+none that the window would not take, for what is in flight is counted as taken. Where Close tells nothing, everything
+passes until a request is refused, and from then on the gate looks for the rate itself. A refusal (429) closes it for
+everybody, until the moment that Close names.
+
+What is known of the limits: tokens for each endpoint group, of a key and of its organisation, come back in whole
+windows; a refused request costs none; the header may be missing, and more may be refused than it announces
+(developer.close.com, rate limits; limitlion, Close's open-source limiter).
+"""
+
+import math
+import random
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+LONGEST_CLOSURE = 300.0  # seconds that anybody waits for a gate to open
+SHORTEST_CLOSURE = 0.05  # seconds, where Close says that the window is over already
+MOST_JITTER = 0.05  # seconds by which clients that were refused at one moment come back at different ones
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 8.0  # seconds of closure after refusals that name no moment
+MOST_DOUBLINGS = 16
+
+# Where Close tells the limit
+EVENNESS = 0.985  # of it is used, so that a request that is faster than the one before still finds a token
+CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
+NEWS_INTERVAL = 0.02  # seconds after which whoever waits for an answer of another request looks whether it came
+SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
+WHOLE_SECONDS, MILLISECONDS = 1.0, 0.001  # by so much at most is the end of a window rounded up
+
+# Where it refuses without having told
+SHORTEST_UNTOLD_WINDOW = 1.0  # seconds; none shorter was ever seen
+FEWEST_PASSED = 5  # requests; fewer say nothing of a rate
+RESUMED, HELD = 0.9, 0.97  # of the rate that was refused: right after it, and in the long run
+RECOVERY = 7.0  # seconds from the one to the other
+FIRST_HOLD, LONGEST_HOLD = 30.0, 300.0  # seconds until more is tried; twice as long each time that it is refused
+GROWTH = 1.02  # a second, while more is tried
+LARGEST_CUT = 0.7  # of a rate is left at least by one refusal: other clients may have taken the tokens this time
+FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, for an organisation has three times a key's
+SHORT_ORDER = 3  # windows; two refusals in a row that soon after the last are due to other clients
+LITTLE_SLACK = 0.05  # seconds of requests that may leave at once after a pause
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What an answer told of the window it fell into: its size, what is left of it, and for how many seconds.
+
+    `rounding` is by how many seconds `reset` may be too large.
+    """
+
+    limit: int
+    remaining: int
+    reset: float
+    rounding: float
+
+
+def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
+    """What the `RateLimit` header tells: figures in any order, parted by commas or semicolons; None if it is no use."""
+    told = headers.get("RateLimit", "")
+    limit, remaining, reset = _figure("limit", told), _figure("remaining", told), _figure("reset", told)
+    if limit is None or remaining is None or reset is None or not max(1.0, float(remaining)) <= float(limit):
+        return None
+    rounding = MILLISECONDS if "." in reset else WHOLE_SECONDS
+    return RateLimit(int(float(limit)), int(float(remaining)), float(reset), rounding)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """The seconds for which a refusal asks to wait; None where it does not say.
+
+    `RateLimit` is finer than `Retry-After`, and either may be missing.
+    """
+    reset = _figure("reset", headers.get("RateLimit", "")) or _figure("after", f"after={headers.get('Retry-After')}")
+    return None if reset is None else float(reset)
+
+
+def _figure(name: str, told: str) -> str | None:
+    found = re.search(rf"(?:^|[\s,;]){name}\s*=\s*([0-9]{{1,7}}(?:\.[0-9]{{1,9}})?)\s*(?:$|[,;])", told)
+    return found[1] if found else None
+
+
+class GateClosed(Exception):
+    """Close asks to wait for longer than anybody should: `wait` seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"closed for {wait:.0f} s")
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One request on its way: its number in the order of sending, and when it left by the gate's clock."""
+
+    number: int
+    sent_at: float
+
+
+class RateGates:
+    """The gates of one client, by endpoint group: the method and the first part of the path."""
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._guard = threading.Lock()
+        self._gates: dict[tuple[str, str], RateGate] = {}
+
+    def of(self, method: str, path: str) -> "RateGate":
+        """The gate that a request has to pass."""
+        group = method, path.strip("/").split("/")[0]
+        with self._guard:
+            if group not in self._gates:
+                self._gates[group] = RateGate(self._clock, self._sleep)
+            return self._gates[group]
+
+    def waiting(self) -> int:
+        """How many requests wait for their turn."""
+        with self._guard:
+            return sum(gate.waiting for gate in self._gates.values())
+
+
+class RateGate:
+    """The gate of one endpoint group. Whoever has entered must tell how the request came back."""
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._queue = _Queue()
+        self._guard = threading.RLock()
+        self._latest = -math.inf
+        self._sent = 0
+        self._in_flight = 0
+        self._next_at = -math.inf
+        self._closed_until = -math.inf
+        self._refusals = 0  # in a row
+        self._window: _Window | None = None
+        self._ceiling = _Ceiling()
+        self.waiting = 0
+
+    def enter(self) -> Passage:
+        """Wait for a turn, in the order of coming. Raises GateClosed, and whatever the given `sleep` raises."""
+        with self._guard:
+            self.waiting += 1
+        try:
+            with self._queue.turn():
+                while (wait := self._wait()) > 0:
+                    self.sleep(wait)
+                return self._let_through()
+        finally:
+            with self._guard:
+                self.waiting -= 1
+
+    def came_back(self, passage: Passage, headers: Mapping[str, str] | None) -> None:
+        """A request was answered with these headers, and not refused for its rate; None where no answer came."""
+        with self._guard:
+            self._in_flight -= 1
+            if headers is None:
+                return
+            if passage.sent_at >= self._closed_until:
+                self._refusals = 0
+            self._ceiling.passed(passage.sent_at)
+            told = read_rate_limit(headers)
+            if told:
+                self._learn(passage, told)
+
+    def was_refused(self, passage: Passage, headers: Mapping[str, str]) -> float:
+        """A request was answered with 429: close the gate, and give the seconds until it opens."""
+        with self._guard:
+            self._in_flight -= 1
+            now, told, asked = self._now(), read_rate_limit(headers), asked_wait(headers)
+            rounding = told.rounding if told else WHOLE_SECONDS
+            if passage.sent_at >= self._closed_until:
+                self._refusals += 1
+            wait = self._back_off() if asked is None else self._as_asked(asked, rounding)
+            if told and self._window and self._window.is_spent(told):
+                self._window.learn(passage, told, now)
+            else:
+                self._ceiling.met(passage.sent_at, now, wait, rounding, self._window)
+            self._closed_until = max(self._closed_until, now + wait)
+            return self._closed_until - now
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and take it that so much time has passed whatever the clock says, for it may have been put back."""
+        began = self._now()
+        self._sleep(seconds)
+        with self._guard:
+            self._latest = max(self._latest, began + seconds)
+
+    def _now(self) -> float:
+        with self._guard:
+            self._latest = max(self._latest, self._clock())
+            return self._latest
+
+    def _back_off(self) -> float:
+        doublings = min(self._refusals - 1, MOST_DOUBLINGS)
+        return random.uniform(0.5, 1) * min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0**doublings)
+
+    def _as_asked(self, asked: float, rounding: float) -> float:
+        """Seconds until another try. Where the last one came too early all the same, or others took its turn, another
+        moment of those that were told as one is tried."""
+        jitter = rounding if self._refusals > 1 else MOST_JITTER
+        return max(asked, SHORTEST_CLOSURE) + random.uniform(0, jitter)
+
+    def _learn(self, passage: Passage, told: RateLimit) -> None:
+        if self._window is None or self._window.limit != told.limit:
+            self._window = _Window(told, self._now())
+        self._window.learn(passage, told, self._now())
+
+    def _wait(self) -> float:
+        """Seconds until it is worth another look; 0 when the next request may leave."""
+        with self._guard:
+            now = self._now()
+            if self._closed_until - now > LONGEST_CLOSURE:
+                raise GateClosed(self._closed_until - now)
+            wait = max(self._closed_until, self._next_at) - now
+            if wait <= 0 and self._refusals > 1 and self._in_flight:
+                return NEWS_INTERVAL  # one request tries whether the gate may stay open
+            if wait <= 0 and self._window:
+                return min(NEWS_INTERVAL, self._window.wait(now, self._in_flight, self._sent))
+            return wait
+
+    def _let_through(self) -> Passage:
+        with self._guard:
+            now = self._now()
+            self._next_at = self._after(now)
+            self._sent += 1
+            self._in_flight += 1
+            return Passage(self._sent, now)
+
+    def _after(self, now: float) -> float:
+        """When the request after the one that leaves now may leave."""
+        if self._ceiling.is_known:
+            return self._ceiling.after(now, self._next_at, self._window)
+        return self._window.after(now, self._next_at) if self._window else now
+
+
+class _Window:
+    """The tokens of a window as Close told of them: how many are left, and until when at the latest."""
+
+    def __init__(self, told: RateLimit, now: float) -> None:
+        self.limit = told.limit
+        self.length = max(told.reset, SHORTEST_WINDOW)
+        self._ends = now + told.reset
+        self._turned_at = -math.inf
+        self._left = told.remaining
+        self._newest = 0
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that spend the tokens evenly."""
+        return EVENNESS * self.limit / self.length
+
+    def after(self, now: float, due: float) -> float:
+        """When the next request may leave, if one leaves now that was due at some moment."""
+        return max(due, now - CATCH_UP * self.length) + 1 / self.rate
+
+    def is_spent(self, told: RateLimit) -> bool:
+        """Whether a refusal is due to this window, and not to a limit that was not announced."""
+        return told.limit == self.limit and not told.remaining
+
+    def learn(self, passage: Passage, told: RateLimit, now: float) -> None:
+        """Take in what an answer told. The newest request has the last word on what is left."""
+        self.length = max(self.length, told.reset)
+        if passage.sent_at + told.reset - told.rounding > self._ends:
+            self._ends = now + told.reset
+        elif passage.sent_at >= self._turned_at:
+            self._ends = min(self._ends, now + told.reset)
+        if passage.number > self._newest:
+            self._newest, self._left = passage.number, told.remaining
+
+    def wait(self, now: float, in_flight: int, sent: int) -> float:
+        """Seconds until there is a token, if no answer tells of one before; 0 if there is one."""
+        if now >= self._ends:
+            self._turn(now, in_flight, sent)
+        return 0.0 if self._left > in_flight else self._ends - now
+
+    def _turn(self, now: float, in_flight: int, sent: int) -> None:
+        """Go on to the window that it must be by now; answers to what was sent before may tell of the old one."""
+        self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
+        self._turned_at = now
+        if self._left <= in_flight or not in_flight:
+            self._left, self._newest = self.limit, sent
+
+
+class _Ceiling:
+    """A rate that was refused though Close had not told of it, and how to go below it.
+
+    Clearly slower right after the refusal, then slowly nearly as fast, and after a time more is tried. Where slower
+    does not help, because other clients take whatever this one leaves, it takes turns with them instead: its fair share
+    of each window at once, at a moment of the window at which it is not refused.
+    """
+
+    def __init__(self) -> None:
+        self._ceiling: float | None = None
+        self._opened_at: float | None = None
+        self._passed = 0
+        self._hold = FIRST_HOLD
+        self._in_short_order = 0
+        self._takes_turns = False
+        self._in_turn = 0
+        self._turn_ends = -math.inf
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was refused yet that says so much."""
+        return self._ceiling is not None
+
+    def after(self, now: float, due: float, window: _Window | None) -> float:
+        """When the next request may leave, if one leaves now that was due at some moment."""
+        if window and self._takes_turns and self._open_for(now) <= self._hold:
+            return self._after_in_turn(now, window)
+        return max(due, now - LITTLE_SLACK) + 1 / self._rate(now, window)
+
+    def _after_in_turn(self, now: float, window: _Window) -> float:
+        if now >= self._turn_ends:
+            is_next = now < self._turn_ends + window.length
+            self._in_turn, self._turn_ends = 0, (self._turn_ends if is_next else now) + window.length
+        self._in_turn += 1
+        return now if self._in_turn < FAIR_SHARE * window.limit else self._turn_ends
+
+    def _rate(self, now: float, window: _Window | None) -> float:
+        """Requests a second to go at."""
+        open_for = self._open_for(now)
+        share = RESUMED + (HELD - RESUMED) * min(1.0, open_for / RECOVERY)
+        growth = math.pow(GROWTH, min(max(0.0, open_for - self._hold), LONGEST_HOLD))
+        rate = (self._ceiling or math.inf) * share * growth
+        return min(rate, window.rate) if window else rate
+
+    def _open_for(self, now: float) -> float:
+        return max(0.0, now - (self._opened_at or now))
+
+    def passed(self, sent_at: float) -> None:
+        """A request was not refused."""
+        if self._opened_at is None:
+            self._opened_at = sent_at
+        self._passed += sent_at >= self._opened_at
+
+    def met(self, sent_at: float, now: float, wait: float, rounding: float, window: _Window | None) -> None:
+        """A request was refused for some seconds, rounded up by so many. Of several at one moment the first counts."""
+        if self._opened_at is None:
+            self._opened_at = sent_at
+        if sent_at < self._opened_at:
+            return
+        elapsed = now - self._opened_at
+        found = self._found(now, max(elapsed + wait - rounding, elapsed, SHORTEST_UNTOLD_WINDOW), window)
+        if found is None:
+            return
+        if window:
+            self._in_short_order = self._in_short_order + 1 if elapsed < SHORT_ORDER * window.length else 0
+            self._takes_turns = self._takes_turns or self._in_short_order > 1
+        self._hold = min(2 * self._hold, LONGEST_HOLD) if self._ceiling else FIRST_HOLD
+        self._ceiling = found
+        self._opened_at, self._passed, self._turn_ends = now + wait, 0, -math.inf
+
+    def _found(self, now: float, lasted: float, window: _Window | None) -> float | None:
+        """The rate that was too much, by what passed in a time and by what was tried; None if nobody can tell yet."""
+        measured = self._passed / lasted
+        if self._ceiling is None and window is None:
+            return measured if self._passed >= FEWEST_PASSED else None
+        tried = self._rate(now, window)
+        fair = FAIR_SHARE * window.rate if window else 0.0
+        return max(min(tried, max(measured, LARGEST_CUT * tried)), fair)
+
+
+class _Queue:
+    """A lock that is given in the order of asking, so that nobody is overtaken for ever."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the lock inside the block."""
+        with self._guard:
+            place = threading.Lock()
+            place.acquire()
+            if self._is_taken:
+                self._waiting.append(place)
+            else:
+                self._is_taken = True
+                place.release()
+        with place:
+            try:
+                yield
+            finally:
+                with self._guard:
+                    if self._waiting:
+                        self._waiting.popleft().release()
+                    else:
+                        self._is_taken = False

@@ -1,0 +1,44 @@
+"""Several jobs at a time: as many as keep Close busy, and no more."""
+
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+MOST_WORKERS = 32
+SPARE = 2  # jobs whose requests wait for their turn; with more, they would only wait longer
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def work_off(
+    jobs: deque[Job],
+    do: Callable[[Job], Result],
+    *,
+    waiting: Callable[[], int],
+    is_ended: Callable[[], bool],
+    workers: int | None = None,
+) -> Generator[tuple[Job, Future[Result]], None, None]:
+    """Yield each job with its finished future, in the order of finishing.
+
+    `waiting` tells how many requests wait for Close's rate limit. Without a number of `workers`, a job is begun when
+    fewer than SPARE do: what is in flight then is just the rate times the time that a job takes. Once `is_ended`, those
+    not begun are left in `jobs`. Whoever leaves early has to close this generator, which waits for what is in flight.
+    """
+    in_flight: dict[Future[Result], Job] = {}
+    with ThreadPoolExecutor(max_workers=workers or MOST_WORKERS) as pool:
+        while True:
+            room = (workers or MOST_WORKERS) - len(in_flight)
+            if not workers and in_flight:
+                room = min(room, SPARE - waiting())
+            elif not workers:
+                room = SPARE
+            while jobs and room > 0 and not is_ended():
+                job = jobs.popleft()
+                in_flight[pool.submit(do, job)] = job
+                room -= 1
+            if not in_flight:
+                return
+            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                yield in_flight.pop(future), future
