@@ -29,9 +29,9 @@ MOST_DOUBLINGS = 16
 # Where Close tells the limit
 EVENNESS = 0.985  # of it is used, so that a request that is faster than the one before still finds a token
 CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
-NEWS_INTERVAL = 0.02  # seconds after which whoever waits for an answer of another request looks whether it came
+NEWS_INTERVAL = 0.2  # seconds after which whoever waits for another request's answer looks whether time has helped
 SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
-WHOLE_SECONDS, MILLISECONDS = 1.0, 0.001  # by so much at most is the end of a window rounded up
+WHOLE_SECOND = 1.0  # by so much at most the end of a window is rounded up
 
 # Where it refuses without having told
 SHORTEST_UNTOLD_WINDOW = 1.0  # seconds; none shorter was ever seen
@@ -43,12 +43,13 @@ GROWTH = 1.02  # a second, while more is tried
 LARGEST_CUT = 0.7  # of a rate is left at least by one refusal: other clients may have taken the tokens this time
 FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, for an organisation has three times a key's
 SHORT_ORDER = 3  # windows; two refusals in a row that soon after the last are due to other clients
+SLOWEST = 5.0  # requests a second, where no header tells; Close's documentation speaks of 20
 LITTLE_SLACK = 0.05  # seconds of requests that may leave at once after a pause
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """What an answer told of the window it fell into: its size, what is left of it, and for how many seconds.
+    """What an answer told of the window it fell into: its size, what is left of it, and for how many seconds at most.
 
     `rounding` is by how many seconds `reset` may be too large.
     """
@@ -65,8 +66,7 @@ def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     limit, remaining, reset = _figure("limit", told), _figure("remaining", told), _figure("reset", told)
     if limit is None or remaining is None or reset is None or not max(1.0, float(remaining)) <= float(limit):
         return None
-    rounding = MILLISECONDS if "." in reset else WHOLE_SECONDS
-    return RateLimit(int(float(limit)), int(float(remaining)), float(reset), rounding)
+    return RateLimit(int(float(limit)), int(float(remaining)), _at_most(reset), 2 * _last_place(reset) or WHOLE_SECOND)
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
@@ -75,12 +75,23 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     `RateLimit` is finer than `Retry-After`, and either may be missing.
     """
     reset = _figure("reset", headers.get("RateLimit", "")) or _figure("after", f"after={headers.get('Retry-After')}")
-    return None if reset is None else float(reset)
+    return None if reset is None else _at_most(reset)
 
 
 def _figure(name: str, told: str) -> str | None:
     found = re.search(rf"(?:^|[\s,;]){name}\s*=\s*([0-9]{{1,7}}(?:\.[0-9]{{1,9}})?)\s*(?:$|[,;])", told)
     return found[1] if found else None
+
+
+def _at_most(seconds: str) -> float:
+    """The most that a figure can mean: whole seconds are rounded up, decimals perhaps to the nearest."""
+    return float(seconds) + _last_place(seconds)
+
+
+def _last_place(seconds: str) -> float:
+    """What the last of a figure's decimals stands for; 0 where it has none."""
+    _, point, decimals = seconds.partition(".")
+    return 10.0 ** -len(decimals) if point else 0.0
 
 
 class GateClosed(Exception):
@@ -93,10 +104,11 @@ class GateClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way: its number in the order of sending, and when it left by the gate's clock."""
+    """One request on its way: its number in the order of sending, when it left, and how many others were in flight."""
 
     number: int
     sent_at: float
+    others: int
 
 
 class RateGates:
@@ -126,9 +138,68 @@ class RateGate:
 
     def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._clock, self._sleep = clock, sleep
-        self._queue = _Queue()
-        self._guard = threading.RLock()
         self._latest = -math.inf
+        self._queue = _Queue()
+        self._news = threading.Condition(threading.RLock())
+        self._pace = Pace()
+        self.waiting = 0
+
+    def enter(self) -> Passage:
+        """Wait for a turn, in the order of coming. Raises GateClosed, and whatever the given `sleep` raises."""
+        with self._news:
+            self.waiting += 1
+        try:
+            with self._queue.turn():
+                while True:
+                    with self._news:
+                        wait = self._pace.wait(self._now())
+                        if not wait:
+                            return self._pace.let_through(self._now())
+                        if wait.may_end_sooner:
+                            self._news.wait(min(wait.seconds, NEWS_INTERVAL))
+                            continue
+                    self.sleep(wait.seconds)
+        finally:
+            with self._news:
+                self.waiting -= 1
+
+    def came_back(self, passage: Passage, headers: Mapping[str, str] | None) -> None:
+        """A request was answered with these headers, and not refused for its rate; None where no answer came."""
+        with self._news:
+            self._pace.came_back(passage, headers, self._now())
+            self._news.notify()
+
+    def was_refused(self, passage: Passage, headers: Mapping[str, str]) -> float:
+        """A request was answered with 429: close the gate, and give the seconds until it opens."""
+        with self._news:
+            self._news.notify()
+            return self._pace.was_refused(passage, headers, self._now())
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and take it that so much time has passed whatever the clock says, for it may have been put back."""
+        began = self._now()
+        self._sleep(seconds)
+        with self._news:
+            self._latest = max(self._latest, began + seconds)
+
+    def _now(self) -> float:
+        with self._news:
+            self._latest = max(self._latest, self._clock())
+            return self._latest
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Seconds until it is worth another look; an answer to a request in flight may end the wait before."""
+
+    seconds: float
+    may_end_sooner: bool = False
+
+
+class Pace:
+    """When requests to one endpoint group may leave, as the answers so far tell. Times are seconds of any one clock."""
+
+    def __init__(self) -> None:
         self._sent = 0
         self._in_flight = 0
         self._next_at = -math.inf
@@ -136,64 +207,61 @@ class RateGate:
         self._refusals = 0  # in a row
         self._window: _Window | None = None
         self._ceiling = _Ceiling()
-        self.waiting = 0
 
-    def enter(self) -> Passage:
-        """Wait for a turn, in the order of coming. Raises GateClosed, and whatever the given `sleep` raises."""
-        with self._guard:
-            self.waiting += 1
-        try:
-            with self._queue.turn():
-                while (wait := self._wait()) > 0:
-                    self.sleep(wait)
-                return self._let_through()
-        finally:
-            with self._guard:
-                self.waiting -= 1
+    def wait(self, now: float) -> Wait | None:
+        """What the next request has to wait for; None if it may leave now. Raises GateClosed."""
+        if self._closed_until - now > LONGEST_CLOSURE:
+            raise GateClosed(self._closed_until - now)
+        due = max(self._closed_until, self._next_at)
+        if due > now:
+            return Wait(due - now)
+        if self._refusals > 1 and self._in_flight:  # one request tries whether the gate may stay open
+            return Wait(LONGEST_CLOSURE, may_end_sooner=True)
+        seconds = self._window.wait(now, self._in_flight, self._sent) if self._window else 0.0
+        return Wait(seconds, may_end_sooner=self._in_flight > 0) if seconds > 0 else None
 
-    def came_back(self, passage: Passage, headers: Mapping[str, str] | None) -> None:
+    def let_through(self, now: float) -> Passage:
+        """A request leaves."""
+        if self._ceiling.is_known:
+            self._next_at = self._ceiling.after(now, self._next_at, self._window)
+        elif self._window:
+            self._next_at = self._window.after(now, self._next_at)
+        self._sent += 1
+        self._in_flight += 1
+        return Passage(self._sent, now, self._in_flight - 1)
+
+    def came_back(self, passage: Passage, headers: Mapping[str, str] | None, now: float) -> None:
         """A request was answered with these headers, and not refused for its rate; None where no answer came."""
-        with self._guard:
-            self._in_flight -= 1
-            if headers is None:
-                return
-            if passage.sent_at >= self._closed_until:
-                self._refusals = 0
-            self._ceiling.passed(passage.sent_at)
-            told = read_rate_limit(headers)
-            if told:
-                self._learn(passage, told)
+        self._in_flight -= 1
+        if headers is None:
+            return
+        if passage.sent_at >= self._closed_until:
+            self._refusals = 0
+        self._ceiling.passed(passage.sent_at)
+        told = read_rate_limit(headers)
+        if told is None:
+            return
+        if self._window is None or self._window.limit != told.limit:
+            self._window = _Window(told, now)
+        self._window.learn(passage, told, now, self._sent)
 
-    def was_refused(self, passage: Passage, headers: Mapping[str, str]) -> float:
-        """A request was answered with 429: close the gate, and give the seconds until it opens."""
-        with self._guard:
-            self._in_flight -= 1
-            now, told, asked = self._now(), read_rate_limit(headers), asked_wait(headers)
-            rounding = told.rounding if told else WHOLE_SECONDS
-            if passage.sent_at >= self._closed_until:
-                self._refusals += 1
-            wait = self._back_off() if asked is None else self._as_asked(asked, rounding)
-            if told and self._window and self._window.is_spent(told):
-                self._window.learn(passage, told, now)
-            else:
-                self._ceiling.met(passage.sent_at, now, wait, rounding, self._window)
-            self._closed_until = max(self._closed_until, now + wait)
-            return self._closed_until - now
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, and take it that so much time has passed whatever the clock says, for it may have been put back."""
-        began = self._now()
-        self._sleep(seconds)
-        with self._guard:
-            self._latest = max(self._latest, began + seconds)
-
-    def _now(self) -> float:
-        with self._guard:
-            self._latest = max(self._latest, self._clock())
-            return self._latest
+    def was_refused(self, passage: Passage, headers: Mapping[str, str], now: float) -> float:
+        """A request was answered with 429: nothing leaves until the moment that Close names. Gives the seconds."""
+        self._in_flight -= 1
+        if passage.sent_at >= self._closed_until:
+            self._refusals += 1
+        told, asked = read_rate_limit(headers), asked_wait(headers)
+        rounding = told.rounding if told else WHOLE_SECOND
+        wait = self._back_off() if asked is None else self._as_asked(asked, rounding)
+        if told and self._window and self._window.is_spent(told):
+            self._window.learn(passage, told, now, self._sent)
+        else:
+            self._ceiling.met(passage.sent_at, now, wait, rounding, self._window)
+        self._closed_until = max(self._closed_until, now + wait)
+        return self._closed_until - now
 
     def _back_off(self) -> float:
-        doublings = min(self._refusals - 1, MOST_DOUBLINGS)
+        doublings = min(max(self._refusals - 1, 0), MOST_DOUBLINGS)
         return random.uniform(0.5, 1) * min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0**doublings)
 
     def _as_asked(self, asked: float, rounding: float) -> float:
@@ -201,38 +269,6 @@ class RateGate:
         moment of those that were told as one is tried."""
         jitter = rounding if self._refusals > 1 else MOST_JITTER
         return max(asked, SHORTEST_CLOSURE) + random.uniform(0, jitter)
-
-    def _learn(self, passage: Passage, told: RateLimit) -> None:
-        if self._window is None or self._window.limit != told.limit:
-            self._window = _Window(told, self._now())
-        self._window.learn(passage, told, self._now())
-
-    def _wait(self) -> float:
-        """Seconds until it is worth another look; 0 when the next request may leave."""
-        with self._guard:
-            now = self._now()
-            if self._closed_until - now > LONGEST_CLOSURE:
-                raise GateClosed(self._closed_until - now)
-            wait = max(self._closed_until, self._next_at) - now
-            if wait <= 0 and self._refusals > 1 and self._in_flight:
-                return NEWS_INTERVAL  # one request tries whether the gate may stay open
-            if wait <= 0 and self._window:
-                return min(NEWS_INTERVAL, self._window.wait(now, self._in_flight, self._sent))
-            return wait
-
-    def _let_through(self) -> Passage:
-        with self._guard:
-            now = self._now()
-            self._next_at = self._after(now)
-            self._sent += 1
-            self._in_flight += 1
-            return Passage(self._sent, now)
-
-    def _after(self, now: float) -> float:
-        """When the request after the one that leaves now may leave."""
-        if self._ceiling.is_known:
-            return self._ceiling.after(now, self._next_at, self._window)
-        return self._window.after(now, self._next_at) if self._window else now
 
 
 class _Window:
@@ -244,7 +280,8 @@ class _Window:
         self._ends = now + told.reset
         self._turned_at = -math.inf
         self._left = told.remaining
-        self._newest = 0
+        self._told_at = -math.inf
+        self._first = 1  # number of the first request that can tell of this window
 
     @property
     def rate(self) -> float:
@@ -259,15 +296,22 @@ class _Window:
         """Whether a refusal is due to this window, and not to a limit that was not announced."""
         return told.limit == self.limit and not told.remaining
 
-    def learn(self, passage: Passage, told: RateLimit, now: float) -> None:
-        """Take in what an answer told. The newest request has the last word on what is left."""
+    def learn(self, passage: Passage, told: RateLimit, now: float, sent: int) -> None:
+        """Take in what an answer told; `sent` is the number of the last request that left."""
         self.length = max(self.length, told.reset)
         if passage.sent_at + told.reset - told.rounding > self._ends:
             self._ends = now + told.reset
         elif passage.sent_at >= self._turned_at:
             self._ends = min(self._ends, now + told.reset)
-        if passage.number > self._newest:
-            self._newest, self._left = passage.number, told.remaining
+        if passage.number >= self._first:
+            self._learn_what_is_left(passage, told.remaining, now, sent)
+
+    def _learn_what_is_left(self, passage: Passage, remaining: int, now: float, sent: int) -> None:
+        """Requests overtake each other: of those side by side the least counts, unless one must be of a new window."""
+        most_side_by_side = passage.others + sent - passage.number
+        is_later = passage.sent_at >= self._told_at
+        if is_later or remaining < self._left or remaining > self._left + most_side_by_side:
+            self._left, self._told_at = remaining, now
 
     def wait(self, now: float, in_flight: int, sent: int) -> float:
         """Seconds until there is a token, if no answer tells of one before; 0 if there is one."""
@@ -280,7 +324,7 @@ class _Window:
         self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
         self._turned_at = now
         if self._left <= in_flight or not in_flight:
-            self._left, self._newest = self.limit, sent
+            self._left, self._told_at, self._first = self.limit, now, sent + 1
 
 
 class _Ceiling:
@@ -359,7 +403,7 @@ class _Ceiling:
         if self._ceiling is None and window is None:
             return measured if self._passed >= FEWEST_PASSED else None
         tried = self._rate(now, window)
-        fair = FAIR_SHARE * window.rate if window else 0.0
+        fair = FAIR_SHARE * window.rate if window else SLOWEST
         return max(min(tried, max(measured, LARGEST_CUT * tried)), fair)
 
 

@@ -23,17 +23,17 @@ def work_off(
     """Yield each job with its finished future, in the order of finishing.
 
     `waiting` tells how many requests wait for Close's rate limit. Without a number of `workers`, a job is begun when
-    fewer than SPARE do: what is in flight then is just the rate times the time that a job takes. Once `is_ended`, those
-    not begun are left in `jobs`. Whoever leaves early has to close this generator, which waits for what is in flight.
+    fewer than SPARE do: what is in flight then is just the rate times the time that a job takes. It begins gently, for
+    nobody knows yet how much Close takes. Once `is_ended`, those not begun are left in `jobs`. Whoever leaves early has
+    to close this generator, which waits for what is in flight.
     """
     in_flight: dict[Future[Result], Job] = {}
+    finished = 0
     with ThreadPoolExecutor(max_workers=workers or MOST_WORKERS) as pool:
         while True:
-            room = (workers or MOST_WORKERS) - len(in_flight)
+            room = (workers or min(SPARE + finished // 2, MOST_WORKERS)) - len(in_flight)
             if not workers and in_flight:
                 room = min(room, SPARE - waiting())
-            elif not workers:
-                room = SPARE
             while jobs and room > 0 and not is_ended():
                 job = jobs.popleft()
                 in_flight[pool.submit(do, job)] = job
@@ -41,4 +41,5 @@ def work_off(
             if not in_flight:
                 return
             for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
+                finished += 1
                 yield in_flight.pop(future), future

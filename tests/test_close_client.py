@@ -85,20 +85,35 @@ def test_a_write_that_was_told_to_wait_is_sent_again(name: str, open_client: Ope
     assert client.throttled == len(naps) == 2
 
 
-def test_the_wait_is_as_long_as_the_headers_say(open_client: OpenClient) -> None:
-    naps: list[float] = []
+@pytest.mark.parametrize("header", ["always", "decimals", "semicolons"])
+def test_requests_wait_for_the_window_that_the_headers_tell_of(open_client: OpenClient, header: str) -> None:
+    clock = [100.0]
+
+    def nap(seconds: float) -> None:
+        clock[0] += seconds
+
+    options: Any = {"rate_limit_header": header}
+    with Sandbox(rate=2, window=8, clock=lambda: clock[0], **options) as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=nap, clock=lambda: clock[0])
+        for _ in range(17):
+            client.create_lead({"name": "Acme"})
+    assert client.throttled == 0
+    assert 8 <= clock[0] - 100 < 8.1
+
+
+def test_a_refusal_without_notice_is_waited_out_as_long_as_it_says(open_client: OpenClient) -> None:
+    clock, naps = [100.0], []
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
         clock[0] += seconds
 
-    clock = [100.0]
-    with Sandbox(rate=2, window=8, clock=lambda: clock[0]) as sandbox:
-        client = open_client("key", sandbox.close_url, sleep=nap)
+    with Sandbox(rate=2, window=8, clock=lambda: clock[0], rate_limit_header="on-429") as sandbox:
+        client = open_client("key", sandbox.close_url, sleep=nap, clock=lambda: clock[0])
         for _ in range(17):
             client.create_lead({"name": "Acme"})
-    assert len(naps) == 1
-    assert 7.9 < naps[0] < 8.2
+    assert (client.throttled, len(naps)) == (1, 1)
+    assert 8 <= naps[0] < 8.1
 
 
 def test_nothing_is_sent_where_nobody_listens(open_client: OpenClient) -> None:

@@ -447,17 +447,18 @@ def test_ctrl_c_lets_what_is_in_flight_be_finished_and_says_how_to_carry_on(tmp_
 
 def test_a_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
     write_companies(tmp_path / "leads.csv", COMPANIES)
-    stalls = Fault("stall", on="POST /api/v1/lead/", times=main.WORKERS)
+    at_once = 8
+    stalls = Fault("stall", on="POST /api/v1/lead/", times=at_once)
     with Sandbox(faults=[stalls], stall_seconds=20) as sandbox, RawClose(sandbox) as close:
-        command = Command(tmp_path, sandbox, IMPORT)
-        wait_until(lambda: sandbox.report()["leads"] == main.WORKERS)
+        command = Command(tmp_path, sandbox, [*IMPORT, "--workers", str(at_once)])
+        wait_until(lambda: sandbox.report()["leads"] == at_once)
         command.send(signal.SIGINT)
         wait_until(lambda: "Ctrl-C again" in command.said_so_far())
         began = time.monotonic()
         command.send(signal.SIGINT)
         ended = command.wait()
         assert time.monotonic() - began < 2
-        assert (ended.code, ended.out, noted(tmp_path)) == (130, "", (0, main.WORKERS))
+        assert (ended.code, ended.out, noted(tmp_path)) == (130, "", (0, at_once))
         again = Command(tmp_path, sandbox, IMPORT).wait()
         assert (again.code, json.loads(again.out)["leads"]["created"]) == (0, len(COMPANIES))
         check_made(held_by(close), COMPANIES)
