@@ -1,4 +1,4 @@
-.PHONY: demo test soak check
+.PHONY: demo test soak bench check
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,6 +19,10 @@ test: $(VENV)/developer-ready
 # The tests that kill the command at random and lose its answers, far more often than `make test` does.
 soak: $(VENV)/developer-ready
 	SOAK_KILLS=200 SOAK_SEEDS=20 $(PYTEST) tests/test_kill.py tests/test_lost_answers.py
+
+# How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
+bench: $(VENV)/developer-ready
+	$(BIN)/python -m benchmarks
 
 check: $(VENV)/developer-ready
 	$(BIN)/ruff check .

@@ -81,6 +81,12 @@ def test_only_main_prints_reads_the_environment_or_exits(room: str) -> None:
         assert "SystemExit" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_the_product_knows_nothing_of_what_tests_and_measures_it(room: str) -> None:
+    for tree in trees(room):
+        assert not imported(tree) & {"tests", "benchmarks"}
+
+
 def test_cleaning_does_no_http() -> None:
     for room in ("reading", "cleaning", "parsing", "us_states"):
         for tree in trees(room):
