@@ -93,8 +93,8 @@ def measure(name: str, until: float, spent: float) -> Measured:
 
 def machine() -> str:
     """The machine in a few words."""
-    cores = os.cpu_count()
-    return f"Python {platform.python_version()}, {cores} cores, {processor()}, {platform.system()}"
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    return f"Python {platform.python_version()}, {cores} cores, {processor()}, {platform.system()}, load {load:.1f}"
 
 
 def processor() -> str:

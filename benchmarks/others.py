@@ -78,12 +78,15 @@ def pooled(url: str, key: str) -> float:
                 answer = session.post(f"{url}/lead/", json={"name": f"{key} {next(numbers)}"}, timeout=30)
                 if answer.status_code == requests.codes.too_many_requests:
                     is_over.wait(float(answer.headers["Retry-After"]))
+                else:
+                    answer.raise_for_status()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for _ in range(THREADS):
-            pool.submit(post)
+        threads = [pool.submit(post) for _ in range(THREADS)]
         sys.stdin.read()
         is_over.set()
+        for thread in threads:
+            thread.result()  # a thread that failed left the others more than they would have had
     return time.monotonic() - began
 
 

@@ -49,10 +49,11 @@ def import_among_scripts(budget: float) -> Measured:
         ours, theirs = KEYS[0], KEYS[1:]
         with contest() as (server, folder):
             with contextlib.ExitStack() as stack:
-                for key in theirs:
-                    stack.enter_context(started([sys.executable, "-m", "benchmarks.others", "pooled", server.url, key]))
+                scripts = [stack.enter_context(started(script(server, key))) for key in theirs]
                 program = stack.enter_context(importing(server, folder, ours))
                 check(finish(program, TIMEOUT))
+                for each in scripts:  # which end as their standard input closes
+                    finish(each, TIMEOUT)
             return shares(server.seen(), [ours])
 
     runs = repeated(once, budget)
@@ -64,6 +65,11 @@ def import_among_scripts(budget: float) -> Measured:
             Line(f"{SAME} least of the four / its quarter", SOME, [min(each) for each in runs]),
         ]
     )
+
+
+def script(server: Server, key: str) -> list[str]:
+    """The command of a script that sends as fast as it can."""
+    return [sys.executable, "-m", "benchmarks.others", "pooled", server.url, key]
 
 
 @contextlib.contextmanager
