@@ -12,6 +12,7 @@ import itertools
 import operator
 import re
 import unicodedata
+from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -224,7 +225,7 @@ class _Texts:
             return self
         kept = self.places.drop(rows)
         places, distinct = pd.factorize(kept)
-        return _Texts([self.distinct[place] for place in distinct], pd.Series(places, index=kept.index))
+        return _Texts([self.distinct[place] for place in distinct], pd.Series(places.astype("int32"), index=kept.index))
 
     def by_row(self, of_texts: Sequence[Any]) -> "pd.Series[Any]":
         """By row, what is known of its text."""
@@ -233,7 +234,7 @@ class _Texts:
 
 def _texts(cells: "pd.Series[str]") -> _Texts:
     places, distinct = pd.factorize(cells)
-    return _Texts(list(distinct), pd.Series(places, index=cells.index))
+    return _Texts(list(distinct), pd.Series(places.astype("int32"), index=cells.index))
 
 
 _Lost = tuple[str, Code, str]  # a text that could not be kept, the code and the reason
@@ -561,17 +562,8 @@ def _assemble(
     companies: _Texts, columns: Mapping[str, _Column], names: NameCase, problems: Mapping[str, list[Problem]]
 ) -> list[Lead]:
     """One lead per import key, in the order in which the file names them; what its rows disagree on are `problems`."""
-    places: dict[str, int] = {}
-    leads: list[Lead] = []
-    place_of_text = []
-    for spelling in companies.distinct:
-        key = import_key(spelling)
-        place = places.setdefault(key, len(leads))
-        if place == len(leads):
-            leads.append(Lead(key, clean_name(spelling, names), [], []))
-        leads[place].spellings.append(spelling)
-        place_of_text.append(place)
-    lead_places = companies.by_row(place_of_text)
+    leads, place_of_spelling = _leads(companies.distinct, names)
+    lead_places = companies.by_row(place_of_spelling)
     rows = lead_places.index.tolist()
     for row, place in zip(rows, _each(lead_places), strict=True):
         leads[place].rows.append(row)
@@ -582,6 +574,21 @@ def _assemble(
     for problem in _fill_contacts(leads, rows, lead_places, *people):
         problems[problem.column].append(problem)
     return leads
+
+
+def _leads(spellings: Sequence[str], names: NameCase) -> tuple[list[Lead], "array[int]"]:
+    """A lead for each company, with nothing but its name yet, and the place of each spelling's lead among them."""
+    places: dict[str, int] = {}
+    leads: list[Lead] = []
+    place_of_spelling = array("q")
+    for spelling in spellings:
+        key = import_key(spelling)
+        place = places.setdefault(key, len(leads))
+        if place == len(leads):
+            leads.append(Lead(key, clean_name(spelling, names), [], []))
+        leads[place].spellings.append(spelling)
+        place_of_spelling.append(place)
+    return leads, place_of_spelling
 
 
 def _fill_companies(leads: Sequence[Lead], lead_places: "pd.Series[int]", name: str, column: _Column) -> list[Problem]:
@@ -619,9 +626,11 @@ def _fill_contacts(
     emails: _Column,
     phones: _Column,
 ) -> Iterator[Problem]:
-    """Give the leads their people. Where each row of a company is plainly a person of its own, nothing is compared."""
-    named: dict[str | None, int] = {None: 0}
-    same_name = names.texts.by_row([named.setdefault(name and _folded(name), len(named)) for name in names.values])
+    """Give the leads their people. Where each row of a company is plainly a person of its own, nothing is compared.
+
+    Names are told apart by their hashes: should two have the same, their rows are compared for nothing.
+    """
+    same_name = names.texts.by_row(array("q", [hash(_folded(name)) if name else 0 for name in names.values]))
     has_items = _has_value(emails) | _has_value(phones)
     is_twice = pd.DataFrame({"lead": lead_places, "name": same_name}).duplicated(keep=False)
     compared: dict[int, list[_Person]] = {

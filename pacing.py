@@ -29,6 +29,7 @@ MOST_DOUBLINGS = 16
 # Where Close tells the limit
 EVENNESS = 0.985  # of it is used, so that a request that is faster than the one before still finds a token
 CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
+CATCH_UP_ONCE_SPENT = 0.1  # the same after a wait for the next window, or each would be spent before its end
 NEWS_INTERVAL = 0.2  # seconds after which whoever waits for another request's answer looks whether time has helped
 SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
 WHOLE_SECOND = 1.0  # by so much at most the end of a window is rounded up
@@ -205,6 +206,7 @@ class Pace:
         self._next_at = -math.inf
         self._closed_until = -math.inf
         self._refusals = 0  # in a row
+        self._is_spent = False  # whether the next request waits for a token
         self._window: _Window | None = None
         self._ceiling = _Ceiling()
 
@@ -218,6 +220,7 @@ class Pace:
         if self._refusals > 1 and self._in_flight:  # one request tries whether the gate may stay open
             return Wait(LONGEST_CLOSURE, may_end_sooner=True)
         seconds = self._window.wait(now, self._in_flight, self._sent) if self._window else 0.0
+        self._is_spent = self._is_spent or seconds > 0
         return Wait(seconds, may_end_sooner=self._in_flight > 0) if seconds > 0 else None
 
     def let_through(self, now: float) -> Passage:
@@ -225,7 +228,8 @@ class Pace:
         if self._ceiling.is_known:
             self._next_at = self._ceiling.after(now, self._next_at, self._window)
         elif self._window:
-            self._next_at = self._window.after(now, self._next_at)
+            self._next_at = self._window.after(now, self._next_at, CATCH_UP_ONCE_SPENT if self._is_spent else CATCH_UP)
+        self._is_spent = False
         self._sent += 1
         self._in_flight += 1
         return Passage(self._sent, now, self._in_flight - 1)
@@ -281,16 +285,17 @@ class _Window:
         self._turned_at = -math.inf
         self._left = told.remaining
         self._told_at = -math.inf
-        self._first = 1  # number of the first request that can tell of this window
+        self._first = 1  # number of the first request that tells of this window and of no other
+        self._doubtful = 0  # requests that were in flight when it turned
 
     @property
     def rate(self) -> float:
         """Requests a second that spend the tokens evenly."""
         return EVENNESS * self.limit / self.length
 
-    def after(self, now: float, due: float) -> float:
-        """When the next request may leave, if one leaves now that was due at some moment."""
-        return max(due, now - CATCH_UP * self.length) + 1 / self.rate
+    def after(self, now: float, due: float, catch_up: float) -> float:
+        """When the next request may leave, if one leaves now that was due at some moment; a part is made up for."""
+        return max(due, now - catch_up * self.length) + 1 / self.rate
 
     def is_spent(self, told: RateLimit) -> bool:
         """Whether a refusal is due to this window, and not to a limit that was not announced."""
@@ -305,6 +310,8 @@ class _Window:
             self._ends = min(self._ends, now + told.reset)
         if passage.number >= self._first:
             self._learn_what_is_left(passage, told.remaining, now, sent)
+        elif told.remaining >= self.limit - self._doubtful - (sent - self._first + 1):
+            self._left -= 1  # it was sent before the window turned, and may have arrived after
 
     def _learn_what_is_left(self, passage: Passage, remaining: int, now: float, sent: int) -> None:
         """Requests overtake each other: of those side by side the least counts, unless one must be of a new window."""
@@ -324,7 +331,7 @@ class _Window:
         self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
         self._turned_at = now
         if self._left <= in_flight or not in_flight:
-            self._left, self._told_at, self._first = self.limit, now, sent + 1
+            self._left, self._told_at, self._first, self._doubtful = self.limit, now, sent + 1, in_flight
 
 
 class _Ceiling:
@@ -339,6 +346,8 @@ class _Ceiling:
         self._ceiling: float | None = None
         self._opened_at: float | None = None
         self._passed = 0
+        self._opened_before = math.inf  # when the time began in which the ceiling was measured
+        self._worth_of_one = 0.0  # requests a second that each request more in that time makes it higher
         self._hold = FIRST_HOLD
         self._in_short_order = 0
         self._takes_turns = False
@@ -378,7 +387,10 @@ class _Ceiling:
         """A request was not refused."""
         if self._opened_at is None:
             self._opened_at = sent_at
-        self._passed += sent_at >= self._opened_at
+        if sent_at >= self._opened_at:
+            self._passed += 1
+        elif self._ceiling and sent_at >= self._opened_before:  # it was in flight when another one was refused
+            self._ceiling += self._worth_of_one
 
     def met(self, sent_at: float, now: float, wait: float, rounding: float, window: _Window | None) -> None:
         """A request was refused for some seconds, rounded up by so many. Of several at one moment the first counts."""
@@ -387,9 +399,12 @@ class _Ceiling:
         if sent_at < self._opened_at:
             return
         elapsed = now - self._opened_at
-        found = self._found(now, max(elapsed + wait - rounding, elapsed, SHORTEST_UNTOLD_WINDOW), window)
+        lasted = max(elapsed + wait - rounding, elapsed, SHORTEST_UNTOLD_WINDOW)
+        found = self._found(now, lasted, window)
         if found is None:
             return
+        self._opened_before = self._opened_at
+        self._worth_of_one = 0.0 if self.is_known or window else 1 / lasted
         if window:
             self._in_short_order = self._in_short_order + 1 if elapsed < SHORT_ORDER * window.length else 0
             self._takes_turns = self._takes_turns or self._in_short_order > 1

@@ -22,24 +22,26 @@ def work_off(
 ) -> Generator[tuple[Job, Future[Result]], None, None]:
     """Yield each job with its finished future, in the order of finishing.
 
-    `waiting` tells how many requests wait for Close's rate limit. Without a number of `workers`, a job is begun when
-    fewer than SPARE do: what is in flight then is just the rate times the time that a job takes. It begins gently, for
-    nobody knows yet how much Close takes. Once `is_ended`, those not begun are left in `jobs`. Whoever leaves early has
-    to close this generator, which waits for what is in flight.
+    `waiting` tells how many requests wait for Close's rate limit. Without a number of `workers` there are as many as
+    keep SPARE requests waiting: what is in flight then is just the rate times the time that a job takes. It begins
+    gently, for nobody knows yet how much Close takes. Once `is_ended`, those not begun are left in `jobs`. Whoever
+    leaves early has to close this generator, which waits for what is in flight.
     """
     in_flight: dict[Future[Result], Job] = {}
+    done: set[Future[Result]] = set()
     finished = 0
     with ThreadPoolExecutor(max_workers=workers or MOST_WORKERS) as pool:
         while True:
             room = (workers or min(SPARE + finished // 2, MOST_WORKERS)) - len(in_flight)
-            if not workers and in_flight:
-                room = min(room, SPARE - waiting())
+            if not workers:
+                room = min(room, len(done) + SPARE - (waiting() if in_flight else 0))
             while jobs and room > 0 and not is_ended():
                 job = jobs.popleft()
                 in_flight[pool.submit(do, job)] = job
                 room -= 1
             if not in_flight:
                 return
-            for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                finished += 1
+            done = wait(in_flight, return_when=FIRST_COMPLETED).done
+            finished += len(done)
+            for future in done:
                 yield in_flight.pop(future), future
