@@ -286,7 +286,6 @@ class _Window:
         self._left = told.remaining
         self._told_at = -math.inf
         self._first = 1  # number of the first request that tells of this window and of no other
-        self._doubtful = 0  # requests that were in flight when it turned
 
     @property
     def rate(self) -> float:
@@ -310,8 +309,6 @@ class _Window:
             self._ends = min(self._ends, now + told.reset)
         if passage.number >= self._first:
             self._learn_what_is_left(passage, told.remaining, now, sent)
-        elif told.remaining >= self.limit - self._doubtful - (sent - self._first + 1):
-            self._left -= 1  # it was sent before the window turned, and may have arrived after
 
     def _learn_what_is_left(self, passage: Passage, remaining: int, now: float, sent: int) -> None:
         """Requests overtake each other: of those side by side the least counts, unless one must be of a new window."""
@@ -331,7 +328,7 @@ class _Window:
         self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
         self._turned_at = now
         if self._left <= in_flight or not in_flight:
-            self._left, self._told_at, self._first, self._doubtful = self.limit, now, sent + 1, in_flight
+            self._left, self._told_at, self._first = self.limit, now, sent + 1
 
 
 class _Ceiling:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+import pacing
 from pacing import GateClosed, Pace, RateGate, RateGates, RateLimit, asked_wait, read_rate_limit
 from sandbox.limits import HeaderMode
 from tests.traffic import Client, Script, Traffic, jittery
@@ -138,6 +139,37 @@ def test_a_short_job_does_not_wait_for_what_the_window_has() -> None:
     assert traffic.now - 1000 < 1.2
 
 
+def told(remaining: int, reset: float) -> dict[str, str]:
+    return {"RateLimit": f"limit=2, remaining={remaining}, reset={reset:g}"}
+
+
+def seconds_to_wait(pace: Pace, now: float) -> float:
+    wait = pace.wait(now)
+    assert wait is not None
+    return wait.seconds
+
+
+def test_a_late_answer_does_not_end_the_next_window_early() -> None:
+    pace = Pace()
+    first, late = pace.let_through(0.0), pace.let_through(0.0)
+    pace.came_back(first, told(1, 4), 0.1)
+    assert seconds_to_wait(pace, 1.0) == pytest.approx(3.1)
+    assert pace.wait(4.1) is None
+    pace.let_through(4.1)
+    pace.came_back(late, told(0, 1), 4.2)
+    pace.let_through(6.0)
+    assert seconds_to_wait(pace, 7.9) == pytest.approx(0.2)
+
+
+def test_a_window_that_began_anew_is_noticed() -> None:
+    pace = Pace()
+    pace.came_back(pace.let_through(0.0), told(1, 4), 0.1)
+    assert pace.wait(10.0) is None
+    pace.came_back(pace.let_through(10.0), told(1, 4), 10.1)
+    pace.came_back(pace.let_through(12.2), told(0, 2), 12.3)
+    assert seconds_to_wait(pace, 14.0) == pytest.approx(0.1)
+
+
 # A refusal -----------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +231,15 @@ def test_a_limit_that_nobody_tells_is_found(rate: int, window: int, header: Head
     traffic.run(lambda: client.is_done)
     assert 2000 / (traffic.now - 1000) / rate >= 0.85
     assert len(client.refused_at) / (2000 + len(client.refused_at)) <= 0.03
+
+
+def test_others_who_take_everything_unannounced_leave_us_something() -> None:
+    traffic = Traffic(40, 1, "never", jittery(5, 0.045, 0.055))
+    ours = Client(traffic, 200)
+    for number in range(3):
+        Script(traffic, f"script {number}")
+    traffic.run(lambda: ours.is_done)
+    assert ours.rate() >= 1
 
 
 # Several keys of one organisation ------------------------------------------------------------------------------------
@@ -304,7 +345,8 @@ def test_nobody_is_overtaken() -> None:
     assert gate.waiting == 0
 
 
-def test_an_answer_wakes_whoever_waits_for_its_token() -> None:
+def test_an_answer_wakes_whoever_waits_for_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "NEWS_INTERVAL", 60)
     gate = RateGate(time.monotonic, time.sleep)
     one, two = gate.enter(), gate.enter()
     gate.came_back(one, {"RateLimit": "limit=1000, remaining=0, reset=60"})

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from workers import MOST_WORKERS, work_off
+from workers import MOST_WORKERS, SPARE, work_off
 
 
 class Crowd:
@@ -46,6 +46,24 @@ def test_more_and_more_work_while_nobody_waits_for_close() -> None:
     crowd = Crowd(MOST_WORKERS)
     assert len(list(work_off(deque(range(400)), crowd, waiting=lambda: 0, is_ended=never))) == 400
     assert crowd.most == MOST_WORKERS
+
+
+def test_it_begins_gently() -> None:
+    guard = threading.Lock()
+    under_way: list[int] = [0]
+
+    def do(_: int) -> int:
+        with guard:
+            under_way[0] += 1
+            seen = under_way[0]
+        time.sleep(0.003)
+        with guard:
+            under_way[0] -= 1
+        return seen
+
+    jobs = work_off(deque(range(100)), do, waiting=lambda: 0, is_ended=never)
+    most = max(future.result() - begun_before // 2 for begun_before, future in jobs)
+    assert most <= SPARE
 
 
 class Door:
