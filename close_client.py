@@ -40,7 +40,7 @@ ANSWER_TIMEOUT = 30  # seconds from the start of a request to the end of its ans
 LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
 FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
 PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 32  # as many as ever work side by side
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is asked for by offset
@@ -344,9 +344,9 @@ class CloseClient:
     ) -> Json:
         """Close's answer to one request, repeated while that is safe: a second DELETE of an id deletes nothing more."""
         is_write = method in ("POST", "PUT") and path != "/data/search/"
-        gate = self._gates.of(method, path)
+        gate, delay = self._gates.of(method, path), _Delay()
         try:
-            return self._repeating(is_write, gate)(self._send, method, path, params, body, ids, gate)
+            return self._repeating(is_write, gate, delay)(self._send, method, path, params, body, ids, gate, delay)
         except _AnswerLost as lost:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
         except (_NothingSent, _Throttled) as failed:
@@ -358,23 +358,23 @@ class CloseClient:
             raise OutcomeUnknown("Close's answer has no id")
         return made
 
-    def _repeating(self, is_write: bool, gate: RateGate) -> Retrying:
+    def _repeating(self, is_write: bool, gate: RateGate, delay: "_Delay") -> Retrying:
         return Retrying(
             retry=retry_if_exception(lambda error: is_safe_to_repeat(error, is_write)),
-            wait=_wait_as_told,
-            stop=self._is_out_of_patience,
+            wait=delay.until_next_attempt,
+            stop=lambda state: self._is_out_of_patience(state, delay),
             sleep=gate.sleep,
             before_sleep=_log_retry,
             reraise=True,
         )
 
-    def _is_out_of_patience(self, state: RetryCallState) -> bool:
+    def _is_out_of_patience(self, state: RetryCallState, delay: "_Delay") -> bool:
         assert state.outcome is not None
+        idle, since_start = state.idle_for, state.seconds_since_start or 0.0
         if isinstance(state.outcome.exception(), _Throttled):
-            patience: float = LONGEST_CLOSURE
-        else:
-            patience = PATIENCE if self._has_answered else FIRST_PATIENCE
-        return max(state.idle_for, state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
+            return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE
+        trying = max(idle - delay.throttled, since_start - delay.throttled - delay.at_gate)
+        return trying + state.upcoming_sleep > (PATIENCE if self._has_answered else FIRST_PATIENCE)
 
     def _send(
         self,
@@ -384,9 +384,10 @@ class CloseClient:
         body: Json | None,
         ids: Mapping[str, str],
         gate: RateGate,
+        delay: "_Delay",
     ) -> Json:
         """Close's answer to one attempt, which leaves when the gate of its endpoint group lets it through."""
-        passage = _enter(gate)
+        passage = delay.enter(gate)
         headers: Mapping[str, str] | None = None
         try:
             response, content = self._exchange(method, path, params, body, ids)
@@ -426,11 +427,31 @@ class CloseClient:
         return response, content
 
 
-def _enter(gate: RateGate) -> Passage:
-    try:
-        return gate.enter()
-    except GateClosed as closed:
-        raise _Throttled(closed.wait) from None
+@dataclass(slots=True)
+class _Delay:
+    """How many seconds one request was held up by Close's rate limit, which cost it no patience for failures."""
+
+    at_gate: float = 0.0
+    throttled: float = 0.0
+
+    def enter(self, gate: RateGate) -> Passage:
+        """The passage through the gate. Raises _Throttled where it stays closed."""
+        began = time.monotonic()
+        try:
+            return gate.enter()
+        except GateClosed as closed:
+            raise _Throttled(closed.wait) from None
+        finally:
+            self.at_gate += time.monotonic() - began
+
+    def until_next_attempt(self, state: RetryCallState) -> float:
+        """Seconds to wait: until the gate opens after a refusal, else ever longer."""
+        assert state.outcome is not None
+        error = state.outcome.exception()
+        if isinstance(error, _Throttled):
+            self.throttled += error.wait
+            return error.wait
+        return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
 
 
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
@@ -614,15 +635,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     for inner in wrapped:
         if isinstance(inner, BaseException) and inner is not error:
             yield from _causes(inner)
-
-
-def _wait_as_told(state: RetryCallState) -> float:
-    """Seconds to wait: until the gate opens after a refusal, else ever longer."""
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    if isinstance(error, _Throttled):
-        return error.wait
-    return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
 
 
 def _log_retry(state: RetryCallState) -> None:

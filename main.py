@@ -46,6 +46,7 @@ INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new le
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
+SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 
 EXAMPLES = """\
@@ -945,10 +946,17 @@ def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
 
 
 def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
-    """A sleep that raises close_client.Stopped soon after `stop` is set."""
+    """A sleep that raises close_client.Stopped soon after `stop` is set.
+
+    A short one is slept to its end: requests wait that long to keep their distance, and a lead is not to be left with
+    half of what it gets.
+    """
     from close_client import Stopped
 
     def sleep(seconds: float) -> None:
+        if seconds <= SHORT_WAIT:
+            time.sleep(seconds)
+            return
         while seconds > 0:
             if stop.is_set():
                 raise Stopped("stopped while waiting")

@@ -31,6 +31,8 @@ EVENNESS = 0.985  # of it is used, so that a request that is faster than the one
 CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
 CATCH_UP_ONCE_SPENT = 0.1  # the same after a wait for the next window, or each would be spent before its end
 NEWS_INTERVAL = 0.2  # seconds after which whoever waits for another request's answer looks whether time has helped
+WINDOWS_REMEMBERED = 100  # for in some no answer may tell of the beginning
+MOST_SILENT = 20  # answers in a row without a header; after so many what was told holds no more
 SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
 WHOLE_SECOND = 1.0  # by so much at most the end of a window is rounded up
 
@@ -44,7 +46,7 @@ GROWTH = 1.02  # a second, while more is tried
 LARGEST_CUT = 0.7  # of a rate is left at least by one refusal: other clients may have taken the tokens this time
 FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, for an organisation has three times a key's
 SHORT_ORDER = 3  # windows; two refusals in a row that soon after the last are due to other clients
-SLOWEST = 5.0  # requests a second, where no header tells; Close's documentation speaks of 20
+SLOWEST = 5.0  # requests a second that other clients can't press it below, nor below a quarter of what passed before
 LITTLE_SLACK = 0.05  # seconds of requests that may leave at once after a pause
 
 
@@ -206,30 +208,37 @@ class Pace:
         self._next_at = -math.inf
         self._closed_until = -math.inf
         self._refusals = 0  # in a row
-        self._is_spent = False  # whether the next request waits for a token
+        self._waited_for_token = False  # whether the next request did, because a window was spent
+        self._silent = 0  # answers in a row that told nothing
         self._window: _Window | None = None
         self._ceiling = _Ceiling()
 
     def wait(self, now: float) -> Wait | None:
         """What the next request has to wait for; None if it may leave now. Raises GateClosed."""
-        if self._closed_until - now > LONGEST_CLOSURE:
-            raise GateClosed(self._closed_until - now)
         due = max(self._closed_until, self._next_at)
         if due > now:
-            return Wait(due - now)
+            return self._worth(Wait(due - now))
         if self._refusals > 1 and self._in_flight:  # one request tries whether the gate may stay open
-            return Wait(LONGEST_CLOSURE, may_end_sooner=True)
+            return Wait(math.inf, may_end_sooner=True)
         seconds = self._window.wait(now, self._in_flight, self._sent) if self._window else 0.0
-        self._is_spent = self._is_spent or seconds > 0
-        return Wait(seconds, may_end_sooner=self._in_flight > 0) if seconds > 0 else None
+        if seconds <= 0:
+            return None
+        self._waited_for_token = True
+        return self._worth(Wait(seconds, may_end_sooner=self._in_flight > 0))
+
+    def _worth(self, wait: Wait) -> Wait:
+        if wait.seconds > LONGEST_CLOSURE and not wait.may_end_sooner:
+            raise GateClosed(wait.seconds)
+        return wait
 
     def let_through(self, now: float) -> Passage:
         """A request leaves."""
         if self._ceiling.is_known:
             self._next_at = self._ceiling.after(now, self._next_at, self._window)
         elif self._window:
-            self._next_at = self._window.after(now, self._next_at, CATCH_UP_ONCE_SPENT if self._is_spent else CATCH_UP)
-        self._is_spent = False
+            catch_up = CATCH_UP_ONCE_SPENT if self._waited_for_token else CATCH_UP
+            self._next_at = self._window.after(now, self._next_at, catch_up)
+        self._waited_for_token = False
         self._sent += 1
         self._in_flight += 1
         return Passage(self._sent, now, self._in_flight - 1)
@@ -238,11 +247,16 @@ class Pace:
         """A request was answered with these headers, and not refused for its rate; None where no answer came."""
         self._in_flight -= 1
         if headers is None:
+            if self._window:
+                self._window.may_have_lost_one()
             return
         if passage.sent_at >= self._closed_until:
             self._refusals = 0
         self._ceiling.passed(passage.sent_at)
         told = read_rate_limit(headers)
+        self._silent = 0 if told else self._silent + 1
+        if self._silent > MOST_SILENT and self._window:
+            self._window, self._next_at = None, now
         if told is None:
             return
         if self._window is None or self._window.limit != told.limit:
@@ -257,12 +271,14 @@ class Pace:
         told, asked = read_rate_limit(headers), asked_wait(headers)
         rounding = told.rounding if told else WHOLE_SECOND
         wait = self._back_off() if asked is None else self._as_asked(asked, rounding)
-        if told and self._window and self._window.is_spent(told):
+        if told and self._window and self._window.explains(told):
             self._window.learn(passage, told, now, self._sent)
         else:
             self._ceiling.met(passage.sent_at, now, wait, rounding, self._window)
-        self._closed_until = max(self._closed_until, now + wait)
-        return self._closed_until - now
+        is_late = passage.sent_at < self._closed_until <= now  # others were refused with it, and that is over
+        if not is_late:
+            self._closed_until = max(self._closed_until, now + wait)
+        return max(0.0, self._closed_until - now)
 
     def _back_off(self) -> float:
         doublings = min(max(self._refusals - 1, 0), MOST_DOUBLINGS)
@@ -280,7 +296,8 @@ class _Window:
 
     def __init__(self, told: RateLimit, now: float) -> None:
         self.limit = told.limit
-        self.length = max(told.reset, SHORTEST_WINDOW)
+        self._longest_resets = deque([told.reset], maxlen=WINDOWS_REMEMBERED)
+        self.length = self._length()
         self._ends = now + told.reset
         self._turned_at = -math.inf
         self._left = told.remaining
@@ -296,13 +313,15 @@ class _Window:
         """When the next request may leave, if one leaves now that was due at some moment; a part is made up for."""
         return max(due, now - catch_up * self.length) + 1 / self.rate
 
-    def is_spent(self, told: RateLimit) -> bool:
+    def explains(self, told: RateLimit) -> bool:
         """Whether a refusal is due to this window, and not to a limit that was not announced."""
         return told.limit == self.limit and not told.remaining
 
     def learn(self, passage: Passage, told: RateLimit, now: float, sent: int) -> None:
         """Take in what an answer told; `sent` is the number of the last request that left."""
-        self.length = max(self.length, told.reset)
+        if told.reset > self._longest_resets[-1]:
+            self._longest_resets[-1] = told.reset
+            self.length = self._length()
         if passage.sent_at + told.reset - told.rounding > self._ends:
             self._ends = now + told.reset
         elif passage.sent_at >= self._turned_at:
@@ -310,12 +329,22 @@ class _Window:
         if passage.number >= self._first:
             self._learn_what_is_left(passage, told.remaining, now, sent)
 
+    def _length(self) -> float:
+        """Seconds, as the answers in the last windows tell; what one window alone tells may be odd."""
+        longest, *others = sorted(self._longest_resets, reverse=True)
+        is_odd = len(others) > 1 and longest > 1.5 * others[0] > 0
+        return max(others[0] if is_odd else longest, SHORTEST_WINDOW)
+
     def _learn_what_is_left(self, passage: Passage, remaining: int, now: float, sent: int) -> None:
         """Requests overtake each other: of those side by side the least counts, unless one must be of a new window."""
         most_side_by_side = passage.others + sent - passage.number
         is_later = passage.sent_at >= self._told_at
         if is_later or remaining < self._left or remaining > self._left + most_side_by_side:
             self._left, self._told_at = remaining, now
+
+    def may_have_lost_one(self) -> None:
+        """A request may have taken a token, and its answer never came."""
+        self._left -= 1
 
     def wait(self, now: float, in_flight: int, sent: int) -> float:
         """Seconds until there is a token, if no answer tells of one before; 0 if there is one."""
@@ -327,6 +356,9 @@ class _Window:
         """Go on to the window that it must be by now; answers to what was sent before may tell of the old one."""
         self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
         self._turned_at = now
+        if self._longest_resets[-1]:
+            self._longest_resets.append(0.0)
+            self.length = self._length()
         if self._left <= in_flight or not in_flight:
             self._left, self._told_at, self._first = self.limit, now, sent + 1
 
@@ -345,6 +377,7 @@ class _Ceiling:
         self._passed = 0
         self._opened_before = math.inf  # when the time began in which the ceiling was measured
         self._worth_of_one = 0.0  # requests a second that each request more in that time makes it higher
+        self._fastest = 0.0  # requests a second that ever passed between two refusals
         self._hold = FIRST_HOLD
         self._in_short_order = 0
         self._takes_turns = False
@@ -374,11 +407,11 @@ class _Ceiling:
         open_for = self._open_for(now)
         share = RESUMED + (HELD - RESUMED) * min(1.0, open_for / RECOVERY)
         growth = math.pow(GROWTH, min(max(0.0, open_for - self._hold), LONGEST_HOLD))
-        rate = (self._ceiling or math.inf) * share * growth
+        rate = math.inf if self._ceiling is None else self._ceiling * share * growth
         return min(rate, window.rate) if window else rate
 
     def _open_for(self, now: float) -> float:
-        return max(0.0, now - (self._opened_at or now))
+        return 0.0 if self._opened_at is None else max(0.0, now - self._opened_at)
 
     def passed(self, sent_at: float) -> None:
         """A request was not refused."""
@@ -386,7 +419,7 @@ class _Ceiling:
             self._opened_at = sent_at
         if sent_at >= self._opened_at:
             self._passed += 1
-        elif self._ceiling and sent_at >= self._opened_before:  # it was in flight when another one was refused
+        elif self._ceiling is not None and sent_at >= self._opened_before:  # in flight as another was refused
             self._ceiling += self._worth_of_one
 
     def met(self, sent_at: float, now: float, wait: float, rounding: float, window: _Window | None) -> None:
@@ -405,17 +438,19 @@ class _Ceiling:
         if window:
             self._in_short_order = self._in_short_order + 1 if elapsed < SHORT_ORDER * window.length else 0
             self._takes_turns = self._takes_turns or self._in_short_order > 1
-        self._hold = min(2 * self._hold, LONGEST_HOLD) if self._ceiling else FIRST_HOLD
+        if self.is_known:
+            self._hold = min(2 * self._hold, LONGEST_HOLD)
         self._ceiling = found
         self._opened_at, self._passed, self._turn_ends = now + wait, 0, -math.inf
 
     def _found(self, now: float, lasted: float, window: _Window | None) -> float | None:
         """The rate that was too much, by what passed in a time and by what was tried; None if nobody can tell yet."""
         measured = self._passed / lasted
+        self._fastest = max(self._fastest, measured)
         if self._ceiling is None and window is None:
             return measured if self._passed >= FEWEST_PASSED else None
         tried = self._rate(now, window)
-        fair = FAIR_SHARE * window.rate if window else SLOWEST
+        fair = FAIR_SHARE * window.rate if window else min(SLOWEST, self._fastest / 4)
         return max(min(tried, max(measured, LARGEST_CUT * tried)), fair)
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ def test_a_refusal_without_notice_is_waited_out_as_long_as_it_says(open_client: 
             client.create_lead({"name": "Acme"})
     assert (client.throttled, len(naps)) == (1, 1)
     assert 8 <= naps[0] < 8.1
+
+
+def test_what_a_request_waits_for_its_turn_costs_it_no_patience(
+    open_client: OpenClient, clock: Callable[[], float], tmp_path: Path
+) -> None:
+    state = tmp_path / "state.sqlite"
+    with Sandbox(state=state) as sandbox:
+        first, second = (open_client("key", sandbox.close_url).create_lead({"name": name})["id"] for name in "AB")
+    lost_once = Fault("drop-before", on=f"GET /api/v1/lead/{second}", times=1)
+    with Sandbox(state=state, rate=1 / 40, window=40, clock=clock, faults=[lost_once]) as sandbox:
+        client = open_client("key", sandbox.close_url)
+        client.read_lead(first)
+        assert client.read_lead(second)["name"] == "B"
+        assert client.requests_made == 3
 
 
 def test_nothing_is_sent_where_nobody_listens(open_client: OpenClient) -> None:

@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import main
+from close_client import Stopped
 from sandbox import Sandbox
 from tests.conftest import HEADER, Ran, Run
 
@@ -284,3 +286,14 @@ def test_who_starts_anew_where_others_imported_is_warned(run: Run, folder: Path,
     assert "knows of no import" not in run("import", "leads.csv").err
     (folder / "output_data" / "journal.sqlite").unlink()
     assert "knows of no import" in run("import", "leads.csv").err
+
+
+def test_ctrl_c_ends_long_waits_and_lets_a_lead_get_all_of_what_it_gets(naps: list[float]) -> None:
+    stop = threading.Event()
+    sleep = main.sleep_unless(stop)
+    stop.set()
+    sleep(0.9)
+    assert naps == [0.9]
+    with pytest.raises(Stopped):
+        sleep(1.1)
+    assert naps == [0.9]
