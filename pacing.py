@@ -217,16 +217,16 @@ class Pace:
         """What the next request has to wait for; None if it may leave now. Raises GateClosed."""
         due = max(self._closed_until, self._next_at)
         if due > now:
-            return self._worth(Wait(due - now))
+            return self._bounded(Wait(due - now))
         if self._refusals > 1 and self._in_flight:  # one request tries whether the gate may stay open
             return Wait(math.inf, may_end_sooner=True)
         seconds = self._window.wait(now, self._in_flight, self._sent) if self._window else 0.0
         if seconds <= 0:
             return None
         self._waited_for_token = True
-        return self._worth(Wait(seconds, may_end_sooner=self._in_flight > 0))
+        return self._bounded(Wait(seconds, may_end_sooner=self._in_flight > 0))
 
-    def _worth(self, wait: Wait) -> Wait:
+    def _bounded(self, wait: Wait) -> Wait:
         if wait.seconds > LONGEST_CLOSURE and not wait.may_end_sooner:
             raise GateClosed(wait.seconds)
         return wait

@@ -79,6 +79,9 @@ def test_no_process_is_left_when_we_are_killed(tmp_path: Path) -> None:
         threading.Event().wait(0.01)
     killed.kill()
     killed.wait()
+    ended = 0
     for lock in tmp_path.glob("*.lock"):
         with lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # waits for ever if its process does not end
+            ended += 1
+    assert ended == 2
