@@ -24,14 +24,14 @@ LONGEST_CLOSURE = 300.0  # seconds that anybody waits for a gate to open
 SHORTEST_CLOSURE = 0.05  # seconds, where Close says that the window is over already
 MOST_JITTER = 0.05  # seconds by which clients that were refused at one moment come back at different ones
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 8.0  # seconds of closure after refusals that name no moment
-MOST_DOUBLINGS = 16
+MOST_DOUBLINGS = 16  # far beyond the longest back-off, and no float overflows
 
 # Where Close tells the limit
 EVENNESS = 0.985  # of it is used, so that a request that is faster than the one before still finds a token
 CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
 CATCH_UP_ONCE_SPENT = 0.1  # the same after a wait for the next window, or each would be spent before its end
 NEWS_INTERVAL = 0.2  # seconds after which whoever waits for another request's answer looks whether time has helped
-WINDOWS_REMEMBERED = 100  # for in some no answer may tell of the beginning
+WINDOWS_REMEMBERED = 100  # a window is as long as the longest reset; in some no answer tells of the beginning
 MOST_SILENT = 20  # answers in a row without a header; after so many what was told holds no more
 SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
 WHOLE_SECOND = 1.0  # by so much at most the end of a window is rounded up
@@ -45,7 +45,7 @@ FIRST_HOLD, LONGEST_HOLD = 30.0, 300.0  # seconds until more is tried; twice as 
 GROWTH = 1.02  # a second, while more is tried
 LARGEST_CUT = 0.7  # of a rate is left at least by one refusal: other clients may have taken the tokens this time
 FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, for an organisation has three times a key's
-SHORT_ORDER = 3  # windows; two refusals in a row that soon after the last are due to other clients
+SHORT_ORDER = 3  # windows; two refusals in a row, each so soon after the one before, are due to other clients
 SLOWEST = 5.0  # requests a second that other clients can't press it below, nor below a quarter of what passed before
 LITTLE_SLACK = 0.05  # seconds of requests that may leave at once after a pause
 
@@ -227,6 +227,7 @@ class Pace:
         return self._bounded(Wait(seconds, may_end_sooner=self._in_flight > 0))
 
     def _bounded(self, wait: Wait) -> Wait:
+        """The wait, unless nobody should wait that long."""
         if wait.seconds > LONGEST_CLOSURE and not wait.may_end_sooner:
             raise GateClosed(wait.seconds)
         return wait
@@ -285,8 +286,11 @@ class Pace:
         return random.uniform(0.5, 1) * min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0**doublings)
 
     def _as_asked(self, asked: float, rounding: float) -> float:
-        """Seconds until another try. Where the last one came too early all the same, or others took its turn, another
-        moment of those that were told as one is tried."""
+        """Seconds until another try.
+
+        Where the last one came too early all the same, or others took its turn, another moment of those that were told
+        as one is tried.
+        """
         jitter = rounding if self._refusals > 1 else MOST_JITTER
         return max(asked, SHORTEST_CLOSURE) + random.uniform(0, jitter)
 
