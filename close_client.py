@@ -12,8 +12,6 @@
 Facts about Close are those of its developer documentation (developer.close.com).
 """
 
-import ipaddress
-import json
 import logging
 import random
 import ssl
@@ -24,19 +22,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from pacing import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
+from transport import json_or_none, open_session, read_content
 
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
-READ_TIMEOUT = 30  # seconds for an answer to begin
-ANSWER_TIMEOUT = 30  # seconds from the start of a request to the end of its answer, however slowly that comes
+READ_TIMEOUT = 30  # seconds from the start of a request to the end of its answer, however slowly that comes
 LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
 FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
 PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
@@ -172,12 +169,9 @@ class CloseClient:
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep or time.sleep
         self._gates = RateGates(clock or time.monotonic, self._sleep)
-        self._session = requests.Session()
+        self._session = open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = (api_key, "")
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
-        self._session.trust_env = not is_loopback(base_url)
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
         self._counting = threading.Lock()
         self._has_answered = False
         self._ahead = timedelta()
@@ -227,6 +221,14 @@ class CloseClient:
         """A new lead custom field of a type such as `text`, `number` or `date`."""
         return self._created("/custom_field/lead/", {"name": name, "type": kind})
 
+    def lead_statuses(self) -> list[Json]:
+        """The statuses that a lead can have, each with `id` and `label`, in the order shown in Close."""
+        return list(_part(self._request("GET", "/status/lead/"), "data", list))
+
+    def create_lead_status(self, label: str) -> Json:
+        """A new status for leads."""
+        return self._created("/status/lead/", {"label": label})
+
     def create_lead(self, lead: Json) -> Json:
         """The lead as Close made it. Raises OutcomeUnknown where it may have been made without our hearing of it."""
         return self._created("/lead/", lead)
@@ -272,6 +274,14 @@ class CloseClient:
     def opportunities(self, lead_id: str) -> Iterator[Json]:
         """All opportunities of a lead."""
         return self._listed("/opportunity/", {"lead_id": lead_id})
+
+    def notes(self, lead_id: str) -> Iterator[Json]:
+        """All notes on a lead."""
+        return self._listed("/activity/", {"lead_id": lead_id, "_type": "Note"})
+
+    def create_note(self, lead_id: str, text: str) -> Json:
+        """The note as Close added it to a lead. Raises OutcomeUnknown where it may be there all the same."""
+        return self._created("/activity/note/", {"lead_id": lead_id, "note": text})
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
@@ -417,7 +427,7 @@ class CloseClient:
                 allow_redirects=False,
                 stream=True,
             )
-            content = read_content(response, began + ANSWER_TIMEOUT, LARGEST_ANSWER)
+            content = read_content(response, LARGEST_ANSWER)
         except requests.RequestException as error:
             log.info("%s %s no answer (%s) %.0f ms", method, path, type(error).__name__, _ms_since(began))
             raise _connection_failure(error) from None
@@ -461,15 +471,6 @@ def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
     and Close knows no idempotency key.
     """
     return isinstance(error, (_Throttled, _NothingSent)) or (isinstance(error, _AnswerLost) and not is_write)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL points at this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_field(schema: Sequence[Json], name: str) -> Json | None:
@@ -549,6 +550,11 @@ def has_value(field: Json, value: str) -> Json:
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
+def is_one_of(field: Json, values: Sequence[str]) -> Json:
+    """The condition that a field with a fixed set of values, such as the status, holds one of these."""
+    return {"type": "field_condition", "field": field, "condition": {"type": "term", "values": list(values)}}
+
+
 def any_of(conditions: Sequence[Json]) -> Json:
     """The condition that at least one of these holds."""
     return {"type": "or", "queries": list(conditions)}
@@ -565,36 +571,6 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
 
 
 # Answers and failures ------------------------------------------------------------------------------------------------
-
-
-def read_content(response: requests.Response, deadline: float, most_bytes: int) -> bytes:
-    """The body of a streamed response.
-
-    Raises requests.Timeout once `deadline` (of the monotonic clock) has passed, for the time-outs of `requests` count
-    anew with every byte, and requests.ConnectionError for a body of more than `most_bytes`.
-    """
-    parts: list[bytes] = []
-    size = 0
-    with response:
-        try:
-            while part := response.raw.read1(65536, decode_content=True):
-                parts.append(part)
-                size += len(part)
-                if time.monotonic() > deadline:
-                    raise requests.Timeout("the answer took too long")
-                if size > most_bytes:
-                    raise requests.ConnectionError("the answer is too large")
-        except HTTPError as error:
-            raise requests.ConnectionError(error) from None
-    return b"".join(parts)
-
-
-def json_or_none(content: bytes) -> Any:
-    """What a body says in JSON, None where it is not JSON or nested too deep to be an answer."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _read_answer(response: requests.Response, answer: object) -> Json:

@@ -29,6 +29,8 @@ LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undon
 RunState = Literal["unfinished", "finished", "partly undone", "undone"]
 ChangeKind = Literal["lead", "contact", "new contact"]
 ChangeState = Literal["sending", "done", "void", "undone"]
+WriteBackState = Literal["decided", "noting", "noted", "finished", "left"]
+Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
 LAST = "last"
 
@@ -58,6 +60,11 @@ CREATE TABLE IF NOT EXISTS deleted (
     organization TEXT NOT NULL, lead_id TEXT NOT NULL, stays TEXT, PRIMARY KEY (organization, lead_id)
 );
 CREATE TABLE IF NOT EXISTS fields (organization TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (organization, name));
+CREATE TABLE IF NOT EXISTS verdicts (
+    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, lead_id TEXT NOT NULL, attempt_id TEXT NOT NULL,
+    state TEXT NOT NULL, from_status TEXT NOT NULL, to_status TEXT NOT NULL, id_digest TEXT NOT NULL,
+    note TEXT NOT NULL, verdict TEXT, UNIQUE (organization, lead_id, attempt_id)
+);
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
@@ -132,6 +139,25 @@ class Change:
     after: Json | None
 
 
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """What is written to a lead about one attempt to qualify its person: a note, then a status ("" for none).
+
+    It is `decided`; `noting` while a note may have been sent; `noted`; and `finished`, or `left` as it is because the
+    lead is no longer what was decided on: in another status than `from_status`, or of somebody else, as the digest
+    tells. `verdict` is as the trail has it, None where there was no id to ask about.
+    """
+
+    lead_id: str
+    attempt_id: str
+    state: WriteBackState
+    from_status: str
+    to_status: str
+    id_digest: str
+    note: str
+    verdict: Json | None
+
+
 class JournalFile:
     """The journal as a file, with the lock on it held; `of` gives the part of one organisation."""
 
@@ -164,10 +190,12 @@ class JournalFile:
 
 
 @contextmanager
-def open_journal(path: Path) -> Iterator[JournalFile]:
-    """The journal, made if there is none, for this process alone. Raises JournalBusy and JournalUnusable."""
+def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
+    """The journal, made if there is none, for this process alone; qualifications and imports share no rows, so they
+    keep out of each other's way. Raises JournalBusy and JournalUnusable.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f"{path.name}.lock")
+    lock = path.with_name(f"{path.name}.lock" if purpose == "import or undo" else f"{path.name}.{purpose}.lock")
     try:
         lock.touch(mode=0o600)
     except OSError as error:
@@ -177,7 +205,7 @@ def open_journal(path: Path) -> Iterator[JournalFile]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise JournalBusy(
-                f"another import or undo is writing to {path}. Wait until it has ended, then run this command again"
+                f"another {purpose} is writing to {path}. Wait until it has ended, then run this command again"
             ) from None
         journal = JournalFile(path)
         try:
@@ -470,6 +498,42 @@ class Journal:
         rows = self._all("SELECT lead_id, lead FROM readings WHERE organization = ?", self.organization)
         return {lead_id: json.loads(lead) for lead_id, lead in rows if lead_id in lead_ids}
 
+    # Verdicts written back -------------------------------------------------------------------------------------------
+
+    def unfinished_write_backs(self, lead_id: str = "") -> list[WriteBack]:
+        """What is still to be written to a lead, or to all of them, in the order in which it was decided."""
+        rows = self._all(
+            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND ? IN ('', lead_id) "
+            "AND state IN ('decided', 'noting', 'noted') ORDER BY number",
+            *(self.organization, lead_id),
+        )
+        return [_write_back(row) for row in rows]
+
+    def find_write_back(self, lead_id: str, attempt_id: str) -> WriteBack | None:
+        """What was decided to be written to a lead about an attempt, None if nothing was."""
+        found = self._one(
+            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
+            *(self.organization, lead_id, attempt_id),
+        )
+        return _write_back(found) if found else None
+
+    def note_decided(self, decided: WriteBack) -> None:
+        """Something is to be written to a lead."""
+        self._write(
+            f"INSERT OR REPLACE INTO verdicts (organization, {_WRITE_BACK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(self.organization, decided.lead_id, decided.attempt_id, decided.state, decided.from_status),
+            *(decided.to_status, decided.id_digest, decided.note),
+            json.dumps(decided.verdict) if decided.verdict else None,
+        )
+
+    def note_write_back(self, write_back: WriteBack, state: WriteBackState) -> None:
+        """What is written to a lead came to this state. Raises OutOfOrder where it had come to its end."""
+        self._move(
+            "UPDATE verdicts SET state = ? WHERE organization = ? AND lead_id = ? AND attempt_id = ? "
+            "AND state NOT IN ('finished', 'left')",
+            *(state, self.organization, write_back.lead_id, write_back.attempt_id),
+        )
+
     # The database ----------------------------------------------------------------------------------------------------
 
     def _one(self, statement: str, *values: object) -> Any:
@@ -491,6 +555,7 @@ class Journal:
 
 _RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
 _LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead"
+_WRITE_BACK_COLUMNS = "lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict"
 _CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after"
 
 
@@ -498,6 +563,12 @@ def _change(row: Sequence[Any]) -> Change:
     number, run_id, lead_id, company, kind, target, state, before, sent, after = row
     answered = json.loads(after) if after else None
     return Change(number, run_id, lead_id, company, kind, target, state, json.loads(before), json.loads(sent), answered)
+
+
+def _write_back(row: Sequence[Any]) -> WriteBack:
+    lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict = row
+    decided = json.loads(verdict) if verdict else None
+    return WriteBack(lead_id, attempt_id, state, from_status, to_status, id_digest, note, decided)
 
 
 def _run(row: Sequence[Any]) -> Run:

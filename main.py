@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import os
 import re
 import shlex
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
 
     from accounts import ImportResult, LeadOutcome
     from close_client import CloseClient
-    from journal import Journal, JournalFile
+    from journal import Journal, JournalFile, Purpose
+    from people import Person
     from planning import Plan
-    from qualification import Qualifier, Verdict
+    from qualification import Qualifier, Round, Verdict
     from reading import SourceFile
     from sandbox import Sandbox
     from undoing import UndoneLead
+    from writing_back import Handled, WorkflowNames
 
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
 JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
+TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new lead
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
@@ -57,6 +61,7 @@ examples:
   python main.py undo last                                    take the last import back
   python main.py segment 1950-01-01 2022-12-31                sum them up by US state
   python main.py qualify 123 456                              who may become a prospect?
+  python main.py qualify --from-close --watch 60              ask that of every lead put into "To qualify"
   python main.py sandbox                                      serve a stand-in for Close
 """
 
@@ -93,6 +98,9 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "segmentation.UnknownField": (Exit.USAGE, "{}."),
     "segmentation.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "planning.SetupError": (Exit.SETUP, "{}."),
+    "people.PeopleError": (Exit.USAGE, "{}."),
+    "trail.NoVerdict": (Exit.USAGE, "{}."),
+    "writing_back.WorkflowMissing": (Exit.SETUP, "{}."),
     "journal.JournalBusy": (Exit.USAGE, "{}."),
     "journal.JournalUnusable": (Exit.USAGE, "{}."),
     "journal.NoSuchRun": (Exit.USAGE, "{}."),
@@ -109,7 +117,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "close_client.RequestRejected": (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
     "close_client.OutcomeUnknown": (
         Exit.UNREACHABLE,
-        f"{{}}, so a custom field may have been made or not. {RUN_AGAIN}",
+        f"{{}}, so what was to be written may be in Close or not. {RUN_AGAIN}",
     ),
     "close_client.CloseUnreachable": (
         Exit.UNREACHABLE,
@@ -232,12 +240,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     _add_index_lag(parser)
 
 
-def _add_index_lag(parser: argparse.ArgumentParser) -> None:
+def _add_index_lag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--index-lag",
         type=_amount,
         metavar="SECONDS",
-        help=f"how long Close's search may take to show a new lead ({INDEX_LAG:.0f})",
+        help=f"how long Close may take to show in lists what is new ({INDEX_LAG:.0f})",
     )
 
 
@@ -265,9 +273,31 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
 
 def _add_qualify(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_qualify)
-    parser.add_argument("ids", metavar="ID", nargs="+", help="a person's id")
-    parser.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help="people at a time")
-    parser.add_argument("--random-score", action="store_true", help="draw the score instead of asking for it")
+    parser.add_argument("ids", metavar="ID", nargs="*", help="a person's id; - reads ids from standard input")
+    people = parser.add_argument_group("who is asked about")
+    people.add_argument("--file", metavar="FILE", help="a CSV file of people, looked for as given, then in input_data/")
+    people.add_argument("--id-column", metavar="NAME", help="its column of ids; id if left out")
+    people.add_argument("--encoding", metavar="NAME", help="its encoding, such as cp1252; utf-8 if left out")
+    people.add_argument("--from-close", action="store_true", help="the leads that wait for it in Close")
+    people.add_argument("--explain", metavar="ID", help="nobody: tell how the last verdict on a person came about")
+    checks = parser.add_argument_group("how")
+    checks.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help=f"people at a time ({WORKERS})")
+    checks.add_argument(
+        "--check-deadline", type=_seconds, metavar="SECONDS", help="for one check with its repeats (10)"
+    )
+    checks.add_argument("--deadline", type=_seconds, metavar="SECONDS", help="for all checks together (no limit)")
+    checks.add_argument("--random-score", action="store_true", help="draw the score instead of asking for it")
+    checks.add_argument("--redact", action="store_true", help="show and keep pseudonyms, made with REDACT_KEY, for ids")
+    back = parser.add_argument_group("writing verdicts back to Close")
+    back.add_argument("--write-back", action="store_true", help="of the ids named: on the lead that has the id")
+    back.add_argument("--watch", type=_seconds, metavar="SECONDS", help="with --from-close: look as often until Ctrl-C")
+    back.add_argument("--status", metavar="LABEL", help="in which leads wait (To qualify)")
+    back.add_argument("--id-field", metavar="NAME", help="the lead custom field with the id (National ID)")
+    back.add_argument("--prospect-status", metavar="LABEL", help="to which prospects go (Prospect)")
+    back.add_argument("--declined-status", metavar="LABEL", help="to which all others go (Not eligible)")
+    back.add_argument("--create", action="store_true", help="create statuses and field where Close lacks them")
+    back.add_argument("--note-detail", action="store_true", help="tell in the note, for all in Close, what was found")
+    _add_index_lag(back)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -306,6 +336,12 @@ def _amount(text: str) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+
+
+def _seconds(text: str) -> float:
+    if _amount(text) > 0:
+        return _amount(text)
+    raise argparse.ArgumentTypeError("0 seconds would leave no time at all")
 
 
 def _rate(text: str) -> float:
@@ -387,7 +423,7 @@ def plan_with_journal(
 
 
 @contextlib.contextmanager
-def open_own_journal() -> Iterator[JournalFile]:
+def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
     """The journal in output_data/, which is made before anything is sent: what is done must find a place."""
     from journal import open_journal
 
@@ -396,7 +432,7 @@ def open_own_journal() -> Iterator[JournalFile]:
     except OSError as error:
         words = f"{OUTPUT_FOLDER}/ can't be made here ({error.strerror}); go to a folder that can be written"
         raise UsageError(words) from None
-    with open_journal(JOURNAL) as journals:
+    with open_journal(JOURNAL, purpose) as journals:
         yield journals
 
 
@@ -808,42 +844,145 @@ def drawn_table(table: pd.DataFrame) -> str:
 # qualify -------------------------------------------------------------------------------------------------------------
 
 RULE = "-" * 50
-CHECK_TITLES = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
+FEW = 8  # people for whom a progress bar would only flash
+LONGEST_WATCH_WAIT = 600.0  # seconds between two looks while Close can't be reached
 
 
 def run_qualify(args: argparse.Namespace) -> int:
     """Decide who of some people may become a prospect; every verdict is on disk before it is shown."""
-    from qualification import is_person_id, qualify_people
-
-    malformed = [person for person in args.ids if not is_person_id(person)]
-    if malformed:
-        raise UsageError(f"{malformed[0]!r} is no person's id: 1 to 64 characters without spaces or slashes")
+    check_qualify_flags(args)
+    redact_key = redaction_key() if args.redact else ""
+    if args.explain:
+        return explain_verdict(args, redact_key)
     stop = threading.Event()
-    with open_checks(args) as qualifier, noticing_interrupt(stop, "" if args.quiet else STOPPING):
-        record = trail_writer(is_rehearsal=args.sandbox)
-        verdicts = qualify_people(qualifier, args.ids, workers=args.workers, record=record, stop=stop)
-        decided = list(verdicts if args.json else showing(verdicts))
+    people = [] if args.from_close else people_named(args)
+    with contextlib.ExitStack() as stack:
+        sandbox = stack.enter_context(open_sandbox(args.quiet)) if args.sandbox else None
+        qualifier = stack.enter_context(open_checks(args, sandbox))
+        stack.enter_context(noticing_interrupt(stop, "" if args.quiet else STOPPING))
+        if args.from_close or args.write_back:
+            close = stack.enter_context(open_close(args, stop, sandbox))
+            if args.watch:
+                return watch(close, qualifier, args, stop, redact_key)
+            return qualify_in_close(close, qualifier, people, args, stop, redact_key)
+        return qualify_named(new_round(qualifier, args, redact_key), qualifier, people, args, stop)
+
+
+def check_qualify_flags(args: argparse.Namespace) -> None:
+    """Raise UsageError for flags that contradict each other, or would do nothing."""
+    sources = {"ID": bool(args.ids), "--file": bool(args.file), "--from-close": args.from_close}
+    sources["--explain"] = bool(args.explain)
+    given = [name for name, is_given in sources.items() if is_given]
+    if len(given) != 1:
+        said = f"{' and '.join(given)} can't go together" if given else "nobody is named"
+        raise UsageError(f"{said}: name people by their ids, by --file FILE, by - for standard input, or --from-close")
+    if "-" in args.ids and len(args.ids) > 1:
+        raise UsageError("- stands for standard input and goes alone, without other ids")
+    writes = args.from_close or args.write_back
+    needed = {
+        "--id-column": (args.id_column, args.file, "--file"),
+        "--encoding": (args.encoding, args.file, "--file"),
+        "--watch": (args.watch, args.from_close, "--from-close"),
+        "--write-back": (args.write_back, not args.from_close and not args.explain, "ids; --from-close always does it"),
+        "--status": (args.status, writes, "--from-close"),
+        **{
+            flag: (getattr(args, flag[2:].replace("-", "_")), writes, "--from-close or --write-back")
+            for flag in ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create")
+        },
+        "--index-lag": (args.index_lag, writes, "--from-close or --write-back"),
+    }
+    for flag, (value, is_useful, partner) in needed.items():
+        if value not in (None, False) and not is_useful:
+            raise UsageError(f"{flag} goes with {partner}")
+    if writes:
+        names = workflow_names(args)
+        if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
+            raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")
+
+
+def people_named(args: argparse.Namespace) -> list[Person]:
+    """The people that a command names. Raises UsageError, before anybody is asked about, for what can't be an id."""
+    from people import Person, is_person_id, people_in_file, people_in_lines
+
+    if args.file:
+        return people_in_file(find_input(args.file), args.id_column or "", args.encoding or "utf-8")
+    if args.ids == ["-"]:
+        return people_in_lines(read_standard_input())
+    malformed = [number for number, text in enumerate(args.ids, 1) if not is_person_id(text)]
+    if malformed:
+        shown = "" if args.redact else f", {args.ids[malformed[0] - 1]!r},"
+        raise UsageError(
+            f"the id number {malformed[0]}{shown} is no person's id: 1 to 64 characters without spaces or slashes"
+        )
+    return [Person(text) for text in args.ids]
+
+
+def read_standard_input() -> list[str]:
+    """The lines of standard input. Raises UsageError where they are no text."""
+    try:
+        return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read().splitlines() if sys.stdin else []
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8; give one id a line") from None
+
+
+def redaction_key() -> str:
+    """The key by which ids become pseudonyms. Raises ConfigurationError where there is none."""
+    key = secret("REDACT_KEY")
+    if not key:
+        raise ConfigurationError(
+            "--redact needs a secret in REDACT_KEY, from which the pseudonyms of ids are made. "
+            "Make one, such as with `openssl rand -hex 32`, and keep it: only with it can a person be found again"
+        )
+    return key
+
+
+def explain_verdict(args: argparse.Namespace, redact_key: str) -> int:
+    """Show the last verdict on a person as sentences and as the sum that it comes to."""
+    from people import pseudonym
+    from trail import explained, last_verdict
+
+    wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
+    line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
+    show(json.dumps(line, indent=2, ensure_ascii=False) if args.json else explained(line))
+    return Exit.DONE
+
+
+def new_round(qualifier: Qualifier, args: argparse.Namespace, redact_key: str) -> Round:
+    """A call of the checks, whose verdicts are on disk before anybody gets them."""
+    from qualification import Round
+    from trail import trail_line
+
+    lock = threading.Lock()
+
+    def record(verdict: Verdict) -> None:
+        line = trail_line(verdict, is_rehearsal=args.sandbox)
+        with lock:
+            append_line(TRAIL, line)
+
+    return Round(qualifier, record, seconds=args.deadline or math.inf, redact_key=redact_key)
+
+
+def qualify_named(
+    this_round: Round, qualifier: Qualifier, people: Sequence[Person], args: argparse.Namespace, stop: threading.Event
+) -> int:
+    """Show a verdict on each of the people, in the order asked."""
+    from workers import work_in_order
+
+    verdicts = work_in_order(people, this_round.verdict_on, workers=args.workers, is_ended=stop.is_set)
+    decided = list(showing(with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW), args))
     if args.json:
-        show(json.dumps([verdict.as_json() for verdict in decided], indent=2, ensure_ascii=False))
-    if len(decided) < len(args.ids):
+        show_verdicts(decided)
+    advise_of_services(qualifier, args)
+    if len(decided) < len(people):
         return Exit.INTERRUPTED
     return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
 
 
-def trail_writer(*, is_rehearsal: bool) -> Callable[[Verdict], None]:
-    """A function that puts a verdict on disk; one from the sandbox is marked, so that nobody takes it for real."""
-    lock = threading.Lock()
-
-    def write(verdict: Verdict) -> None:
-        line = verdict.as_json() | ({"sandbox": True} if is_rehearsal else {})
-        with lock:
-            append_line(OUTPUT_FOLDER / "qualifications.jsonl", json.dumps(line, ensure_ascii=False))
-
-    return write
-
-
-def showing(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
-    """Pass verdicts through and show each as it comes."""
+def showing(verdicts: Iterable[Verdict], args: argparse.Namespace) -> Iterator[Verdict]:
+    """Pass verdicts through and show each as it comes, unless they are to be one document."""
+    if args.json:
+        yield from verdicts
+        return
     show(f"started at {datetime.now():%H:%M:%S}\n{RULE}")
     for verdict in verdicts:
         result = "none" if verdict.result is None else verdict.result
@@ -852,21 +991,42 @@ def showing(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
     show(f"finished at {datetime.now():%H:%M:%S}")
 
 
+def show_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """Show verdicts as one JSON document."""
+    from trail import as_json
+
+    show(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
+
+
+def advise_of_services(qualifier: Qualifier, args: argparse.Namespace) -> None:
+    """Name the services that failed so often that people were no longer asked about."""
+    given_up = [service.name for service in qualifier.services if service.is_given_up]
+    if given_up and not args.quiet:
+        say(
+            f"The {' and the '.join(given_up)} failed again and again, so not everybody was asked about. "
+            f"Once it answers: {args.command}"
+        )
+
+
 @contextlib.contextmanager
-def open_checks(args: argparse.Namespace) -> Iterator[Qualifier]:
-    """The checks of the environment, or of a sandbox where that was asked for."""
-    from qualification import CheckService, Qualifier, score_at_random, score_by_service
+def open_checks(args: argparse.Namespace, sandbox: Sandbox | None) -> Iterator[Qualifier]:
+    """The checks of the environment, or of the sandbox if there is one."""
+    from checking import CHECK_DEADLINE, CheckService
+    from qualification import Qualifier
+    from trail import CHECK_TITLES
 
     names = ["registry", "judicial"] if args.random_score else list(CHECK_TITLES)
     tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
+    urls = sandbox_urls(sandbox) if sandbox else check_urls(names)
+    deadline = args.check_deadline or CHECK_DEADLINE
     with contextlib.ExitStack() as stack:
-        urls = sandbox_urls(stack.enter_context(open_sandbox(args.quiet))) if args.sandbox else check_urls(names)
-        services = {name: CheckService(CHECK_TITLES[name], urls[name], tokens[name]) for name in names}
+        services = {
+            name: CheckService(CHECK_TITLES[name], urls[name], tokens[name], deadline=deadline) for name in names
+        }
         for service in services.values():
             stack.callback(service.close)
-        scorer = score_at_random if args.random_score else score_by_service(services["score"])
-        remark = "scores are drawn at random" if args.random_score else ""
-        yield Qualifier(services["registry"], services["judicial"], scorer, remark)
+        score = services.get("score")
+        yield stack.enter_context(Qualifier(services["registry"], services["judicial"], score, workers=args.workers))
 
 
 def sandbox_urls(sandbox: Sandbox) -> dict[str, str]:
@@ -885,6 +1045,149 @@ def check_urls(names: Iterable[str]) -> dict[str, str]:
             "Or add --sandbox to rehearse with invented answers on this machine"
         )
     return {name: checked_url(variable, os.environ[variable]) for name, variable in variables.items()}
+
+
+# qualify in Close ----------------------------------------------------------------------------------------------------
+
+
+def workflow_names(args: argparse.Namespace) -> WorkflowNames:
+    """What statuses and field are called in Close, unless the command says otherwise."""
+    from writing_back import USUAL_NAMES
+
+    told = {
+        "waiting": args.status,
+        "prospect": args.prospect_status,
+        "declined": args.declined_status,
+        "id_field": args.id_field,
+    }
+    return replace(USUAL_NAMES, **{name: value for name, value in told.items() if value is not None})
+
+
+def qualify_in_close(
+    close: CloseClient,
+    qualifier: Qualifier,
+    people: Sequence[Person],
+    args: argparse.Namespace,
+    stop: threading.Event,
+    redact_key: str,
+) -> int:
+    """Qualify the people of leads, show the verdicts and write them back."""
+    handled: list[Handled] = []
+    ended_by: Exception | None = None
+    with open_own_journal("qualification") as journals:
+        total, handling = begin_in_close(close, journals, qualifier, people, args, stop, redact_key)
+        with_bar = with_progress(handling, total, "leads", args.quiet or total <= FEW)
+        try:
+            decided = list(showing((lead.verdict for lead in noting(with_bar, handled) if lead.verdict), args))
+        except Exception as error:  # what was written must be told before anything is said of a bug
+            ended_by = error
+            decided = [lead.verdict for lead in handled if lead.verdict]
+    if args.json:
+        show_verdicts(decided)
+    if not args.quiet:
+        for lead in handled:
+            if lead.kind not in ("moved", "undetermined"):
+                say(f"{lead.link}: {lead.reason}" if lead.link else lead.reason)
+        say(round_words(handled))
+        advise_of_services(qualifier, args)
+    if ended_by:
+        note_error(ended_by)
+        code, words = in_words(ended_by, args.command)
+        complain(words)
+        return code
+    if stop.is_set():
+        return Exit.INTERRUPTED
+    return Exit.INCOMPLETE if any(lead.is_unsettled for lead in handled) else Exit.DONE
+
+
+def begin_in_close(
+    close: CloseClient,
+    journals: JournalFile,
+    qualifier: Qualifier,
+    people: Sequence[Person],
+    args: argparse.Namespace,
+    stop: threading.Event,
+    redact_key: str,
+) -> tuple[int, Iterator[Handled]]:
+    """How many leads there are to look at, and what becomes of each: those of the people, or all that wait."""
+    from workers import work_in_order
+    from writing_back import WritingBack, find_workflow, waiting_leads
+
+    account = close.account()
+    journal = journals.of(account.organization_id, account.organization_name)
+    workflow = find_workflow(close, workflow_names(args), is_creating=args.create)
+    writing_back = WritingBack(
+        close,
+        journal,
+        workflow,
+        new_round(qualifier, args, redact_key),
+        index_lag=index_lag(args),
+        has_note_detail=args.note_detail,
+    )
+    settings: dict[str, Any] = {"workers": args.workers, "is_ended": stop.is_set}
+    if people:
+        return len(people), work_in_order(people, writing_back.qualify, **settings)
+    lead_ids = waiting_leads(close, journal, workflow)
+    taken_up = work_in_order(lead_ids, writing_back.take_up, **settings)
+    return len(lead_ids), (lead for lead in taken_up if lead)
+
+
+def noting(items: Iterable[Handled], noted: list[Handled]) -> Iterator[Handled]:
+    """Pass items through, and keep each."""
+    for item in items:
+        noted.append(item)
+        yield item
+
+
+def watch(
+    close: CloseClient, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event, redact_key: str
+) -> int:
+    """Look again and again for leads to qualify, until Ctrl-C, and say in a line what each round did."""
+    import random
+
+    from close_client import CloseUnreachable, OutcomeUnknown, Stopped
+    from journal import JournalBusy
+
+    decided: list[Verdict] = []
+    wait = args.watch
+    while not stop.is_set():
+        handled: list[Handled] = []
+        trouble = ""
+        try:
+            with open_own_journal("qualification") as journals:
+                _, handling = begin_in_close(close, journals, qualifier, [], args, stop, redact_key)
+                for _ in noting(handling, handled):
+                    pass
+        except Stopped:
+            pass
+        except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
+            trouble = f"; {error}"
+        decided += [lead.verdict for lead in handled if lead.verdict] if args.json else []
+        wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
+        if trouble:
+            trouble += f"; trying again in {wait:.0f} s"
+            wait *= random.uniform(0.75, 1)
+        if not args.json:
+            show(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {round_words(handled)}{trouble}")
+        elif trouble:
+            say(f"{round_words(handled)}{trouble}")
+        stop.wait(wait)
+    if args.json:
+        show_verdicts(decided)
+    return Exit.INTERRUPTED
+
+
+def round_words(handled: Iterable[Handled]) -> str:
+    """What became of the leads of a round, in a line."""
+    from collections import Counter
+
+    from qualification import outcome_words
+
+    counts = Counter(
+        outcome_words(lead.verdict.outcome) if lead.verdict and lead.kind == "moved" else lead.kind.replace("_", " ")
+        for lead in handled
+    )
+    return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no leads to qualify"
 
 
 # sandbox -------------------------------------------------------------------------------------------------------------
@@ -918,13 +1221,18 @@ def run_sandbox(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def open_close(args: argparse.Namespace, stop: threading.Event) -> Iterator[CloseClient]:
-    """A client for the Close of the environment, or for a sandbox where that was asked for; `stop` ends its waits."""
+def open_close(
+    args: argparse.Namespace, stop: threading.Event, sandbox: Sandbox | None = None
+) -> Iterator[CloseClient]:
+    """A client for the Close of the environment, or for a sandbox where that was asked for; `stop` ends its waits.
+
+    Where a sandbox is running already, it is that one.
+    """
     from close_client import CLOSE_URL, CloseClient
 
     with contextlib.ExitStack() as stack:
         if args.sandbox:
-            key, url = "sandbox", stack.enter_context(open_sandbox(args.quiet)).close_url
+            key, url = "sandbox", (sandbox or stack.enter_context(open_sandbox(args.quiet))).close_url
         else:
             key, url = close_key(), checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
         client = CloseClient(key, url, sleep=sleep_unless(stop))
@@ -989,7 +1297,7 @@ def checked_url(variable: str, url: str) -> str:
     """A base URL that a secret may be sent to: https, or http on this machine. Raises ConfigurationError."""
     from urllib.parse import urlsplit
 
-    from close_client import is_loopback
+    from transport import is_loopback
 
     try:
         parts = urlsplit(url.strip())
@@ -1052,7 +1360,8 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
 
     rate = TextColumn(f"{unit}  {{task.fields[rate]}}")
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    is_shared = sys.stdout.isatty()  # or else what is shown meanwhile would go where the bar is
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as progress:
         task = progress.add_task(unit, total=total, rate="")
         for item in items:
             speed = progress.tasks[task].speed
@@ -1089,14 +1398,14 @@ class LogHandler(logging.StreamHandler[TextIO]):
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "sending", "qualification")]
+    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "sending", "checking")]
     with contextlib.ExitStack() as stack:
         handlers: list[logging.Handler] = [logging.NullHandler()]
         if getattr(args, "verbose", False):
             handlers.append(LogHandler(sys.stderr))
         if getattr(args, "log", None):
-            if "file" in args and args.log.exists() and args.log.samefile(find_input(args.file)):
-                raise UsageError(f"--log {args.log} is the file to import; name another one")
+            if getattr(args, "file", None) and args.log.exists() and args.log.samefile(find_input(args.file)):
+                raise UsageError(f"--log {args.log} is the file to read; name another one")
             handlers.append(LogHandler(stack.enter_context(open_log(args.log))))
         for handler in handlers:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -4,55 +4,32 @@ A person is a prospect only if the registry knows them, the judicial service hol
 over 60. A failed check decides at once; whatever could not be established leaves the person undetermined.
 """
 
-import logging
-import random
+import math
+import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
-from urllib.parse import quote
+from types import TracebackType
+from typing import Literal, Self
 
-import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from checking import Check, CheckService, check_judicial, check_registry, check_score, draw_score
+from people import Person, pseudonym
 
-from close_client import is_loopback, json_or_none, read_content
+RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
+GRACE = 0.5  # seconds that a check may be late, before it is left behind
 
-PASSING_SCORE = 60  # a prospect's score is over this
-CHECK_DEADLINE = 10.0  # seconds for one check, repeats included
-ATTEMPT_TIMEOUT = 5.0  # seconds for one attempt's connection, and for its answer to begin
-LARGEST_ANSWER = 1_000_000  # bytes; an answer has a few hundred
-FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
-LONGEST_ID = 64  # characters
-
-Status = Literal["passed", "failed", "unavailable"]
 Outcome = Literal["prospect", "not_prospect", "undetermined"]
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one service said of a person, and how many seconds that took with all `attempts`; 0 if it was not asked."""
-
-    status: Status
-    detail: str
-    attempts: int = 0
-    seconds: float = 0.0
-    score: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The check as a dict of plain values; a score is part of `detail` and of the verdict."""
-        return {"status": self.status, "detail": self.detail, "attempts": self.attempts, "seconds": self.seconds}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a person may become a prospect: `result` is the score, 0 after a failed check, None if undetermined.
 
-    `remark` is what must be known of it wherever it is shown: that its score was drawn at random.
+    `checks` are those named registry, judicial and score. `remark` is what must be known of the verdict wherever it is
+    shown: that its score was drawn at random.
     """
 
     person_id: str
@@ -60,240 +37,23 @@ class Verdict:
     result: int | None
     checks: Mapping[str, Check]
     decided_at: str
+    attempt_id: str
     remark: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdict as a dict of plain values."""
-        checks = {name: check.as_json() for name, check in self.checks.items()}
-        if self.remark:
-            checks["score"]["detail"] += f"; {self.remark}"
-        return {
-            "person_id": self.person_id,
-            "outcome": self.outcome,
-            "result": self.result,
-            "checks": checks,
-            "decided_at": self.decided_at,
-        }
 
     def sentence(self) -> str:
         """The verdict in words, with what each check said."""
-        said = ", ".join(check.detail for check in self.checks.values() if check.attempts)
         advice = "try again later" if self.outcome == "undetermined" else ""
-        words = "; ".join(filter(None, [said, advice, self.remark]))
-        return f"{self.outcome.replace('not_', 'not a ')}: {words}"
+        return f"{outcome_words(self.outcome)}: {'; '.join(filter(None, [self.findings(), advice, self.remark]))}"
+
+    def findings(self) -> str:
+        """What each check said; the score only where both checks were passed, so that it was asked for."""
+        is_scored = self.checks["registry"].status == self.checks["judicial"].status == "passed"
+        return ", ".join(check.detail for name, check in self.checks.items() if name != "score" or is_scored)
 
 
-# Services ------------------------------------------------------------------------------------------------------------
-
-
-class _Unavailable(Exception):
-    """A service did not answer in a way that decides anything."""
-
-
-class _Passing(_Unavailable):
-    """The same, for a reason that may pass: asking again can help."""
-
-
-class BearerToken(requests.auth.AuthBase):
-    """The token of a service in its requests; "" sends none, and keeps `requests` from looking for a password."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-class CheckService:
-    """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails."""
-
-    def __init__(
-        self, name: str, base_url: str, token: str = "", *, sleep: Callable[[float], None] | None = None
-    ) -> None:
-        self.name = name
-        self._base_url = base_url.rstrip("/")
-        self._sleep = sleep or time.sleep
-        self._session = requests.Session()
-        self._session.trust_env = not is_loopback(base_url)
-        self._session.auth = BearerToken(token)
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._session.close()
-
-    def ask(
-        self, read: Callable[[int, Any], Check], method: str, path: str, person_id: str, body: object = None
-    ) -> Check:
-        """What `read` makes of the answer's status and JSON; unavailable where there is nothing to decide on."""
-        began = time.monotonic()
-        attempts = 0
-
-        def attempt() -> Check:
-            nonlocal attempts
-            attempts += 1
-            return read(*self._send(method, path, person_id, body, began + CHECK_DEADLINE))
-
-        try:
-            check = self._repeating()(attempt)
-        except _Unavailable as error:
-            check = Check("unavailable", f"{self.name} unavailable ({error})")
-        return replace(check, attempts=attempts, seconds=round(time.monotonic() - began, 3))
-
-    def _repeating(self) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception_type(_Passing),
-            wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
-            stop=_is_past_deadline,
-            sleep=self._sleep,
-            reraise=True,
-        )
-
-    def _send(self, method: str, path: str, person_id: str, body: object, deadline: float) -> tuple[int, Any]:
-        began = time.monotonic()
-        try:
-            response = self._session.request(
-                method,
-                self._base_url + path.format(id=quote(person_id, safe="")),
-                json=body,
-                timeout=max(0.1, min(ATTEMPT_TIMEOUT, (deadline - began) / 2)),  # to connect, then as long to answer
-                allow_redirects=False,
-                stream=True,
-            )
-            content = read_content(response, deadline, LARGEST_ANSWER)
-        except requests.RequestException as error:
-            log.info("%s %s no answer (%s)", method, path, type(error).__name__)
-            raise _Passing(f"no answer: {type(error).__name__}") from None
-        log.info("%s %s %d %.0f ms", method, path, response.status_code, (time.monotonic() - began) * 1000)
-        if response.status_code == 429 or response.status_code >= 500:
-            raise _Passing(f"status {response.status_code}")
-        return response.status_code, json_or_none(content)
-
-
-def _is_past_deadline(state: RetryCallState) -> bool:
-    return max(state.idle_for, state.seconds_since_start or 0.0) + state.upcoming_sleep >= CHECK_DEADLINE
-
-
-# Checks --------------------------------------------------------------------------------------------------------------
-
-Scorer = Callable[[str, Check, Check], Check]  # a person's id, the registry check and the judicial one -> the score
-
-
-def check_registry(service: CheckService, person_id: str) -> Check:
-    """Whether the registry knows the person."""
-
-    def read(status: int, answer: Any) -> Check:
-        if status == 404:
-            return Check("failed", "not in the registry")
-        exists = _answer_about(person_id, status, answer, "exists", bool)
-        return Check("passed", "in the registry") if exists else Check("failed", "not in the registry")
-
-    return service.ask(read, "GET", "/people/{id}", person_id)
-
-
-def check_judicial(service: CheckService, person_id: str) -> Check:
-    """Whether the judicial service holds records of the person. A 404 is not clear: it proves nothing."""
-
-    def read(status: int, answer: Any) -> Check:
-        records = len(_answer_about(person_id, status, answer, "records", list))
-        if not records:
-            return Check("passed", "no judicial records")
-        return Check("failed", f"{records} judicial record{'s' * (records > 1)}")
-
-    return service.ask(read, "GET", "/people/{id}/records", person_id)
-
-
-def score_by_service(service: CheckService) -> Scorer:
-    """A scorer that asks the internal qualification system."""
-
-    def score(person_id: str, registry: Check, judicial: Check) -> Check:
-        def read(status: int, answer: Any) -> Check:
-            return _judge_score(_answer_about(person_id, status, answer, "score", int))
-
-        body = {"id": person_id, "registry": registry.status, "judicial": judicial.status}
-        return service.ask(read, "POST", "/scores", person_id, body)
-
-    return score
-
-
-def score_at_random(_person_id: str, _registry: Check, _judicial: Check) -> Check:
-    """A score drawn from 0 to 100, for rehearsal; the verdict's remark must say so."""
-    return replace(_judge_score(random.randint(0, 100)), attempts=1)
-
-
-def _judge_score(score: int) -> Check:
-    if not 0 <= score <= 100:
-        raise _Unavailable("a score must lie between 0 and 100")
-    if score > PASSING_SCORE:
-        return Check("passed", f"score {score} of 100 (over {PASSING_SCORE})", score=score)
-    return Check("failed", f"score {score} of 100 (not over {PASSING_SCORE})", score=score)
-
-
-def _answer_about(person_id: str, status: int, answer: Any, field: str, kind: type) -> Any:
-    """The field of an answer about this person. Raises _Unavailable where the answer is anything else."""
-    if status in (401, 403):
-        raise _Unavailable(f"status {status}: its token is not accepted")
-    if status != 200:
-        raise _Unavailable(f"status {status}")
-    if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
-        raise _Unavailable("the answer can't be read")
-    if answer.get("id") != person_id:
-        raise _Unavailable("the answer is about another person")
-    return answer[field]
-
-
-# People --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Qualifier:
-    """The two checks and the score that together decide on a person; `remark` goes into every verdict."""
-
-    registry: CheckService
-    judicial: CheckService
-    score: Scorer
-    remark: str = ""
-
-    def qualify(self, person_id: str, pool: ThreadPoolExecutor) -> Verdict:
-        """The verdict on one person; both checks run at the same time, one of them on the pool given."""
-        judging = pool.submit(check_judicial, self.judicial, person_id)
-        registry = check_registry(self.registry, person_id)
-        judicial = judging.result()
-        if registry.status == judicial.status == "passed":
-            score = self.score(person_id, registry, judicial)
-        else:
-            score = Check("unavailable", "not asked for, since a check was not passed")
-        return decide(person_id, registry, judicial, score, self.remark)
-
-
-def qualify_people(
-    qualifier: Qualifier,
-    person_ids: Sequence[str],
-    *,
-    workers: int,
-    record: Callable[[Verdict], None],
-    stop: threading.Event,
-) -> Iterator[Verdict]:
-    """Yield a verdict for each person in the order asked, several at a time; one named twice is asked about once.
-
-    `record` gets each verdict as soon as it is there, on any thread. Once `stop` is set, those under way are finished
-    and nobody else is asked about; only the verdicts that there are then come.
-    """
-
-    def qualify(person_id: str) -> Verdict | None:
-        if stop.is_set():
-            return None
-        verdict = qualifier.qualify(person_id, checks)
-        record(verdict)
-        return verdict
-
-    with ThreadPoolExecutor(workers) as people, ThreadPoolExecutor(workers) as checks:
-        verdicts = {person: people.submit(qualify, person) for person in dict.fromkeys(person_ids)}
-        for person in person_ids:
-            verdict = verdicts[person].result()
-            if verdict is not None:
-                yield verdict
+def outcome_words(outcome: str) -> str:
+    """An outcome as people say it."""
+    return outcome.replace("not_", "not a ")
 
 
 def decide(person_id: str, registry: Check, judicial: Check, score: Check, remark: str = "") -> Verdict:
@@ -310,13 +70,119 @@ def decide(person_id: str, registry: Check, judicial: Check, score: Check, remar
     else:
         outcome, result = "undetermined", None
     checks = {"registry": registry, "judicial": judicial, "score": score}
-    return Verdict(person_id, outcome, result, checks, datetime.now(UTC).isoformat(timespec="seconds"), remark)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Verdict(person_id, outcome, result, checks, now, f"q-{secrets.token_hex(8)}", remark)
 
 
-def is_person_id(text: str) -> bool:
-    """Whether a text can be a person's id: 1 to 64 characters without white space, control characters or `/`.
+class Qualifier:
+    """The services that together decide on people; without one for the score, that is drawn. Use it with `with`.
 
-    A lone `.` or `..` is refused too: in a path it would mean another place.
+    There are threads for `workers` people at a time. One that a service holds for longer than its deadline is left
+    behind; what it brings then counts no more.
     """
-    is_long_enough = 0 < len(text) <= LONGEST_ID
-    return is_long_enough and "/" not in text and text not in (".", "..") and text.isprintable() and " " not in text
+
+    def __init__(
+        self, registry: CheckService, judicial: CheckService, score: CheckService | None, *, workers: int
+    ) -> None:
+        self.workers = workers
+        self.services = [service for service in (registry, judicial, score) if service]
+        self._registry, self._judicial, self._score = registry, judicial, score
+        self._threads = ThreadPoolExecutor(2 * workers, thread_name_prefix="check")
+
+    @property
+    def remark(self) -> str:
+        """What must be known of every verdict, "" if nothing."""
+        return "" if self._score else "scores are drawn at random"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def qualify(self, person: Person, ends_at: float = math.inf) -> Verdict:
+        """The verdict on one person; both checks run at the same time. It is there by `ends_at`, or soon after."""
+        registry_check = self._begin(self._registry, ends_at, check_registry, person)
+        judicial_check = self._begin(self._judicial, ends_at, check_judicial, person)
+        registry, judicial = registry_check(), judicial_check()
+        if not registry.status == judicial.status == "passed":
+            score = Check("unavailable", "not asked for, since a check was not passed")
+        elif self._score:
+            score = self._begin(self._score, ends_at, check_score, person, registry, judicial)()
+        else:
+            score = draw_score()
+        return decide(person.person_id, registry, judicial, score, self.remark)
+
+    def _begin(
+        self, service: CheckService, ends_at: float, check: Callable[..., Check], *about: object
+    ) -> Callable[[], Check]:
+        """Begin a check; the function given back waits for what it comes to, no longer than the service may take."""
+        latest = min(time.monotonic() + service.deadline, ends_at) + GRACE
+        begun = self._threads.submit(check, service, *about, ends_at)
+
+        def wait() -> Check:
+            try:
+                return begun.result(max(0.0, latest - time.monotonic()))
+            except TimeoutError:
+                begun.cancel()
+                return service.unavailable("no answer in time")
+
+        return wait
+
+
+class Round:
+    """Verdicts on people, each of whom is asked about once, however often they are named; none after `seconds`.
+
+    `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms stand in
+    all verdicts for the ids, and for the digests of answers, from which an id might be guessed.
+    """
+
+    def __init__(
+        self,
+        qualifier: Qualifier,
+        record: Callable[[Verdict], None],
+        *,
+        seconds: float = math.inf,
+        redact_key: str = "",
+    ) -> None:
+        self.workers = qualifier.workers
+        self.remark = qualifier.remark
+        self._qualifier = qualifier
+        self._record = record
+        self._ends_at = time.monotonic() + seconds
+        self._redact_key = redact_key
+        self._verdicts: dict[Person, Future[Verdict]] = {}
+        self._guard = threading.Lock()
+
+    def name_of(self, person_id: str) -> str:
+        """The id, or the pseudonym that stands for it in verdicts."""
+        return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
+
+    def verdict_on(self, person: Person) -> Verdict:
+        """The verdict on a person, who is asked about now if they were not yet. Raises what `record` raises."""
+        with self._guard:
+            is_first = person not in self._verdicts
+            verdict = self._verdicts.setdefault(person, Future())
+        if is_first:
+            try:
+                verdict.set_result(self._decide(person))
+            except BaseException as error:  # for whoever waits for the same verdict
+                verdict.set_exception(error)
+        return verdict.result()
+
+    def _decide(self, person: Person) -> Verdict:
+        verdict = self._qualifier.qualify(person, self._ends_at)
+        if self._redact_key:
+            verdict = _redacted(verdict, self._redact_key)
+        self._record(verdict)
+        return verdict
+
+
+def _redacted(verdict: Verdict, key: str) -> Verdict:
+    checks = {
+        name: replace(check, digest=pseudonym(check.digest, key) if check.digest else "")
+        for name, check in verdict.checks.items()
+    }
+    return replace(verdict, person_id=pseudonym(verdict.person_id, key), checks=checks)

@@ -116,6 +116,19 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
     return SourceFile(has_bom=_has_bom(path), header=header, cells=cells, surplus=surplus)
 
 
+def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of any CSV file, and its rows with their numbers in a spreadsheet, blank ones left out.
+
+    Characters that nobody sees are left out of the cells. Raises InputError, naming row or line.
+    """
+    _refuse_unreadable(path)
+    rows = [[visible(cell).strip() for cell in row] for row in _read_rows(path, encoding)]
+    header = rows[0] if rows else []
+    if not has_text(header):
+        raise InputError(f"{path.name} has no first line with column names")
+    return header, [(number, row) for number, row in enumerate(rows[1:], 2) if has_text(row)]
+
+
 def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:
     """The numbers of the rows that are not blank, their cells by column, and by number what is beyond the last column.
 

@@ -1,13 +1,15 @@
 """Several jobs at a time: as many as keep Close busy, and no more."""
 
+import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 MOST_WORKERS = 32
 SPARE = 2  # jobs whose requests wait for their turn; with more, they would only wait longer
 
+Key = TypeVar("Key", bound=Hashable)
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -45,3 +47,38 @@ def work_off(
             finished += len(done)
             for future in done:
                 yield in_flight.pop(future), future
+
+
+def work_in_order(
+    jobs: Sequence[Key], do: Callable[[Key], Result], *, workers: int, is_ended: Callable[[], bool]
+) -> Iterator[Result]:
+    """Yield the result of each job in the order of the jobs, several at a time; of equal ones, one is done.
+
+    Once `is_ended`, or after an error, those under way are finished and no other is begun; only the results that there
+    are come then, and the error last.
+    """
+    has_ended = threading.Event()
+
+    def attempt(job: Key) -> tuple[Result] | None:
+        if is_ended() or has_ended.is_set():
+            return None
+        try:
+            return (do(job),)
+        except BaseException:  # nobody else begins; it is raised where the result is waited for
+            has_ended.set()
+            raise
+
+    error: BaseException | None = None
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {job: pool.submit(attempt, job) for job in dict.fromkeys(jobs)}
+        try:
+            for job in jobs:
+                failed = futures[job].exception()
+                error = error or failed
+                done = None if failed else futures[job].result()
+                if done:
+                    yield done[0]
+        finally:
+            has_ended.set()
+    if error:
+        raise error

@@ -47,7 +47,13 @@ def check_one_line(ran: Ran, code: int, *words: str) -> None:
         (["segment", "01.02.2022"], "YYYY-MM-DD"),
         (["segment", "20220101"], "YYYY-MM-DD"),
         (["segment", "2022-01-02", "2022-01-01"], "put the earlier day first"),
-        (["qualify"], "ID"),
+        (["qualify"], "nobody is named"),
+        (["qualify", "123", "--file", "people.csv"], "ID and --file can't go together"),
+        (["qualify", "123", "-"], "goes alone"),
+        (["qualify", "123", "--watch", "5"], "--watch goes with --from-close"),
+        (["qualify", "123", "--create"], "--create goes with --from-close or --write-back"),
+        (["qualify", "--from-close", "--status", "Prospect"], "three different statuses"),
+        (["qualify", "123", "--deadline", "0"], "no time at all"),
         (["qualify", "a/b"], "1 to 64 characters"),
         (["segment", "2022-01-01", "--output", "."], "report.csv"),
         (["segment", "2022-01-01", "--log", "no/such/folder/log.txt"], "can be written"),
@@ -92,7 +98,7 @@ def test_a_file_that_can_not_be_used(run: Run, connected: Sandbox, folder: Path,
 
 def test_the_log_is_not_written_into_the_file_that_is_read(run: Run, write: Write, connected: Sandbox) -> None:
     before = write("Acme,,,,,,").read_bytes()
-    check_one_line(run("import", "leads.csv", "--log", "leads.csv"), 2, "is the file to import")
+    check_one_line(run("import", "leads.csv", "--log", "leads.csv"), 2, "is the file to read")
     assert Path("leads.csv").read_bytes() == before
 
 

@@ -378,7 +378,7 @@ def test_what_ends_the_making_of_fields_is_recorded(run: Run, write: Write, conn
         write("Acme,,,,,,", ",Ann,,,,,")
         ran = run("import", "leads.csv", "--json")
         assert (ran.code, ran.json["rows"]["skipped"], ran.json["rows"]["rejected"]) == (5, 1, 1)
-        assert "may have been made or not" in ran.err
+        assert "may be in Close or not" in ran.err
         assert sandbox.report()["leads"] == 0
 
 

@@ -1,8 +1,10 @@
 """`qualify` clears a person only on two passed checks and a score over 60; whatever fails never clears anybody."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,21 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qualification import (
-    Check,
-    CheckService,
-    Qualifier,
-    Verdict,
-    check_judicial,
-    check_registry,
-    decide,
-    is_person_id,
-    qualify_people,
-    score_at_random,
-    score_by_service,
-)
+from checking import Check, CheckService, check_judicial, check_registry, check_score
+from people import Person, is_person_id
+from qualification import Qualifier, Round, Verdict, decide
 from sandbox import Sandbox
 from tests.conftest import Run
+from workers import work_in_order
 
 PERSON = "123"
 
@@ -76,8 +69,17 @@ def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) ->
     shown = run("qualify", "123", "120", "--json").json
     shown += run("qualify", "129", "--json").json
     trail = (folder / "output_data" / "qualifications.jsonl").read_text(encoding="utf-8").splitlines()
-    by_person = sorted((json.loads(line) for line in trail), key=lambda verdict: str(verdict["person_id"]))
-    assert by_person == sorted(shown, key=lambda verdict: str(verdict["person_id"]))
+    lines = {line["person_id"]: line for line in map(json.loads, trail)}
+    assert len(trail) == len(lines) == len(shown)
+    for verdict in shown:
+        line = lines[verdict["person_id"]]
+        for name, check in verdict["checks"].items():
+            digest = line["checks"][name].pop("digest")
+            assert (digest is not None and len(digest) == 64) is (check["attempts"] > 0)
+        assert {key: line[key] for key in verdict} == verdict
+        assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "1", False)
+        assert re.fullmatch("q-[0-9a-f]{16}", line["attempt_id"])
+        assert datetime.fromisoformat(line["decided_at"]).utcoffset() == timedelta(0)
 
 
 def test_a_rehearsal_is_marked_on_disk(run: Run, folder: Path) -> None:
@@ -128,7 +130,7 @@ def test_an_id_of_any_characters_reaches_the_service_whole(run: Run, connected: 
 def test_sixty_is_not_enough(answering: "Answering", score: int, outcome: str) -> None:
     answering.body = json.dumps({"id": PERSON, "score": score}).encode()
     passed = Check("passed", "")
-    verdict = decide(PERSON, passed, passed, score_by_service(answering.service())(PERSON, passed, passed))
+    verdict = decide(PERSON, passed, passed, check_score(answering.service(), Person(PERSON), passed, passed))
     assert (verdict.outcome, verdict.result) == (outcome, score)
 
 
@@ -223,9 +225,9 @@ UNUSABLE: list[tuple[int, Any]] = [
 def ask_everything(service: CheckService) -> list[Check]:
     passed = Check("passed", "")
     asks: list[Callable[[], Check]] = [
-        lambda: check_registry(service, PERSON),
-        lambda: check_judicial(service, PERSON),
-        lambda: score_by_service(service)(PERSON, passed, passed),
+        lambda: check_registry(service, Person(PERSON)),
+        lambda: check_judicial(service, Person(PERSON)),
+        lambda: check_score(service, Person(PERSON), passed, passed),
     ]
     return [ask() for ask in asks]
 
@@ -257,7 +259,7 @@ def test_a_service_that_recovers_decides(answering: Answering) -> None:
     def recover(_: float) -> None:
         answering.status = 200
 
-    check = check_registry(CheckService("the service", answering.url, sleep=recover), PERSON)
+    check = check_registry(CheckService("the service", answering.url, sleep=recover), Person(PERSON))
     assert (check.status, check.attempts) == ("passed", 2)
 
 
@@ -273,36 +275,31 @@ def test_a_judicial_404_proves_nothing_but_a_registry_404_does(answering: Answer
     assert (registry.status, judicial.status) == ("failed", "unavailable")
 
 
-def decide_on(qualifier: Qualifier, people: list[str], workers: int) -> list[Verdict]:
-    stop = threading.Event()
-    return list(qualify_people(qualifier, people, workers=workers, record=lambda _: None, stop=stop))
+def decide_on(service: CheckService, ids: str, workers: int, stop: threading.Event | None = None) -> list[Verdict]:
+    """Verdicts by one service for everything; after the first of them `stop` is set."""
+    with Qualifier(service, service, None, workers=workers) as qualifier:
+        this_round = Round(qualifier, lambda _: stop.set() if stop else None)
+        is_ended = stop.is_set if stop else lambda: False
+        people = [Person(person_id) for person_id in ids]
+        return list(work_in_order(people, this_round.verdict_on, workers=workers, is_ended=is_ended))
 
 
 def test_both_checks_are_under_way_at_once(answering: Answering) -> None:
-    answering.body = json.dumps({"id": PERSON, "exists": True, "records": [], "score": 61}).encode()
+    answering.body = json.dumps({"id": "1", "exists": True, "records": []}).encode()
     answering.meeting = threading.Barrier(2, timeout=5)  # an answer comes only when two requests wait for one
-    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
-    (verdict,) = decide_on(qualifier, [PERSON], workers=1)
+    (verdict,) = decide_on(answering.service(), "1", workers=1)
     assert [verdict.checks[name].status for name in ("registry", "judicial")] == ["passed", "passed"]
 
 
 def test_once_stopped_those_under_way_are_finished_and_nobody_else_is_asked(answering: Answering) -> None:
     answering.status = 404
-    stop = threading.Event()
-    recorded: list[str] = []
-
-    def record(verdict: Verdict) -> None:
-        recorded.append(verdict.person_id)
-        stop.set()
-
-    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
-    verdicts = list(qualify_people(qualifier, list("abcdef"), workers=1, record=record, stop=stop))
-    assert [verdict.person_id for verdict in verdicts] == recorded == ["a"]
+    verdicts = decide_on(answering.service(), "abcdef", workers=1, stop=threading.Event())
+    assert [verdict.person_id for verdict in verdicts] == ["a"]
+    assert answering.requests == 2
 
 
 def test_people_are_side_by_side(answering: Answering) -> None:
     answering.status = 404
     answering.meeting = threading.Barrier(8, timeout=5)
-    qualifier = Qualifier(answering.service(), answering.service(), score_at_random)
-    verdicts = decide_on(qualifier, ["a", "b", "c", "d"], workers=4)
+    verdicts = decide_on(answering.service(), "abcd", workers=4)
     assert [(verdict.person_id, verdict.outcome) for verdict in verdicts] == [(name, "not_prospect") for name in "abcd"]

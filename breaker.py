@@ -1,0 +1,67 @@
+"""Whether a service is worth asking: a circuit breaker, so that a dead one costs seconds, not hours.
+
+After a run of failures the circuit is open: nobody is let through but one probe at a time, and whoever comes while a
+probe is out waits a moment for what it finds. So a service that fails for some people only is not taken for dead. Each
+probe that fails lets the service rest for longer; the first answer closes the circuit.
+"""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+FAILURES = 5  # in a row
+PROBE_PATIENCE = 2.0  # seconds that others wait for what a probe finds
+FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a probe that failed to the next
+
+
+class CircuitOpen(Exception):
+    """The service failed again and again, and it is too early to try it once more."""
+
+
+class CircuitBreaker:
+    """The circuit to one service, safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._failures = 0
+        self._is_probing = False
+        self._rest = FIRST_REST
+        self._next_probe = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the latest answers failed to come, so many in a row that it is no use to ask on."""
+        return self._failures >= FAILURES
+
+    def enter(self) -> bool:
+        """Let the caller through, and say whether as a probe; it must report what came of it. Raises CircuitOpen."""
+        with self._changed:
+            if self.is_open and self._is_probing:
+                self._changed.wait_for(lambda: not (self.is_open and self._is_probing), PROBE_PATIENCE)
+            if not self.is_open:
+                return False
+            if self._is_probing or self._clock() < self._next_probe:
+                raise CircuitOpen
+            self._is_probing = True
+            return True
+
+    def note_answer(self, *, is_probe: bool) -> None:
+        """The service answered, whatever it said."""
+        with self._changed:
+            self._failures = 0
+            self._rest = FIRST_REST
+            self._note_end(is_probe)
+
+    def note_failure(self, *, is_probe: bool) -> None:
+        """No answer came in time, or none but that the service is in trouble."""
+        with self._changed:
+            self._failures += 1
+            if is_probe:
+                self._next_probe = self._clock() + self._rest
+                self._rest = min(2 * self._rest, LONGEST_REST)
+            self._note_end(is_probe)
+
+    def _note_end(self, is_probe: bool) -> None:
+        self._is_probing = self._is_probing and not is_probe
+        self._changed.notify_all()

@@ -1,0 +1,302 @@
+"""What the services say of a person: registry, judicial records, score. What is no plain answer decides nothing."""
+
+import hashlib
+import logging
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import quote
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+
+from breaker import CircuitBreaker, CircuitOpen
+from people import Person, is_day
+from transport import open_session, plain_json_or_none, read_content
+
+PASSING_SCORE = 60  # a prospect's score is over this
+CHECK_DEADLINE = 10.0  # seconds for one check, repeats included
+CONNECT_TIMEOUT = 4.0  # seconds; an answer may take what is left of the deadline
+LARGEST_ANSWER = 1_000_000  # bytes; an answer has a few hundred
+FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
+MOST_CONNECTIONS = 32
+
+Status = Literal["passed", "failed", "unavailable"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one service said of a person, and how many seconds that took with all `attempts`; 0 if it was not asked.
+
+    `digest` is the SHA-256 of the answer that was judged, in hexadecimal, "" where none came.
+    """
+
+    status: Status
+    detail: str
+    attempts: int = 0
+    seconds: float = 0.0
+    score: int | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    said: Any
+    digest: str
+
+
+Judge = Callable[[int, Any], Check]  # an answer's status and its JSON -> the check
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A request about one person with all its repeats, until `deadline` of the monotonic clock."""
+
+    method: str
+    path: str
+    person_id: str
+    body: object
+    deadline: float
+    is_probe: bool
+    attempts: int = 0
+
+    def is_over(self, state: RetryCallState) -> bool:
+        """Whether the next attempt would begin too late. A sleep that is only acted out counts as slept."""
+        spent = max(state.idle_for, state.seconds_since_start or 0.0)
+        return state.start_time + spent + state.upcoming_sleep >= self.deadline
+
+
+class _Unavailable(Exception):
+    """A service did not answer in a way that decides anything."""
+
+
+class _Passing(_Unavailable):
+    """The same, for a reason that may pass: asking again can help, after so many seconds at the earliest."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class BearerToken(requests.auth.AuthBase):
+    """The token of a service in its requests; "" sends none, and keeps `requests` from looking for a password."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class CheckService:
+    """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails.
+
+    `deadline` is in seconds. Safe to share between threads, which share its circuit breaker.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        token: str = "",
+        *,
+        deadline: float = CHECK_DEADLINE,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.deadline = deadline
+        self._base_url = base_url.rstrip("/")
+        self._sleep = sleep or time.sleep
+        self._breaker = CircuitBreaker()
+        self._session = open_session(base_url, MOST_CONNECTIONS)
+        self._session.auth = BearerToken(token)
+        self._session.headers["Accept-Encoding"] = "identity"
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it failed so often in a row that people are no longer asked about."""
+        return self._breaker.is_open
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def unavailable(self, reason: str) -> Check:
+        """The check of a service that did not decide anything, for this reason."""
+        return Check("unavailable", f"{self.name} unavailable ({reason})")
+
+    def ask(
+        self,
+        judge: Judge,
+        method: str,
+        path: str,
+        person: Person,
+        body: object = None,
+        *,
+        ends_at: float = math.inf,
+    ) -> Check:
+        """What `judge` makes of the answer's status and JSON; unavailable where there is nothing to decide on.
+
+        It is there by the deadline, and by `ends_at` of the monotonic clock.
+        """
+        began = time.monotonic()
+        if began >= ends_at:
+            return self.unavailable("not asked: the time for all checks is over")
+        try:
+            is_probe = self._breaker.enter()
+        except CircuitOpen:
+            return self.unavailable("not asked: it failed again and again")
+        exchange = _Exchange(method, path, person.person_id, body, min(began + self.deadline, ends_at), is_probe)
+        try:
+            answer = self._repeating(exchange)(self._send, exchange)
+        except _Passing as error:
+            self._breaker.note_failure(is_probe=is_probe)
+            check = self.unavailable(str(error))
+        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
+            self._breaker.note_failure(is_probe=is_probe)
+            log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
+            check = self.unavailable(f"the answer can't be read: {type(error).__name__}")
+        else:
+            self._breaker.note_answer(is_probe=is_probe)
+            check = self._judged(judge, answer)
+        return replace(check, attempts=exchange.attempts, seconds=round(time.monotonic() - began, 3))
+
+    def _judged(self, judge: Judge, answer: _Answer) -> Check:
+        try:
+            check = judge(answer.status, answer.said)
+        except _Unavailable as error:
+            check = self.unavailable(str(error))
+        return replace(check, digest=answer.digest)
+
+    def _repeating(self, exchange: _Exchange) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(_Passing),
+            wait=_wait_before_next,
+            stop=lambda state: exchange.is_probe or self._breaker.is_open or exchange.is_over(state),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _send(self, exchange: _Exchange) -> _Answer:
+        exchange.attempts += 1
+        began = time.monotonic()
+        left = max(0.1, exchange.deadline - began)
+        where = f"{exchange.method} {exchange.path}"
+        try:
+            response = self._session.request(
+                exchange.method,
+                self._base_url + exchange.path.format(id=quote(exchange.person_id, safe="")),
+                json=exchange.body,
+                timeout=(min(CONNECT_TIMEOUT, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+            content = read_content(response, LARGEST_ANSWER)
+        except requests.RequestException as error:
+            log.info("%s no answer (%s)", where, type(error).__name__)
+            raise _Passing(f"no answer: {type(error).__name__}") from None
+        log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
+        if response.status_code == 429 or response.status_code >= 500:
+            raise _Passing(f"status {response.status_code}", _asked_wait(response.headers.get("Retry-After", "")))
+        return _Answer(response.status_code, plain_json_or_none(content), hashlib.sha256(content).hexdigest())
+
+
+def _wait_before_next(state: RetryCallState) -> float:
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    drawn = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)(state)
+    return max(drawn, error.wait if isinstance(error, _Passing) else 0.0)
+
+
+def _asked_wait(header: str) -> float:
+    """The seconds of a `Retry-After`; 0 where it names a date, or nothing."""
+    return float(header) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", header.strip()) else 0.0
+
+
+# Checks --------------------------------------------------------------------------------------------------------------
+
+
+def check_registry(service: CheckService, person: Person, ends_at: float = math.inf) -> Check:
+    """Whether the registry knows the person, by what it calls them and when they were born as we hold it."""
+
+    def judge(status: int, answer: Any) -> Check:
+        if status == 404:
+            return Check("failed", "not in the registry")
+        if not _said_of(person, status, answer, "exists", bool):
+            return Check("failed", "not in the registry")
+        name, birth_date = (_text_or_nothing(answer, field) for field in ("name", "birth_date"))
+        if birth_date and not is_day(birth_date):
+            raise _Unavailable("the answer can't be read")
+        contradiction = person.contradiction(name, birth_date)
+        if contradiction:
+            return Check("failed", f"in the registry under {contradiction}")
+        return Check("passed", "in the registry")
+
+    return service.ask(judge, "GET", "/people/{id}", person, ends_at=ends_at)
+
+
+def check_judicial(service: CheckService, person: Person, ends_at: float = math.inf) -> Check:
+    """Whether the judicial service holds records of the person. A 404 is not clear: it proves nothing."""
+
+    def judge(status: int, answer: Any) -> Check:
+        records = len(_said_of(person, status, answer, "records", list))
+        if not records:
+            return Check("passed", "no judicial records")
+        return Check("failed", f"{records} judicial record{'s' * (records > 1)}")
+
+    return service.ask(judge, "GET", "/people/{id}/records", person, ends_at=ends_at)
+
+
+def check_score(
+    service: CheckService, person: Person, registry: Check, judicial: Check, ends_at: float = math.inf
+) -> Check:
+    """Whether the internal qualification system scores the person high enough, given both checks."""
+
+    def judge(status: int, answer: Any) -> Check:
+        return _judge_score(_said_of(person, status, answer, "score", int))
+
+    body = {"id": person.person_id, "registry": registry.status, "judicial": judicial.status}
+    return service.ask(judge, "POST", "/scores", person, body, ends_at=ends_at)
+
+
+def draw_score() -> Check:
+    """A score drawn from 0 to 100, for rehearsal; whoever shows it must say so."""
+    return replace(_judge_score(random.randint(0, 100)), attempts=1)
+
+
+def _judge_score(score: int) -> Check:
+    if not 0 <= score <= 100:
+        raise _Unavailable("a score must lie between 0 and 100")
+    if score > PASSING_SCORE:
+        return Check("passed", f"score {score} of 100 (over {PASSING_SCORE})", score=score)
+    return Check("failed", f"score {score} of 100 (not over {PASSING_SCORE})", score=score)
+
+
+def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
+    """The field of an answer about this person. Raises _Unavailable where the answer is anything else."""
+    if status in (401, 403):
+        raise _Unavailable(f"status {status}: its token is not accepted")
+    if status != 200:
+        raise _Unavailable(f"status {status}")
+    if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
+        raise _Unavailable("the answer can't be read")
+    if answer.get("id") != person.person_id:
+        raise _Unavailable("the answer is about another person")
+    return answer[field]
+
+
+def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
+    """A field that an answer may carry, "" where it does not. Raises _Unavailable where it is no text."""
+    value = answer.get(field)
+    if value is not None and not isinstance(value, str):
+        raise _Unavailable("the answer can't be read")
+    return (value or "").strip()

@@ -1,0 +1,121 @@
+"""What is kept of a verdict, a line each, and how that is found again and put into words."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from checking import PASSING_SCORE, Check
+from qualification import RULE_VERSION, Verdict, outcome_words
+
+Line = dict[str, Any]
+CHECK_TITLES = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
+
+
+class NoVerdict(Exception):
+    """The trail knows nothing of a person; the message says what to do."""
+
+
+def as_json(verdict: Verdict) -> Line:
+    """The verdict as a dict of plain values."""
+    checks = {name: _check_as_json(check) for name, check in verdict.checks.items()}
+    if verdict.remark:
+        checks["score"]["detail"] += f"; {verdict.remark}"
+    return {
+        "person_id": verdict.person_id,
+        "outcome": verdict.outcome,
+        "result": verdict.result,
+        "checks": checks,
+        "decided_at": verdict.decided_at,
+    }
+
+
+def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
+    """The verdict as a line of JSON, with all that is needed to tell later why it came to that.
+
+    One from the sandbox is marked, so that nobody takes it for real.
+    """
+    line = as_json(verdict)
+    for name, check in verdict.checks.items():
+        line["checks"][name]["digest"] = check.digest or None
+    line |= {"attempt_id": verdict.attempt_id, "threshold": PASSING_SCORE, "rule_version": RULE_VERSION}
+    return json.dumps(line | ({"sandbox": True} if is_rehearsal else {}), ensure_ascii=False)
+
+
+def verdict_of(line: Mapping[str, Any], attempt_id: str) -> Verdict:
+    """The verdict that `as_json` made a dict of, but for the digests of answers."""
+    checks = {name: Check(**check) for name, check in line["checks"].items()}
+    return Verdict(line["person_id"], line["outcome"], line["result"], checks, line["decided_at"], attempt_id)
+
+
+def _check_as_json(check: Check) -> Line:
+    return {"status": check.status, "detail": check.detail, "attempts": check.attempts, "seconds": check.seconds}
+
+
+def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> Line:
+    """The last line about a person, or of an attempt, of any of these names. Raises NoVerdict.
+
+    It is one from the sandbox only where there is no other, or where that is asked for.
+    """
+    real, rehearsed = None, None
+    for line in _lines(path):
+        if line.get("person_id") in names or line.get("attempt_id") in names:
+            real, rehearsed = (real, line) if line.get("sandbox") else (line, rehearsed)
+    found = (None if rehearsals_only else real) or rehearsed
+    if found is None:
+        raise NoVerdict(
+            f"{path} has no verdict on this person. Check the id; what was decided with --redact is found "
+            "with --redact and the same REDACT_KEY alone"
+        )
+    return found
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    """The lines of a trail; one that a crash cut off is left out."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and isinstance(line.get("checks"), dict):
+                yield line
+
+
+def explained(line: Mapping[str, Any]) -> str:
+    """A line of the trail as sentences and as the sum that it comes to."""
+    checks: Mapping[str, Mapping[str, Any]] = line["checks"]
+    said = [
+        f"person id: {line['person_id']}",
+        f"{outcome_words(line['outcome'])}, decided at {line['decided_at']} (attempt {line.get('attempt_id')}, "
+        f"rule {line.get('rule_version')})",
+        *(["This is a rehearsal in the sandbox, about nobody real."] if line.get("sandbox") else []),
+        *(_check_words(name, check) for name, check in checks.items()),
+        _arithmetic(line),
+    ]
+    return "\n".join(said)
+
+
+def _check_words(name: str, check: Mapping[str, Any]) -> str:
+    asked = (
+        f"asked {'once' if check['attempts'] == 1 else str(check['attempts']) + ' times'} in {check['seconds']:.3f} s"
+    )
+    digest = f", SHA-256 of the answer {check['digest']}" if check.get("digest") else ""
+    how = f" ({asked}{digest})" if check["attempts"] else ""
+    return f"{CHECK_TITLES.get(name, name)}: {check['status']}, {check['detail']}{how}"
+
+
+def _arithmetic(line: Mapping[str, Any]) -> str:
+    checks, threshold = line["checks"], line.get("threshold")
+    both = " and ".join(f"{name} {checks[name]['status']}" for name in ("registry", "judicial"))
+    outcome = outcome_words(line["outcome"])
+    failed = [name for name in ("registry", "judicial") if checks[name]["status"] == "failed"]
+    if failed:
+        return f"{both}: a failed check decides, whatever the rest says = result {line['result']} = {outcome}"
+    if checks["registry"]["status"] == checks["judicial"]["status"] == "passed" and line["result"] is not None:
+        sign = ">" if line["result"] > threshold else "is not >"
+        return f"{both} and {line['result']} {sign} {threshold} = result {line['result']} = {outcome}"
+    score = "" if "unavailable" in both else " and score unavailable"
+    return f"{both}{score}: what could not be established clears nobody = no result = {outcome}"

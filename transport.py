@@ -1,0 +1,150 @@
+"""How an answer over HTTP is had: in the time that it is given, no more of it than fits, and from nowhere else.
+
+The time-outs of `requests` count anew with every byte that arrives, so a server that trickles could hold a thread for
+ever; here a read time-out counts for the whole answer, its head included. No redirect is followed, nor read for where
+it leads. Between this machine and itself no proxy of the environment is used.
+"""
+
+import http.client
+import io
+import ipaddress
+import json
+import socket
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+CHUNK = 65536  # bytes that are read at a time
+
+
+def open_session(base_url: str, connections: int) -> requests.Session:
+    """A session for one service, safe to share between threads, that keeps so many connections open."""
+    session = _Session()
+    session.trust_env = not is_loopback(base_url)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Adapter(pool_maxsize=connections))
+    return session
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points at this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_content(response: requests.Response, most_bytes: int) -> bytes:
+    """The body of a streamed response. Raises requests.ConnectionError where it breaks off or has more bytes."""
+    parts: list[bytes] = []
+    room = most_bytes
+    with response:
+        try:
+            while part := response.raw.read1(min(CHUNK, room + 1), decode_content=True):
+                parts.append(part)
+                room -= len(part)
+                if room < 0:
+                    raise requests.ConnectionError("the answer is too large")
+        except HTTPError as error:
+            raise requests.ConnectionError(error) from None
+    return b"".join(parts)
+
+
+def json_or_none(content: bytes) -> Any:
+    """What a body says in JSON, None where it is not JSON or nested too deep to be an answer."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def plain_json_or_none(content: bytes) -> Any:
+    """The same, and None too for what JSON does not know (NaN) and for an object that says one thing twice."""
+    try:
+        return json.loads(content, parse_constant=_refuse, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands twice")
+    return made
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - told so by requests
+        """None: or else `requests` would read the body of a redirect to its end, however large, to follow it."""
+        return
+
+
+class _AnswerInTime(io.RawIOBase):
+    """The bytes of an answer, until its seconds are over."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._socket = sock
+        self._bytes = sock.makefile("rb", buffering=0)
+        self._deadline = monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._socket.settimeout(left)
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
+        super().__init__(sock, *args, **settings)
+        seconds = sock.gettimeout()
+        if seconds is not None:
+            self.fp.close()
+            self.fp = io.BufferedReader(_AnswerInTime(sock, seconds))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+
+class _Connections(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecureConnections(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
+        super().init_poolmanager(*args, **settings)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Connections, "https": _SecureConnections}
+
+    def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **settings)
+        manager.pool_classes_by_scheme = {"http": _Connections, "https": _SecureConnections}
+        return manager

@@ -1,0 +1,392 @@
+"""How a verdict gets into Close: one note on the lead and then its status, each once, whatever happens on the way.
+
+Close knows no idempotency, so what is to be written is in the journal before anything leaves, and a note carries the
+id of its attempt, by which it is looked up on the lead before it is written. What was cut off is completed with the
+verdict that was recorded; nobody is asked about again. A lead is read by id before anything is decided on it and again
+before each write: one that somebody moved, or gave another id, meanwhile is left as it is.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from close_client import (
+    CloseClient,
+    ExpiredCursor,
+    InvalidRequest,
+    Json,
+    NotFound,
+    OutcomeUnknown,
+    custom_field,
+    find_field,
+    has_value,
+    is_one_of,
+    lead_link,
+    regular_field,
+)
+from journal import Journal, WriteBack
+from people import LONGEST_ID, Person, is_person_id
+from qualification import Round, Verdict, outcome_words
+from trail import CHECK_TITLES, as_json, verdict_of
+
+TEXT_FIELDS = ("text", "textarea", "hidden")  # types that keep an id as it is; a number loses its zeros
+MOST_TRIES = 3  # of one write whose answer got lost again and again
+
+Kind = Literal["moved", "undetermined", "without_id", "left", "refused", "ambiguous", "not_found", "rehearsed"]
+
+
+class WorkflowMissing(Exception):
+    """Close lacks a status or the field that leads are qualified by; the message says what to create."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowNames:
+    """What the statuses are called in which leads wait and to which they go, and the field with a person's id."""
+
+    waiting: str
+    prospect: str
+    declined: str
+    id_field: str
+
+
+USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", "National ID")
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """The same as Close knows it: ids of statuses, and of the field; `labels` are those of all statuses by id."""
+
+    waiting: str
+    prospect: str
+    declined: str
+    id_field: str
+    id_field_name: str
+    labels: dict[str, str]
+
+    def goal(self, verdict: Verdict) -> str:
+        """The status that a verdict leads to, "" for one that is undetermined."""
+        return {"prospect": self.prospect, "not_prospect": self.declined, "undetermined": ""}[verdict.outcome]
+
+    def label(self, status_id: object) -> str:
+        """What people call a status."""
+        return self.labels.get(str(status_id), "another status")
+
+    def typed_id(self, lead: Json) -> str:
+        """What stands in the lead's id field, as text; what is no single text can't be an id."""
+        value = lead.get(f"custom.{self.id_field}")
+        alone = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if alone is None or isinstance(alone, str):
+            return (alone or "").strip()
+        return f"no text: {value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of a lead: it was `moved`, or not, and the reason in words. `lead_id` is "" if there is none."""
+
+    kind: Kind
+    lead_id: str
+    link: str
+    reason: str
+    verdict: Verdict | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something is left to do, by a person or by the next run."""
+        return self.kind not in ("moved", "left", "rehearsed")
+
+
+def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool) -> Workflow:
+    """The statuses and the field in Close; those that are missing are made if that is wanted.
+
+    Raises WorkflowMissing, naming all that is missing, and AmbiguousField.
+    """
+    statuses = close.lead_statuses()
+    wanted = [names.waiting, names.prospect, names.declined]
+    found = [_status_named(statuses, label) for label in wanted]
+    field = find_field(close.lead_fields(), names.id_field)
+    if field and field["type"] not in TEXT_FIELDS:
+        raise WorkflowMissing(
+            f"the lead custom field {names.id_field!r} has the type {field['type']}, which does not keep every id as "
+            "it is. Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field"
+        )
+    missing = [f"the lead status {label!r}" for label, status in zip(wanted, found, strict=True) if not status]
+    missing += [] if field else [f"the lead custom field {names.id_field!r} (text)"]
+    if missing and not is_creating:
+        raise WorkflowMissing(
+            f"Close lacks {', '.join(missing)}. Create what is missing in Close (Settings > Statuses & Pipelines, "
+            "Settings > Custom Fields), name what you have there with --status, --prospect-status, --declined-status "
+            "and --id-field, or let --create create it"
+        )
+    made = [status or close.create_lead_status(label) for label, status in zip(wanted, found, strict=True)]
+    field = field or close.create_lead_field(names.id_field, "text")
+    labels = {status["id"]: status["label"] for status in [*statuses, *made]}
+    waiting, prospect, declined = (status["id"] for status in made)
+    return Workflow(waiting, prospect, declined, field["id"], field["name"], labels)
+
+
+def _status_named(statuses: Sequence[Json], label: str) -> Json | None:
+    same = [status for status in statuses if status["label"].strip() == label.strip()]
+    alike = same or [status for status in statuses if status["label"].strip().casefold() == label.strip().casefold()]
+    if len(alike) > 1:
+        raise WorkflowMissing(f"Close has {len(alike)} lead statuses named {label!r}. Rename all but one of them there")
+    return alike[0] if alike else None
+
+
+def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> list[str]:
+    """The ids of the leads with something still to be written, and of those that search shows in the waiting status.
+
+    At most 10,000 of the latter; the rest has its turn when these are gone.
+    """
+    unfinished = [write_back.lead_id for write_back in journal.unfinished_write_backs()]
+    shown: list[str] = []
+    try:
+        for lead in close.find_leads(is_one_of(regular_field("status_id"), [workflow.waiting]), ["id"]):
+            shown.append(lead["id"])
+    except ExpiredCursor:  # as for those beyond 10,000
+        pass
+    return list(dict.fromkeys([*unfinished, *shown]))
+
+
+class WritingBack:
+    """Qualifies leads and writes the verdicts back; safe to share between threads.
+
+    `index_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
+    says what each check found. Where scores are drawn at random, nothing is ever written.
+    """
+
+    def __init__(
+        self,
+        close: CloseClient,
+        journal: Journal,
+        workflow: Workflow,
+        this_round: Round,
+        *,
+        index_lag: float,
+        has_note_detail: bool,
+    ) -> None:
+        self._close = close
+        self._journal = journal
+        self._workflow = workflow
+        self._round = this_round
+        self._index_lag = index_lag
+        self._has_note_detail = has_note_detail
+        self._began = time.monotonic()
+
+    def take_up(self, lead_id: str) -> Handled | None:
+        """What became of a lead that is to be qualified; None where it does not wait for that any more."""
+        completed = self._complete_all(lead_id)
+        if completed and completed.kind != "left":
+            return completed
+        try:
+            lead = self._close.read_lead(lead_id)
+        except NotFound:
+            return completed
+        if lead.get("status_id") != self._workflow.waiting:
+            return completed
+        typed = self._workflow.typed_id(lead)
+        if not is_person_id(typed):
+            return self._tell_without_id(lead, typed)
+        verdict = self._round.verdict_on(_person_of(lead, typed))
+        return self._write_back(lead, typed, verdict)
+
+    def qualify(self, person: Person) -> Handled:
+        """What became of the one lead of a person, whatever status it is in; there is a verdict in any case."""
+        leads = self._leads_of(person.person_id)
+        if len(leads) != 1:
+            verdict = self._round.verdict_on(person)
+            field = self._workflow.id_field_name
+            name = self._round.name_of(person.person_id)
+            if not leads:
+                reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
+                return Handled("not_found", "", "", reason, verdict)
+            links = " and ".join(map(lead_link, leads))
+            return Handled("ambiguous", "", links, f"{len(leads)} leads have {name} in their field {field}", verdict)
+        (lead,) = leads
+        completed = self._complete_all(lead["id"])
+        if completed and completed.kind != "left" and completed.verdict:
+            return completed
+        held = person if person.names else _person_of(lead, person.person_id, person.birth_date)
+        return self._write_back(lead, person.person_id, self._round.verdict_on(held))
+
+    def _leads_of(self, person_id: str) -> list[Json]:
+        """The leads that hold an id, read by id: search may show what they held before."""
+        shown = self._close.find_leads(has_value(custom_field(self._workflow.id_field), person_id), ["id"])
+        found: list[Json] = []
+        for lead_id in [lead["id"] for lead in shown]:
+            try:
+                lead = self._close.read_lead(lead_id)
+            except NotFound:
+                continue
+            found += [lead] if self._workflow.typed_id(lead) == person_id else []
+        return found
+
+    # Deciding what is to be written ----------------------------------------------------------------------------------
+
+    def _write_back(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
+        goal = self._workflow.goal(verdict)
+        if not goal:
+            return _handled(lead, "undetermined", "left where it is, to be tried again", verdict)
+        if verdict.remark:
+            return _handled(lead, "rehearsed", f"nothing is written to Close: {verdict.remark}", verdict)
+        if lead.get("status_id") == goal:
+            return _handled(lead, "moved", f"is in {self._workflow.label(goal)} already", verdict)
+        decided = WriteBack(
+            lead_id=lead["id"],
+            attempt_id=verdict.attempt_id,
+            state="decided",
+            from_status=str(lead.get("status_id")),
+            to_status=goal,
+            id_digest=_digest(verdict.attempt_id, typed),
+            note=note_text(verdict, has_detail=self._has_note_detail),
+            verdict=as_json(verdict),
+        )
+        self._journal.note_decided(decided)
+        return self._complete(decided, verdict)
+
+    def _tell_without_id(self, lead: Json, typed: str) -> Handled:
+        """Say on the lead, once for each thing that stands there instead of an id, that it can't be qualified."""
+        name = self._workflow.id_field_name
+        reason = f"{name} is no person's id" if typed else f"{name} is blank"
+        attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
+        told = self._journal.find_write_back(lead["id"], attempt_id)
+        if (told and told.state == "finished") or self._is_dry:
+            return _handled(lead, "without_id", reason)
+        decided = WriteBack(
+            lead_id=lead["id"],
+            attempt_id=attempt_id,
+            state="decided",
+            from_status=self._workflow.waiting,
+            to_status="",
+            id_digest=_digest(attempt_id, typed),
+            note=(
+                f"Qualification: not possible. {reason}: 1 to {LONGEST_ID} characters without spaces or slashes are "
+                f"needed there. Correct it, and the lead is checked.\nAttempt: {attempt_id}"
+            ),
+            verdict=None,
+        )
+        self._journal.note_decided(decided)
+        completed = self._complete(decided, None)
+        return completed if completed.kind != "moved" else _handled(lead, "without_id", f"{reason}; a note says so")
+
+    @property
+    def _is_dry(self) -> bool:
+        return bool(self._round.remark)
+
+    # Writing it ------------------------------------------------------------------------------------------------------
+
+    def _complete_all(self, lead_id: str) -> Handled | None:
+        """What became of the latest that was still to be written to a lead, None if nothing was."""
+        if self._is_dry:
+            return None
+        completed = None
+        for write_back in self._journal.unfinished_write_backs(lead_id):
+            verdict = verdict_of(write_back.verdict, write_back.attempt_id) if write_back.verdict else None
+            completed = self._complete(write_back, verdict)
+        return completed
+
+    def _complete(self, write_back: WriteBack, verdict: Verdict | None) -> Handled:
+        """Write the note and the status, as far as they are not there yet."""
+        kind: Kind = "left"
+        try:
+            reason = "" if write_back.state == "noted" else self._write_note(write_back)
+            if not reason and write_back.to_status:
+                reason = self._move(replace(write_back, state="noted"))
+        except NotFound:
+            reason = "it was deleted in Close meanwhile"
+        except InvalidRequest as refusal:
+            kind, reason = "refused", f"Close refused: {refusal}"
+        self._journal.note_write_back(write_back, "left" if reason else "finished")
+        link = lead_link({"id": write_back.lead_id})
+        if reason:
+            return Handled(kind, write_back.lead_id, link, reason, verdict)
+        return Handled(
+            "moved", write_back.lead_id, link, f"moved to {self._workflow.label(write_back.to_status)}", verdict
+        )
+
+    def _write_note(self, write_back: WriteBack) -> str:
+        """Write the note unless it is there; or say why the lead is left as it is."""
+        lost_at = self._began if write_back.state == "noting" else None
+        for _ in range(MOST_TRIES):
+            if self._has_note(write_back, lost_at):
+                break
+            reason = self._reason_to_leave(self._close.read_lead(write_back.lead_id), write_back)
+            if reason:
+                return reason
+            self._journal.note_write_back(write_back, "noting")
+            try:
+                self._close.create_note(write_back.lead_id, write_back.note)
+                break
+            except OutcomeUnknown:
+                lost_at = time.monotonic()
+        else:
+            raise OutcomeUnknown("the answers to a note got lost again and again")
+        self._journal.note_write_back(write_back, "noted")
+        return ""
+
+    def _has_note(self, write_back: WriteBack, lost_at: float | None) -> bool:
+        """Whether the lead has the note. Lists may lag, so one that may have been sent is looked for again later."""
+        if self._shows_note(write_back):
+            return True
+        if lost_at is None:
+            return False
+        self._close.pause(max(0.0, lost_at + self._index_lag - time.monotonic()))
+        return self._shows_note(write_back)
+
+    def _shows_note(self, write_back: WriteBack) -> bool:
+        notes = self._close.notes(write_back.lead_id)
+        return any(write_back.attempt_id in f"{note.get('note')} {note.get('note_html')}" for note in notes)
+
+    def _move(self, write_back: WriteBack) -> str:
+        """Put the lead into its new status unless it is there; or say why it is left where it is."""
+        for _ in range(MOST_TRIES):
+            lead = self._close.read_lead(write_back.lead_id)
+            reason = self._reason_to_leave(lead, write_back)
+            if reason or lead.get("status_id") == write_back.to_status:
+                return reason
+            try:
+                moved = self._close.update_lead(write_back.lead_id, {"status_id": write_back.to_status})
+            except OutcomeUnknown:
+                continue
+            if moved.get("status_id") == write_back.to_status:
+                return ""
+        raise OutcomeUnknown("the answers to a change of status got lost again and again")
+
+    def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
+        """Why a lead is not to be written to any more, "" if it is as it was when that was decided, or moved by us."""
+        status = lead.get("status_id")
+        if _digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
+            return f"its {self._workflow.id_field_name} was changed meanwhile"
+        is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
+        if status != write_back.from_status and not is_moved_by_us:
+            return f"somebody moved it to {self._workflow.label(status)} meanwhile"
+        return ""
+
+
+def note_text(verdict: Verdict, *, has_detail: bool) -> str:
+    """What a note on the lead says. All in Close can read it, so what was found is told only if that is wanted."""
+    ran = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.attempts]
+    lines = [
+        f"Qualification: {outcome_words(verdict.outcome)}.",
+        f"Checks that ran: {', '.join(ran)}.",
+        *([f"Found: {verdict.findings()}."] if has_detail else []),
+        f"Attempt: {verdict.attempt_id}",
+    ]
+    return "\n".join(lines)
+
+
+def _person_of(lead: Json, person_id: str, birth_date: str = "") -> Person:
+    """The person whose id a lead holds; it may be any of its contacts."""
+    names = [contact.get("name") for contact in lead.get("contacts") or []]
+    return Person(person_id, tuple(filter(None, names)), birth_date)
+
+
+def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None) -> Handled:
+    return Handled(kind, lead["id"], lead_link(lead), reason, verdict)
+
+
+def _digest(*texts: str) -> str:
+    """What tells whether texts are still the same, without keeping them."""
+    return hashlib.sha256(":".join(texts).encode()).hexdigest()
