@@ -383,9 +383,9 @@ def _new_fields(columns: Mapping[str, _Texts], known: Collection[str], currency:
 
 
 def _type_of(name: str, texts: _Texts, currency: Currency) -> str:
-    """The type of a field to be made: fixed for the two that every report needs, else what nearly all values are."""
-    if name in _FIXED_TYPES:
-        return _FIXED_TYPES[name]
+    """The type of a field to be made: fixed for those that we rest on, else what nearly all values are."""
+    if name.casefold() in _FIXED_TYPES:
+        return _FIXED_TYPES[name.casefold()]
     times = texts.places.value_counts().to_dict()
     counts: Counter[str] = Counter()
     for place, text in enumerate(texts.distinct):
@@ -399,7 +399,7 @@ def _type_of(name: str, texts: _Texts, currency: Currency) -> str:
     return "date" if sum(times for text, times in counts.items() if _is_date(text)) >= needed else "text"
 
 
-_FIXED_TYPES = {FOUNDED: "date", REVENUE: "number"}
+_FIXED_TYPES = {FOUNDED.casefold(): "date", REVENUE.casefold(): "number", "national id": "text"}  # ids are no numbers
 _LEADING_ZERO = re.compile(r"[^\w.,]*0[\d,][\d,.]*[^\w.,]*")
 _PHONE_LIKE = re.compile(r"\+\d{7,}")
 _LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")

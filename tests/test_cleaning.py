@@ -333,6 +333,11 @@ def test_founded_and_revenue_have_their_types_whatever_they_hold(write: Write) -
     assert [code for *_, code in lost(cleaned)] == ["invalid_date", "invalid_number"]
 
 
+def test_ids_of_people_are_no_numbers(write: Write) -> None:
+    cleaned = clean(write("A,123", "B,456", header="Company,custom.national ID"))
+    assert [new.type for new in cleaned.new_fields] == ["text"]
+
+
 @pytest.mark.parametrize(
     ("field", "text", "values"),
     [
