@@ -142,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     give_missing_streams()
     try:
         args = build_parser().parse_args(argv)
+        if getattr(args, "redact", False):
+            command = "python main.py qualify ..."  # as it was given, it may name people
         args.command = command
         verbose = getattr(args, "verbose", False)
         with logging_requests(args):
@@ -845,6 +847,7 @@ def drawn_table(table: pd.DataFrame) -> str:
 
 RULE = "-" * 50
 FEW = 8  # people for whom a progress bar would only flash
+WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
 LONGEST_WATCH_WAIT = 600.0  # seconds between two looks while Close can't be reached
 
 
@@ -870,8 +873,7 @@ def run_qualify(args: argparse.Namespace) -> int:
 
 def check_qualify_flags(args: argparse.Namespace) -> None:
     """Raise UsageError for flags that contradict each other, or would do nothing."""
-    sources = {"ID": bool(args.ids), "--file": bool(args.file), "--from-close": args.from_close}
-    sources["--explain"] = bool(args.explain)
+    sources = {"ID": args.ids, "--file": args.file, "--from-close": args.from_close, "--explain": args.explain}
     given = [name for name, is_given in sources.items() if is_given]
     if len(given) != 1:
         said = f"{' and '.join(given)} can't go together" if given else "nobody is named"
@@ -879,25 +881,21 @@ def check_qualify_flags(args: argparse.Namespace) -> None:
     if "-" in args.ids and len(args.ids) > 1:
         raise UsageError("- stands for standard input and goes alone, without other ids")
     writes = args.from_close or args.write_back
-    needed = {
-        "--id-column": (args.id_column, args.file, "--file"),
-        "--encoding": (args.encoding, args.file, "--file"),
-        "--watch": (args.watch, args.from_close, "--from-close"),
-        "--write-back": (args.write_back, not args.from_close and not args.explain, "ids; --from-close always does it"),
-        "--status": (args.status, writes, "--from-close"),
-        **{
-            flag: (getattr(args, flag[2:].replace("-", "_")), writes, "--from-close or --write-back")
-            for flag in ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create")
-        },
-        "--index-lag": (args.index_lag, writes, "--from-close or --write-back"),
-    }
-    for flag, (value, is_useful, partner) in needed.items():
-        if value not in (None, False) and not is_useful:
-            raise UsageError(f"{flag} goes with {partner}")
+    refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
+    refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
+    refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
+    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
     if writes:
         names = workflow_names(args)
         if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
             raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")
+
+
+def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
+    """Raise UsageError for one of the flags that is given although nothing is there that it could have an effect on."""
+    for flag in flags:
+        if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False) and not is_useful:
+            raise UsageError(f"{flag} goes with {partner}")
 
 
 def people_named(args: argparse.Namespace) -> list[Person]:
@@ -920,7 +918,7 @@ def people_named(args: argparse.Namespace) -> list[Person]:
 def read_standard_input() -> list[str]:
     """The lines of standard input. Raises UsageError where they are no text."""
     try:
-        return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8").read().splitlines() if sys.stdin else []
+        return sys.stdin.buffer.read().decode().split("\n") if sys.stdin else []
     except UnicodeDecodeError:
         raise UsageError("standard input is not UTF-8; give one id a line") from None
 
@@ -1187,7 +1185,7 @@ def round_words(handled: Iterable[Handled]) -> str:
         outcome_words(lead.verdict.outcome) if lead.verdict and lead.kind == "moved" else lead.kind.replace("_", " ")
         for lead in handled
     )
-    return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no leads to qualify"
+    return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no lead waits to be qualified"
 
 
 # sandbox -------------------------------------------------------------------------------------------------------------

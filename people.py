@@ -86,6 +86,8 @@ def people_in_lines(lines: Iterable[str]) -> list[Person]:
     typed = {number: line.strip("\ufeff \t\r\n") for number, line in enumerate(lines, 1)}
     ids = {number: text for number, text in typed.items() if text}
     _refuse_malformed({number: text for number, text in ids.items() if not is_person_id(text)}, "standard input: line")
+    if not ids:
+        raise PeopleError("standard input names nobody; give one id a line")
     return [Person(text) for text in ids.values()]
 
 
@@ -111,6 +113,8 @@ def people_in_file(path: Path, id_column: str = "", encoding: str = "utf-8") -> 
         if person.birth_date and not is_day(person.birth_date):
             raise PeopleError(f"{path.name}: the {BIRTH_DATE} in row {number} is no day written as YYYY-MM-DD")
     _refuse_malformed(malformed, f"{path.name}: row")
+    if not people:
+        raise PeopleError(f"{path.name} holds column names but no people; there is nobody to ask about")
     return list(people.values())
 
 
