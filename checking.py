@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from breaker import CircuitBreaker, CircuitOpen
+from breaker import FAILURES, CircuitBreaker, CircuitOpen
 from people import Person, is_day
 from transport import open_session, plain_json_or_none, read_content
 
@@ -159,16 +159,24 @@ class CheckService:
         try:
             answer = self._repeating(exchange)(self._send, exchange)
         except _Passing as error:
-            self._breaker.note_failure(is_probe=is_probe)
+            self._note_failure(is_probe)
             check = self.unavailable(str(error))
         except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
-            self._breaker.note_failure(is_probe=is_probe)
+            self._note_failure(is_probe)
             log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
             check = self.unavailable(f"the answer can't be read: {type(error).__name__}")
         else:
-            self._breaker.note_answer(is_probe=is_probe)
+            self._note_answer(is_probe)
             check = self._judged(judge, answer)
         return replace(check, attempts=exchange.attempts, seconds=round(time.monotonic() - began, 3))
+
+    def _note_failure(self, is_probe: bool) -> None:
+        if self._breaker.note_failure(is_probe=is_probe):
+            log.warning("%s: circuit open after %d failures in a row", self.name, FAILURES)
+
+    def _note_answer(self, is_probe: bool) -> None:
+        if self._breaker.note_answer(is_probe=is_probe):
+            log.info("%s: circuit closed, it answers again", self.name)
 
     def _judged(self, judge: Judge, answer: _Answer) -> Check:
         try:

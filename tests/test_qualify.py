@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breaker import CircuitBreaker
 from checking import Check, CheckService, check_judicial, check_registry, check_score
 from people import Person, is_person_id
 from qualification import Qualifier, Round, Verdict, decide
@@ -261,6 +262,22 @@ def test_a_service_that_recovers_decides(answering: Answering) -> None:
 
     check = check_registry(CheckService("the service", answering.url, sleep=recover), Person(PERSON))
     assert (check.status, check.attempts) == ("passed", 2)
+
+
+def test_the_log_tells_when_a_service_is_given_up(
+    run: Run, connected: Sandbox, folder: Path, naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY_URL", "http://127.0.0.1:9")
+    run("qualify", *"abcdefgh", "--workers", "1", "--log", "log.txt")
+    told = [line for line in (folder / "log.txt").read_text().splitlines() if "circuit" in line]
+    assert len(told) == 1
+    assert told[0].endswith("WARNING registry check: circuit open after 5 failures in a row")
+
+
+def test_a_circuit_tells_once_that_it_opens_and_once_that_it_closes() -> None:
+    circuit = CircuitBreaker()
+    assert [circuit.note_failure(is_probe=False) for _ in range(6)] == [False] * 4 + [True, False]
+    assert [circuit.note_answer(is_probe=False) for _ in range(2)] == [True, False]
 
 
 def test_a_service_that_is_not_there_is_unavailable() -> None:
