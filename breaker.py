@@ -1,8 +1,9 @@
 """Whether a service is worth asking: a circuit breaker, so that a dead one costs seconds, not hours.
 
-After a run of failures the circuit is open: nobody is let through but one probe at a time, and whoever comes while a
-probe is out waits a moment for what it finds. So a service that fails for some people only is not taken for dead. Each
-probe that fails lets the service rest for longer; the first answer closes the circuit.
+After a run of failures the circuit is open: nobody is let through but one probe at a time, and who comes in its first
+moments waits for what it finds. So a service that fails for some people only is not taken for dead, and one that is
+silent holds everybody up once a probe, not each person anew. Each probe that fails lets the service rest for longer;
+the first answer closes the circuit.
 """
 
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 
 FAILURES = 5  # in a row
-PROBE_PATIENCE = 2.0  # seconds that others wait for what a probe finds
+PROBE_PATIENCE = 2.0  # seconds from a probe's start in which others wait for what it finds
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a probe that failed to the next
 
 
@@ -26,6 +27,7 @@ class CircuitBreaker:
         self._changed = threading.Condition()
         self._failures = 0
         self._is_probing = False
+        self._patience_ends = 0.0
         self._rest = FIRST_REST
         self._next_probe = 0.0
 
@@ -38,12 +40,14 @@ class CircuitBreaker:
         """Let the caller through, and say whether as a probe; it must report what came of it. Raises CircuitOpen."""
         with self._changed:
             if self.is_open and self._is_probing:
-                self._changed.wait_for(lambda: not (self.is_open and self._is_probing), PROBE_PATIENCE)
+                patience = self._patience_ends - self._clock()
+                self._changed.wait_for(lambda: not (self.is_open and self._is_probing), patience)
             if not self.is_open:
                 return False
             if self._is_probing or self._clock() < self._next_probe:
                 raise CircuitOpen
             self._is_probing = True
+            self._patience_ends = self._clock() + PROBE_PATIENCE
             return True
 
     def note_answer(self, *, is_probe: bool) -> bool:

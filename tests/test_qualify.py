@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breaker import CircuitBreaker
+from breaker import FAILURES, PROBE_PATIENCE, CircuitBreaker, CircuitOpen
 from checking import Check, CheckService, check_judicial, check_registry, check_score
 from people import Person, is_person_id
 from qualification import Qualifier, Round, Verdict, decide
@@ -278,6 +279,20 @@ def test_a_circuit_tells_once_that_it_opens_and_once_that_it_closes() -> None:
     circuit = CircuitBreaker()
     assert [circuit.note_failure(is_probe=False) for _ in range(6)] == [False] * 4 + [True, False]
     assert [circuit.note_answer(is_probe=False) for _ in range(2)] == [True, False]
+
+
+def test_a_silent_probe_holds_up_only_those_who_come_in_its_first_moments() -> None:
+    now = [0.0]
+    circuit = CircuitBreaker(lambda: now[0])
+    for _ in range(FAILURES):
+        circuit.note_failure(is_probe=False)
+    assert circuit.enter()
+    now[0] = PROBE_PATIENCE
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(CircuitOpen):
+            circuit.enter()
+    assert time.monotonic() - began < PROBE_PATIENCE
 
 
 def test_a_service_that_is_not_there_is_unavailable() -> None:
