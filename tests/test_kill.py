@@ -5,28 +5,20 @@ run at the same time. SOAK_KILLS=200 in the environment runs more of them (`make
 """
 
 import json
-import multiprocessing
-import os
 import random
 import signal
 import sqlite3
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import main
 from sandbox import Fault, Sandbox
 from sandbox.close import PREFIX
-from sandbox.wire import HttpRequest, Reply
 from tests.companies import (
     Company,
     Held,
@@ -37,172 +29,19 @@ from tests.companies import (
     put_beforehand,
     write_companies,
 )
+from tests.killing import KILLED, KILLS, TIME_LIMIT, Command, Deadly, Death, Ended, all_begun, fork_server
 from tests.raw_close import RawClose
-from tests.watched import Answer, Watched, is_write
 
-ROOT = Path(main.__file__).parent
-KILLS = int(os.environ.get("SOAK_KILLS", "20"))
-AT_A_TIME = 25  # seeds; 8 connections each, in this process
-TIME_LIMIT = 60 + 6 * KILLS  # seconds for one test
 COMPANIES = [company(number) for number in range(200)]
 LAG = 3.0  # seconds of the sandbox's index; the command is told a little more
 IMPORT = ("import", "leads.csv", "--index-lag", "4", "--json")
 MOST_ATTEMPTS = 5
-KILLED = -signal.SIGKILL
-PRELOADED = ("pytest", "main", "importing", "undoing", "cleaning", "planning", "sandbox", "tests.test_kill")
-
-
-# Processes -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a process left: its exit code (negative: the signal that ended it), standard output and standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Command:
-    """A command line in a process of its own, in a folder of its own, from the moment it is made."""
-
-    starting = threading.Lock()  # multiprocessing collects the exit codes of others as well, in any thread
-
-    def __init__(self, folder: Path, sandbox: Sandbox, argv: Sequence[str]) -> None:
-        self._said = [folder / "out.txt", folder / "err.txt"]
-        with self.starting:
-            self._process = multiprocessing.get_context("forkserver").Process(
-                target=_run, args=(str(folder), sandbox.close_url, tuple(argv), [str(path) for path in self._said])
-            )
-            self._process.start()
-            assert self._process.pid
-            self.pid = self._process.pid
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens where the process has ended already."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-
-    def said_so_far(self) -> str:
-        """Standard error as far as it came."""
-        return self._said[1].read_text(encoding="utf-8") if self._said[1].exists() else ""
-
-    def wait(self) -> Ended:
-        """What the process left, once it has ended."""
-        connection.wait([self._process.sentinel])
-        with self.starting:
-            self._process.join()
-            code = self._process.exitcode
-            self._process.close()
-        assert code is not None
-        return Ended(code, *(path.read_text(encoding="utf-8") for path in self._said))
-
-
-def _run(folder: str, close_url: str, argv: Sequence[str], said: Sequence[str]) -> None:
-    """Run a command, in the new process."""
-    os.chdir(folder)
-    os.environ.update(CLOSE_API_KEY="key-for-tests", CLOSE_API_URL=close_url)
-    for number, path in enumerate(said, start=1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    code = main.main(argv)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def fork_server() -> Iterator[None]:
-    """A process with all modules loaded, of which commands are forked: loading takes a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setenv("PYTHONPATH", str(ROOT))
-        multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
-        forkserver.ensure_running()
-    yield
-
-
-# Deaths --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Death:
-    """When a process dies: at its request of this number (a write, or any, of those `on` a path), and at which moment.
-
-    `before` it is carried out, which it then never is; `late`: it is, but `after` the death and a little later;
-    `unanswered`: carried out before the death, its answer is never read; `soon` after the answer was sent.
-    """
-
-    request: int
-    moment: str
-    seconds: float
-    on: str = ""
-    counts_reads: bool = False
-    until: str = ""  # what is late arrives so many seconds after the next process has asked for this
-
-    def concerns(self, request: HttpRequest) -> bool:
-        return f"{request.method} {request.path}".startswith(self.on) and (self.counts_reads or is_write(request))
-
-    @classmethod
-    def at_random(cls, draw: random.Random, requests: int, *, counts_reads: bool = False) -> "Death":
-        moment = draw.choice(("before", "late", "unanswered", "soon", "soon"))
-        seconds = draw.uniform(0, 0.4) if moment == "late" else draw.uniform(0, 0.02)
-        return cls(draw.randint(1, requests), moment, seconds, counts_reads=counts_reads)
-
-
-class Deadly(Watched):
-    """A sandbox that kills the process that speaks to it, as it is told beforehand."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.watch = self._watch_and_kill
-        self._counting = threading.Lock()
-        self._death: Death | None = None
-        self._counted = 0
-        self._until = ""
-        self._kill: Callable[[], None] = lambda: None
-        self.at_rest = threading.Event()  # unless a request is under way that outlives its process
-        self.at_rest.set()
-        self._looked = threading.Event()
-
-    def doom(self, command: Command, death: Death | None) -> None:
-        """Kill this command then; None lets it live. Requests that it made already are not counted."""
-        with self._counting:
-            self._death, self._counted = death, 0
-            self._until = death.until if death else self._until
-            self._kill = lambda: command.send(signal.SIGKILL)
-
-    def _watch_and_kill(self, request: HttpRequest, answer: Answer) -> Reply | None:
-        with self._counting:
-            death, kill = self._death, self._kill
-            is_concerned = death is not None and death.concerns(request)
-            self._counted += is_concerned
-            is_now = is_concerned and death is not None and self._counted == death.request
-            if is_now:
-                self._death = None
-        if not death or not is_now:
-            reply = answer(request)
-            if f"{request.method} {request.path}".startswith(self._until):
-                self._looked.set()
-            return reply
-        if death.moment in ("before", "late"):
-            self.at_rest.clear()
-            self._looked.clear()
-            kill()
-            if death.until:
-                self._looked.wait(timeout=20)
-            time.sleep(death.seconds)
-            arrived = None if death.moment == "before" else answer(request)
-            self.at_rest.set()
-            return arrived
-        reply = answer(request)
-        if death.moment == "soon":
-            timer = threading.Timer(death.seconds, kill)
-            timer.daemon = True
-            timer.start()
-        else:
-            kill()
-        return reply
+def server() -> Iterator[None]:
+    with fork_server():
+        yield
 
 
 @dataclass(frozen=True)
@@ -372,25 +211,10 @@ CHECKS: Mapping[Check, int] = {
 
 
 @pytest.fixture(scope="module")
-def started(fork_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    """What each seed of each check comes to: all begin with the first test, for most of the time they wait."""
-
-    base = tmp_path_factory.mktemp("killed")
-
-    def begun(check: Check, seed: int) -> Killed:
-        folder = base / f"{check.__name__}_{seed}"
-        folder.mkdir()
-        try:
-            return check(folder, seed)
-        except BaseException as error:  # whatever it is, it has to say which seed it was
-            error.add_note(f"{check.__name__}, seed {seed}")
-            raise
-
-    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
-        try:
-            yield {check: [pool.submit(begun, check, seed) for seed in range(n)] for check, n in CHECKS.items()}
-        finally:
-            pool.shutdown(cancel_futures=True)
+def started(server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """What each seed of each check comes to."""
+    with all_begun(tmp_path_factory.mktemp("killed"), CHECKS) as begun:
+        yield begun
 
 
 @pytest.mark.timeout(TIME_LIMIT)
