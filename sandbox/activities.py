@@ -51,7 +51,7 @@ class Branch:
 
     def list(self, account: Account, call: Call) -> Document:
         """All of this kind, the newest first."""
-        documents = account.store.all(self.kind)[::-1]
+        documents = account.store.listed(self.kind)[::-1]
         wanted = {name: call.params[name] for name in self.filters if name in call.params}
         found = [
             document
@@ -118,11 +118,11 @@ def list_activities(account: Account, call: Call) -> Document:
     """Activities, the newest first. Type, user and contact narrow them only together with a lead, as in Close."""
     lead_id = call.params.get("lead_id")
     if lead_id is None:
-        return page(call.params, account.store.all("activity")[::-1])
+        return page(call.params, account.store.listed("activity")[::-1])
     names = [name for name in ("_type", "user_id", "contact_id") if name in call.params]
     found = [
         document
-        for document in account.store.of_lead("activity", lead_id)[::-1]
+        for document in account.store.listed_of_lead("activity", lead_id)[::-1]
         if all(document[name] == call.params[name] for name in names)
     ]
     return page(call.params, found)

@@ -1,4 +1,4 @@
-"""The delayed copies: what lists and search see of leads and contacts, and what the event log shows."""
+"""The delayed copies: what lists and search see of leads, contacts and activities, and what the event log shows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ INDEXED = ("lead", "contact")
 
 
 class Index:
-    """Leads and contacts as they were `lag` seconds ago, in the order of their creation."""
+    """The objects of some kinds as they were `lag` seconds ago, in the order of their creation."""
 
-    def __init__(self, lag: float, clock: Callable[[], float]) -> None:
+    def __init__(self, lag: float, clock: Callable[[], float], kinds: Sequence[str] = INDEXED) -> None:
         self._lag = lag
         self._clock = clock
         self._lock = threading.Lock()
         self._frozen = False
         self._pending: deque[tuple[float, str, str, Document | None]] = deque()
-        self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in INDEXED}
+        self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in kinds}
 
     def note(self, kind: str, object_id: str, document: Document | None) -> None:
         """Take in a new version, or None for a deletion; it shows after the lag."""

@@ -36,7 +36,7 @@ class Sandbox:
 
     A key may make `rate` requests a second to each group of endpoints, counted over `window` seconds; with a `burst`
     above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised
-    when it can't be used.
+    when it can't be used. With an `activity_lag`, lists of notes and of other activities lag too, by so many seconds.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Sandbox:
         latency: float = 0.0,
         index_lag: float = 0.0,
         event_lag: float = 0.0,
+        activity_lag: float = 0.0,
         faults: Sequence[Fault] = (),
         seed: int = 0,
         currency: str = "USD",
@@ -72,7 +73,7 @@ class Sandbox:
         self._throttle_body = throttle_body
         self._tally = Tally()
         self._stopping = threading.Event()
-        self._index_lag, self._event_lag = index_lag, event_lag
+        self._index_lag, self._event_lag, self._activity_lag = index_lag, event_lag, activity_lag
         self._state, self._currency, self._country = state, currency, country
         self._lead_cap = lead_cap
         self._clock = clock
@@ -82,6 +83,7 @@ class Sandbox:
             state=self._state,
             index_lag=self._index_lag,
             event_lag=self._event_lag,
+            activity_lag=self._activity_lag,
             clock=self._clock,
             currency=self._currency,
         )

@@ -79,13 +79,21 @@ class Store:
     """Objects by kind and id, the index that lags behind them, and the log of what happened to them."""
 
     def __init__(
-        self, *, state: Path | None, index_lag: float, event_lag: float, clock: Callable[[], float], currency: str
+        self,
+        *,
+        state: Path | None,
+        index_lag: float,
+        event_lag: float,
+        clock: Callable[[], float],
+        currency: str,
+        activity_lag: float = 0.0,
     ) -> None:
         self._lock = threading.RLock()
         self._objects: dict[str, dict[str, Document]] = {kind: {} for kind in PREFIXES}
         self._of_lead: dict[str, dict[str, dict[str, Document]]] = {kind: {} for kind in CHILDREN}
         self._last_microsecond = 0
         self.index = Index(index_lag, clock)
+        self._late_activities = Index(activity_lag, clock, ["activity"]) if activity_lag else None
         self.events = EventLog(event_lag, clock)
         self._disk = Disk(state) if state else None
         self._load()
@@ -109,6 +117,18 @@ class Store:
         """The lead's children of that kind, oldest first."""
         with self._lock:
             return list(self._of_lead[kind].get(lead_id, {}).values())
+
+    def listed(self, kind: str) -> list[Document]:
+        """What a list shows of the kind, oldest first: activities may lag."""
+        if kind == "activity" and self._late_activities:
+            return self._late_activities.documents(kind)
+        return self.all(kind)
+
+    def listed_of_lead(self, kind: str, lead_id: str) -> list[Document]:
+        """The same of the lead's children of that kind."""
+        if kind == "activity" and self._late_activities:
+            return [document for document in self.listed(kind) if document["lead_id"] == lead_id]
+        return self.of_lead(kind, lead_id)
 
     def now(self) -> str:
         """The present moment, later than every one given before."""
@@ -153,12 +173,17 @@ class Store:
     def _apply(self, change: Change) -> None:
         for kind, document in change.puts:
             self._remember(kind, document)
-            self.index.note(kind, document["id"], document)
+            self._note_for_lists(kind, document["id"], document)
         for kind, object_id in change.removals:
             self._forget(kind, object_id)
-            self.index.note(kind, object_id, None)
+            self._note_for_lists(kind, object_id, None)
         for event in change.events:
             self.events.add(event)
+
+    def _note_for_lists(self, kind: str, object_id: str, document: Document | None) -> None:
+        self.index.note(kind, object_id, document)
+        if self._late_activities:
+            self._late_activities.note(kind, object_id, document)
 
     def _remember(self, kind: str, document: Document) -> None:
         before = self._objects[kind].get(document["id"])
@@ -183,6 +208,8 @@ class Store:
             for kind, document in self._disk.objects():
                 self._remember(kind, document)
                 self.index.load(kind, document)
+                if self._late_activities:
+                    self._late_activities.load(kind, document)
             self._load_events(self._disk)
 
     def _load_events(self, disk: Disk) -> None:

@@ -344,6 +344,18 @@ def test_the_index_shows_creations_changes_and_deletions_after_the_lag(clock: Cl
         assert close.names(everything) == []
 
 
+def test_lists_of_notes_lag_only_where_that_is_wanted_and_a_note_by_its_id_never(clock: Clock) -> None:
+    for lag in (0, 2):
+        with Sandbox(clock=clock, activity_lag=lag) as sandbox, Close(sandbox) as close:
+            lead_id = close.made("/lead/")["id"]
+            note = close.made("/activity/note/", lead_id=lead_id, note="x")
+            lists = [f"/activity/?lead_id={lead_id}&_type=Note", "/activity/?_limit=1", "/activity/note/"]
+            assert [close.get(path).json()["data"] for path in lists] == [[] if lag else [note]] * 3
+            assert close.get(f"/activity/note/{note['id']}/").json() == note
+            clock.now += lag
+            assert [close.get(path).json()["data"] for path in lists] == [[note]] * 3
+
+
 def test_events_do_not_lag_more_than_the_index() -> None:
     with pytest.raises(ValueError, match="at most as much as the index"):
         Sandbox(index_lag=1, event_lag=2)
