@@ -269,7 +269,9 @@ class WritingBack:
         )
         self._journal.note_decided(decided)
         completed = self._complete(decided, None)
-        return completed if completed.kind != "moved" else _handled(lead, "without_id", f"{reason}; a note says so")
+        return (
+            completed if completed.kind != "without_id" else _handled(lead, "without_id", f"{reason}; a note says so")
+        )
 
     @property
     def _is_dry(self) -> bool:
@@ -302,6 +304,9 @@ class WritingBack:
         link = lead_link({"id": write_back.lead_id})
         if reason:
             return Handled(kind, write_back.lead_id, link, reason, verdict)
+        if not write_back.to_status:
+            reason = f"{self._workflow.id_field_name} holds no person's id; a note says so"
+            return Handled("without_id", write_back.lead_id, link, reason)
         return Handled(
             "moved", write_back.lead_id, link, f"moved to {self._workflow.label(write_back.to_status)}", verdict
         )
