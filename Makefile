@@ -16,9 +16,9 @@ demo: $(VENV)/user-ready
 test: $(VENV)/developer-ready
 	$(PYTEST)
 
-# The tests that kill the command at random and lose its answers, far more often than `make test` does.
+# The tests that kill commands at random and lose their answers, far more often than `make test` does.
 soak: $(VENV)/developer-ready
-	SOAK_KILLS=200 SOAK_SEEDS=20 $(PYTEST) tests/test_kill.py tests/test_lost_answers.py
+	SOAK_KILLS=200 SOAK_SEEDS=20 $(PYTEST) tests/test_kill.py tests/test_qualify_kill.py tests/test_lost_answers.py
 
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
 bench: $(VENV)/developer-ready
