@@ -1,5 +1,6 @@
 """A sandbox on a free port, and the command line as a user meets it, in a folder and an environment of its own."""
 
+import contextlib
 import json
 import threading
 import time
@@ -14,6 +15,7 @@ from hypothesis import settings
 import main
 from close_client import CloseClient
 from sandbox import Sandbox
+from tests.misbehaving import SERVICES, Misbehaving, Way
 
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.load_profile("steady")
@@ -37,6 +39,7 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+Serve = Callable[..., Misbehaving]
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +95,26 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return Ran(code, said.out, said.err)
 
     return run_command
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Start the services that `qualify` asks, some of them misbehaving, and point the environment at them."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**ways: Way) -> Misbehaving:
+            server = stack.enter_context(Misbehaving(ways))
+            for service in SERVICES:
+                monkeypatch.setenv(f"{service.upper()}_URL", server.url(service))
+            return server
+
+        yield start
+
+
+def trail_lines(folder: Path) -> list[Any]:
+    """The lines of the trail that a command left in this folder."""
+    path = folder / "output_data" / "qualifications.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 @pytest.fixture

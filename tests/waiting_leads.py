@@ -1,0 +1,38 @@
+"""Leads that wait in Close to be qualified, made by raw HTTP, and what became of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.raw_close import RawClose
+
+LABELS = ("To qualify", "Prospect", "Not eligible")
+ID_FIELD = "National ID"
+
+
+class Waiting:
+    """The statuses and the field that qualifying needs, in a sandbox, and leads that wait in the first status."""
+
+    def __init__(self, close: RawClose) -> None:
+        self._close = close
+        there = {status["label"]: status["id"] for status in close.get("/status/lead/").json()["data"]}
+        self._statuses = {label: there.get(label) or close.made("/status/lead/", label=label)["id"] for label in LABELS}
+        self._field = close.made("/custom_field/lead/", name=ID_FIELD, type="text")["id"]
+
+    def lead(self, person_id: str, names: Sequence[str] = ()) -> str:
+        """The id of a new lead that waits, with a person's id and contacts of these names."""
+        made = self._close.made(
+            "/lead/",
+            name=f"Lead {person_id}",
+            status_id=self._statuses["To qualify"],
+            contacts=[{"name": name} for name in names],
+            **{f"custom.{self._field}": person_id},
+        )
+        return str(made["id"])
+
+    def status(self, lead_id: str) -> str:
+        """What the status of a lead is called."""
+        return str(self._close.get(f"/lead/{lead_id}/").json()["status_label"])
+
+    def notes(self, lead_id: str) -> list[Any]:
+        """The notes on a lead."""
+        return list(self._close.get("/activity/note/", params={"lead_id": lead_id}).json()["data"])
