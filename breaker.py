@@ -50,25 +50,16 @@ class CircuitBreaker:
             self._patience_ends = self._clock() + PROBE_PATIENCE
             return True
 
-    def note_answer(self, *, is_probe: bool) -> bool:
-        """The service answered, whatever it said. Whether that has closed an open circuit."""
+    def note(self, *, has_answered: bool, is_probe: bool) -> bool:
+        """The service answered somebody, whatever it said, or failed them. Whether that turned the circuit."""
         with self._changed:
             was_open = self.is_open
-            self._failures = 0
-            self._rest = FIRST_REST
-            self._note_end(is_probe)
-            return was_open
-
-    def note_failure(self, *, is_probe: bool) -> bool:
-        """No answer came in time, or none but that the service is in trouble. Whether that has opened the circuit."""
-        with self._changed:
-            self._failures += 1
-            if is_probe:
+            self._failures = 0 if has_answered else self._failures + 1
+            if has_answered:
+                self._rest = FIRST_REST
+            elif is_probe:
                 self._next_probe = self._clock() + self._rest
                 self._rest = min(2 * self._rest, LONGEST_REST)
-            self._note_end(is_probe)
-            return self._failures == FAILURES
-
-    def _note_end(self, is_probe: bool) -> None:
-        self._is_probing = self._is_probing and not is_probe
-        self._changed.notify_all()
+            self._is_probing = self._is_probing and not is_probe
+            self._changed.notify_all()
+            return was_open is not self.is_open

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from breaker import FAILURES, CircuitBreaker, CircuitOpen
+from breaker import CircuitBreaker, CircuitOpen
 from people import Person, is_day
 from transport import open_session, plain_json_or_none, read_content
 
@@ -45,13 +45,6 @@ class Check:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    said: Any
-    digest: str
-
-
 Judge = Callable[[int, Any], Check]  # an answer's status and its JSON -> the check
 
 
@@ -66,6 +59,7 @@ class _Exchange:
     deadline: float
     is_probe: bool
     attempts: int = 0
+    digest: str = ""
 
     def is_over(self, state: RetryCallState) -> bool:
         """Whether the next attempt would begin too late. A sleep that is only acted out counts as slept."""
@@ -156,34 +150,22 @@ class CheckService:
         except CircuitOpen:
             return self.unavailable("not asked: it failed again and again")
         exchange = _Exchange(method, path, person.person_id, body, min(began + self.deadline, ends_at), is_probe)
+        has_answered = True
         try:
-            answer = self._repeating(exchange)(self._send, exchange)
+            check = self._repeating(exchange)(self._attempt, exchange, judge)
         except _Passing as error:
-            self._note_failure(is_probe)
-            check = self.unavailable(str(error))
-        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
-            self._note_failure(is_probe)
-            log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
-            check = self.unavailable(f"the answer can't be read: {type(error).__name__}")
-        else:
-            self._note_answer(is_probe)
-            check = self._judged(judge, answer)
-        return replace(check, attempts=exchange.attempts, seconds=round(time.monotonic() - began, 3))
-
-    def _note_failure(self, is_probe: bool) -> None:
-        if self._breaker.note_failure(is_probe=is_probe):
-            log.warning("%s: circuit open after %d failures in a row", self.name, FAILURES)
-
-    def _note_answer(self, is_probe: bool) -> None:
-        if self._breaker.note_answer(is_probe=is_probe):
-            log.info("%s: circuit closed, it answers again", self.name)
-
-    def _judged(self, judge: Judge, answer: _Answer) -> Check:
-        try:
-            check = judge(answer.status, answer.said)
+            has_answered, check = False, self.unavailable(str(error))
         except _Unavailable as error:
             check = self.unavailable(str(error))
-        return replace(check, digest=answer.digest)
+        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
+            log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
+            has_answered, check = False, self.unavailable(f"the answer can't be read: {type(error).__name__}")
+        if self._breaker.note(has_answered=has_answered, is_probe=is_probe):
+            log.warning(
+                "%s: circuit %s", self.name, "closed, it answers again" if has_answered else "open, it is given up"
+            )
+        seconds = round(time.monotonic() - began, 3)
+        return replace(check, attempts=exchange.attempts, seconds=seconds, digest=exchange.digest)
 
     def _repeating(self, exchange: _Exchange) -> Retrying:
         return Retrying(
@@ -194,8 +176,14 @@ class CheckService:
             reraise=True,
         )
 
-    def _send(self, exchange: _Exchange) -> _Answer:
+    def _attempt(self, exchange: _Exchange, judge: Judge) -> Check:
         exchange.attempts += 1
+        status, content = self._send(exchange)
+        exchange.digest = hashlib.sha256(content).hexdigest()
+        return judge(status, plain_json_or_none(content))
+
+    def _send(self, exchange: _Exchange) -> tuple[int, bytes]:
+        """The status and the body of an answer. Raises _Passing where there is none, or a better one may come."""
         began = time.monotonic()
         left = max(0.1, exchange.deadline - began)
         where = f"{exchange.method} {exchange.path}"
@@ -215,7 +203,7 @@ class CheckService:
         log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
         if response.status_code == 429 or response.status_code >= 500:
             raise _Passing(f"status {response.status_code}", _asked_wait(response.headers.get("Retry-After", "")))
-        return _Answer(response.status_code, plain_json_or_none(content), hashlib.sha256(content).hexdigest())
+        return response.status_code, content
 
 
 def _wait_before_next(state: RetryCallState) -> float:

@@ -272,20 +272,21 @@ def test_the_log_tells_when_a_service_is_given_up(
     run("qualify", *"abcdefgh", "--workers", "1", "--log", "log.txt")
     told = [line for line in (folder / "log.txt").read_text().splitlines() if "circuit" in line]
     assert len(told) == 1
-    assert told[0].endswith("WARNING registry check: circuit open after 5 failures in a row")
+    assert told[0].endswith("WARNING registry check: circuit open, it is given up")
 
 
 def test_a_circuit_tells_once_that_it_opens_and_once_that_it_closes() -> None:
     circuit = CircuitBreaker()
-    assert [circuit.note_failure(is_probe=False) for _ in range(6)] == [False] * 4 + [True, False]
-    assert [circuit.note_answer(is_probe=False) for _ in range(2)] == [True, False]
+    failed = [circuit.note(has_answered=False, is_probe=False) for _ in range(6)]
+    answered = [circuit.note(has_answered=True, is_probe=False) for _ in range(2)]
+    assert (failed, answered) == ([False] * 4 + [True, False], [True, False])
 
 
 def test_a_silent_probe_holds_up_only_those_who_come_in_its_first_moments() -> None:
     now = [0.0]
     circuit = CircuitBreaker(lambda: now[0])
     for _ in range(FAILURES):
-        circuit.note_failure(is_probe=False)
+        circuit.note(has_answered=False, is_probe=False)
     assert circuit.enter()
     now[0] = PROBE_PATIENCE
     began = time.monotonic()

@@ -108,7 +108,7 @@ def deaths_of(seed: int) -> list[Death]:
 
 def killed_and_run_again(folder: Path, sandbox: Deadly, deaths: Sequence[Death]) -> Killed:
     """Run the command until it comes to its end; whoever is in the journal must not be asked about again."""
-    killed, states = 0, Counter[str]()
+    states = Counter[str]()
     for attempt in range(MOST_RUNS):
         decided = {person for _, person in write_backs(folder) if person}
         asked = Counter(line["person_id"] for line in trail(folder))
@@ -121,8 +121,7 @@ def killed_and_run_again(folder: Path, sandbox: Deadly, deaths: Sequence[Death])
         if ended.code != KILLED:
             assert ended.code == INCOMPLETE, ended.err
             sandbox.at_rest.wait()
-            return Killed(killed, states)
-        killed += 1
+            return Killed(attempt, states)
         states += Counter(state for state, _ in write_backs(folder))
     raise AssertionError(f"not at its end after {MOST_RUNS} runs")
 
