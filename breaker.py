@@ -3,7 +3,8 @@
 After a run of failures the circuit is open: nobody is let through but one probe at a time, and who comes in its first
 moments waits for what it finds. So a service that fails for some people only is not taken for dead, and one that is
 silent holds everybody up once a probe, not each person anew. Each probe that fails lets the service rest for longer;
-the first answer closes the circuit.
+the first answer closes the circuit. Before it is open, who comes just after a failure waits as long for what others
+under way find, or else the first who noticed that a service fell silent would each wait for it once more.
 """
 
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic
 
 FAILURES = 5  # in a row
-PROBE_PATIENCE = 2.0  # seconds from a probe's start in which others wait for what it finds
+PATIENCE = 2.0  # seconds from a probe's start, or from the first failure, in which others wait for what comes of it
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a probe that failed to the next
 
 
@@ -26,6 +27,7 @@ class CircuitBreaker:
         self._clock = clock
         self._changed = threading.Condition()
         self._failures = 0
+        self._under_way = 0
         self._is_probing = False
         self._patience_ends = 0.0
         self._rest = FIRST_REST
@@ -39,22 +41,24 @@ class CircuitBreaker:
     def enter(self) -> bool:
         """Let the caller through, and say whether as a probe; it must report what came of it. Raises CircuitOpen."""
         with self._changed:
-            if self.is_open and self._is_probing:
-                patience = self._patience_ends - self._clock()
-                self._changed.wait_for(lambda: not (self.is_open and self._is_probing), patience)
-            if not self.is_open:
-                return False
-            if self._is_probing or self._clock() < self._next_probe:
-                raise CircuitOpen
-            self._is_probing = True
-            self._patience_ends = self._clock() + PROBE_PATIENCE
-            return True
+            self._wait_while(lambda: 0 < self._failures < FAILURES and self._under_way > 0)
+            self._wait_while(lambda: self.is_open and self._is_probing)
+            if self.is_open:
+                if self._is_probing or self._clock() < self._next_probe:
+                    raise CircuitOpen
+                self._is_probing = True
+                self._patience_ends = self._clock() + PATIENCE
+            self._under_way += 1
+            return self.is_open
 
     def note(self, *, has_answered: bool, is_probe: bool) -> bool:
         """The service answered somebody, whatever it said, or failed them. Whether that turned the circuit."""
         with self._changed:
             was_open = self.is_open
+            self._under_way -= 1
             self._failures = 0 if has_answered else self._failures + 1
+            if self._failures == 1:
+                self._patience_ends = self._clock() + PATIENCE
             if has_answered:
                 self._rest = FIRST_REST
             elif is_probe:
@@ -63,3 +67,6 @@ class CircuitBreaker:
             self._is_probing = self._is_probing and not is_probe
             self._changed.notify_all()
             return was_open is not self.is_open
+
+    def _wait_while(self, is_in_doubt: Callable[[], bool]) -> None:
+        self._changed.wait_for(lambda: not is_in_doubt(), self._patience_ends - self._clock())
