@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cleaning, growth, imports, segments, sharing, start
+from benchmarks import cleaning, growth, imports, people, segments, sharing, start
 from benchmarks.figures import HEADING, WIDTH, Line, Measured
 from benchmarks.programs import ProgramFailed, say
 
@@ -26,6 +26,9 @@ BENCHMARKS: Mapping[str, tuple[Callable[[float], Measured], float]] = {
     "four-imports": (sharing.four_imports, 90),
     "import-among-scripts": (sharing.import_among_scripts, 90),
     "segment": (segments.segment, 50),
+    "one-person": (people.one_person, 15),
+    "forty-people": (people.forty_people, 60),
+    "dead-registry": (people.dead_registry, 100),
     "cleaning-different": (cleaning.different_values, 120),
     "cleaning-repeating": (cleaning.repeating_values, 100),
     "growth": (growth.growth, 70),

@@ -3,6 +3,7 @@
 python -m benchmarks.others official URL FILE COUNT   the official client, one lead at a time
 python -m benchmarks.others waiting URL FILE COUNT    a script that waits half a second between two leads
 python -m benchmarks.others reading URL COUNT         one GET a lead
+python -m benchmarks.others checking URL... ID...     registry, judicial records and score, one call after the other
 python -m benchmarks.others pooled URL KEY            eight threads that wait as they are told, until stdin closes
 """
 
@@ -67,6 +68,18 @@ def reading(url: str, count: str) -> float:
         return time.monotonic() - began
 
 
+def checking(registry: str, judicial: str, score: str, *ids: str) -> float:
+    """Seconds for asking three services about each person, one call after the other."""
+    began = time.monotonic()
+    with requests.Session() as session:
+        for person_id in ids:
+            session.get(f"{registry}/people/{person_id}", timeout=30).raise_for_status()
+            session.get(f"{judicial}/people/{person_id}/records", timeout=30).raise_for_status()
+            body = {"id": person_id, "registry": "passed", "judicial": "passed"}
+            session.post(f"{score}/scores", json=body, timeout=30).raise_for_status()
+    return time.monotonic() - began
+
+
 def pooled(url: str, key: str) -> float:
     """Seconds for which leads were made as fast as eight threads can."""
     is_over, numbers, began = threading.Event(), itertools.count(), time.monotonic()
@@ -112,6 +125,7 @@ WAYS: Mapping[str, Callable[..., float]] = {
     "official": official,
     "waiting": waiting,
     "reading": reading,
+    "checking": checking,
     "pooled": pooled,
 }
 

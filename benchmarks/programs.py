@@ -14,7 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SAMPLE_INTERVAL = 0.1  # seconds between two looks at the memory
 PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
-OUR_VARIABLES = frozenset(["close_project_api_key", "CLOSE_API_KEY", "CLOSE_API_URL"])
+SERVICES = ("REGISTRY", "JUDICIAL", "SCORE")
+OUR_VARIABLES = frozenset(
+    ["close_project_api_key", "CLOSE_API_KEY", "CLOSE_API_URL"]
+    + [f"{service}_{what}" for service in SERVICES for what in ("URL", "TOKEN")]
+)
 
 
 class ProgramFailed(Exception):
