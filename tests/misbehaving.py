@@ -73,13 +73,14 @@ Way = Callable[[Asked], Iterable[bytes]]
 
 @dataclass
 class Heard:
-    """What came to a server: how often each service was asked, about whom, and how much each answer got rid of."""
+    """What came to a server: how often each service was asked, about whom, and how much of each bad answer left."""
 
     requests: Counter[str] = field(default_factory=Counter)
     people: Counter[tuple[str, str]] = field(default_factory=Counter)
     elsewhere: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
 
 
 class Misbehaving:
@@ -140,13 +141,14 @@ class Misbehaving:
 
     def _reply(self, connection: socket.socket, reading: Any) -> bool:
         """Whether the next request was answered properly, so that another may follow."""
-        line, body = _read_request(reading)
+        line, headers, body = _read_request(reading)
         if not line:
             return False
         asked = self._note(line, body, connection)
+        self.heard.tokens[asked.service] = headers.get("authorization", "")
         way = self.ways.get(asked.service)
         if way is None or ELSEWHERE in line:
-            connection.sendall(said(asked.proper))
+            connection.sendall(said(asked.proper, is_last=False))
             return True
         self._misbehave(way, asked)
         return False
@@ -171,25 +173,29 @@ class Misbehaving:
             self.heard.sent.append(sent)
 
 
-def _read_request(reading: Any) -> tuple[str, Any]:
+def _read_request(reading: Any) -> tuple[str, dict[str, str], Any]:
     line = reading.readline().decode("latin-1")
-    length = 0
-    while header := reading.readline().strip():
-        name, _, value = header.decode("latin-1").partition(":")
-        length = int(value) if name.lower() == "content-length" else length
-    return line, json.loads(reading.read(length)) if length else None
+    headers = {}
+    while header := reading.readline().decode("latin-1").strip():
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    length = int(headers.get("content-length", 0))
+    return line, headers, json.loads(reading.read(length)) if length else None
 
 
-def message(body: bytes, *headers: bytes, status: bytes = b"200 OK", length: int | None = None) -> bytes:
+def message(
+    body: bytes, *headers: bytes, status: bytes = b"200 OK", length: int | None = None, is_last: bool = True
+) -> bytes:
     """An answer with its head; `length` is what the head says of the body, the truth if left out."""
-    told = b"Content-Length: %d" % (len(body) if length is None else length)
-    head = b"\r\n".join([b"HTTP/1.1 " + status, b"Content-Type: application/json", told, *headers])
-    return head + b"\r\n\r\n" + body
+    told = [b"Content-Length: %d" % (len(body) if length is None else length)]
+    told += [b"Connection: close"] if is_last else []
+    return b"\r\n".join([b"HTTP/1.1 " + status, *told, *headers, b"", body])
 
 
-def said(answer: Any, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+def said(answer: Any, *headers: bytes, status: bytes = b"200 OK", is_last: bool = True) -> bytes:
     """An answer of JSON."""
-    return message(json.dumps(answer).encode(), *headers, status=status)
+    told = json.dumps(answer).encode()
+    return message(told, b"Content-Type: application/json", *headers, status=status, is_last=is_last)
 
 
 # Ways to misbehave ----------------------------------------------------------------------------------------------------
@@ -376,6 +382,21 @@ def broken_utf_8(asked: Asked) -> Iterator[bytes]:
     yield message(json.dumps(asked.proper).encode().replace(b'"id"', b'"\xff\xfe": 1, "id"'))
 
 
+def first(times: int, way: Way) -> Way:
+    """A way for the first requests to a service; it answers the others properly."""
+    return lambda asked: way(asked) if asked.number <= times else [said(asked.proper)]
+
+
+def after(times: int, way: Way) -> Way:
+    """A way for all but the first requests to a service, which it answers properly."""
+    return lambda asked: way(asked) if asked.number > times else [said(asked.proper)]
+
+
+def of_people(**ways: Way) -> Way:
+    """Ways for some people, by their ids after an underscore; all others are answered properly."""
+    return lambda asked: ways.get(f"_{asked.person_id}", lambda asked: [said(asked.proper)])(asked)
+
+
 def followed_by_more(asked: Asked) -> Iterator[bytes]:
     yield message(json.dumps(asked.proper).encode() * 2)
 
@@ -404,7 +425,7 @@ def with_headers(*headers: bytes) -> Way:
 
 
 def contradicting_lengths(asked: Asked) -> Iterator[bytes]:
-    yield said(asked.proper, b"Content-Length: 5")
+    yield said(asked.proper, b"Content-Length: 5", is_last=False)  # or else urllib3 leaves the socket to the collector
 
 
 MANY_HEADERS = tuple(b"X-Header-%d: x" % number for number in range(5000))
@@ -424,7 +445,6 @@ PASSING: dict[str, Way] = {
     "503": with_status(b"503 Service Unavailable"),
     "504": with_status(b"504 Gateway Timeout"),
     "999": with_status(b"999 Whatever"),
-    "cut in head": cut_in_head,
     "cut in body": cut_in_body,
     "cut after whole JSON": cut_after_whole_json,
     "cut in chunk": cut_in_chunk,
@@ -467,6 +487,7 @@ SLOW: dict[str, Way] = {
 DEFINITE: dict[str, Way] = {
     "HTML": body(b"<!doctype html><title>Welcome</title>"),
     "nothing": body(b""),
+    "cut in head": cut_in_head,  # which reads as an empty body
     "cut honestly": cut_honestly,
     "cut gzip": cut_gzip,
     "null": body(b"null"),

@@ -1,0 +1,303 @@
+"""How services are asked, over real sockets: again within the deadline, never after an answer, nobody twice."""
+
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Sandbox
+from tests.conftest import Run, Serve, trail_lines
+from tests.misbehaving import Way, after, also, body, first, hung_up, literal, of_people, refused, reset, with_status
+from tests.raw_close import RawClose
+from tests.waiting_leads import Waiting
+from tests.what_close_holds import writes_to
+
+PERSON = "123"
+DOWN = with_status(b"503 Service Unavailable")
+NOT_FOUND = with_status(b"404 Not Found")
+
+
+@pytest.fixture
+def type_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Put something onto standard input."""
+
+    def put(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    return put
+
+
+def checked(run: Run, *argv: str) -> Any:
+    """The one verdict that a command shows."""
+    (verdict,) = run("qualify", *argv, "--json").json
+    return verdict
+
+
+# Again, or not
+
+
+@pytest.mark.parametrize("service", ["registry", "judicial", "score"])
+@pytest.mark.parametrize("way", [DOWN, reset, hung_up], ids=["503", "reset", "hung up"])
+def test_a_service_that_fails_twice_and_then_answers_decides(run: Run, serve: Serve, service: str, way: Way) -> None:
+    server = serve(**{service: first(2, way)})
+    verdict = checked(run, PERSON)
+    assert (verdict["outcome"], verdict["result"]) == ("prospect", 73)
+    attempts = {name: check["attempts"] for name, check in verdict["checks"].items()}
+    assert attempts == {"registry": 1, "judicial": 1, "score": 1, service: 3}
+    assert server.heard.requests == attempts
+
+
+@pytest.mark.parametrize(
+    ("service", "way", "outcome"),
+    [
+        ("registry", literal(b"false"), "not_prospect"),
+        ("registry", NOT_FOUND, "not_prospect"),
+        ("judicial", literal(b'[{"case": 1}]'), "not_prospect"),
+        ("score", literal(b"60"), "not_prospect"),
+        ("registry", body(b"{}"), "undetermined"),
+        ("judicial", NOT_FOUND, "undetermined"),
+    ],
+)
+def test_after_an_answer_nobody_asks_again(run: Run, serve: Serve, service: str, way: Way, outcome: str) -> None:
+    server = serve(**{service: first(1, way)})  # the second time everything would be well
+    assert checked(run, PERSON)["outcome"] == outcome
+    assert server.heard.requests[service] == 1
+
+
+@pytest.mark.parametrize("seconds", [b"0", b"0.1", b"2"])
+def test_no_attempt_begins_before_the_service_wants_it(
+    run: Run, serve: Serve, naps: list[float], seconds: bytes
+) -> None:
+    serve(registry=first(2, with_status(b"429 Too Many Requests", b"Retry-After: " + seconds)))
+    assert checked(run, PERSON)["outcome"] == "prospect"
+    assert len(naps) == 2
+    assert min(naps) >= float(seconds)
+    assert max(naps) <= max(2.0, float(seconds))
+
+
+@pytest.mark.parametrize(
+    ("registry", "judicial", "outcome"),
+    [
+        (refused, literal(b"[{}, {}]"), "not_prospect"),
+        (literal(b"false"), refused, "not_prospect"),
+        (NOT_FOUND, DOWN, "not_prospect"),
+        (NOT_FOUND, None, "not_prospect"),
+        (None, DOWN, "undetermined"),
+        (DOWN, None, "undetermined"),
+        (DOWN, refused, "undetermined"),
+    ],
+)
+def test_a_failed_check_decides_and_an_unavailable_one_does_not(
+    run: Run, serve: Serve, naps: list[float], registry: Way | None, judicial: Way | None, outcome: str
+) -> None:
+    ways = {"registry": registry, "judicial": judicial}
+    server = serve(**{name: way for name, way in ways.items() if way})
+    verdict = checked(run, PERSON)
+    assert (verdict["outcome"], verdict["result"]) == (outcome, 0 if outcome == "not_prospect" else None)
+    assert server.heard.requests["score"] == 0
+
+
+def test_the_score_is_asked_for_with_what_the_checks_found(run: Run, serve: Serve) -> None:
+    server = serve()
+    checked(run, PERSON)
+    assert server.heard.bodies == [{"id": PERSON, "registry": "passed", "judicial": "passed"}]
+
+
+def test_each_service_gets_its_own_token_alone(run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve()
+    monkeypatch.setenv("REGISTRY_TOKEN", "for-the-registry")
+    monkeypatch.setenv("SCORE_TOKEN", "for-the-score")
+    assert checked(run, PERSON)["outcome"] == "prospect"
+    assert server.heard.tokens == {
+        "registry": "Bearer for-the-registry",
+        "judicial": "",
+        "score": "Bearer for-the-score",
+    }
+
+
+# Whether it is the person
+
+
+AGREEING = [
+    ("Ann Example", {}),
+    ("Ann Example", {"name": None, "birth_date": None}),
+    ("Ann Example", {"name": "", "birth_date": " "}),
+    ("Ann Example", {"name": "EXAMPLE, Ann"}),
+    ("José Núñez O'Brien", {"name": "NUNEZ OBRIEN jose"}),
+    ("Łukasz Weiß", {"name": "Weiss Lukasz"}),
+    ("Ann Example", {"name": "Ann Example", "birth_date": "1990-02-28"}),
+]
+DISAGREEING = [
+    ("Ann Example", {"name": "Bob Example"}, "another name"),
+    ("Ann Example", {"name": "Ann"}, "another name"),
+    ("Ann Example", {"name": "Ann Example", "birth_date": "1990-02-27"}, "another date of birth"),
+]
+
+
+def file_of(folder: Path, name: str) -> str:
+    path = folder / "people.csv"
+    path.write_text(f'id,name,birth_date\n{PERSON},"{name}",1990-02-28\n', encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(("name", "told"), AGREEING)
+def test_who_is_called_alike_is_the_person(
+    run: Run, serve: Serve, folder: Path, name: str, told: dict[str, Any]
+) -> None:
+    serve(registry=also(**told))
+    assert checked(run, "--file", file_of(folder, name))["outcome"] == "prospect"
+
+
+@pytest.mark.parametrize(("name", "told", "difference"), DISAGREEING)
+def test_who_is_called_or_born_otherwise_is_not(
+    run: Run, serve: Serve, folder: Path, name: str, told: dict[str, Any], difference: str
+) -> None:
+    server = serve(registry=also(**told))
+    verdict = checked(run, "--file", file_of(folder, name))
+    assert (verdict["outcome"], verdict["result"]) == ("not_prospect", 0)
+    assert difference in verdict["checks"]["registry"]["detail"]
+    assert server.heard.requests == {"registry": 1, "judicial": 1}
+
+
+@pytest.mark.parametrize(
+    "told", [{"name": 5}, {"name": ["Ann"]}, {"birth_date": 19900228}, {"birth_date": "28.2.1990"}]
+)
+def test_what_the_registry_tells_in_another_shape_is_no_answer(
+    run: Run, serve: Serve, folder: Path, told: dict[str, Any]
+) -> None:
+    server = serve(registry=also(**told))
+    verdict = checked(run, "--file", file_of(folder, "Ann"))
+    assert (verdict["outcome"], verdict["checks"]["registry"]["status"]) == ("undetermined", "unavailable")
+    assert server.heard.requests["registry"] == 1
+
+
+@pytest.fixture
+def waiting(connected: Sandbox) -> Iterator[Waiting]:
+    with RawClose(connected) as close:
+        yield Waiting(close)
+
+
+@pytest.mark.parametrize(
+    ("contacts", "status"),
+    [
+        ([], "Prospect"),
+        (["Bob Other", "núñez, JOSÉ"], "Prospect"),
+        (["Bob Other"], "Not eligible"),
+    ],
+)
+def test_a_lead_has_the_person_among_its_contacts(
+    run: Run, serve: Serve, waiting: Waiting, contacts: list[str], status: str
+) -> None:
+    lead_id = waiting.lead(PERSON, contacts)
+    serve(registry=also(name="Jose Nunez"))
+    assert run("qualify", "--from-close").code == 0
+    assert waiting.status(lead_id) == status
+    assert len(waiting.notes(lead_id)) == 1
+
+
+def test_two_people_of_one_id_are_asked_about_apart(run: Run, serve: Serve, folder: Path) -> None:
+    serve(registry=also(name="Ann"))
+    path = folder / "people.csv"
+    path.write_text("id,name\n123,Ann\n123,Bob\n123,Ann\n", encoding="utf-8")
+    outcomes = [verdict["outcome"] for verdict in run("qualify", "--file", str(path), "--json").json]
+    assert outcomes == ["prospect", "not_prospect", "prospect"]
+    assert len(trail_lines(folder)) == 2
+
+
+# Nobody twice, nobody beyond the time
+
+
+@pytest.mark.parametrize("source", ["command line", "file", "standard input"])
+def test_who_is_named_twice_is_asked_about_once_and_answered_each_time(
+    run: Run, serve: Serve, folder: Path, type_in: Callable[[bytes], None], source: str
+) -> None:
+    server = serve(judicial=of_people(_2=literal(b"[{}]")))
+    ids = ["1", "2", "1", "3", "2", "1"]
+    (folder / "people.csv").write_text("\n".join(["ID", *ids]), encoding="utf-8")
+    type_in("\r\n\n".join(ids).encode("utf-8-sig"))
+    argv = {"command line": ids, "file": ["--file", "people.csv"], "standard input": ["-"]}[source]
+    verdicts = run("qualify", *argv, "--json").json
+    assert [verdict["person_id"] for verdict in verdicts] == ids
+    assert [verdict["outcome"] for verdict in verdicts] == [
+        "not_prospect" if each == "2" else "prospect" for each in ids
+    ]
+    asked = {(service, each): 1 for service in ("registry", "judicial") for each in set(ids)}
+    assert server.heard.people == asked | {("score", "1"): 1, ("score", "3"): 1}
+    assert Counter(line["person_id"] for line in trail_lines(folder)) == dict.fromkeys(set(ids), 1)
+
+
+def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, serve: Serve, folder: Path) -> None:
+    server = serve(registry=DOWN)
+    ids = [str(number) for number in range(40)]
+    ran = run("qualify", *ids, "--deadline", "0.3", "--check-deadline", "0.2", "--workers", "1", "--json")
+    assert ran.code == 4
+    assert [verdict["person_id"] for verdict in ran.json] == ids
+    assert {verdict["outcome"] for verdict in ran.json} == {"undetermined"}
+    assert {line["person_id"]: line["outcome"] for line in trail_lines(folder)} == dict.fromkeys(ids, "undetermined")
+    assert len(trail_lines(folder)) == len(ids)
+    unasked = [verdict for verdict in ran.json if "time for all" in verdict["checks"]["judicial"]["detail"]]
+    assert unasked
+    assert all(check["attempts"] == 0 for verdict in unasked for check in verdict["checks"].values())
+    assert len(server.heard.people) < 2 * len(ids)
+
+
+def test_a_time_that_is_over_before_anybody_is_asked_asks_nobody(run: Run, serve: Serve, folder: Path) -> None:
+    server = serve()
+    ran = run("qualify", "1", "2", "--deadline", "0.0000001", "--json")
+    assert (ran.code, [verdict["outcome"] for verdict in ran.json]) == (4, ["undetermined"] * 2)
+    assert server.heard.people == {}
+    assert len(trail_lines(folder)) == 2
+
+
+# Half of the people, then the service dies
+
+
+def test_a_service_that_dies_on_the_way_loses_nobody_and_clears_nobody(
+    run: Run, serve: Serve, folder: Path, type_in: Callable[[bytes], None]
+) -> None:
+    server = serve(registry=after(250, reset))
+    ids = [f"p-{number}" for number in range(500)]
+    type_in("\n".join(ids).encode())
+    ran = run("qualify", "-", "--check-deadline", "0.5", "--workers", "8", "--json")
+    assert ran.code == 4
+    assert [verdict["person_id"] for verdict in ran.json] == ids
+    lines = {line["person_id"]: line for line in trail_lines(folder)}
+    assert len(lines) == len(trail_lines(folder)) == len(ids)
+    for verdict in ran.json:
+        assert lines[verdict["person_id"]]["outcome"] == verdict["outcome"]
+        statuses = {name: check["status"] for name, check in verdict["checks"].items()}
+        is_cleared = verdict["outcome"] == "prospect"
+        assert is_cleared is (set(statuses.values()) == {"passed"})
+        assert is_cleared is (verdict["result"] == 73)
+    cleared = sum(verdict["outcome"] == "prospect" for verdict in ran.json)
+    assert 0 < cleared <= 250
+    assert server.heard.requests["registry"] - 250 < 250  # else everybody was asked about, dead or not
+    assert "registry check failed again and again" in ran.err
+    assert sum("not asked: it failed" in verdict["checks"]["registry"]["detail"] for verdict in ran.json) > 100
+
+
+# Nothing is written
+
+
+def test_scores_drawn_at_random_write_nothing(run: Run, serve: Serve, waiting: Waiting, connected: Sandbox) -> None:
+    lead_id = waiting.lead(PERSON)
+    serve()
+    before = writes_to(connected)
+    run("qualify", "--from-close", "--random-score")
+    assert writes_to(connected) == before
+    assert waiting.status(lead_id) == "To qualify"
+
+
+def test_a_dead_registry_moves_those_alone_who_have_records(run: Run, serve: Serve, waiting: Waiting) -> None:
+    clear, recorded = waiting.lead("1"), waiting.lead("2")
+    serve(registry=refused, judicial=of_people(_2=literal(b"[{}]")))
+    ran = run("qualify", "--from-close", "--check-deadline", "0.4")
+    assert ran.code == 4
+    assert [waiting.status(lead_id) for lead_id in (clear, recorded)] == ["To qualify", "Not eligible"]
+    assert [len(waiting.notes(lead_id)) for lead_id in (clear, recorded)] == [0, 1]
+    assert json.dumps(waiting.notes(recorded)).count("record") == 0
