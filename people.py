@@ -85,7 +85,7 @@ def people_in_lines(lines: Iterable[str]) -> list[Person]:
     """The people whose ids stand in lines, one in each that is not blank. Raises PeopleError."""
     typed = {number: line.strip("\ufeff \t\r\n") for number, line in enumerate(lines, 1)}
     ids = {number: text for number, text in typed.items() if text}
-    _refuse_malformed({number: text for number, text in ids.items() if not is_person_id(text)}, "standard input: line")
+    _refuse_malformed({number: text for number, text in ids.items() if not _is_whole_id(text)}, "standard input: line")
     if not ids:
         raise PeopleError("standard input names nobody; give one id a line")
     return [Person(text) for text in ids.values()]
@@ -105,10 +105,10 @@ def people_in_file(path: Path, id_column: str = "", encoding: str = "utf-8") -> 
     for number, row in rows:
         if len(row) > len(header):
             raise PeopleError(f"{path.name}: row {number} has more cells than the header; put quotes around commas")
-        cells = {name: row[place].strip() for name, place in places.items() if place < len(row)}
-        person = Person(cells["id"], tuple(filter(None, [cells.get(NAME)])), cells.get(BIRTH_DATE) or "")
+        cells = {name: "".join(row[place : place + 1]).strip() for name, place in places.items()}
+        person = Person(cells["id"], tuple(filter(None, [cells.get(NAME)])), cells.get(BIRTH_DATE, ""))
         people[number] = person
-        if not is_person_id(person.person_id) or _DAMAGED_ID.fullmatch(person.person_id):
+        if not _is_whole_id(person.person_id):
             malformed[number] = person.person_id
         if person.birth_date and not is_day(person.birth_date):
             raise PeopleError(f"{path.name}: the {BIRTH_DATE} in row {number} is no day written as YYYY-MM-DD")
@@ -118,7 +118,12 @@ def people_in_file(path: Path, id_column: str = "", encoding: str = "utf-8") -> 
     return list(people.values())
 
 
-_DAMAGED_ID = re.compile(r"\d(\.\d+)?E\+\d+|\d+\.0+")  # as a spreadsheet writes a long number
+def _is_whole_id(text: str) -> bool:
+    """Whether a text can be an id that no spreadsheet has shortened."""
+    return is_person_id(text) and not _DAMAGED_ID.fullmatch(text)
+
+
+_DAMAGED_ID = re.compile(r"\d([.,]\d+)?[Ee]\+\d+|\d+[.,]0+")  # as a spreadsheet writes a long number
 
 
 def _places(file: str, header: Sequence[str], id_column: str) -> dict[str, int]:
