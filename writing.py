@@ -34,14 +34,15 @@ def write_csv_beside_edits(
 def append_line(path: Path, line: str) -> None:
     """Append a line to a file for its owner alone, and see it on disk before returning.
 
-    Where a crash cut the last line off, the new one does not go into it.
+    Where a crash cut off the last line, this is one of its own all the same.
     """
     path.parent.mkdir(exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(handle, "ab", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        is_cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-        file.write(f"{chr(10) if is_cut_off else ''}{line}\n".encode())
+    with os.fdopen(handle, "a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        file.write("".join(["\n" * is_torn, line, "\n"]).encode())
+        file.flush()
         os.fsync(file.fileno())
 
 
