@@ -142,9 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     give_missing_streams()
     try:
         args = build_parser().parse_args(argv)
-        if getattr(args, "redact", False):
-            command = "python main.py qualify ..."  # as it was given, it may name people
-        args.command = command
+        command = args.command = nameless(command, args)
         verbose = getattr(args, "verbose", False)
         with logging_requests(args):
             return run_logged(args)
@@ -156,6 +154,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verbose and code == Exit.BUG:
             traceback.print_exc()
         return code
+
+
+def nameless(command: str, args: argparse.Namespace) -> str:
+    """A command as it may be shown: where ids are not to be read, the word ID stands for each."""
+    if not getattr(args, "redact", False):
+        return command
+    ids = {*args.ids, args.explain, f"--explain={args.explain}"} - {"-"}
+    return shlex.join("ID" if word in ids else word for word in shlex.split(command))
 
 
 def run_logged(args: argparse.Namespace) -> int:
