@@ -947,8 +947,22 @@ def explain_verdict(args: argparse.Namespace, redact_key: str) -> int:
 
     wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
     line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
-    show(json.dumps(line, indent=2, ensure_ascii=False) if args.json else explained(line))
+    told = redacted_line(line, redact_key) if redact_key else line
+    show(json.dumps(told, indent=2, ensure_ascii=False) if args.json else explained(told))
     return Exit.DONE
+
+
+def redacted_line(line: Mapping[str, Any], redact_key: str) -> Mapping[str, Any]:
+    """A line of the trail with pseudonyms, which it has already if it was decided with --redact."""
+    from people import pseudonym
+
+    if re.fullmatch("[0-9a-f]{64}", line["person_id"]):
+        return line
+    checks = {
+        name: {**check, "digest": pseudonym(check["digest"], redact_key) if check.get("digest") else None}
+        for name, check in line["checks"].items()
+    }
+    return {**line, "person_id": pseudonym(line["person_id"], redact_key), "checks": checks}
 
 
 def new_round(qualifier: Qualifier, args: argparse.Namespace, redact_key: str) -> Round:
