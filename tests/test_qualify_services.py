@@ -12,7 +12,20 @@ import pytest
 
 from sandbox import Sandbox
 from tests.conftest import Run, Serve, trail_lines
-from tests.misbehaving import Way, after, also, body, first, hung_up, literal, of_people, refused, reset, with_status
+from tests.misbehaving import (
+    Way,
+    after,
+    also,
+    body,
+    first,
+    hung_up,
+    literal,
+    of_people,
+    refused,
+    reset,
+    silent,
+    with_status,
+)
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
 from tests.what_close_holds import writes_to
@@ -232,7 +245,7 @@ def test_who_is_named_twice_is_asked_about_once_and_answered_each_time(
 
 
 def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, serve: Serve, folder: Path) -> None:
-    server = serve(registry=DOWN)
+    server = serve(registry=silent)
     ids = [str(number) for number in range(40)]
     ran = run("qualify", *ids, "--deadline", "0.3", "--check-deadline", "0.2", "--workers", "1", "--json")
     assert ran.code == 4
