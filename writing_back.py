@@ -290,8 +290,11 @@ class WritingBack:
         return completed
 
     def _complete(self, write_back: WriteBack, verdict: Verdict | None) -> Handled:
-        """Write the note and the status, as far as they are not there yet."""
-        kind: Kind = "left"
+        """Write the note and the status, as far as they are not there yet.
+
+        What Close refuses is not given up, or the next run would ask again and write another note.
+        """
+        link = lead_link({"id": write_back.lead_id})
         try:
             reason = "" if write_back.state == "noted" else self._write_note(write_back)
             if not reason and write_back.to_status:
@@ -299,11 +302,10 @@ class WritingBack:
         except NotFound:
             reason = "it was deleted in Close meanwhile"
         except InvalidRequest as refusal:
-            kind, reason = "refused", f"Close refused: {refusal}"
+            return Handled("refused", write_back.lead_id, link, f"Close refused: {refusal}", verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")
-        link = lead_link({"id": write_back.lead_id})
         if reason:
-            return Handled(kind, write_back.lead_id, link, reason, verdict)
+            return Handled("left", write_back.lead_id, link, reason, verdict)
         if not write_back.to_status:
             reason = f"{self._workflow.id_field_name} holds no person's id; a note says so"
             return Handled("without_id", write_back.lead_id, link, reason)
@@ -326,6 +328,10 @@ class WritingBack:
                 break
             except OutcomeUnknown:
                 lost_at = time.monotonic()
+            except InvalidRequest:
+                if lost_at is None:
+                    self._journal.note_write_back(write_back, "decided")  # there is nothing to look for
+                raise
         else:
             raise OutcomeUnknown("the answers to a note got lost again and again")
         self._journal.note_write_back(write_back, "noted")
