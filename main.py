@@ -1103,9 +1103,7 @@ def qualify_in_close(
     if args.json:
         show_verdicts(decided)
     if not args.quiet:
-        for lead in handled:
-            if lead.kind not in ("moved", "undetermined"):
-                say(f"{lead.link}: {lead.reason}" if lead.link else lead.reason)
+        tell_apart(lead for lead in handled if lead.kind not in ("moved", "undetermined"))
         say(round_words(handled))
         advise_of_services(qualifier, args)
     if ended_by:
@@ -1115,7 +1113,16 @@ def qualify_in_close(
         return code
     if stop.is_set():
         return Exit.INTERRUPTED
+    if any(lead.kind == "unknown" for lead in handled):
+        complain(f"of some leads nobody knows what was written. {RUN_AGAIN}".replace("{command}", args.command))
+        return Exit.UNREACHABLE
     return Exit.INCOMPLETE if any(lead.is_unsettled for lead in handled) else Exit.DONE
+
+
+def tell_apart(handled: Iterable[Handled]) -> None:
+    """Say of each lead what became of it."""
+    for lead in handled:
+        say(f"{lead.link}: {lead.reason}" if lead.link else lead.reason)
 
 
 def begin_in_close(

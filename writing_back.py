@@ -34,7 +34,9 @@ from trail import CHECK_TITLES, as_json, verdict_of
 TEXT_FIELDS = ("text", "textarea", "hidden")  # types that keep an id as it is; a number loses its zeros
 MOST_TRIES = 3  # of one write whose answer got lost again and again
 
-Kind = Literal["moved", "undetermined", "without_id", "left", "refused", "ambiguous", "not_found", "rehearsed"]
+Kind = Literal[
+    "moved", "undetermined", "without_id", "left", "refused", "unknown", "ambiguous", "not_found", "rehearsed"
+]
 
 
 class WorkflowMissing(Exception):
@@ -303,6 +305,8 @@ class WritingBack:
             reason = "it was deleted in Close meanwhile"
         except InvalidRequest as refusal:
             return Handled("refused", write_back.lead_id, link, f"Close refused: {refusal}", verdict)
+        except OutcomeUnknown as lost:  # for this one alone; where Close is down, the look before the next try says so
+            return Handled("unknown", write_back.lead_id, link, str(lost), verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")
         if reason:
             return Handled("left", write_back.lead_id, link, reason, verdict)
@@ -368,6 +372,8 @@ class WritingBack:
     def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
         """Why a lead is not to be written to any more, "" if it is as it was when that was decided, or moved by us."""
         status = lead.get("status_id")
+        if write_back.to_status and write_back.to_status not in self._workflow.labels:
+            return "the status that it was to go to was deleted meanwhile"
         if _digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
             return f"its {self._workflow.id_field_name} was changed meanwhile"
         is_moved_by_us = write_back.state == "noted" and status == write_back.to_status

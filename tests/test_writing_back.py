@@ -616,6 +616,39 @@ def test_a_lead_that_close_refuses_holds_up_no_other(desk: Desk) -> None:
         desk.check_written(lead_id)
 
 
+@pytest.mark.parametrize("on", [NOTE, PUT])
+def test_a_lead_that_close_always_fails_on_holds_up_no_other(desk: Desk, on: str) -> None:
+    failing, others = desk.lead(), [desk.lead(typed=str(number)) for number in (121, 122, 124)]
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        is_concerned = said(request).startswith(on) and failing in f"{request.path} {request.body!r}"
+        return Reply.of(500, {}) if is_concerned else answer(request)
+
+    desk.sandbox.watch = watch
+    for _ in range(2):
+        ran = desk.qualify("--from-close", "--workers", "1")
+        assert (ran.code, f"lead/{failing}/: the answers to a" in ran.err) == (5, True)
+        assert "Run the same command again" in ran.err
+        for lead_id in others:
+            desk.check_written(lead_id)
+    desk.calm()
+    assert desk.qualify().code == 0
+    desk.check_written(failing)
+
+
+def test_a_verdict_whose_status_was_deleted_since_is_left_and_the_lead_checked_anew(desk: Desk) -> None:
+    lead_id = desk.lead()
+    with desk.sandbox.troubled([Fault("drop-before", on=PUT)]):
+        assert desk.qualify().code == 5
+    statuses = desk.close.get("/status/lead/").json()["data"]
+    (prospect_id,) = (status["id"] for status in statuses if status["label"] == "Prospect")
+    assert desk.close.delete(f"/status/lead/{prospect_id}/").status_code == 200
+    desk.close.made("/status/lead/", label="Prospect")
+    assert desk.qualify().code == 0
+    assert (desk.status(lead_id), len(set(desk.attempts(lead_id)))) == ("Prospect", 2)
+    assert [state for _, state in journalled()] == ["left", "finished"]
+
+
 @pytest.mark.parametrize("on", [NOTE, PUT, SEARCH])
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_may_not_ends_the_run_and_the_next_one_completes(desk: Desk, on: str, status: int) -> None:
