@@ -1192,6 +1192,8 @@ def watch(
         if trouble:
             trouble += f"; trying again in {wait:.0f} s"
             wait *= random.uniform(0.75, 1)
+        if not args.quiet:  # of one without an id its note tells, in every round the same
+            tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
         if not args.json:
             show(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {round_words(handled)}{trouble}")
         elif trouble:

@@ -774,6 +774,25 @@ def test_a_watch_gives_one_document_at_its_end(desk: Desk, waits: list[float]) -
     assert [verdict["person_id"] for verdict in json.loads(ran.out)] == ["123", "129"]
 
 
+def test_a_watch_names_the_leads_that_need_somebody(desk: Desk, waits: list[float]) -> None:
+    moved, refused, blank = desk.lead(), desk.lead(typed="124"), desk.lead(typed="")
+    rounds = Rounds(desk, lambda: None)
+    watch = desk.sandbox.watch
+
+    def meddle(request: HttpRequest, answer: Answer) -> Reply | None:
+        if said(request) == "GET /registry/people/123":
+            desk.move(moved, "Potential")
+        is_refused = said(request).startswith(f"{PUT}{refused}/")
+        return Reply.of(400, {"errors": ["No."]}) if is_refused else watch(request, answer)
+
+    desk.sandbox.watch = meddle
+    ran = watch_rounds(desk)
+    assert (ran.code, rounds.acts) == (130, [])
+    assert ran.err.count(f"lead/{moved}/: somebody moved it to Potential meanwhile") == 1
+    assert f"lead/{refused}/: Close refused: No." in ran.err
+    assert f"lead/{blank}/" not in ran.err
+
+
 def test_ctrl_c_lets_the_leads_under_way_be_finished(desk: Desk) -> None:
     leads = [desk.lead(typed=str(number)) for number in range(121, 127)]
     desk.meddle(interrupt, on=NOTE, when="before")
