@@ -25,7 +25,7 @@ from tests.raw_close import RawClose
 
 SEEDS = max(10, KILLS // 2)
 LAG = 2.0  # seconds of the sandbox's index and of its lists of notes; the command is told a little more
-QUALIFY = ("qualify", "--from-close", "--index-lag", "3", "--json")
+QUALIFY = ("qualify", "--from-close", "--index-lag", "4", "--json")
 NO_IDS = {7: "", 17: "a b", 27: " ", 37: "no/id", 47: "x" * 65}  # by number of the lead; what stands there instead
 IDS = [NO_IDS.get(number, str(1000 + number)) for number in range(50)]
 REQUESTS, WRITES = 430, 115  # that one run without a death makes, about
