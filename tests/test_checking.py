@@ -65,6 +65,7 @@ def is_exact(answer: object, field: str) -> bool:
 
 @given(STATUSES, LIKELY | VALUES)
 @example(200, {"id": "123", "exists": True, "records": [], "score": 61})
+@example(200, {"id": "123", "exists": True, "records": [{}], "score": 60})
 @example(200, {"id": "123", "exists": 1, "records": [], "score": 61})
 @example(200, {"id": "123", "exists": True, "records": {}, "score": 61})
 @example(200, {"id": "123", "exists": True, "records": [], "score": True})
@@ -85,6 +86,8 @@ def test_only_the_exact_answer_passes_a_check(status: int, answer: Any) -> None:
 
 
 @given(STATUSES, LIKELY | VALUES)
+@example(410, {})
+@example(200, {"id": "123", "exists": False, "records": [{}], "score": 61})
 def test_only_the_exact_answer_fails_a_check(status: int, answer: Any) -> None:
     checks = asked(status, answer)
     if checks["registry"].status == "failed":

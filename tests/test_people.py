@@ -91,6 +91,20 @@ def test_the_encoding_is_that_of_the_file(run: Run, serve: Serve, folder: Path) 
 NAMES = st.lists(st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=8), min_size=1, max_size=4)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("José Núñez", "Jose Nunez"),
+        ("NÚÑEZ-O’Brien, José", "jose nunez obrien"),
+        ("Straße, Łukasz Øre", "LUKASZ ORE STRASSE"),
+        ("Đặng Þór Æsa", "dang thor aesa"),
+        ("İnci Işık", "inci isik"),
+    ],
+)
+def test_accents_marks_and_case_do_not_matter(name: str, other: str) -> None:
+    assert name_parts(name) == name_parts(other)
+
+
 @given(NAMES, st.randoms(use_true_random=False))
 def test_the_order_of_parts_does_not_matter(parts: list[str], random: Any) -> None:
     shuffled = list(parts)

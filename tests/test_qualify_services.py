@@ -244,6 +244,16 @@ def test_who_is_named_twice_is_asked_about_once_and_answered_each_time(
     assert Counter(line["person_id"] for line in trail_lines(folder)) == dict.fromkeys(set(ids), 1)
 
 
+def test_two_leads_of_one_person_move_on_one_verdict(run: Run, serve: Serve, folder: Path, waiting: Waiting) -> None:
+    lead_ids = [waiting.lead(PERSON) for _ in range(2)]
+    server = serve()
+    assert run("qualify", "--from-close").code == 0
+    assert [waiting.status(lead_id) for lead_id in lead_ids] == ["Prospect", "Prospect"]
+    assert [len(waiting.notes(lead_id)) for lead_id in lead_ids] == [1, 1]
+    assert set(server.heard.people.values()) == {1}
+    assert len(trail_lines(folder)) == 1
+
+
 def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, serve: Serve, folder: Path) -> None:
     server = serve(registry=silent)
     ids = [str(number) for number in range(40)]

@@ -131,6 +131,18 @@ def test_redacted_everything_has_pseudonyms(run: Run, serve: Serve, folder: Path
     assert {line["person_id"] for line in trail_lines(folder)} == {pseudonym(person, KEY) for person in PEOPLE}
 
 
+def test_redacted_the_answer_can_not_be_guessed_from_its_digest(
+    run: Run, serve: Serve, folder: Path, redact_key: str
+) -> None:
+    serve()
+    run("qualify", PEOPLE[0])
+    run("qualify", PEOPLE[0], "--redact")
+    run("qualify", PEOPLE[0], "--redact")
+    plain, *redacted = [{check["digest"] for check in line["checks"].values()} for line in trail_lines(folder)]
+    assert plain.isdisjoint(redacted[0])
+    assert redacted[0] == redacted[1]  # so that equal answers can still be told
+
+
 def test_redacted_a_dead_service_gives_nobody_away(run: Run, serve: Serve, folder: Path, redact_key: str) -> None:
     serve(registry=refused)
     ran = run("qualify", *PEOPLE, "--redact", "--check-deadline", "0.2", "--log", "run.log", "-v")
