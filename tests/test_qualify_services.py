@@ -317,10 +317,12 @@ def test_scores_drawn_at_random_write_nothing(run: Run, serve: Serve, waiting: W
     assert waiting.status(lead_id) == "To qualify"
 
 
-def test_a_dead_registry_moves_those_alone_who_have_records(run: Run, serve: Serve, waiting: Waiting) -> None:
+def test_a_dead_registry_moves_those_alone_who_have_records(
+    run: Run, serve: Serve, waiting: Waiting, naps: list[float]
+) -> None:
     clear, recorded = waiting.lead("1"), waiting.lead("2")
     serve(registry=refused, judicial=of_people(_2=literal(b"[{}]")))
-    ran = run("qualify", "--from-close", "--check-deadline", "0.4")
+    ran = run("qualify", "--from-close")
     assert ran.code == 4
     assert [waiting.status(lead_id) for lead_id in (clear, recorded)] == ["To qualify", "Not eligible"]
     assert [len(waiting.notes(lead_id)) for lead_id in (clear, recorded)] == [0, 1]
