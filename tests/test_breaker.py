@@ -1,7 +1,6 @@
 """A dead service costs seconds and not hours, and one that fails now and then is not taken for dead."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,7 +24,7 @@ def circuit(clock: Clock) -> CircuitBreaker:
 
 def fail(circuit: CircuitBreaker, times: int = 1) -> None:
     for _ in range(times):
-        circuit.note_failure(is_probe=circuit.enter())
+        circuit.note(has_answered=False, is_probe=circuit.enter())
 
 
 def test_it_opens_after_a_run_of_failures(circuit: CircuitBreaker) -> None:
@@ -38,7 +37,7 @@ def test_it_opens_after_a_run_of_failures(circuit: CircuitBreaker) -> None:
 def test_an_answer_begins_the_count_anew(circuit: CircuitBreaker) -> None:
     for _ in range(10):
         fail(circuit, FAILURES - 1)
-        circuit.note_answer(is_probe=circuit.enter())
+        circuit.note(has_answered=True, is_probe=circuit.enter())
     assert not circuit.is_open
 
 
@@ -49,7 +48,7 @@ def test_an_open_circuit_lets_a_probe_through_and_then_rests_longer_each_time(
     rest = FIRST_REST
     for _ in range(8):
         assert circuit.enter() is True
-        circuit.note_failure(is_probe=True)
+        circuit.note(has_answered=False, is_probe=True)
         for passed in (0.0, rest - 0.01):
             clock.now += passed
             with pytest.raises(CircuitOpen):
@@ -67,7 +66,7 @@ def test_a_probe_that_is_answered_closes_it_and_the_next_rest_is_short_again(
     fail(circuit)
     clock.now += 2 * FIRST_REST
     assert circuit.enter() is True
-    circuit.note_answer(is_probe=True)
+    circuit.note(has_answered=True, is_probe=True)
     assert not circuit.is_open
     assert [circuit.enter() for _ in range(3)] == [False] * 3
     fail(circuit, FAILURES + 1)
@@ -78,26 +77,26 @@ def test_a_probe_that_is_answered_closes_it_and_the_next_rest_is_short_again(
 def test_a_late_answer_closes_it_too(circuit: CircuitBreaker) -> None:
     assert circuit.enter() is False  # it takes its time
     fail(circuit, FAILURES)
-    circuit.note_answer(is_probe=False)
+    circuit.note(has_answered=True, is_probe=False)
     assert circuit.enter() is False
 
 
 def test_a_late_failure_is_no_end_of_the_probe(
     circuit: CircuitBreaker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breaker, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
     assert circuit.enter() is False
     fail(circuit, FAILURES)
     assert circuit.enter() is True
-    circuit.note_failure(is_probe=False)
+    circuit.note(has_answered=False, is_probe=False)
     with pytest.raises(CircuitOpen):
         circuit.enter()
-    circuit.note_answer(is_probe=True)
+    circuit.note(has_answered=True, is_probe=True)
     assert circuit.enter() is False
 
 
 def test_one_probe_at_a_time_is_let_through(circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breaker, "PROBE_PATIENCE", 0.0)
+    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
     fail(circuit, FAILURES)
     assert entered(circuit, 8) == {True: 1, CircuitOpen: 7}
 
@@ -118,19 +117,18 @@ def entered(circuit: CircuitBreaker, many: int) -> dict[object, int]:
     return {what: came.count(what) for what in came}
 
 
-@pytest.mark.parametrize(("report", "outcome"), [("note_answer", False), ("note_failure", CircuitOpen)])
+@pytest.mark.parametrize(("has_answered", "outcome"), [(True, False), (False, CircuitOpen)])
 def test_who_comes_while_a_probe_is_out_waits_for_what_it_finds(
-    circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch, report: str, outcome: object
+    circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch, *, has_answered: bool, outcome: object
 ) -> None:
-    monkeypatch.setattr(breaker, "PROBE_PATIENCE", 30.0)
+    monkeypatch.setattr(breaker, "PATIENCE", 30.0)
     fail(circuit, FAILURES)
     assert circuit.enter() is True
     came: list[object] = []
     waiting = threading.Thread(target=lambda: came.extend(entered(circuit, 1)))
     waiting.start()
     waiting.join(0.05)
-    noted: Callable[..., None] = getattr(circuit, report)
-    noted(is_probe=True)
+    circuit.note(has_answered=has_answered, is_probe=True)
     waiting.join(20)
     assert came == [outcome]
 
@@ -140,6 +138,12 @@ STEPS = st.lists(st.sampled_from(["enter", "answer", "failure", "wait"]), max_si
 
 @given(STEPS)
 def test_whatever_happens_one_probe_is_out_at_most_and_an_answer_opens_the_way(steps: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(breaker, "PATIENCE", 0.0)
+        check_steps(steps)
+
+
+def check_steps(steps: list[str]) -> None:
     clock = Clock()
     circuit = CircuitBreaker(clock)
     out: list[bool] = []
@@ -152,12 +156,11 @@ def test_whatever_happens_one_probe_is_out_at_most_and_an_answer_opens_the_way(s
             except CircuitOpen:
                 assert circuit.is_open
         elif step in ("answer", "failure") and out:
-            note = circuit.note_answer if step == "answer" else circuit.note_failure
-            note(is_probe=out.pop(0))
+            circuit.note(has_answered=step == "answer", is_probe=out.pop(0))
             assert step == "failure" or not circuit.is_open
     assert out.count(True) <= 1
     clock.now += LONGEST_REST
     for is_probe in out:
-        circuit.note_failure(is_probe=is_probe)
+        circuit.note(has_answered=False, is_probe=is_probe)
     clock.now += LONGEST_REST
     assert circuit.enter() is circuit.is_open
