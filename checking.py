@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from breaker import CircuitBreaker, CircuitOpen
 from people import Person, is_day
-from transport import open_session, plain_json_or_none, read_content
+from transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
 
 PASSING_SCORE = 60  # a prospect's score is over this
 CHECK_DEADLINE = 10.0  # seconds for one check, repeats included
@@ -183,7 +183,7 @@ class CheckService:
         return judge(status, plain_json_or_none(content))
 
     def _send(self, exchange: _Exchange) -> tuple[int, bytes]:
-        """The status and the body of an answer. Raises _Passing where there is none, or a better one may come."""
+        """The status and the body of an answer. Raises _Unavailable, and _Passing where a better one may come."""
         began = time.monotonic()
         left = max(0.1, exchange.deadline - began)
         where = f"{exchange.method} {exchange.path}"
@@ -196,14 +196,16 @@ class CheckService:
                 allow_redirects=False,
                 stream=True,
             )
-            content = read_content(response, LARGEST_ANSWER)
+            log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
+            with response:  # what else a service in trouble has to say is not read
+                if response.status_code == 429 or response.status_code >= 500:
+                    raise _Passing(f"status {response.status_code}", _asked_wait(response.headers))
+                return response.status_code, read_content(response, LARGEST_ANSWER)
+        except AnswerTooLarge as error:
+            raise _Unavailable(str(error)) from None
         except requests.RequestException as error:
             log.info("%s no answer (%s)", where, type(error).__name__)
             raise _Passing(f"no answer: {type(error).__name__}") from None
-        log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
-        if response.status_code == 429 or response.status_code >= 500:
-            raise _Passing(f"status {response.status_code}", _asked_wait(response.headers.get("Retry-After", "")))
-        return response.status_code, content
 
 
 def _wait_before_next(state: RetryCallState) -> float:
@@ -213,9 +215,10 @@ def _wait_before_next(state: RetryCallState) -> float:
     return max(drawn, error.wait if isinstance(error, _Passing) else 0.0)
 
 
-def _asked_wait(header: str) -> float:
-    """The seconds of a `Retry-After`; 0 where it names a date, or nothing."""
-    return float(header) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", header.strip()) else 0.0
+def _asked_wait(headers: Mapping[str, str]) -> float:
+    """The seconds of a `Retry-After`; 0 where it names a date, or is not there."""
+    asked = headers.get("Retry-After", "").strip()
+    return float(asked) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", asked) else 0.0
 
 
 # Checks --------------------------------------------------------------------------------------------------------------

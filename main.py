@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -869,12 +870,15 @@ def run_qualify(args: argparse.Namespace) -> int:
         sandbox = stack.enter_context(open_sandbox(args.quiet)) if args.sandbox else None
         qualifier = stack.enter_context(open_checks(args, sandbox))
         stack.enter_context(noticing_interrupt(stop, "" if args.quiet else STOPPING))
-        if args.from_close or args.write_back:
-            close = stack.enter_context(open_close(args, stop, sandbox))
-            if args.watch:
-                return watch(close, qualifier, args, stop, redact_key)
-            return qualify_in_close(close, qualifier, people, args, stop, redact_key)
-        return qualify_named(new_round(qualifier, args, redact_key), qualifier, people, args, stop)
+        this_round = functools.partial(new_round, qualifier, args, redact_key)
+        if not (args.from_close or args.write_back):
+            return qualify_named(this_round(), qualifier, people, args, stop)
+        close = stack.enter_context(open_close(args, stop, sandbox))
+
+        def begin(journals: JournalFile) -> tuple[int, Iterator[Handled]]:
+            return begin_in_close(close, journals, this_round(), people, args, stop)
+
+        return watch(begin, args, stop) if args.watch else qualify_in_close(begin, qualifier, args, stop)
 
 
 def check_qualify_flags(args: argparse.Namespace) -> None:
@@ -1081,19 +1085,15 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
     return replace(USUAL_NAMES, **{name: value for name, value in told.items() if value is not None})
 
 
-def qualify_in_close(
-    close: CloseClient,
-    qualifier: Qualifier,
-    people: Sequence[Person],
-    args: argparse.Namespace,
-    stop: threading.Event,
-    redact_key: str,
-) -> int:
+Begin = Callable[["JournalFile"], "tuple[int, Iterator[Handled]]"]  # how many leads there are, what becomes of each
+
+
+def qualify_in_close(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event) -> int:
     """Qualify the people of leads, show the verdicts and write them back."""
     handled: list[Handled] = []
     ended_by: Exception | None = None
     with open_own_journal("qualification") as journals:
-        total, handling = begin_in_close(close, journals, qualifier, people, args, stop, redact_key)
+        total, handling = begin(journals)
         with_bar = with_progress(handling, total, "leads", args.quiet or total <= FEW)
         try:
             decided = list(showing((lead.verdict for lead in noting(with_bar, handled) if lead.verdict), args))
@@ -1128,11 +1128,10 @@ def tell_apart(handled: Iterable[Handled]) -> None:
 def begin_in_close(
     close: CloseClient,
     journals: JournalFile,
-    qualifier: Qualifier,
+    this_round: Round,
     people: Sequence[Person],
     args: argparse.Namespace,
     stop: threading.Event,
-    redact_key: str,
 ) -> tuple[int, Iterator[Handled]]:
     """How many leads there are to look at, and what becomes of each: those of the people, or all that wait."""
     from workers import work_in_order
@@ -1145,7 +1144,7 @@ def begin_in_close(
         close,
         journal,
         workflow,
-        new_round(qualifier, args, redact_key),
+        this_round,
         index_lag=index_lag(args),
         has_note_detail=args.note_detail,
     )
@@ -1164,44 +1163,43 @@ def noting(items: Iterable[Handled], noted: list[Handled]) -> Iterator[Handled]:
         yield item
 
 
-def watch(
-    close: CloseClient, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event, redact_key: str
-) -> int:
+def watch(begin: Begin, args: argparse.Namespace, stop: threading.Event) -> int:
     """Look again and again for leads to qualify, until Ctrl-C, and say in a line what each round did."""
     import random
-
-    from close_client import CloseUnreachable, OutcomeUnknown, Stopped
-    from journal import JournalBusy
 
     decided: list[Verdict] = []
     wait = args.watch
     while not stop.is_set():
-        handled: list[Handled] = []
-        trouble = ""
-        try:
-            with open_own_journal("qualification") as journals:
-                _, handling = begin_in_close(close, journals, qualifier, [], args, stop, redact_key)
-                for _ in noting(handling, handled):
-                    pass
-        except Stopped:
-            pass
-        except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
-            trouble = f"; {error}"
-        decided += [lead.verdict for lead in handled if lead.verdict] if args.json else []
+        handled, trouble = watch_once(begin)
         wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-        if trouble:
-            trouble += f"; trying again in {wait:.0f} s"
-            wait *= random.uniform(0.75, 1)
+        again = f"; {trouble}; trying again in {wait:.0f} s" if trouble else ""
         if not args.quiet:  # of one without an id its note tells, in every round the same
             tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
-        if not args.json:
-            show(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {round_words(handled)}{trouble}")
-        elif trouble:
-            say(f"{round_words(handled)}{trouble}")
-        stop.wait(wait)
+        if args.json:
+            decided += [lead.verdict for lead in handled if lead.verdict]
+        tell = say if args.json else show
+        tell(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {round_words(handled)}{again}")
+        stop.wait(wait * random.uniform(0.75, 1) if trouble else wait)
     if args.json:
         show_verdicts(decided)
     return Exit.INTERRUPTED
+
+
+def watch_once(begin: Begin) -> tuple[list[Handled], str]:
+    """What became of the leads of one round, and what ended it early if that will pass, "" if nothing did."""
+    from close_client import CloseUnreachable, OutcomeUnknown, Stopped
+    from journal import JournalBusy
+
+    handled: list[Handled] = []
+    try:
+        with open_own_journal("qualification") as journals:
+            for lead in begin(journals)[1]:
+                handled.append(lead)
+    except Stopped:
+        pass
+    except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
+        return handled, str(error)
+    return handled, ""
 
 
 def round_words(handled: Iterable[Handled]) -> str:

@@ -32,7 +32,9 @@ class Person:
 
     def contradiction(self, name: str, birth_date: str) -> str:
         """What of a registry's entry is not as we hold it, in words; "" where nothing contradicts. "" is not told."""
-        if name and self.names and all(name_parts(name) != name_parts(known) for known in self.names):
+        told = name_parts(name)
+        held = [parts for parts in map(name_parts, self.names) if parts]
+        if told and held and told not in held:
             return "another name"
         if birth_date and self.birth_date and birth_date != self.birth_date:
             return "another date of birth"

@@ -24,6 +24,10 @@ from urllib3.exceptions import HTTPError
 CHUNK = 65536  # bytes that are read at a time
 
 
+class AnswerTooLarge(requests.ConnectionError):
+    """An answer has more bytes than it may; the rest of it was not read."""
+
+
 def open_session(base_url: str, connections: int) -> requests.Session:
     """A session for one service, safe to share between threads, that keeps so many connections open."""
     session = _Session()
@@ -43,7 +47,7 @@ def is_loopback(url: str) -> bool:
 
 
 def read_content(response: requests.Response, most_bytes: int) -> bytes:
-    """The body of a streamed response. Raises requests.ConnectionError where it breaks off or has more bytes."""
+    """The body of a streamed response. Raises AnswerTooLarge, and requests.ConnectionError where it breaks off."""
     parts: list[bytes] = []
     room = most_bytes
     with response:
@@ -52,7 +56,7 @@ def read_content(response: requests.Response, most_bytes: int) -> bytes:
                 parts.append(part)
                 room -= len(part)
                 if room < 0:
-                    raise requests.ConnectionError("the answer is too large")
+                    raise AnswerTooLarge(f"the answer has more than {most_bytes} bytes")
         except HTTPError as error:
             raise requests.ConnectionError(error) from None
     return b"".join(parts)

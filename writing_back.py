@@ -250,12 +250,10 @@ class WritingBack:
 
     def _tell_without_id(self, lead: Json, typed: str) -> Handled:
         """Say on the lead, once for each thing that stands there instead of an id, that it can't be qualified."""
-        name = self._workflow.id_field_name
-        reason = f"{name} is no person's id" if typed else f"{name} is blank"
         attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
         told = self._journal.find_write_back(lead["id"], attempt_id)
         if (told and told.state == "finished") or self._is_dry:
-            return _handled(lead, "without_id", reason)
+            return _handled(lead, "without_id", self._without_id)
         decided = WriteBack(
             lead_id=lead["id"],
             attempt_id=attempt_id,
@@ -263,17 +261,15 @@ class WritingBack:
             from_status=self._workflow.waiting,
             to_status="",
             id_digest=_digest(attempt_id, typed),
-            note=(
-                f"Qualification: not possible. {reason}: 1 to {LONGEST_ID} characters without spaces or slashes are "
-                f"needed there. Correct it, and the lead is checked.\nAttempt: {attempt_id}"
-            ),
+            note=missing_id_text(self._workflow.id_field_name, typed, attempt_id),
             verdict=None,
         )
         self._journal.note_decided(decided)
-        completed = self._complete(decided, None)
-        return (
-            completed if completed.kind != "without_id" else _handled(lead, "without_id", f"{reason}; a note says so")
-        )
+        return self._complete(decided, None)
+
+    @property
+    def _without_id(self) -> str:
+        return f"its {self._workflow.id_field_name} is blank or no id of a person"
 
     @property
     def _is_dry(self) -> bool:
@@ -311,8 +307,7 @@ class WritingBack:
         if reason:
             return Handled("left", write_back.lead_id, link, reason, verdict)
         if not write_back.to_status:
-            reason = f"{self._workflow.id_field_name} holds no person's id; a note says so"
-            return Handled("without_id", write_back.lead_id, link, reason)
+            return Handled("without_id", write_back.lead_id, link, f"{self._without_id}; a note says so")
         return Handled(
             "moved", write_back.lead_id, link, f"moved to {self._workflow.label(write_back.to_status)}", verdict
         )
@@ -392,6 +387,17 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
         f"Attempt: {verdict.attempt_id}",
     ]
     return "\n".join(lines)
+
+
+def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
+    """What a note says on a lead whose person has no id, or none that can be one."""
+    return "\n".join(
+        [
+            f"Qualification: not possible. {field_name} is {'no id of a person' if typed else 'blank'}.",
+            f"An id has 1 to {LONGEST_ID} characters without spaces or slashes. Correct it, and the lead is checked.",
+            f"Attempt: {attempt_id}",
+        ]
+    )
 
 
 def _person_of(lead: Json, person_id: str, birth_date: str = "") -> Person:

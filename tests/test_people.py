@@ -132,6 +132,8 @@ def test_other_parts_are_another_name(parts: list[str], data: st.DataObject) -> 
 
 def test_what_is_not_known_contradicts_nothing() -> None:
     assert Person("1").contradiction("Ann", "1990-02-28") == ""
+    assert Person("1", ("-", "?")).contradiction("Ann", "") == Person("1", ("Ann",)).contradiction("***", "") == ""
+    assert Person("1", ("-", "Bob")).contradiction("Ann", "") == "another name"
     assert Person("1", ("Ann",), "1990-02-28").contradiction("", "") == ""
     assert Person("1", ("Bob", "Ann")).contradiction("ann", "") == ""
     assert Person("1", ("Bob", "Ann")).contradiction("Eve", "") == "another name"

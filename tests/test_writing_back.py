@@ -282,7 +282,7 @@ def test_the_note_on_a_lead_without_an_id_is_there_once(desk: Desk, monkeypatch:
     with desk.sandbox.troubled([Fault(name, on=NOTE, times=1)]):
         ran = desk.qualify()
     assert (ran.code, ran.json) == (4, [])
-    assert "National ID is blank; a note says so" in ran.err
+    assert "its National ID is blank or no id of a person; a note says so" in ran.err
     again = desk.qualify()
     assert (again.code, again.json) == (4, [])
     (note,) = desk.notes(lead_id)
@@ -727,9 +727,9 @@ def test_a_watch_looks_again_and_again_and_tells_each_round_in_a_line(desk: Desk
     assert ran.code == 130
     assert [line.split("  ", 1)[1] for line in ran.out.splitlines()] == [
         "1 lead: 1 prospect",
-        "no leads to qualify",
+        "no lead waits to be qualified",
         "1 lead: 1 not a prospect",
-        "no leads to qualify",
+        "no lead waits to be qualified",
     ]
     assert waits[:3] == [60, 60, 60]
     desk.check_written(leads[0])
