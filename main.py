@@ -1077,7 +1077,7 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
     from writing_back import USUAL_NAMES
 
     told = {
-        "waiting": args.status,
+        "waiting": args.status if args.from_close else "",
         "prospect": args.prospect_status,
         "declined": args.declined_status,
         "id_field": args.id_field,

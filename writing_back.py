@@ -45,7 +45,10 @@ class WorkflowMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkflowNames:
-    """What the statuses are called in which leads wait and to which they go, and the field with a person's id."""
+    """What the statuses are called in which leads wait and to which they go, and the field with a person's id.
+
+    `waiting` is "" where people are named, so that it does not matter in which status their leads are.
+    """
 
     waiting: str
     prospect: str
@@ -106,15 +109,15 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
     Raises WorkflowMissing, naming all that is missing, and AmbiguousField.
     """
     statuses = close.lead_statuses()
-    wanted = [names.waiting, names.prospect, names.declined]
-    found = [_status_named(statuses, label) for label in wanted]
+    wanted = [label for label in (names.waiting, names.prospect, names.declined) if label]
+    found = {label: _status_named(statuses, label) for label in wanted}
     field = find_field(close.lead_fields(), names.id_field)
     if field and field["type"] not in TEXT_FIELDS:
         raise WorkflowMissing(
             f"the lead custom field {names.id_field!r} has the type {field['type']}, which does not keep every id as "
             "it is. Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field"
         )
-    missing = [f"the lead status {label!r}" for label, status in zip(wanted, found, strict=True) if not status]
+    missing = [f"the lead status {label!r}" for label, status in found.items() if not status]
     missing += [] if field else [f"the lead custom field {names.id_field!r} (text)"]
     if missing and not is_creating:
         raise WorkflowMissing(
@@ -122,11 +125,17 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
             "Settings > Custom Fields), name what you have there with --status, --prospect-status, --declined-status "
             "and --id-field, or let --create create it"
         )
-    made = [status or close.create_lead_status(label) for label, status in zip(wanted, found, strict=True)]
+    made = {label: status or close.create_lead_status(label) for label, status in found.items()}
     field = field or close.create_lead_field(names.id_field, "text")
-    labels = {status["id"]: status["label"] for status in [*statuses, *made]}
-    waiting, prospect, declined = (status["id"] for status in made)
-    return Workflow(waiting, prospect, declined, field["id"], field["name"], labels)
+    ids = {label: status["id"] for label, status in made.items()}
+    return Workflow(
+        waiting=ids.get(names.waiting, ""),
+        prospect=ids[names.prospect],
+        declined=ids[names.declined],
+        id_field=field["id"],
+        id_field_name=field["name"],
+        labels={status["id"]: status["label"] for status in [*statuses, *made.values()]},
+    )
 
 
 def _status_named(statuses: Sequence[Json], label: str) -> Json | None:

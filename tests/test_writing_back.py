@@ -524,6 +524,15 @@ def test_what_is_missing_is_created_once_where_that_is_wanted(bare: Desk) -> Non
     bare.check_written(lead_id, "Not eligible")
 
 
+def test_people_who_are_named_need_no_status_in_which_leads_wait(desk: Desk) -> None:
+    lead_id = desk.lead()
+    (waiting,) = [each for each in desk.close.get("/status/lead/").json()["data"] if each["label"] == "To qualify"]
+    assert desk.close.put(f"/status/lead/{waiting['id']}/", json={"label": "Waiting"}).status_code == 200
+    assert desk.qualify().code == 3
+    assert desk.qualify("123", "--write-back").code == 0
+    desk.check_written(lead_id)
+
+
 def test_a_field_of_numbers_is_refused(bare: Desk) -> None:
     bare.close.made("/status/lead/", label="Not eligible")
     bare.close.made("/custom_field/lead/", name="National ID", type="number")
