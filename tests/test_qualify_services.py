@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import main
 from sandbox import Sandbox
 from tests.conftest import Run, Serve, trail_lines
 from tests.misbehaving import (
@@ -17,6 +20,7 @@ from tests.misbehaving import (
     after,
     also,
     body,
+    cut_in_head,
     first,
     hung_up,
     literal,
@@ -327,3 +331,11 @@ def test_a_dead_registry_moves_those_alone_who_have_records(
     assert [waiting.status(lead_id) for lead_id in (clear, recorded)] == ["To qualify", "Not eligible"]
     assert [len(waiting.notes(lead_id)) for lead_id in (clear, recorded)] == [0, 1]
     assert json.dumps(waiting.notes(recorded)).count("record") == 0
+
+
+def test_what_a_library_warns_of_names_nobody(serve: Serve, folder: Path) -> None:
+    serve(registry=cut_in_head)  # of which urllib3 warns, with the URL
+    command = [sys.executable, main.__file__, "qualify", "4711", "--redact", "--check-deadline", "1"]
+    ran = subprocess.run(command, env={**os.environ, "REDACT_KEY": "k"}, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "undetermined" in ran.stdout) == (4, True)
+    assert "4711" not in ran.stdout + ran.stderr
