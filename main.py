@@ -1422,15 +1422,9 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
-    """Let our own modules log requests to standard error (-v) and to a file (--log), and no library anything.
-
-    What those warn of goes to standard error where nobody takes it, and it may name people.
-    """
+    """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
     loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "sending", "checking")]
     with contextlib.ExitStack() as stack:
-        silence = logging.NullHandler()
-        logging.getLogger().addHandler(silence)
-        stack.callback(logging.getLogger().removeHandler, silence)
         handlers: list[logging.Handler] = [logging.NullHandler()]
         if getattr(args, "verbose", False):
             handlers.append(LogHandler(sys.stderr))
