@@ -111,20 +111,9 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
     statuses = close.lead_statuses()
     wanted = [label for label in (names.waiting, names.prospect, names.declined) if label]
     found = {label: _status_named(statuses, label) for label in wanted}
-    field = find_field(close.lead_fields(), names.id_field)
-    if field and field["type"] not in TEXT_FIELDS:
-        raise WorkflowMissing(
-            f"the lead custom field {names.id_field!r} has the type {field['type']}, which does not keep every id as "
-            "it is. Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field"
-        )
-    missing = [f"the lead status {label!r}" for label, status in found.items() if not status]
-    missing += [] if field else [f"the lead custom field {names.id_field!r} (text)"]
-    if missing and not is_creating:
-        raise WorkflowMissing(
-            f"Close lacks {', '.join(missing)}. Create what is missing in Close (Settings > Statuses & Pipelines, "
-            "Settings > Custom Fields), name what you have there with --status, --prospect-status, --declined-status "
-            "and --id-field, or let --create create it"
-        )
+    field = _text_field_named(close, names.id_field)
+    if not is_creating:
+        _refuse_missing([label for label, status in found.items() if not status], "" if field else names.id_field)
     made = {label: status or close.create_lead_status(label) for label, status in found.items()}
     field = field or close.create_lead_field(names.id_field, "text")
     ids = {label: status["id"] for label, status in made.items()}
@@ -136,6 +125,27 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
         id_field_name=field["name"],
         labels={status["id"]: status["label"] for status in [*statuses, *made.values()]},
     )
+
+
+def _text_field_named(close: CloseClient, name: str) -> Json | None:
+    field = find_field(close.lead_fields(), name)
+    if field and field["type"] not in TEXT_FIELDS:
+        raise WorkflowMissing(
+            f"the lead custom field {name!r} has the type {field['type']}, which does not keep every id as it is. "
+            "Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field"
+        )
+    return field
+
+
+def _refuse_missing(labels: Sequence[str], field_name: str) -> None:
+    missing = [f"the lead status {label!r}" for label in labels]
+    missing += [f"the lead custom field {field_name!r} (text)"] if field_name else []
+    if missing:
+        raise WorkflowMissing(
+            f"Close lacks {', '.join(missing)}. Create what is missing in Close (Settings > Statuses & Pipelines, "
+            "Settings > Custom Fields), name what you have there with --status, --prospect-status, --declined-status "
+            "and --id-field, or let --create create it"
+        )
 
 
 def _status_named(statuses: Sequence[Json], label: str) -> Json | None:
