@@ -7,6 +7,7 @@ the first answer closes the circuit. Before it is open, who comes just after a f
 under way find, or else the first who noticed that a service fell silent would each wait for it once more.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -38,11 +39,15 @@ class CircuitBreaker:
         """Whether the latest answers failed to come, so many in a row that it is no use to ask on."""
         return self._failures >= FAILURES
 
-    def enter(self) -> bool:
-        """Let the caller through, and say whether as a probe; it must report what came of it. Raises CircuitOpen."""
+    def enter(self, seconds: float = math.inf) -> bool:
+        """Let the caller through, and say whether as a probe; it must report what came of it. Raises CircuitOpen.
+
+        Nobody waits for longer than the seconds given.
+        """
+        latest = self._clock() + seconds
         with self._changed:
-            self._wait_while(lambda: 0 < self._failures < FAILURES and self._under_way > 0)
-            self._wait_while(lambda: self.is_open and self._is_probing)
+            self._wait_while(lambda: 0 < self._failures < FAILURES and self._under_way > 0, latest)
+            self._wait_while(lambda: self.is_open and self._is_probing, latest)
             if self.is_open:
                 if self._is_probing or self._clock() < self._next_probe:
                     raise CircuitOpen
@@ -51,22 +56,36 @@ class CircuitBreaker:
             self._under_way += 1
             return self.is_open
 
-    def note(self, *, has_answered: bool, is_probe: bool) -> bool:
-        """The service answered somebody, whatever it said, or failed them. Whether that turned the circuit."""
+    def note(self, *, has_answered: bool | None, is_probe: bool) -> bool:
+        """The service answered somebody, whatever it said, or failed them; None where it had no time to do either.
+
+        Whether that turned the circuit.
+        """
         with self._changed:
             was_open = self.is_open
             self._under_way -= 1
-            self._failures = 0 if has_answered else self._failures + 1
-            if self._failures == 1:
-                self._patience_ends = self._clock() + PATIENCE
             if has_answered:
-                self._rest = FIRST_REST
-            elif is_probe:
-                self._next_probe = self._clock() + self._rest
-                self._rest = min(2 * self._rest, LONGEST_REST)
+                self._failures, self._rest = 0, FIRST_REST
+            elif has_answered is not None:
+                self._note_failure(is_probe)
             self._is_probing = self._is_probing and not is_probe
             self._changed.notify_all()
             return was_open is not self.is_open
 
-    def _wait_while(self, is_in_doubt: Callable[[], bool]) -> None:
-        self._changed.wait_for(lambda: not is_in_doubt(), self._patience_ends - self._clock())
+    def _note_failure(self, is_probe: bool) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._patience_ends = self._clock() + PATIENCE
+        if is_probe:
+            self._next_probe = self._clock() + self._rest
+            self._rest = min(2 * self._rest, LONGEST_REST)
+
+    def note_silence(self) -> bool:
+        """Somebody is waited for no longer, who will yet report. Whether that turned the circuit."""
+        with self._changed:
+            self._failures += 1
+            self._changed.notify_all()
+            return self._failures == FAILURES
+
+    def _wait_while(self, is_in_doubt: Callable[[], bool], latest: float) -> None:
+        self._changed.wait_for(lambda: not is_in_doubt(), min(self._patience_ends, latest) - self._clock())

@@ -15,7 +15,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from breaker import CircuitBreaker, CircuitOpen
-from people import Person, is_day
+from people import BIRTH_DATE, NAME, Person, is_day, name_parts
 from transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
 
 PASSING_SCORE = 60  # a prospect's score is over this
@@ -24,6 +24,7 @@ CONNECT_TIMEOUT = 4.0  # seconds; an answer may take what is left of the deadlin
 LARGEST_ANSWER = 1_000_000  # bytes; an answer has a few hundred
 FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
 MOST_CONNECTIONS = 32
+COMPARED_WORDS = {NAME: "name", BIRTH_DATE: "date of birth"}
 
 Status = Literal["passed", "failed", "unavailable"]
 
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 class Check:
     """What one service said of a person, and how many seconds that took with all `attempts`; 0 if it was not asked.
 
-    `digest` is the SHA-256 of the answer that was judged, in hexadecimal, "" where none came.
+    `digest` is the SHA-256 of the answer that was judged, in hexadecimal, "" where none came; `compared` names what of
+    the answer could be compared with what we hold.
     """
 
     status: Status
@@ -43,6 +45,7 @@ class Check:
     seconds: float = 0.0
     score: int | None = None
     digest: str = ""
+    compared: tuple[str, ...] = ()
 
 
 Judge = Callable[[int, Any], Check]  # an answer's status and its JSON -> the check
@@ -143,13 +146,17 @@ class CheckService:
         It is there by the deadline, and by `ends_at` of the monotonic clock.
         """
         began = time.monotonic()
-        if began >= ends_at:
-            return self.unavailable("not asked: the time for all checks is over")
+        deadline = min(began + self.deadline, ends_at)
         try:
-            is_probe = self._breaker.enter()
+            is_probe = self._breaker.enter(deadline - began)
         except CircuitOpen:
             return self.unavailable("not asked: it failed again and again")
-        exchange = _Exchange(method, path, person.person_id, body, min(began + self.deadline, ends_at), is_probe)
+        has_answered: bool | None
+        if time.monotonic() >= deadline:
+            self._breaker.note(has_answered=None, is_probe=is_probe)
+            reason = "the time for all checks is over" if deadline == ends_at else "it fails others at the moment"
+            return self.unavailable(f"not asked: {reason}")
+        exchange = _Exchange(method, path, person.person_id, body, deadline, is_probe)
         has_answered = True
         try:
             check = self._repeating(exchange)(self._attempt, exchange, judge)
@@ -160,12 +167,21 @@ class CheckService:
         except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
             log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
             has_answered, check = False, self.unavailable(f"the answer can't be read: {type(error).__name__}")
+        if not has_answered and deadline < began + self.deadline:
+            has_answered = None  # the call had no time left, which says nothing of the service
         if self._breaker.note(has_answered=has_answered, is_probe=is_probe):
-            log.warning(
-                "%s: circuit %s", self.name, "closed, it answers again" if has_answered else "open, it is given up"
-            )
+            self._log_turn(is_open=not has_answered)
         seconds = round(time.monotonic() - began, 3)
         return replace(check, attempts=exchange.attempts, seconds=seconds, digest=exchange.digest)
+
+    def leave_behind(self, seconds: float) -> Check:
+        """The check of somebody for whom nothing came in so many seconds, although it was asked."""
+        if self._breaker.note_silence():
+            self._log_turn(is_open=True)
+        return replace(self.unavailable("no answer in time"), attempts=1, seconds=round(seconds, 3))
+
+    def _log_turn(self, *, is_open: bool) -> None:
+        log.warning("%s: circuit %s", self.name, "open, it is given up" if is_open else "closed, it answers again")
 
     def _repeating(self, exchange: _Exchange) -> Retrying:
         return Retrying(
@@ -232,13 +248,14 @@ def check_registry(service: CheckService, person: Person, ends_at: float = math.
             return Check("failed", "not in the registry")
         if not _said_of(person, status, answer, "exists", bool):
             return Check("failed", "not in the registry")
-        name, birth_date = (_text_or_nothing(answer, field) for field in ("name", "birth_date"))
-        if birth_date and not is_day(birth_date):
+        name, birth_date = (_text_or_nothing(answer, field) for field in (NAME, BIRTH_DATE))
+        if (birth_date and not is_day(birth_date)) or (name and not name_parts(name)):
             raise _Unavailable("the answer can't be read")
-        contradiction = person.contradiction(name, birth_date)
-        if contradiction:
-            return Check("failed", f"in the registry under {contradiction}")
-        return Check("passed", "in the registry")
+        compared = person.compared(name, birth_date)
+        differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
+        if differing:
+            return Check("failed", f"in the registry under another {' and '.join(differing)}", compared=tuple(compared))
+        return Check("passed", "in the registry", compared=tuple(compared))
 
     return service.ask(judge, "GET", "/people/{id}", person, ends_at=ends_at)
 

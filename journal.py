@@ -65,6 +65,8 @@ CREATE TABLE IF NOT EXISTS verdicts (
     state TEXT NOT NULL, from_status TEXT NOT NULL, to_status TEXT NOT NULL, id_digest TEXT NOT NULL,
     note TEXT NOT NULL, verdict TEXT, UNIQUE (organization, lead_id, attempt_id)
 );
+CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
+    WHERE state IN ('decided', 'noting', 'noted');
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
@@ -502,10 +504,11 @@ class Journal:
 
     def unfinished_write_backs(self, lead_id: str = "") -> list[WriteBack]:
         """What is still to be written to a lead, or to all of them, in the order in which it was decided."""
+        of_lead, values = ("AND lead_id = ?", [lead_id]) if lead_id else ("", [])
         rows = self._all(
-            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND ? IN ('', lead_id) "
+            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? {of_lead} "
             "AND state IN ('decided', 'noting', 'noted') ORDER BY number",
-            *(self.organization, lead_id),
+            *(self.organization, *values),
         )
         return [_write_back(row) for row in rows]
 

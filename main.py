@@ -290,7 +290,7 @@ def _add_qualify(parser: argparse.ArgumentParser) -> None:
     people.add_argument("--from-close", action="store_true", help="the leads that wait for it in Close")
     people.add_argument("--explain", metavar="ID", help="nobody: tell how the last verdict on a person came about")
     checks = parser.add_argument_group("how")
-    checks.add_argument("--workers", type=_workers, default=WORKERS, metavar="N", help=f"people at a time ({WORKERS})")
+    checks.add_argument("--workers", type=_workers, metavar="N", help=f"people at a time ({WORKERS})")
     checks.add_argument(
         "--check-deadline", type=_seconds, metavar="SECONDS", help="for one check with its repeats (10)"
     )
@@ -597,9 +597,9 @@ def import_summary(report: Mapping[str, Any], result: ImportResult, args: argpar
     return "\n".join(lines)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, nouns: str = "") -> str:
     """A number of things in words: `1 row`, `2 rows`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 def listed(counts: Mapping[str, int]) -> str:
@@ -852,8 +852,10 @@ def drawn_table(table: pd.DataFrame) -> str:
 
 # qualify -------------------------------------------------------------------------------------------------------------
 
+Begin = Callable[["JournalFile"], "tuple[int, Iterator[Handled]]"]  # how many leads there are, what becomes of each
 RULE = "-" * 50
 FEW = 8  # people for whom a progress bar would only flash
+CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score")
 WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
 LONGEST_WATCH_WAIT = 600.0  # seconds between two looks while Close can't be reached
 
@@ -878,7 +880,7 @@ def run_qualify(args: argparse.Namespace) -> int:
         def begin(journals: JournalFile) -> tuple[int, Iterator[Handled]]:
             return begin_in_close(close, journals, this_round(), people, args, stop)
 
-        return watch(begin, args, stop) if args.watch else qualify_in_close(begin, qualifier, args, stop)
+        return (watch if args.watch else qualify_in_close)(begin, qualifier, args, stop)
 
 
 def check_qualify_flags(args: argparse.Namespace) -> None:
@@ -887,7 +889,10 @@ def check_qualify_flags(args: argparse.Namespace) -> None:
     given = [name for name, is_given in sources.items() if is_given]
     if len(given) != 1:
         said = f"{' and '.join(given)} can't go together" if given else "nobody is named"
-        raise UsageError(f"{said}: name people by their ids, by --file FILE, by - for standard input, or --from-close")
+        raise UsageError(
+            f"{said}: name people by their ids, by --file FILE, by - for standard input, or take --from-close; "
+            "--explain ID goes alone"
+        )
     if "-" in args.ids and len(args.ids) > 1:
         raise UsageError("- stands for standard input and goes alone, without other ids")
     writes = args.from_close or args.write_back
@@ -895,8 +900,14 @@ def check_qualify_flags(args: argparse.Namespace) -> None:
     refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
     refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
     refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
+    if args.explain:
+        refuse_idle(args, CHECK_FLAGS, None, "people to ask about")
+    if args.create and args.random_score:
+        raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
     if writes:
         names = workflow_names(args)
+        if not all(name.strip() for name in (args.status or "-", names.prospect, names.declined, names.id_field)):
+            raise UsageError("a status and a field need a name; is a variable of your shell empty?")
         if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
             raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")
 
@@ -913,7 +924,10 @@ def people_named(args: argparse.Namespace) -> list[Person]:
     from people import Person, is_person_id, people_in_file, people_in_lines
 
     if args.file:
-        return people_in_file(find_input(args.file), args.id_column or "", args.encoding or "utf-8")
+        found = people_in_file(find_input(args.file), args.id_column or "", args.encoding or "utf-8")
+        if not args.quiet:
+            say(columns_words(args.file, found.columns))
+        return found.people
     if args.ids == ["-"]:
         return people_in_lines(read_standard_input())
     malformed = [number for number, text in enumerate(args.ids, 1) if not is_person_id(text)]
@@ -923,6 +937,13 @@ def people_named(args: argparse.Namespace) -> list[Person]:
             f"the id number {malformed[0]}{shown} is no person's id: 1 to 64 characters without spaces or slashes"
         )
     return [Person(text) for text in args.ids]
+
+
+def columns_words(file: str, columns: Mapping[str, str]) -> str:
+    """Which columns of a file of people are used, and for what; others are not."""
+    others = [column for name, column in columns.items() if name != "id"]
+    compared = f"{' and '.join(others)} compared with what the registry tells" if others else "nothing is compared"
+    return f"{file}: ids from the column {columns['id']}, {compared} (that takes columns named name and birth_date)"
 
 
 def read_standard_input() -> list[str]:
@@ -947,26 +968,13 @@ def redaction_key() -> str:
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> int:
     """Show the last verdict on a person as sentences and as the sum that it comes to."""
     from people import pseudonym
-    from trail import explained, last_verdict
+    from trail import explained, last_verdict, redacted
 
     wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
     line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
-    told = redacted_line(line, redact_key) if redact_key else line
+    told = redacted(line, redact_key) if redact_key else line
     show(json.dumps(told, indent=2, ensure_ascii=False) if args.json else explained(told))
     return Exit.DONE
-
-
-def redacted_line(line: Mapping[str, Any], redact_key: str) -> Mapping[str, Any]:
-    """A line of the trail with pseudonyms, which it has already if it was decided with --redact."""
-    from people import pseudonym
-
-    if re.fullmatch("[0-9a-f]{64}", line["person_id"]):
-        return line
-    checks = {
-        name: {**check, "digest": pseudonym(check["digest"], redact_key) if check.get("digest") else None}
-        for name, check in line["checks"].items()
-    }
-    return {**line, "person_id": pseudonym(line["person_id"], redact_key), "checks": checks}
 
 
 def new_round(qualifier: Qualifier, args: argparse.Namespace, redact_key: str) -> Round:
@@ -990,14 +998,27 @@ def qualify_named(
     """Show a verdict on each of the people, in the order asked."""
     from workers import work_in_order
 
-    verdicts = work_in_order(people, this_round.verdict_on, workers=args.workers, is_ended=stop.is_set)
+    verdicts = work_in_order(people, this_round.verdict_on, workers=this_round.workers, is_ended=stop.is_set)
     decided = list(showing(with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW), args))
     if args.json:
         show_verdicts(decided)
+    if len(people) > 1 and not args.quiet:
+        say(f"{counted(len(people), 'person', 'people')}: {listed(outcome_counts(decided, len(people)))}")
     advise_of_services(qualifier, args)
     if len(decided) < len(people):
+        complain(f"stopped before everybody was asked about. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.INTERRUPTED
     return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
+
+
+def outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
+    """How many of so many people came to each outcome, or to none."""
+    from collections import Counter
+
+    from qualification import outcome_words
+
+    counts = Counter(outcome_words(verdict.outcome) for verdict in verdicts)
+    return {**counts, **({"not asked about": total - counts.total()} if counts.total() < total else {})}
 
 
 def showing(verdicts: Iterable[Verdict], args: argparse.Namespace) -> Iterator[Verdict]:
@@ -1026,7 +1047,7 @@ def advise_of_services(qualifier: Qualifier, args: argparse.Namespace) -> None:
     if given_up and not args.quiet:
         say(
             f"The {' and the '.join(given_up)} failed again and again, so not everybody was asked about. "
-            f"Once it answers: {args.command}"
+            f"Some time later: {args.command}"
         )
 
 
@@ -1048,7 +1069,8 @@ def open_checks(args: argparse.Namespace, sandbox: Sandbox | None) -> Iterator[Q
         for service in services.values():
             stack.callback(service.close)
         score = services.get("score")
-        yield stack.enter_context(Qualifier(services["registry"], services["judicial"], score, workers=args.workers))
+        workers = args.workers or WORKERS
+        yield stack.enter_context(Qualifier(services["registry"], services["judicial"], score, workers=workers))
 
 
 def sandbox_urls(sandbox: Sandbox) -> dict[str, str]:
@@ -1085,9 +1107,6 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
     return replace(USUAL_NAMES, **{name: value for name, value in told.items() if value is not None})
 
 
-Begin = Callable[["JournalFile"], "tuple[int, Iterator[Handled]]"]  # how many leads there are, what becomes of each
-
-
 def qualify_in_close(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event) -> int:
     """Qualify the people of leads, show the verdicts and write them back."""
     handled: list[Handled] = []
@@ -1102,8 +1121,8 @@ def qualify_in_close(begin: Begin, qualifier: Qualifier, args: argparse.Namespac
             decided = [lead.verdict for lead in handled if lead.verdict]
     if args.json:
         show_verdicts(decided)
+    tell_apart(lead for lead in handled if not args.quiet or lead.needs_somebody)
     if not args.quiet:
-        tell_apart(lead for lead in handled if lead.kind not in ("moved", "undetermined"))
         say(round_words(handled))
         advise_of_services(qualifier, args)
     if ended_by:
@@ -1122,7 +1141,8 @@ def qualify_in_close(begin: Begin, qualifier: Qualifier, args: argparse.Namespac
 def tell_apart(handled: Iterable[Handled]) -> None:
     """Say of each lead what became of it."""
     for lead in handled:
-        say(f"{lead.link}: {lead.reason}" if lead.link else lead.reason)
+        person = f" (person {lead.verdict.person_id})" if lead.verdict else ""
+        say(f"{lead.link}: {lead.reason}{person}" if lead.link else lead.reason)
 
 
 def begin_in_close(
@@ -1140,6 +1160,8 @@ def begin_in_close(
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
     workflow = find_workflow(close, workflow_names(args), is_creating=args.create)
+    if workflow.created and not args.quiet:
+        say(f"created in Close: {', '.join(workflow.created)}")
     writing_back = WritingBack(
         close,
         journal,
@@ -1148,7 +1170,7 @@ def begin_in_close(
         index_lag=index_lag(args),
         has_note_detail=args.note_detail,
     )
-    settings: dict[str, Any] = {"workers": args.workers, "is_ended": stop.is_set}
+    settings: dict[str, Any] = {"workers": this_round.workers, "is_ended": stop.is_set}
     if people:
         return len(people), work_in_order(people, writing_back.qualify, **settings)
     lead_ids = waiting_leads(close, journal, workflow)
@@ -1163,7 +1185,7 @@ def noting(items: Iterable[Handled], noted: list[Handled]) -> Iterator[Handled]:
         yield item
 
 
-def watch(begin: Begin, args: argparse.Namespace, stop: threading.Event) -> int:
+def watch(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event) -> int:
     """Look again and again for leads to qualify, until Ctrl-C, and say in a line what each round did."""
     import random
 
@@ -1172,13 +1194,15 @@ def watch(begin: Begin, args: argparse.Namespace, stop: threading.Event) -> int:
     while not stop.is_set():
         handled, trouble = watch_once(begin)
         wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-        again = f"; {trouble}; trying again in {wait:.0f} s" if trouble else ""
+        words = [round_words(handled)] if handled or not trouble else []
+        words += [f"the {service.name} is given up for now" for service in qualifier.services if service.is_given_up]
+        words += [trouble, f"trying again in {wait:.0f} s"] if trouble else []
         if not args.quiet:  # of one without an id its note tells, in every round the same
             tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
         if args.json:
             decided += [lead.verdict for lead in handled if lead.verdict]
         tell = say if args.json else show
-        tell(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {round_words(handled)}{again}")
+        tell(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {'; '.join(words)}")
         stop.wait(wait * random.uniform(0.75, 1) if trouble else wait)
     if args.json:
         show_verdicts(decided)
@@ -1330,7 +1354,7 @@ def checked_url(variable: str, url: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or parts.scheme not in ("http", "https"):
-        raise ConfigurationError(f"{variable} is no base URL; write it like https://api.close.com/api/v1")
+        raise ConfigurationError(f"{variable} is no base URL; write it like https://example.com/api")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigurationError(
             f"{variable} must begin with https://: over http anybody on the way could read the key"
@@ -1457,5 +1481,15 @@ def open_log(path: Path) -> Iterator[TextIO]:
             file.close()
 
 
+def leave(code: int) -> NoReturn:
+    """End the process, also where a thread is stuck, in looking up a name, say: what was to be done is done."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    if threading.active_count() > 1:
+        os._exit(code)
+    raise SystemExit(code)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

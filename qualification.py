@@ -29,7 +29,8 @@ class Verdict:
     """Whether a person may become a prospect: `result` is the score, 0 after a failed check, None if undetermined.
 
     `checks` are those named registry, judicial and score. `remark` is what must be known of the verdict wherever it is
-    shown: that its score was drawn at random.
+    shown: that its score was drawn at random. `lead_id` is the lead on whose behalf the person was asked about, if any;
+    `is_redacted` tells that a pseudonym stands for the person's id.
     """
 
     person_id: str
@@ -39,6 +40,8 @@ class Verdict:
     decided_at: str
     attempt_id: str
     remark: str = ""
+    lead_id: str = ""
+    is_redacted: bool = False
 
     def sentence(self) -> str:
         """The verdict in words, with what each check said."""
@@ -77,8 +80,8 @@ def decide(person_id: str, registry: Check, judicial: Check, score: Check, remar
 class Qualifier:
     """The services that together decide on people; without one for the score, that is drawn. Use it with `with`.
 
-    There are threads for `workers` people at a time. One that a service holds for longer than its deadline is left
-    behind; what it brings then counts no more.
+    Each service has threads for `workers` people at a time, so that none holds up another. A thread that it keeps for
+    longer than its deadline is left behind; what that brings then counts no more.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class Qualifier:
         self.workers = workers
         self.services = [service for service in (registry, judicial, score) if service]
         self._registry, self._judicial, self._score = registry, judicial, score
-        self._threads = ThreadPoolExecutor(2 * workers, thread_name_prefix="check")
+        self._threads = {service: ThreadPoolExecutor(workers, "check") for service in self.services}
 
     @property
     def remark(self) -> str:
@@ -100,7 +103,8 @@ class Qualifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def qualify(self, person: Person, ends_at: float = math.inf) -> Verdict:
         """The verdict on one person; both checks run at the same time. It is there by `ends_at`, or soon after."""
@@ -119,15 +123,17 @@ class Qualifier:
         self, service: CheckService, ends_at: float, check: Callable[..., Check], *about: object
     ) -> Callable[[], Check]:
         """Begin a check; the function given back waits for what it comes to, no longer than the service may take."""
-        latest = min(time.monotonic() + service.deadline, ends_at) + GRACE
-        begun = self._threads.submit(check, service, *about, ends_at)
+        now = time.monotonic()
+        latest = min(now + service.deadline, ends_at) + GRACE
+        begun = self._threads[service].submit(check, service, *about, ends_at)
 
         def wait() -> Check:
             try:
                 return begun.result(max(0.0, latest - time.monotonic()))
             except TimeoutError:
-                begun.cancel()
-                return service.unavailable("no answer in time")
+                if begun.cancel():
+                    return service.unavailable("not asked: it still holds those asked before")
+                return service.leave_behind(time.monotonic() - now)
 
         return wait
 
@@ -160,29 +166,30 @@ class Round:
         """The id, or the pseudonym that stands for it in verdicts."""
         return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
 
-    def verdict_on(self, person: Person) -> Verdict:
+    def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
         """The verdict on a person, who is asked about now if they were not yet. Raises what `record` raises."""
         with self._guard:
             is_first = person not in self._verdicts
             verdict = self._verdicts.setdefault(person, Future())
         if is_first:
             try:
-                verdict.set_result(self._decide(person))
+                verdict.set_result(self._decide(person, lead_id))
             except BaseException as error:  # for whoever waits for the same verdict
                 verdict.set_exception(error)
         return verdict.result()
 
-    def _decide(self, person: Person) -> Verdict:
+    def shown(self, verdict: Verdict) -> Verdict:
+        """A verdict as it may be shown: with a pseudonym, if ids are not to be read."""
+        if verdict.is_redacted or not self._redact_key:
+            return verdict
+        checks = {
+            name: replace(check, digest=pseudonym(check.digest, self._redact_key) if check.digest else "")
+            for name, check in verdict.checks.items()
+        }
+        return replace(verdict, person_id=self.name_of(verdict.person_id), checks=checks, is_redacted=True)
+
+    def _decide(self, person: Person, lead_id: str) -> Verdict:
         verdict = self._qualifier.qualify(person, self._ends_at)
-        if self._redact_key:
-            verdict = _redacted(verdict, self._redact_key)
+        verdict = self.shown(replace(verdict, lead_id=lead_id))
         self._record(verdict)
         return verdict
-
-
-def _redacted(verdict: Verdict, key: str) -> Verdict:
-    checks = {
-        name: replace(check, digest=pseudonym(check.digest, key) if check.digest else "")
-        for name, check in verdict.checks.items()
-    }
-    return replace(verdict, person_id=pseudonym(verdict.person_id, key), checks=checks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from checking import PASSING_SCORE, Check
+from people import pseudonym
 from qualification import RULE_VERSION, Verdict, outcome_words
 
 Line = dict[str, Any]
@@ -38,14 +39,26 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
     line = as_json(verdict)
     for name, check in verdict.checks.items():
         line["checks"][name]["digest"] = check.digest or None
-    line |= {"attempt_id": verdict.attempt_id, "threshold": PASSING_SCORE, "rule_version": RULE_VERSION}
-    return json.dumps(line | ({"sandbox": True} if is_rehearsal else {}), ensure_ascii=False)
+    line["checks"]["registry"]["compared"] = list(verdict.checks["registry"].compared)
+    line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
+    line |= {"threshold": PASSING_SCORE, "rule_version": RULE_VERSION}
+    marks = {"sandbox": is_rehearsal, "random_score": bool(verdict.remark), "redacted": verdict.is_redacted}
+    return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
 
 
-def verdict_of(line: Mapping[str, Any], attempt_id: str) -> Verdict:
-    """The verdict that `as_json` made a dict of, but for the digests of answers."""
+def journal_line(verdict: Verdict) -> Line:
+    """The verdict as a dict of plain values of which `verdict_of` makes it again, but for digests of answers."""
+    return as_json(verdict) | {
+        "attempt_id": verdict.attempt_id,
+        "lead_id": verdict.lead_id,
+        "is_redacted": verdict.is_redacted,
+    }
+
+
+def verdict_of(line: Mapping[str, Any]) -> Verdict:
+    """The verdict that `journal_line` made a dict of."""
     checks = {name: Check(**check) for name, check in line["checks"].items()}
-    return Verdict(line["person_id"], line["outcome"], line["result"], checks, line["decided_at"], attempt_id)
+    return Verdict(**{**line, "checks": checks})
 
 
 def _check_as_json(check: Check) -> Line:
@@ -53,14 +66,17 @@ def _check_as_json(check: Check) -> Line:
 
 
 def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> Line:
-    """The last line about a person, or of an attempt, of any of these names. Raises NoVerdict.
+    """The last line about a person, a lead or an attempt, of any of these names. Raises NoVerdict.
 
-    It is one from the sandbox only where there is no other, or where that is asked for.
+    It is a rehearsal, in the sandbox or with a score drawn at random, only where there is no other, or if it must be.
     """
+    if not path.exists():
+        raise NoVerdict(f"there is no {path} here; nobody was checked from this folder")
     real, rehearsed = None, None
     for line in _lines(path):
-        if line.get("person_id") in names or line.get("attempt_id") in names:
-            real, rehearsed = (real, line) if line.get("sandbox") else (line, rehearsed)
+        if {line.get("person_id"), line.get("lead_id"), line.get("attempt_id")} & set(names):
+            is_rehearsal = line.get("sandbox") or (line.get("random_score") and not rehearsals_only)
+            real, rehearsed = (real, line) if is_rehearsal else (line, rehearsed)
     found = (None if rehearsals_only else real) or rehearsed
     if found is None:
         raise NoVerdict(
@@ -72,8 +88,6 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
 
 def _lines(path: Path) -> Iterator[Line]:
     """The lines of a trail; one that a crash cut off is left out."""
-    if not path.exists():
-        return
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in file:
             try:
@@ -84,6 +98,17 @@ def _lines(path: Path) -> Iterator[Line]:
                 yield line
 
 
+def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A line with pseudonyms, which it has already if it was decided with --redact."""
+    if line.get("redacted"):
+        return line
+    checks = {
+        name: {**check, "digest": pseudonym(check["digest"], key) if check.get("digest") else None}
+        for name, check in line["checks"].items()
+    }
+    return {**line, "person_id": pseudonym(line["person_id"], key), "checks": checks}
+
+
 def explained(line: Mapping[str, Any]) -> str:
     """A line of the trail as sentences and as the sum that it comes to."""
     checks: Mapping[str, Mapping[str, Any]] = line["checks"]
@@ -91,6 +116,7 @@ def explained(line: Mapping[str, Any]) -> str:
         f"person id: {line['person_id']}",
         f"{outcome_words(line['outcome'])}, decided at {line['decided_at']} (attempt {line.get('attempt_id')}, "
         f"rule {line.get('rule_version')})",
+        *([f"lead: {line['lead_id']}"] if line.get("lead_id") else []),
         *(["This is a rehearsal in the sandbox, about nobody real."] if line.get("sandbox") else []),
         *(_check_words(name, check) for name, check in checks.items()),
         _arithmetic(line),
@@ -103,7 +129,8 @@ def _check_words(name: str, check: Mapping[str, Any]) -> str:
         f"asked {'once' if check['attempts'] == 1 else str(check['attempts']) + ' times'} in {check['seconds']:.3f} s"
     )
     digest = f", SHA-256 of the answer {check['digest']}" if check.get("digest") else ""
-    how = f" ({asked}{digest})" if check["attempts"] else ""
+    compared = f", compared with what is held: {', '.join(check['compared'])}" if check.get("compared") else ""
+    how = f" ({asked}{compared}{digest})" if check["attempts"] else ""
     return f"{CHECK_TITLES.get(name, name)}: {check['status']}, {check['detail']}{how}"
 
 

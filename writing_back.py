@@ -7,6 +7,7 @@ before each write: one that somebody moved, or gave another id, meanwhile is lef
 """
 
 import hashlib
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Literal
 
 from close_client import (
     CloseClient,
+    CloseUnreachable,
     ExpiredCursor,
     InvalidRequest,
     Json,
@@ -27,11 +29,12 @@ from close_client import (
     regular_field,
 )
 from journal import Journal, WriteBack
-from people import LONGEST_ID, Person, is_person_id
+from people import ID_RULE, Person, is_whole_id
 from qualification import Round, Verdict, outcome_words
-from trail import CHECK_TITLES, as_json, verdict_of
+from trail import CHECK_TITLES, journal_line, verdict_of
 
 TEXT_FIELDS = ("text", "textarea", "hidden")  # types that keep an id as it is; a number loses its zeros
+MOST_UNREACHABLE = 3  # leads in a row, after which Close itself is taken to be down
 MOST_TRIES = 3  # of one write whose answer got lost again and again
 
 Kind = Literal[
@@ -61,7 +64,10 @@ USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", "National 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The same as Close knows it: ids of statuses, and of the field; `labels` are those of all statuses by id."""
+    """The same as Close knows it: ids of statuses, and of the field; `labels` are those of all statuses by id.
+
+    `created` names the statuses and the field that were just made.
+    """
 
     waiting: str
     prospect: str
@@ -69,6 +75,7 @@ class Workflow:
     id_field: str
     id_field_name: str
     labels: dict[str, str]
+    created: tuple[str, ...] = ()
 
     def goal(self, verdict: Verdict) -> str:
         """The status that a verdict leads to, "" for one that is undetermined."""
@@ -98,6 +105,11 @@ class Handled:
     verdict: Verdict | None = None
 
     @property
+    def needs_somebody(self) -> bool:
+        """Whether a person has to look at it, for another try alone will not help."""
+        return self.is_unsettled and self.kind != "undetermined"
+
+    @property
     def is_unsettled(self) -> bool:
         """Whether something is left to do, by a person or by the next run."""
         return self.kind not in ("moved", "left", "rehearsed")
@@ -111,11 +123,11 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
     statuses = close.lead_statuses()
     wanted = [label for label in (names.waiting, names.prospect, names.declined) if label]
     found = {label: _status_named(statuses, label) for label in wanted}
-    field = _text_field_named(close, names.id_field)
+    known = _text_field_named(close, names.id_field)
     if not is_creating:
-        _refuse_missing([label for label, status in found.items() if not status], "" if field else names.id_field)
+        _refuse_missing([label for label, status in found.items() if not status], "" if known else names.id_field)
     made = {label: status or close.create_lead_status(label) for label, status in found.items()}
-    field = field or close.create_lead_field(names.id_field, "text")
+    field = known or close.create_lead_field(names.id_field, "text")
     ids = {label: status["id"] for label, status in made.items()}
     return Workflow(
         waiting=ids.get(names.waiting, ""),
@@ -124,6 +136,7 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
         id_field=field["id"],
         id_field_name=field["name"],
         labels={status["id"]: status["label"] for status in [*statuses, *made.values()]},
+        created=(*(label for label, status in found.items() if not status), *(() if known else (names.id_field,))),
     )
 
 
@@ -159,7 +172,8 @@ def _status_named(statuses: Sequence[Json], label: str) -> Json | None:
 def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> list[str]:
     """The ids of the leads with something still to be written, and of those that search shows in the waiting status.
 
-    At most 10,000 of the latter; the rest has its turn when these are gone.
+    At most 10,000 of the latter; the rest has its turn when these are gone. Their order is drawn: if a service fails on
+    some people only, those must not come first in every round, or it is given up before all others are asked about.
     """
     unfinished = [write_back.lead_id for write_back in journal.unfinished_write_backs()]
     shown: list[str] = []
@@ -168,6 +182,7 @@ def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> l
             shown.append(lead["id"])
     except ExpiredCursor:  # as for those beyond 10,000
         pass
+    random.shuffle(shown)
     return list(dict.fromkeys([*unfinished, *shown]))
 
 
@@ -195,9 +210,24 @@ class WritingBack:
         self._index_lag = index_lag
         self._has_note_detail = has_note_detail
         self._began = time.monotonic()
+        self._unreachable = 0  # leads in a row; threads may count a little wrong
 
     def take_up(self, lead_id: str) -> Handled | None:
-        """What became of a lead that is to be qualified; None where it does not wait for that any more."""
+        """What became of a lead that is to be qualified; None where it does not wait for that any more.
+
+        A lead that can't be read holds up no other; where several in a row can't be, CloseUnreachable is raised.
+        """
+        try:
+            handled = self._take_up(lead_id)
+        except CloseUnreachable as error:
+            self._unreachable += 1
+            if self._unreachable >= MOST_UNREACHABLE:
+                raise
+            return Handled("unknown", lead_id, lead_link({"id": lead_id}), str(error))
+        self._unreachable = 0
+        return handled
+
+    def _take_up(self, lead_id: str) -> Handled | None:
         completed = self._complete_all(lead_id)
         if completed and completed.kind != "left":
             return completed
@@ -208,9 +238,9 @@ class WritingBack:
         if lead.get("status_id") != self._workflow.waiting:
             return completed
         typed = self._workflow.typed_id(lead)
-        if not is_person_id(typed):
+        if not is_whole_id(typed):
             return self._tell_without_id(lead, typed)
-        verdict = self._round.verdict_on(_person_of(lead, typed))
+        verdict = self._round.verdict_on(_person_of(lead, typed), lead_id)
         return self._write_back(lead, typed, verdict)
 
     def qualify(self, person: Person) -> Handled:
@@ -229,8 +259,13 @@ class WritingBack:
         completed = self._complete_all(lead["id"])
         if completed and completed.kind != "left" and completed.verdict:
             return completed
-        held = person if person.names else _person_of(lead, person.person_id, person.birth_date)
-        return self._write_back(lead, person.person_id, self._round.verdict_on(held))
+        held = _person_of(lead, person.person_id)
+        named = replace(person, names=person.names or held.names)
+        verdict = self._round.verdict_on(named, lead["id"])
+        if held.names and not named.names & held.names:
+            reason = "nothing is written: none of its contacts has the name that the file gives this person"
+            return _handled(lead, "ambiguous", reason, verdict)
+        return self._write_back(lead, person.person_id, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
         """The leads that hold an id, read by id: search may show what they held before."""
@@ -262,7 +297,7 @@ class WritingBack:
             to_status=goal,
             id_digest=_digest(verdict.attempt_id, typed),
             note=note_text(verdict, has_detail=self._has_note_detail),
-            verdict=as_json(verdict),
+            verdict=journal_line(verdict),
         )
         self._journal.note_decided(decided)
         return self._complete(decided, verdict)
@@ -302,7 +337,7 @@ class WritingBack:
             return None
         completed = None
         for write_back in self._journal.unfinished_write_backs(lead_id):
-            verdict = verdict_of(write_back.verdict, write_back.attempt_id) if write_back.verdict else None
+            verdict = self._round.shown(verdict_of(write_back.verdict)) if write_back.verdict else None
             completed = self._complete(write_back, verdict)
         return completed
 
@@ -410,25 +445,25 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
 
 def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
     """What a note says on a lead whose person has no id, or none that can be one."""
+    advice = f"Correct it: {ID_RULE}." if typed else "Write the id of the person there."
     return "\n".join(
         [
-            f"Qualification: not possible. {field_name} is {'no id of a person' if typed else 'blank'}.",
-            f"An id has 1 to {LONGEST_ID} characters without spaces or slashes. Correct it, and the lead is checked.",
+            f"Qualification: not possible. {field_name} is {'not usable' if typed else 'blank'}.",
+            f"{advice} Then the lead is checked.",
             f"Attempt: {attempt_id}",
         ]
     )
 
 
-def _person_of(lead: Json, person_id: str, birth_date: str = "") -> Person:
+def _person_of(lead: Json, person_id: str) -> Person:
     """The person whose id a lead holds; it may be any of its contacts."""
-    names = [contact.get("name") for contact in lead.get("contacts") or []]
-    return Person(person_id, tuple(filter(None, names)), birth_date)
+    return Person.called(person_id, [contact.get("name") or "" for contact in lead.get("contacts") or []])
 
 
 def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None) -> Handled:
     return Handled(kind, lead["id"], lead_link(lead), reason, verdict)
 
 
-def _digest(*texts: str) -> str:
-    """What tells whether texts are still the same, without keeping them."""
-    return hashlib.sha256(":".join(texts).encode()).hexdigest()
+def _digest(of: str, typed: str) -> str:
+    """What tells whether a text is still the same, without keeping it; slow to make, for short ids could be guessed."""
+    return hashlib.scrypt(typed.encode("utf-8", "surrogatepass"), salt=of.encode(), n=2**12, r=8, p=1, dklen=32).hex()

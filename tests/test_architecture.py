@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "reconciling": {"close_client", "journal"},
     "journal": set(),
     "writing_back": {"close_client", "journal", "people", "qualification", "trail"},
-    "trail": {"checking", "qualification"},
+    "trail": {"checking", "people", "qualification"},
     "qualification": {"checking", "people"},
     "checking": {"breaker", "people", "transport"},
     "people": {"reading"},

@@ -18,10 +18,13 @@ PERSON = "123456789"
 UNUSABLE_FILES = {
     "a space in the id": (f"id\n{PERSON}\n12 3\n", "row 3: no person's id"),
     "a slash in the id": ("id\n12/3\n", "row 2: no person's id"),
-    "no id in a row": (f"id,name\n{PERSON},Ann\n,Bob\n", "row 3: no person's id"),
-    "a row that ends before its id": ("name,id\nAnn\n", "row 2: no person's id"),
+    "no id in a row": (f"id,name\n{PERSON},Ann\n,Bob\n", "row 3: there is no id"),
+    "a row that ends before its id": ("name,id\nAnn\n", "row 2: there is no id"),
     "too long an id": ("id\n" + "1" * 65, "row 2: no person's id"),
     "many that are none": ("id\n" + "a b\n" * 9, "rows 2, 3, 4, 5, 6 ...: no person's id"),
+    "two names of one id": ("id,name\n1,Ann\n2,Bob\n1,Eve\n", "rows 2 and 4 have one id"),
+    "two birth dates of one id": ("id,birth_date\n1,1990-02-28\n1,1990-02-27\n", "rows 2 and 3 have one id"),
+    "semicolons": ("id;name\n1;Ann\n", "save the file as comma-separated"),
     "shortened by a spreadsheet": ("id\n1.23457E+11\n", "row 2: no person's id"),
     "shortened without a point": ("id\n1E+11\n", "row 2: no person's id"),
     "shortened with a comma": ('id\n"1,23457E+11"\n', "row 2: no person's id"),
@@ -130,14 +133,30 @@ def test_other_parts_are_another_name(parts: list[str], data: st.DataObject) -> 
     assert (name_parts(" ".join(parts)) == name_parts(" ".join(others))) is (sorted(parts) == sorted(others))
 
 
-def test_what_is_not_known_contradicts_nothing() -> None:
-    assert Person("1").contradiction("Ann", "1990-02-28") == ""
-    assert Person("1", ("-", "?")).contradiction("Ann", "") == Person("1", ("Ann",)).contradiction("***", "") == ""
-    assert Person("1", ("-", "Bob")).contradiction("Ann", "") == "another name"
-    assert Person("1", ("Ann",), "1990-02-28").contradiction("", "") == ""
-    assert Person("1", ("Bob", "Ann")).contradiction("ann", "") == ""
-    assert Person("1", ("Bob", "Ann")).contradiction("Eve", "") == "another name"
-    assert Person("1", (), "1990-02-28").contradiction("Eve", "1990-02-27") == "another date of birth"
+@pytest.mark.parametrize(
+    ("held", "born", "told", "day", "compared"),
+    [
+        ((), "", "Ann", "1990-02-28", {}),
+        (("Ann",), "1990-02-28", "", "", {}),
+        (("-", "?"), "", "Ann", "", {}),
+        (("-", "Bob"), "", "Ann", "", {"name": False}),
+        (("Bob", "Ann"), "", "ann", "", {"name": True}),
+        (("Bob", "Ann"), "1990-02-28", "Eve", "1990-02-28", {"name": False, "birth_date": True}),
+        ((), "1990-02-28", "Eve", "1990-02-27", {"birth_date": False}),
+        (("मीना शर्मा",), "", "मोना शर्मा", "", {"name": False}),
+        (("たた ばな",), "", "ただ はな", "", {"name": False}),
+        (("Ёлкин Пётр",), "", "Петр Елкин", "", {"name": True}),
+        (("Ανδρέας",), "", "ανδρεας", "", {"name": True}),
+    ],
+)
+def test_only_what_both_sides_know_is_compared(
+    held: tuple[str, ...], born: str, told: str, day: str, compared: dict[str, bool]
+) -> None:
+    assert Person.called("1", held, born).compared(told, day) == compared
+
+
+def test_two_spellings_of_a_person_are_one() -> None:
+    assert Person.called("1", ["Ana Díaz"]) == Person.called("1", ["DIAZ, ANA"])
 
 
 @given(st.dates())

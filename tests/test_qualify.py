@@ -78,6 +78,7 @@ def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) ->
         line = lines[verdict["person_id"]]
         for name, check in verdict["checks"].items():
             digest = line["checks"][name].pop("digest")
+            assert line["checks"][name].pop("compared", []) == []
             assert (digest is not None and len(digest) == 64) is (check["attempts"] > 0)
         assert {key: line[key] for key in verdict} == verdict
         assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "1", False)
@@ -323,9 +324,15 @@ def test_a_judicial_404_proves_nothing_but_a_registry_404_does(answering: Answer
     assert (registry.status, judicial.status) == ("failed", "unavailable")
 
 
-def decide_on(service: CheckService, ids: str, workers: int, stop: threading.Event | None = None) -> list[Verdict]:
-    """Verdicts by one service for everything; after the first of them `stop` is set."""
-    with Qualifier(service, service, None, workers=workers) as qualifier:
+def decide_on(
+    service: CheckService,
+    ids: str,
+    workers: int,
+    stop: threading.Event | None = None,
+    judicial: CheckService | None = None,
+) -> list[Verdict]:
+    """Verdicts by one service for both checks, or by two; after the first of them `stop` is set."""
+    with Qualifier(service, judicial or service, None, workers=workers) as qualifier:
         this_round = Round(qualifier, lambda _: stop.set() if stop else None)
         is_ended = stop.is_set if stop else lambda: False
         people = [Person(person_id) for person_id in ids]
@@ -335,7 +342,7 @@ def decide_on(service: CheckService, ids: str, workers: int, stop: threading.Eve
 def test_both_checks_are_under_way_at_once(answering: Answering) -> None:
     answering.body = json.dumps({"id": "1", "exists": True, "records": []}).encode()
     answering.meeting = threading.Barrier(2, timeout=5)  # an answer comes only when two requests wait for one
-    (verdict,) = decide_on(answering.service(), "1", workers=1)
+    (verdict,) = decide_on(answering.service(), "1", workers=1, judicial=answering.service())
     assert [verdict.checks[name].status for name in ("registry", "judicial")] == ["passed", "passed"]
 
 
@@ -349,5 +356,5 @@ def test_once_stopped_those_under_way_are_finished_and_nobody_else_is_asked(answ
 def test_people_are_side_by_side(answering: Answering) -> None:
     answering.status = 404
     answering.meeting = threading.Barrier(8, timeout=5)
-    verdicts = decide_on(answering.service(), "abcd", workers=4)
+    verdicts = decide_on(answering.service(), "abcd", workers=4, judicial=answering.service())
     assert [(verdict.person_id, verdict.outcome) for verdict in verdicts] == [(name, "not_prospect") for name in "abcd"]

@@ -217,13 +217,15 @@ def test_a_lead_has_the_person_among_its_contacts(
     assert len(waiting.notes(lead_id)) == 1
 
 
-def test_two_people_of_one_id_are_asked_about_apart(run: Run, serve: Serve, folder: Path) -> None:
-    serve(registry=also(name="Ann"))
+def test_rows_about_one_person_are_taken_together(run: Run, serve: Serve, folder: Path) -> None:
+    server = serve(registry=also(name="Ann Lee", birth_date="1990-02-27"))
     path = folder / "people.csv"
-    path.write_text("id,name\n123,Ann\n123,Bob\n123,Ann\n", encoding="utf-8")
-    outcomes = [verdict["outcome"] for verdict in run("qualify", "--file", str(path), "--json").json]
-    assert outcomes == ["prospect", "not_prospect", "prospect"]
-    assert len(trail_lines(folder)) == 2
+    path.write_text("id,name,birth_date\n123,Ann Lee,\n123,,1990-02-28\n123,LEE Ann,\n", encoding="utf-8")
+    ran = run("qualify", "--file", str(path), "--json")
+    assert [verdict["outcome"] for verdict in ran.json] == ["not_prospect"] * 3
+    assert server.heard.requests["registry"] == len(trail_lines(folder)) == 1
+    assert trail_lines(folder)[0]["checks"]["registry"]["compared"] == ["name", "birth_date"]
+    assert "ids from the column id, name and birth_date compared" in ran.err
 
 
 # Nobody twice, nobody beyond the time
