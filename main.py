@@ -906,7 +906,8 @@ def check_qualify_flags(args: argparse.Namespace) -> None:
         raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
     if writes:
         names = workflow_names(args)
-        if not all(name.strip() for name in (args.status or "-", names.prospect, names.declined, names.id_field)):
+        needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
+        if not all(map(str.strip, needed)):
             raise UsageError("a status and a field need a name; is a variable of your shell empty?")
         if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
             raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")

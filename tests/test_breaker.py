@@ -95,6 +95,31 @@ def test_a_late_failure_is_no_end_of_the_probe(
     assert circuit.enter() is False
 
 
+def test_what_had_no_time_tells_nothing(circuit: CircuitBreaker, clock: Clock) -> None:
+    for _ in range(FAILURES):
+        circuit.note(has_answered=None, is_probe=circuit.enter())
+    assert not circuit.is_open
+    fail(circuit, FAILURES)
+    clock.now += LONGEST_REST
+    assert circuit.enter() is True
+    circuit.note(has_answered=None, is_probe=True)
+    assert circuit.enter() is True  # the probe is anybody's again
+
+
+def test_who_has_no_time_does_not_wait(circuit: CircuitBreaker) -> None:
+    fail(circuit, FAILURES)
+    assert circuit.enter() is True
+    with pytest.raises(CircuitOpen):
+        circuit.enter(seconds=0)
+
+
+def test_silence_counts_as_failure_before_it_ends(circuit: CircuitBreaker) -> None:
+    for _ in range(FAILURES):
+        circuit.enter()
+    assert [circuit.note_silence() for _ in range(FAILURES)] == [False] * (FAILURES - 1) + [True]
+    assert circuit.is_open
+
+
 def test_one_probe_at_a_time_is_let_through(circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "PATIENCE", 0.0)
     fail(circuit, FAILURES)

@@ -54,6 +54,8 @@ def check_one_line(ran: Ran, code: int, *words: str) -> None:
         (["qualify", "123", "--create"], "--create goes with --from-close or --write-back"),
         (["qualify", "--from-close", "--status", "Prospect"], "three different statuses"),
         (["qualify", "123", "--deadline", "0"], "no time at all"),
+        (["qualify", "--explain", "123", "--random-score"], "--random-score goes with people to ask about"),
+        (["qualify", "--from-close", "--create", "--random-score"], "leave one out"),
         (["qualify", "a/b"], "1 to 64 characters"),
         (["segment", "2022-01-01", "--output", "."], "report.csv"),
         (["segment", "2022-01-01", "--log", "no/such/folder/log.txt"], "can be written"),

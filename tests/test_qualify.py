@@ -353,6 +353,36 @@ def test_once_stopped_those_under_way_are_finished_and_nobody_else_is_asked(answ
     assert answering.requests == 2
 
 
+class Stuck(CheckService):
+    """A service that keeps whoever asks it, whatever the deadline, as a name that can't be looked up does."""
+
+    def __init__(self, until: threading.Event) -> None:
+        super().__init__("the registry check", "http://127.0.0.1:9", deadline=0.05)
+        self._until = until
+
+    def _send(self, _exchange: object) -> tuple[int, bytes]:
+        self._until.wait(30)
+        return 200, b"{}"
+
+
+def test_a_stuck_service_holds_up_no_other_and_is_given_up(
+    answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qualification.GRACE", 0.05)
+    answering.body = json.dumps({"id": "1", "exists": True, "records": []}).encode()
+    until = threading.Event()
+    stuck = Stuck(until)
+    verdicts = decide_on(stuck, "1", workers=FAILURES, judicial=answering.service())
+    with Qualifier(stuck, answering.service(), None, workers=FAILURES) as qualifier:
+        verdicts += [qualifier.qualify(Person("1")) for _ in range(2 * FAILURES)]
+    until.set()
+    assert {verdict.outcome for verdict in verdicts} == {"undetermined"}
+    assert {verdict.checks["judicial"].status for verdict in verdicts} == {"passed"}
+    assert (verdicts[0].checks["registry"].attempts, verdicts[0].checks["registry"].seconds > 0) == (1, True)
+    assert stuck.is_given_up
+    assert "(not asked: " in verdicts[-1].checks["registry"].detail
+
+
 def test_people_are_side_by_side(answering: Answering) -> None:
     answering.status = 404
     answering.meeting = threading.Barrier(8, timeout=5)

@@ -276,6 +276,13 @@ def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, se
     assert len(server.heard.people) < 2 * len(ids)
 
 
+def test_a_time_that_is_over_says_nothing_of_a_service(run: Run, serve: Serve) -> None:
+    serve(registry=silent)
+    ran = run("qualify", *map(str, range(20)), "--deadline", "0.3")
+    assert ran.code == 4
+    assert "failed again and again" not in ran.out + ran.err
+
+
 def test_a_time_that_is_over_before_anybody_is_asked_asks_nobody(run: Run, serve: Serve, folder: Path) -> None:
     server = serve()
     ran = run("qualify", "1", "2", "--deadline", "0.0000001", "--json")

@@ -68,6 +68,15 @@ def test_what_was_not_established_is_told(run: Run, serve: Serve, service: str) 
     assert f"{service} unavailable" in ran.out
 
 
+def test_a_drawn_score_hides_no_real_verdict(run: Run, serve: Serve) -> None:
+    serve()
+    run("qualify", "123", "--random-score")
+    assert "drawn at random" in explained(run, "123").out
+    run("qualify", "123")
+    run("qualify", "123", "--random-score")
+    assert "drawn at random" not in explained(run, "123").out
+
+
 def test_the_last_verdict_counts_unless_an_attempt_is_named(run: Run, serve: Serve, folder: Path) -> None:
     serve(score=literal(b"12"))
     run("qualify", "123")

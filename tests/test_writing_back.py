@@ -5,6 +5,7 @@ Lists of notes lag here. Nobody waits: a sleep of the command puts the clock of 
 
 import json
 import os
+import random
 import re
 import signal
 import sqlite3
@@ -22,7 +23,7 @@ from journal import open_journal
 from sandbox import Fault
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
-from tests.conftest import Ran, Run
+from tests.conftest import Ran, Run, trail_lines
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
 
@@ -501,6 +502,18 @@ def test_a_named_person_who_was_cut_off_is_completed_with_the_recorded_verdict(
     desk.check_written(lead_id)
 
 
+def test_a_file_that_calls_the_person_otherwise_than_the_lead_has_nothing_written(desk: Desk, folder: Path) -> None:
+    lead_id = desk.lead(contacts=[{"name": "Eve Adams"}])
+    (folder / "people.csv").write_text("id,name\n123,Ann Lee\n", encoding="utf-8")
+    ran = desk.qualify("--file", "people.csv", "--write-back")
+    assert (ran.code, ran.json[0]["outcome"]) == (4, "prospect")
+    assert f"lead/{lead_id}/: nothing is written: none of its contacts has the name" in ran.err
+    desk.check_untouched(lead_id)
+    (folder / "people.csv").write_text("id,name\n123,ADAMS Eve\n", encoding="utf-8")
+    assert desk.qualify("--file", "people.csv", "--write-back").code == 0
+    desk.check_written(lead_id)
+
+
 # What must be in Close -----------------------------------------------------------------------------------------------
 
 
@@ -593,6 +606,43 @@ def test_scores_that_are_drawn_write_nothing(desk: Desk, monkeypatch: pytest.Mon
     assert [desk.status(lead_id) for lead_id in leads] == ["To qualify"] * 2
 
 
+def test_what_is_recorded_with_ids_is_completed_without_showing_them(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead_id = desk.lead(typed="4711123")
+    desk.answer_with(Reply.of(400, {"errors": ["No."], "field-errors": {}}), on=PUT)
+    assert desk.qualify().code == 4
+    desk.calm()
+    monkeypatch.setenv("REDACT_KEY", "secret")
+    ran = desk.qualify("--from-close", "--redact")
+    assert (ran.code, len(ran.json)) == (0, 1)
+    assert "4711123" not in ran.out + ran.err
+    desk.check_written(lead_id)
+
+
+@pytest.mark.parametrize("typed", ["4.15E+09", "123.0", "1\ud8002"])
+def test_what_can_be_no_id_gets_a_note_and_nobody_is_asked(desk: Desk, typed: str) -> None:
+    lead_id, other = desk.lead(typed=typed), desk.lead()
+    assert desk.qualify().code == 4
+    assert (desk.asked(), desk.status(lead_id), desk.status(other)) == (1, "To qualify", "Prospect")
+    (note,) = desk.notes(lead_id)
+    assert note.startswith("Qualification: not possible. National ID is not usable.\nCorrect it: an id has")
+
+
+def test_the_trail_names_the_lead_and_what_was_compared(desk: Desk, folder: Path) -> None:
+    lead_id = desk.lead(contacts=[{"name": "Ann"}])
+    desk.qualify()
+    (line,) = trail_lines(folder)
+    assert (line["lead_id"], line["checks"]["registry"]["compared"]) == (lead_id, [])
+    assert f"lead: {lead_id}" in desk.run("qualify", "--explain", lead_id).out
+
+
+@pytest.mark.parametrize("flags", [["--status", ""], ["--prospect-status", " "], ["--id-field", ""]])
+def test_a_name_that_is_empty_is_refused(desk: Desk, flags: list[str]) -> None:
+    ran = desk.run("qualify", "--from-close", *flags)
+    assert (ran.code, "need a name" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize("on", [NOTE, PUT])
 def test_what_close_refuses_is_told_and_tried_once_a_run_with_the_verdict_that_there_is(desk: Desk, on: str) -> None:
     lead_id = desk.lead()
@@ -643,6 +693,29 @@ def test_a_lead_that_close_always_fails_on_holds_up_no_other(desk: Desk, on: str
     desk.calm()
     assert desk.qualify().code == 0
     desk.check_written(failing)
+
+
+def test_a_lead_that_can_not_be_read_holds_up_no_other(desk: Desk) -> None:
+    stuck, *others = [desk.lead(typed=typed) for typed in ("123", "124", "143", "144")]
+    desk.answer_with(Reply.of(500, {}), on=f"{READING}{stuck}/")
+    ran = desk.qualify("--from-close", "--workers", "1")
+    assert ran.code == 5
+    assert f"lead/{stuck}/: Close answered with status 500" in ran.err
+    assert [desk.status(lead_id) for lead_id in others] == ["Prospect"] * 3
+    desk.calm()
+    desk.check_untouched(stuck)
+
+
+def test_people_whom_a_service_always_fails_do_not_keep_all_others_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = [desk.lead(typed=f"{number}7") for number in range(6)]
+    good = [desk.lead(typed=f"{number}23") for number in range(4)]
+    monkeypatch.setattr("random.shuffle", random.Random(1).shuffle)
+    for _ in range(6):
+        desk.qualify("--from-close", "--workers", "1", "--check-deadline", "1")
+    assert {desk.status(lead_id) for lead_id in good} == {"Prospect"}
+    assert {desk.status(lead_id) for lead_id in stuck} == {"To qualify"}
 
 
 def test_a_verdict_whose_status_was_deleted_since_is_left_and_the_lead_checked_anew(desk: Desk) -> None:
