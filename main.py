@@ -1463,7 +1463,7 @@ def logging_requests(args: argparse.Namespace) -> Iterator[None]:
             logger.setLevel(logging.INFO)
             logger.propagate = False
             logger.handlers[:] = handlers
-            stack.callback(logger.handlers.clear)
+            stack.callback(setattr, logger, "handlers", [logging.NullHandler()])
         yield
 
 

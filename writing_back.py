@@ -254,7 +254,8 @@ class WritingBack:
                 reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
                 return Handled("not_found", "", "", reason, verdict)
             links = " and ".join(map(lead_link, leads))
-            return Handled("ambiguous", "", links, f"{len(leads)} leads have {name} in their field {field}", verdict)
+            reason = f"{len(leads)} leads have {name} in their field {field}; merge them in Close"
+            return Handled("ambiguous", "", links, reason, verdict)
         (lead,) = leads
         completed = self._complete_all(lead["id"])
         if completed and completed.kind != "left" and completed.verdict:
