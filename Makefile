@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadfile # one of the three mostly waits
+PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder # one of the three mostly waits
 
 # Exit code 4 says that not everything went through, which the demo's dirty file is there to show.
 show = @echo; echo '$$ python main.py $(1)'; $(BIN)/python main.py $(1) || test $$? -eq 4
