@@ -885,6 +885,21 @@ def run_qualify(args: argparse.Namespace) -> int:
 
 def check_qualify_flags(args: argparse.Namespace) -> None:
     """Raise UsageError for flags that contradict each other, or would do nothing."""
+    check_sources(args)
+    writes = args.from_close or args.write_back
+    refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
+    refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
+    refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
+    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
+    refuse_idle(args, CHECK_FLAGS, not args.explain, "people to ask about")
+    if args.create and args.random_score:
+        raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
+    if writes:
+        check_workflow_names(args)
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """Raise UsageError unless people are named in one way."""
     sources = {"ID": args.ids, "--file": args.file, "--from-close": args.from_close, "--explain": args.explain}
     given = [name for name, is_given in sources.items() if is_given]
     if len(given) != 1:
@@ -895,22 +910,16 @@ def check_qualify_flags(args: argparse.Namespace) -> None:
         )
     if "-" in args.ids and len(args.ids) > 1:
         raise UsageError("- stands for standard input and goes alone, without other ids")
-    writes = args.from_close or args.write_back
-    refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
-    refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
-    refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
-    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
-    if args.explain:
-        refuse_idle(args, CHECK_FLAGS, None, "people to ask about")
-    if args.create and args.random_score:
-        raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
-    if writes:
-        names = workflow_names(args)
-        needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
-        if not all(map(str.strip, needed)):
-            raise UsageError("a status and a field need a name; is a variable of your shell empty?")
-        if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
-            raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")
+
+
+def check_workflow_names(args: argparse.Namespace) -> None:
+    """Raise UsageError for statuses of one name, or a name that is blank."""
+    names = workflow_names(args)
+    needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
+    if not all(map(str.strip, needed)):
+        raise UsageError("a status and a field need a name; is a variable of your shell empty?")
+    if len({name.strip().casefold() for name in (names.waiting, names.prospect, names.declined)}) < 3:
+        raise UsageError("--status, --prospect-status and --declined-status must be three different statuses")
 
 
 def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
