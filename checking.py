@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from breaker import CircuitBreaker, CircuitOpen
+from breaker import Came, CircuitBreaker, CircuitOpen, Passage
 from people import BIRTH_DATE, NAME, Person, is_day, name_parts
 from transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
 
@@ -52,17 +52,24 @@ Judge = Callable[[int, Any], Check]  # an answer's status and its JSON -> the ch
 
 
 @dataclass(slots=True)
-class _Exchange:
-    """A request about one person with all its repeats, until `deadline` of the monotonic clock."""
+class Call:
+    """One check under way, which must be there by `ends_at` of the monotonic clock, and what came of it so far."""
+
+    ends_at: float = math.inf
+    attempts: int = 0
+    digest: str = ""
+    passage: Passage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked about one person, until `deadline` of the monotonic clock."""
 
     method: str
     path: str
     person_id: str
     body: object
     deadline: float
-    is_probe: bool
-    attempts: int = 0
-    digest: str = ""
 
     def is_over(self, state: RetryCallState) -> bool:
         """Whether the next attempt would begin too late. A sleep that is only acted out counts as slept."""
@@ -97,7 +104,8 @@ class BearerToken(requests.auth.AuthBase):
 class CheckService:
     """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails.
 
-    `deadline` is in seconds. Safe to share between threads, which share its circuit breaker.
+    `deadline` is in seconds; once `is_ended`, nothing is repeated. Safe to share between threads, which share its
+    circuit breaker.
     """
 
     def __init__(
@@ -108,11 +116,13 @@ class CheckService:
         *,
         deadline: float = CHECK_DEADLINE,
         sleep: Callable[[float], None] | None = None,
+        is_ended: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = name
         self.deadline = deadline
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep or time.sleep
+        self._is_ended = is_ended
         self._breaker = CircuitBreaker()
         self._session = open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = BearerToken(token)
@@ -123,6 +133,11 @@ class CheckService:
         """Whether it failed so often in a row that people are no longer asked about."""
         return self._breaker.is_open
 
+    @property
+    def unasked(self) -> int:
+        """How many people it was not asked about, because it had failed again and again."""
+        return self._breaker.turned_away
+
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
@@ -132,82 +147,80 @@ class CheckService:
         return Check("unavailable", f"{self.name} unavailable ({reason})")
 
     def ask(
-        self,
-        judge: Judge,
-        method: str,
-        path: str,
-        person: Person,
-        body: object = None,
-        *,
-        ends_at: float = math.inf,
+        self, judge: Judge, method: str, path: str, person: Person, call: Call | None = None, body: object = None
     ) -> Check:
         """What `judge` makes of the answer's status and JSON; unavailable where there is nothing to decide on.
 
-        It is there by the deadline, and by `ends_at` of the monotonic clock.
+        It is there by the deadline, and when the call ends.
         """
         began = time.monotonic()
-        deadline = min(began + self.deadline, ends_at)
+        call = call or Call()
+        request = _Request(method, path, person.person_id, body, min(began + self.deadline, call.ends_at))
         try:
-            is_probe = self._breaker.enter(deadline - began)
+            call.passage = self._breaker.enter(request.deadline - began)
         except CircuitOpen:
             return self.unavailable("not asked: it failed again and again")
-        has_answered: bool | None
-        if time.monotonic() >= deadline:
-            self._breaker.note(has_answered=None, is_probe=is_probe)
-            reason = "the time for all checks is over" if deadline == ends_at else "it fails others at the moment"
-            return self.unavailable(f"not asked: {reason}")
-        exchange = _Exchange(method, path, person.person_id, body, deadline, is_probe)
-        has_answered = True
-        try:
-            check = self._repeating(exchange)(self._attempt, exchange, judge)
-        except _Passing as error:
-            has_answered, check = False, self.unavailable(str(error))
-        except _Unavailable as error:
-            check = self.unavailable(str(error))
-        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
-            log.warning("%s %s can't be read (%s)", method, path, type(error).__name__)
-            has_answered, check = False, self.unavailable(f"the answer can't be read: {type(error).__name__}")
-        if not has_answered and deadline < began + self.deadline:
-            has_answered = None  # the call had no time left, which says nothing of the service
-        if self._breaker.note(has_answered=has_answered, is_probe=is_probe):
-            self._log_turn(is_open=not has_answered)
+        came, check = self._asked(judge, request, call) if time.monotonic() < request.deadline else self._late(call)
+        if came == "failure" and call.ends_at < began + self.deadline:
+            came = "nothing"  # the time for all checks was over, which says nothing of the service
+        self._note(call.passage, came)
         seconds = round(time.monotonic() - began, 3)
-        return replace(check, attempts=exchange.attempts, seconds=seconds, digest=exchange.digest)
+        return replace(check, attempts=call.attempts, seconds=seconds, digest=call.digest)
 
-    def leave_behind(self, seconds: float) -> Check:
-        """The check of somebody for whom nothing came in so many seconds, although it was asked."""
-        if self._breaker.note_silence():
-            self._log_turn(is_open=True)
-        return replace(self.unavailable("no answer in time"), attempts=1, seconds=round(seconds, 3))
+    def leave_behind(self, call: Call, seconds: float) -> Check:
+        """The check of somebody who is waited for no longer, after so many seconds."""
+        if call.passage:
+            self._note(call.passage, "nothing" if call.ends_at <= time.monotonic() else "failure")
+        check = self.unavailable("no answer in time" if call.attempts else "not asked in time")
+        return replace(check, attempts=call.attempts, seconds=round(seconds, 3))
 
-    def _log_turn(self, *, is_open: bool) -> None:
-        log.warning("%s: circuit %s", self.name, "open, it is given up" if is_open else "closed, it answers again")
+    def _asked(self, judge: Judge, request: _Request, call: Call) -> tuple[Came, Check]:
+        try:
+            return "answer", self._repeating(request, call)(self._attempt, judge, request, call)
+        except _Passing as error:
+            return "failure", self.unavailable(str(error))
+        except _Unavailable as error:
+            return "answer", self.unavailable(str(error))
+        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
+            log.warning("%s %s can't be read (%s)", request.method, request.path, type(error).__name__)
+            return "failure", self.unavailable(f"the answer can't be read: {type(error).__name__}")
 
-    def _repeating(self, exchange: _Exchange) -> Retrying:
+    def _late(self, call: Call) -> tuple[Came, Check]:
+        is_over = call.ends_at <= time.monotonic()
+        reason = "the time for all checks is over" if is_over else "no time was left for it"
+        return "nothing", self.unavailable(f"not asked: {reason}")
+
+    def _note(self, passage: Passage, came: Came) -> None:
+        if self._breaker.note(passage, came):
+            turned = "open, it is given up" if self._breaker.is_open else "closed, it answers again"
+            log.warning("%s: circuit %s", self.name, turned)
+
+    def _repeating(self, request: _Request, call: Call) -> Retrying:
+        is_probe = call.passage is not None and call.passage.is_probe
         return Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait_before_next,
-            stop=lambda state: exchange.is_probe or self._breaker.is_open or exchange.is_over(state),
+            stop=lambda state: is_probe or self._breaker.is_open or self._is_ended() or request.is_over(state),
             sleep=self._sleep,
             reraise=True,
         )
 
-    def _attempt(self, exchange: _Exchange, judge: Judge) -> Check:
-        exchange.attempts += 1
-        status, content = self._send(exchange)
-        exchange.digest = hashlib.sha256(content).hexdigest()
+    def _attempt(self, judge: Judge, request: _Request, call: Call) -> Check:
+        call.attempts += 1
+        status, content = self._send(request)
+        call.digest = hashlib.sha256(content).hexdigest()
         return judge(status, plain_json_or_none(content))
 
-    def _send(self, exchange: _Exchange) -> tuple[int, bytes]:
+    def _send(self, request: _Request) -> tuple[int, bytes]:
         """The status and the body of an answer. Raises _Unavailable, and _Passing where a better one may come."""
         began = time.monotonic()
-        left = max(0.1, exchange.deadline - began)
-        where = f"{exchange.method} {exchange.path}"
+        left = max(0.1, request.deadline - began)
+        where = f"{request.method} {request.path}"
         try:
             response = self._session.request(
-                exchange.method,
-                self._base_url + exchange.path.format(id=quote(exchange.person_id, safe="")),
-                json=exchange.body,
+                request.method,
+                self._base_url + request.path.format(id=quote(request.person_id, safe="")),
+                json=request.body,
                 timeout=(min(CONNECT_TIMEOUT, left), left),
                 allow_redirects=False,
                 stream=True,
@@ -240,7 +253,7 @@ def _asked_wait(headers: Mapping[str, str]) -> float:
 # Checks --------------------------------------------------------------------------------------------------------------
 
 
-def check_registry(service: CheckService, person: Person, ends_at: float = math.inf) -> Check:
+def check_registry(service: CheckService, person: Person, call: Call | None = None) -> Check:
     """Whether the registry knows the person, by what it calls them and when they were born as we hold it."""
 
     def judge(status: int, answer: Any) -> Check:
@@ -257,10 +270,10 @@ def check_registry(service: CheckService, person: Person, ends_at: float = math.
             return Check("failed", f"in the registry under another {' and '.join(differing)}", compared=tuple(compared))
         return Check("passed", "in the registry", compared=tuple(compared))
 
-    return service.ask(judge, "GET", "/people/{id}", person, ends_at=ends_at)
+    return service.ask(judge, "GET", "/people/{id}", person, call)
 
 
-def check_judicial(service: CheckService, person: Person, ends_at: float = math.inf) -> Check:
+def check_judicial(service: CheckService, person: Person, call: Call | None = None) -> Check:
     """Whether the judicial service holds records of the person. A 404 is not clear: it proves nothing."""
 
     def judge(status: int, answer: Any) -> Check:
@@ -269,11 +282,11 @@ def check_judicial(service: CheckService, person: Person, ends_at: float = math.
             return Check("passed", "no judicial records")
         return Check("failed", f"{records} judicial record{'s' * (records > 1)}")
 
-    return service.ask(judge, "GET", "/people/{id}/records", person, ends_at=ends_at)
+    return service.ask(judge, "GET", "/people/{id}/records", person, call)
 
 
 def check_score(
-    service: CheckService, person: Person, registry: Check, judicial: Check, ends_at: float = math.inf
+    service: CheckService, person: Person, registry: Check, judicial: Check, call: Call | None = None
 ) -> Check:
     """Whether the internal qualification system scores the person high enough, given both checks."""
 
@@ -281,7 +294,7 @@ def check_score(
         return _judge_score(_said_of(person, status, answer, "score", int))
 
     body = {"id": person.person_id, "registry": registry.status, "judicial": judicial.status}
-    return service.ask(judge, "POST", "/scores", person, body, ends_at=ends_at)
+    return service.ask(judge, "POST", "/scores", person, call, body)
 
 
 def draw_score() -> Check:

@@ -76,7 +76,7 @@ class RequestRejected(CloseError):
     """
 
     def __init__(self, status: int, answer: object) -> None:
-        self.status = status
+        self.status, self.answer = status, answer
         self.complaints = _complaints(answer) or [((), f"Close answered with status {status}.")]
         super().__init__("; ".join(f"{'.'.join(path)}: {words}" if path else words for path, words in self.complaints))
 
@@ -155,7 +155,8 @@ class SearchPage:
 class CloseClient:
     """A connection to one organisation in Close, safe to share between threads.
 
-    `requests_made` counts every request that left or tried to, `throttled` the answers that asked to wait.
+    `requests_made` counts every request that left or tried to, `throttled` the answers that asked to wait. With
+    `is_redacted` no error tells Close's words, which may repeat what was sent.
     """
 
     def __init__(
@@ -165,7 +166,9 @@ class CloseClient:
         *,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] | None = None,
+        is_redacted: bool = False,
     ) -> None:
+        self._is_redacted = is_redacted
         self._base_url = base_url.rstrip("/")
         self._sleep = sleep or time.sleep
         self._gates = RateGates(clock or time.monotonic, self._sleep)
@@ -409,7 +412,10 @@ class CloseClient:
             with self._counting:
                 self.throttled += 1
             raise _Throttled(gate.was_refused(passage, headers))
-        return _read_answer(response, json_or_none(content))
+        try:
+            return _read_answer(response, json_or_none(content))
+        except RequestRejected as refusal:
+            raise type(refusal)(refusal.status, None if self._is_redacted else refusal.answer) from None
 
     def _exchange(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import functools
@@ -51,6 +52,7 @@ INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new le
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
+MOST_SECONDS = 1_000_000  # eleven days
 SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 
@@ -348,9 +350,9 @@ def _amount(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    if _amount(text) > 0:
+    if 0 < _amount(text) <= MOST_SECONDS:
         return _amount(text)
-    raise argparse.ArgumentTypeError("0 seconds would leave no time at all")
+    raise argparse.ArgumentTypeError(f"{text} is no time to wait: more than 0 seconds, up to {MOST_SECONDS:,}")
 
 
 def _rate(text: str) -> float:
@@ -870,7 +872,7 @@ def run_qualify(args: argparse.Namespace) -> int:
     people = [] if args.from_close else people_named(args)
     with contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(open_sandbox(args.quiet)) if args.sandbox else None
-        qualifier = stack.enter_context(open_checks(args, sandbox))
+        qualifier = stack.enter_context(open_checks(args, sandbox, stop))
         stack.enter_context(noticing_interrupt(stop, "" if args.quiet else STOPPING))
         this_round = functools.partial(new_round, qualifier, args, redact_key)
         if not (args.from_close or args.write_back):
@@ -934,7 +936,8 @@ def people_named(args: argparse.Namespace) -> list[Person]:
     from people import Person, is_person_id, people_in_file, people_in_lines
 
     if args.file:
-        found = people_in_file(find_input(args.file), args.id_column or "", args.encoding or "utf-8")
+        path, encoding = find_input(args.file), args.encoding or "utf-8"
+        found = people_in_file(path, args.id_column or "", encoding, is_redacted=args.redact)
         if not args.quiet:
             say(columns_words(args.file, found.columns))
         return found.people
@@ -1015,8 +1018,9 @@ def qualify_named(
     if len(people) > 1 and not args.quiet:
         say(f"{counted(len(people), 'person', 'people')}: {listed(outcome_counts(decided, len(people)))}")
     advise_of_services(qualifier, args)
-    if len(decided) < len(people):
-        complain(f"stopped before everybody was asked about. {RUN_AGAIN}".replace("{command}", args.command))
+    if stop.is_set():
+        if len(decided) < len(people):
+            complain(f"stopped before everybody was asked about. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.INTERRUPTED
     return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
 
@@ -1053,17 +1057,15 @@ def show_verdicts(verdicts: Iterable[Verdict]) -> None:
 
 def advise_of_services(qualifier: Qualifier, args: argparse.Namespace) -> None:
     """Name the services that failed so often that people were no longer asked about."""
-    given_up = [service.name for service in qualifier.services if service.is_given_up]
-    if given_up and not args.quiet:
-        say(
-            f"The {' and the '.join(given_up)} failed again and again, so not everybody was asked about. "
-            f"Some time later: {args.command}"
-        )
+    for service in qualifier.services:
+        if service.unasked and not args.quiet:
+            people = counted(service.unasked, "person was", "people were")
+            say(f"The {service.name} failed again and again, so {people} not asked about. Later: {args.command}")
 
 
 @contextlib.contextmanager
-def open_checks(args: argparse.Namespace, sandbox: Sandbox | None) -> Iterator[Qualifier]:
-    """The checks of the environment, or of the sandbox if there is one."""
+def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threading.Event) -> Iterator[Qualifier]:
+    """The checks of the environment, or of the sandbox if there is one; once `stop` is set, none is repeated."""
     from checking import CHECK_DEADLINE, CheckService
     from qualification import Qualifier
     from trail import CHECK_TITLES
@@ -1071,11 +1073,9 @@ def open_checks(args: argparse.Namespace, sandbox: Sandbox | None) -> Iterator[Q
     names = ["registry", "judicial"] if args.random_score else list(CHECK_TITLES)
     tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
     urls = sandbox_urls(sandbox) if sandbox else check_urls(names)
-    deadline = args.check_deadline or CHECK_DEADLINE
+    settings: dict[str, Any] = {"deadline": args.check_deadline or CHECK_DEADLINE, "is_ended": stop.is_set}
     with contextlib.ExitStack() as stack:
-        services = {
-            name: CheckService(CHECK_TITLES[name], urls[name], tokens[name], deadline=deadline) for name in names
-        }
+        services = {name: CheckService(CHECK_TITLES[name], urls[name], tokens[name], **settings) for name in names}
         for service in services.values():
             stack.callback(service.close)
         score = services.get("score")
@@ -1133,7 +1133,7 @@ def qualify_in_close(begin: Begin, qualifier: Qualifier, args: argparse.Namespac
         show_verdicts(decided)
     tell_apart(lead for lead in handled if not args.quiet or lead.needs_somebody)
     if not args.quiet:
-        say(round_words(handled))
+        say(round_words(handled) if handled or args.from_close else "nothing was written to Close")
         advise_of_services(qualifier, args)
     if ended_by:
         note_error(ended_by)
@@ -1197,34 +1197,39 @@ def noting(items: Iterable[Handled], noted: list[Handled]) -> Iterator[Handled]:
 
 def watch(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: threading.Event) -> int:
     """Look again and again for leads to qualify, until Ctrl-C, and say in a line what each round did."""
-    import random
-
     decided: list[Verdict] = []
     wait = args.watch
-    while not stop.is_set():
-        handled, trouble = watch_once(begin)
-        wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-        words = [round_words(handled)] if handled or not trouble else []
-        words += [f"the {service.name} is given up for now" for service in qualifier.services if service.is_given_up]
-        words += [trouble, f"trying again in {wait:.0f} s"] if trouble else []
-        if not args.quiet:  # of one without an id its note tells, in every round the same
-            tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
+    try:
+        while not stop.is_set():
+            handled: list[Handled] = []
+            try:
+                trouble = watch_once(begin, handled)
+            finally:
+                decided += [lead.verdict for lead in handled if lead.verdict and args.json]
+            wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
+            tell_round(handled, trouble and f"{trouble}; trying again in {wait:.0f} s", qualifier, args)
+            stop.wait(wait)
+    finally:  # also where an error ends it: what was decided is one document
         if args.json:
-            decided += [lead.verdict for lead in handled if lead.verdict]
-        tell = say if args.json else show
-        tell(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {'; '.join(words)}")
-        stop.wait(wait * random.uniform(0.75, 1) if trouble else wait)
-    if args.json:
-        show_verdicts(decided)
+            show_verdicts(decided)
     return Exit.INTERRUPTED
 
 
-def watch_once(begin: Begin) -> tuple[list[Handled], str]:
-    """What became of the leads of one round, and what ended it early if that will pass, "" if nothing did."""
+def tell_round(handled: Sequence[Handled], trouble: str, qualifier: Qualifier, args: argparse.Namespace) -> None:
+    """Say in a line what a round did, and before it which leads need somebody."""
+    if not args.quiet:  # of one without an id its note tells, in every round the same
+        tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
+    words = [round_words(handled)] if handled or not trouble else []
+    words += [f"the {each.name} is given up for now" for each in qualifier.services if each.is_given_up]
+    line = "; ".join(filter(None, [*words, trouble]))
+    (say if args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")
+
+
+def watch_once(begin: Begin, handled: list[Handled]) -> str:
+    """Put what became of the leads of one round into `handled`; say what ended it early, "" if nothing did."""
     from close_client import CloseUnreachable, OutcomeUnknown, Stopped
     from journal import JournalBusy
 
-    handled: list[Handled] = []
     try:
         with open_own_journal("qualification") as journals:
             for lead in begin(journals)[1]:
@@ -1232,8 +1237,8 @@ def watch_once(begin: Begin) -> tuple[list[Handled], str]:
     except Stopped:
         pass
     except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
-        return handled, str(error)
-    return handled, ""
+        return str(error)
+    return ""
 
 
 def round_words(handled: Iterable[Handled]) -> str:
@@ -1294,7 +1299,7 @@ def open_close(
             key, url = "sandbox", (sandbox or stack.enter_context(open_sandbox(args.quiet))).close_url
         else:
             key, url = close_key(), checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
-        client = CloseClient(key, url, sleep=sleep_unless(stop))
+        client = CloseClient(key, url, sleep=sleep_unless(stop), is_redacted=getattr(args, "redact", False))
         stack.callback(client.close)
         yield client
 
@@ -1432,10 +1437,13 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
 def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]:
     """Set `stop` at the first Ctrl-C or SIGTERM, with some words; leave at once at the second."""
 
-    def notice(_signal: int, _frame: object) -> None:
-        if stop.is_set():
+    noticed: list[int] = []
+
+    def notice(number: int, _frame: object) -> None:
+        if noticed:
             os._exit(Exit.INTERRUPTED)
-        stop.set()
+        noticed.append(number)
+        _thread.start_new_thread(stop.set, ())  # for this thread may just hold the lock of the event that it waits for
         if words:
             say(words)
 

@@ -82,7 +82,7 @@ def name_parts(name: str) -> tuple[str, ...]:
     >>> name_parts("NÚÑEZ-O’Brien, José") == name_parts("Jose Nunez Obrien")
     True
     """
-    letters = unicodedata.normalize("NFKD", name).casefold().translate(_PLAIN_LETTERS)
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_UNSPOKEN)).casefold().translate(_PLAIN_LETTERS)
     return tuple(sorted("".join(_plain(unicodedata.normalize("NFKD", letters))).split()))
 
 
@@ -90,8 +90,8 @@ def name_parts(name: str) -> tuple[str, ...]:
 _PLAIN_LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
-_APOSTROPHES = "'’ʼ`´"
-_ACCENTED = ("LATIN", "GREEK", "CYRILLIC")  # scripts in which a mark is an accent; in others it makes another letter
+_UNSPOKEN = str.maketrans("ё", "е", "'’‘ʼʻ′`´\u00ad\u200b\u200c\u200d\u2060\ufeff")  # ё is е with an accent
+_ACCENTED = ("LATIN", "GREEK")  # scripts in which a mark is an accent; in others it makes another letter
 
 
 def _plain(letters: str) -> Iterator[str]:
@@ -100,12 +100,10 @@ def _plain(letters: str) -> Iterator[str]:
     for char in letters:
         kind = unicodedata.category(char)[0]
         if kind == "M":
-            yield "" if script in _ACCENTED else char
-        elif kind in "LN" and char not in _APOSTROPHES:
-            script = unicodedata.name(char, "").partition(" ")[0]
-            yield char
-        else:
-            yield "" if char in _APOSTROPHES else " "
+            yield char if script and script not in _ACCENTED else ""
+            continue
+        script = unicodedata.name(char, "").partition(" ")[0] if kind in "LN" else ""
+        yield char if script else " "
 
 
 # Where they are named ------------------------------------------------------------------------------------------------
@@ -129,8 +127,12 @@ class PeopleFile:
     columns: dict[str, str]
 
 
-def people_in_file(path: Path, id_column: str = "", encoding: str = "utf-8") -> PeopleFile:
+def people_in_file(
+    path: Path, id_column: str = "", encoding: str = "utf-8", *, is_redacted: bool = False
+) -> PeopleFile:
     """The people in a CSV file: a column of ids, and `name` and `birth_date` where it has them.
+
+    Its first line may hold people where it should hold column names, so `is_redacted` keeps it out of complaints.
 
     Raises PeopleError and reading.InputError, before anybody is asked about, for what can't be used: two rows that hold
     different things of one id, too, for at most one of them can be right.
@@ -138,7 +140,7 @@ def people_in_file(path: Path, id_column: str = "", encoding: str = "utf-8") -> 
     from reading import read_table
 
     header, rows = read_table(path, encoding)
-    places = _places(path.name, header, id_column)
+    places = _places(path.name, header, id_column, is_redacted=is_redacted)
     people = {number: _person_in(path.name, number, row, places, len(header)) for number, row in rows}
     malformed = {number: each.person_id for number, each in people.items() if not is_whole_id(each.person_id)}
     _refuse_malformed(malformed, f"{path.name}: row")
@@ -176,18 +178,19 @@ def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]
     return known
 
 
-def _places(file: str, header: Sequence[str], id_column: str) -> dict[str, int]:
+def _places(file: str, header: Sequence[str], id_column: str, *, is_redacted: bool) -> dict[str, int]:
     """Where the id, the name and the date of birth stand in each row. Raises PeopleError."""
     titles = [_folded(title) for title in header]
     twice = [title for title, times in Counter(filter(None, titles)).items() if times > 1]
     if twice:
-        raise PeopleError(f"{file}: the column {twice[0]!r} is there twice; rename or remove one of them")
+        which = "a column" if is_redacted else f"the column {twice[0]!r}"
+        raise PeopleError(f"{file}: {which} is there twice; rename or remove one of them")
     wanted = [_folded(id_column)] if id_column else [_folded(name) for name in ID_COLUMNS]
     found = [title for title in titles if title in wanted]
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         raise PeopleError(f"{file}: the cells are not separated by commas; save the file as comma-separated CSV")
     if len(found) != 1:
-        there = ", ".join(repr(title.strip()) for title in header[:10])
+        there = "its columns" if is_redacted else ", ".join(repr(title.strip()) for title in header[:10])
         which = "several columns could hold the ids" if found else f"there is no column {id_column or ID_COLUMNS[0]!r}"
         raise PeopleError(f"{file}: {which}. Name the right one of {there} with --id-column")
     known = {"id": found[0], NAME: _folded(NAME), BIRTH_DATE: _folded(BIRTH_DATE)}

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal, Self
 
-from checking import Check, CheckService, check_judicial, check_registry, check_score, draw_score
+from checking import Call, Check, CheckService, check_judicial, check_registry, check_score, draw_score
 from people import Person, pseudonym
 
 RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
@@ -125,7 +125,8 @@ class Qualifier:
         """Begin a check; the function given back waits for what it comes to, no longer than the service may take."""
         now = time.monotonic()
         latest = min(now + service.deadline, ends_at) + GRACE
-        begun = self._threads[service].submit(check, service, *about, ends_at)
+        call = Call(ends_at)
+        begun = self._threads[service].submit(check, service, *about, call)
 
         def wait() -> Check:
             try:
@@ -133,7 +134,7 @@ class Qualifier:
             except TimeoutError:
                 if begun.cancel():
                     return service.unavailable("not asked: it still holds those asked before")
-                return service.leave_behind(time.monotonic() - now)
+                return service.leave_behind(call, time.monotonic() - now)
 
         return wait
 
@@ -176,6 +177,8 @@ class Round:
                 verdict.set_result(self._decide(person, lead_id))
             except BaseException as error:  # for whoever waits for the same verdict
                 verdict.set_exception(error)
+        elif lead_id not in ("", verdict.result().lead_id):
+            self._record(replace(verdict.result(), lead_id=lead_id))  # so that it is found by each lead that it is on
         return verdict.result()
 
     def shown(self, verdict: Verdict) -> Verdict:

@@ -224,7 +224,8 @@ class WritingBack:
             if self._unreachable >= MOST_UNREACHABLE:
                 raise
             return Handled("unknown", lead_id, lead_link({"id": lead_id}), str(error))
-        self._unreachable = 0
+        if handled is None or handled.kind != "unknown":
+            self._unreachable = 0
         return handled
 
     def _take_up(self, lead_id: str) -> Handled | None:
@@ -244,8 +245,18 @@ class WritingBack:
         return self._write_back(lead, typed, verdict)
 
     def qualify(self, person: Person) -> Handled:
-        """What became of the one lead of a person, whatever status it is in; there is a verdict in any case."""
-        leads = self._leads_of(person.person_id)
+        """What became of the one lead of a person, whatever status it is in; there is a verdict in any case.
+
+        Where Close can't be reached for several people in a row, CloseUnreachable is raised.
+        """
+        try:
+            leads = self._leads_of(person.person_id)
+        except CloseUnreachable as error:
+            self._unreachable += 1
+            if self._unreachable >= MOST_UNREACHABLE:
+                raise
+            return Handled("unknown", "", "", str(error), self._round.verdict_on(person))
+        self._unreachable = 0
         if len(leads) != 1:
             verdict = self._round.verdict_on(person)
             field = self._workflow.id_field_name
@@ -356,6 +367,9 @@ class WritingBack:
             reason = "it was deleted in Close meanwhile"
         except InvalidRequest as refusal:
             return Handled("refused", write_back.lead_id, link, f"Close refused: {refusal}", verdict)
+        except CloseUnreachable as error:
+            self._unreachable += 1
+            return Handled("unknown", write_back.lead_id, link, str(error), verdict)
         except OutcomeUnknown as lost:  # for this one alone; where Close is down, the look before the next try says so
             return Handled("unknown", write_back.lead_id, link, str(lost), verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")

@@ -1,14 +1,15 @@
 """A dead service costs seconds and not hours, and one that fails now and then is not taken for dead."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import breaker
-from breaker import FAILURES, FIRST_REST, LONGEST_REST, CircuitBreaker, CircuitOpen
+from breaker import FAILURES, FIRST_REST, LONGEST_REST, PATIENCE, CircuitBreaker, CircuitOpen, Passage
 from tests.raw_close import Clock
 
 
@@ -22,22 +23,36 @@ def circuit(clock: Clock) -> CircuitBreaker:
     return CircuitBreaker(clock)
 
 
-def fail(circuit: CircuitBreaker, times: int = 1) -> None:
-    for _ in range(times):
-        circuit.note(has_answered=False, is_probe=circuit.enter())
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
 
 
-def test_it_opens_after_a_run_of_failures(circuit: CircuitBreaker) -> None:
-    fail(circuit, FAILURES - 1)
-    assert not circuit.is_open
-    fail(circuit)
+def fail(circuit: CircuitBreaker, times: int = 1) -> list[bool]:
+    return [circuit.note(circuit.enter(), "failure") for _ in range(times)]
+
+
+def answer(circuit: CircuitBreaker) -> bool:
+    return circuit.note(circuit.enter(), "answer")
+
+
+def probe(circuit: CircuitBreaker) -> Passage:
+    passage = circuit.enter()
+    assert passage.is_probe
+    return passage
+
+
+def test_it_opens_after_a_run_of_failures_and_tells_once(circuit: CircuitBreaker) -> None:
+    assert fail(circuit, FAILURES) == [False] * (FAILURES - 1) + [True]
     assert circuit.is_open
+    assert [answer(circuit), answer(circuit)] == [True, False]
+    assert not circuit.is_open
 
 
 def test_an_answer_begins_the_count_anew(circuit: CircuitBreaker) -> None:
     for _ in range(10):
         fail(circuit, FAILURES - 1)
-        circuit.note(has_answered=True, is_probe=circuit.enter())
+        answer(circuit)
     assert not circuit.is_open
 
 
@@ -46,13 +61,13 @@ def test_an_open_circuit_lets_a_probe_through_and_then_rests_longer_each_time(
 ) -> None:
     fail(circuit, FAILURES)
     rest = FIRST_REST
-    for _ in range(8):
-        assert circuit.enter() is True
-        circuit.note(has_answered=False, is_probe=True)
+    for turn in range(8):
+        circuit.note(probe(circuit), "failure")
         for passed in (0.0, rest - 0.01):
             clock.now += passed
             with pytest.raises(CircuitOpen):
                 circuit.enter()
+        assert circuit.turned_away == 2 * (turn + 1)
         clock.now += 0.02
         rest = min(2 * rest, LONGEST_REST)
     assert rest == LONGEST_REST
@@ -65,75 +80,86 @@ def test_a_probe_that_is_answered_closes_it_and_the_next_rest_is_short_again(
     clock.now += FIRST_REST
     fail(circuit)
     clock.now += 2 * FIRST_REST
-    assert circuit.enter() is True
-    circuit.note(has_answered=True, is_probe=True)
+    assert circuit.note(probe(circuit), "answer")
     assert not circuit.is_open
-    assert [circuit.enter() for _ in range(3)] == [False] * 3
     fail(circuit, FAILURES + 1)
     clock.now += FIRST_REST
-    assert circuit.enter() is True
+    probe(circuit)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_people_on_whom_it_always_fails_do_not_open_it_while_others_are_answered(circuit: CircuitBreaker) -> None:
+    stuck = [circuit.enter() for _ in range(3 * FAILURES)]
+    answer(circuit)
+    for passage in stuck:
+        circuit.note(passage, "failure")
+    assert not circuit.is_open
 
 
 def test_a_late_answer_closes_it_too(circuit: CircuitBreaker) -> None:
-    assert circuit.enter() is False  # it takes its time
+    late = circuit.enter()
     fail(circuit, FAILURES)
-    circuit.note(has_answered=True, is_probe=False)
-    assert circuit.enter() is False
+    circuit.note(late, "answer")
+    assert not circuit.enter().is_probe
 
 
-def test_a_late_failure_is_no_end_of_the_probe(
-    circuit: CircuitBreaker, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
-    assert circuit.enter() is False
+@pytest.mark.usefixtures("impatient")
+def test_a_late_failure_is_no_end_of_the_probe(circuit: CircuitBreaker) -> None:
+    late = circuit.enter()
     fail(circuit, FAILURES)
-    assert circuit.enter() is True
-    circuit.note(has_answered=False, is_probe=False)
+    passage = probe(circuit)
+    circuit.note(late, "failure")
     with pytest.raises(CircuitOpen):
         circuit.enter()
-    circuit.note(has_answered=True, is_probe=True)
-    assert circuit.enter() is False
+    circuit.note(passage, "answer")
+    assert not circuit.enter().is_probe
 
 
-def test_what_had_no_time_tells_nothing(circuit: CircuitBreaker, clock: Clock) -> None:
+def test_what_had_no_time_tells_nothing(circuit: CircuitBreaker) -> None:
     for _ in range(FAILURES):
-        circuit.note(has_answered=None, is_probe=circuit.enter())
+        circuit.note(circuit.enter(), "nothing")
     assert not circuit.is_open
     fail(circuit, FAILURES)
-    clock.now += LONGEST_REST
-    assert circuit.enter() is True
-    circuit.note(has_answered=None, is_probe=True)
-    assert circuit.enter() is True  # the probe is anybody's again
+    circuit.note(probe(circuit), "nothing")
+    probe(circuit)  # it is anybody's again
 
 
 def test_who_has_no_time_does_not_wait(circuit: CircuitBreaker) -> None:
     fail(circuit, FAILURES)
-    assert circuit.enter() is True
+    probe(circuit)
     with pytest.raises(CircuitOpen):
         circuit.enter(seconds=0)
 
 
-def test_silence_counts_as_failure_before_it_ends(circuit: CircuitBreaker) -> None:
-    for _ in range(FAILURES):
-        circuit.enter()
-    assert [circuit.note_silence() for _ in range(FAILURES)] == [False] * (FAILURES - 1) + [True]
-    assert circuit.is_open
+@pytest.mark.usefixtures("impatient")
+def test_who_is_given_up_on_counts_once_and_leaves_the_probe_to_others(circuit: CircuitBreaker, clock: Clock) -> None:
+    silent = [circuit.enter() for _ in range(FAILURES - 1)]
+    for passage in (*silent, *silent):
+        circuit.note(passage, "failure")
+    assert not circuit.is_open
+    fail(circuit)
+    given_up = probe(circuit)
+    circuit.note(given_up, "failure")
+    clock.now += FIRST_REST
+    circuit.note(probe(circuit), "nothing")
+    circuit.note(given_up, "answer")
+    assert not circuit.is_open
 
 
-def test_one_probe_at_a_time_is_let_through(circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breaker, "PATIENCE", 0.0)
+@pytest.mark.usefixtures("impatient")
+def test_one_probe_at_a_time_is_let_through(circuit: CircuitBreaker) -> None:
     fail(circuit, FAILURES)
     assert entered(circuit, 8) == {True: 1, CircuitOpen: 7}
 
 
 def entered(circuit: CircuitBreaker, many: int) -> dict[object, int]:
-    """What so many get who come at the same time."""
+    """What so many get who come at the same time: whether a probe, or CircuitOpen."""
     together = threading.Barrier(many)
 
     def come(_: int) -> object:
         together.wait(10)
         try:
-            return circuit.enter()
+            return circuit.enter().is_probe
         except CircuitOpen:
             return CircuitOpen
 
@@ -148,17 +174,43 @@ def test_who_comes_while_a_probe_is_out_waits_for_what_it_finds(
 ) -> None:
     monkeypatch.setattr(breaker, "PATIENCE", 30.0)
     fail(circuit, FAILURES)
-    assert circuit.enter() is True
+    passage = probe(circuit)
     came: list[object] = []
     waiting = threading.Thread(target=lambda: came.extend(entered(circuit, 1)))
     waiting.start()
     waiting.join(0.05)
-    circuit.note(has_answered=has_answered, is_probe=True)
+    circuit.note(passage, "answer" if has_answered else "failure")
     waiting.join(20)
     assert came == [outcome]
 
 
-STEPS = st.lists(st.sampled_from(["enter", "answer", "failure", "wait"]), max_size=60)
+def test_a_silent_probe_holds_up_only_those_who_come_in_its_first_moments(
+    circuit: CircuitBreaker, clock: Clock
+) -> None:
+    fail(circuit, FAILURES)
+    probe(circuit)
+    clock.now += PATIENCE
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(CircuitOpen):
+            circuit.enter()
+    assert time.monotonic() - began < PATIENCE
+
+
+@pytest.mark.parametrize("falls_silent", [True, False])
+def test_just_after_a_failure_what_is_under_way_tells_whether_to_ask(falls_silent: bool) -> None:
+    circuit = CircuitBreaker()
+    first, *others = [circuit.enter() for _ in range(FAILURES)]
+    circuit.note(first, "failure")
+    with ThreadPoolExecutor() as pool:
+        late = pool.submit(circuit.enter)
+        assert wait([late], timeout=0.1).not_done
+        for passage in others:
+            circuit.note(passage, "failure" if falls_silent else "answer")
+        assert late.result(timeout=PATIENCE / 2).is_probe is falls_silent
+
+
+STEPS = st.lists(st.sampled_from(["enter", "answer", "failure", "nothing", "wait"]), max_size=60)
 
 
 @given(STEPS)
@@ -171,21 +223,20 @@ def test_whatever_happens_one_probe_is_out_at_most_and_an_answer_opens_the_way(s
 def check_steps(steps: list[str]) -> None:
     clock = Clock()
     circuit = CircuitBreaker(clock)
-    out: list[bool] = []
+    out: list[Passage] = []
     for step in steps:
         if step == "wait":
             clock.now += FIRST_REST
-        elif step == "enter" and True not in out:  # who came now would really wait
+        elif step == "enter":
             try:
                 out.append(circuit.enter())
             except CircuitOpen:
                 assert circuit.is_open
-        elif step in ("answer", "failure") and out:
-            circuit.note(has_answered=step == "answer", is_probe=out.pop(0))
-            assert step == "failure" or not circuit.is_open
-    assert out.count(True) <= 1
+        elif out and step in ("answer", "failure", "nothing"):
+            circuit.note(out.pop(0), step)  # type: ignore[arg-type]
+            assert step != "answer" or not circuit.is_open
+        assert sum(passage.is_probe for passage in out) <= 1 or not circuit.is_open
+    for passage in out:
+        circuit.note(passage, "failure")
     clock.now += LONGEST_REST
-    for is_probe in out:
-        circuit.note(has_answered=False, is_probe=is_probe)
-    clock.now += LONGEST_REST
-    assert circuit.enter() is circuit.is_open
+    assert circuit.enter().is_probe is circuit.is_open

@@ -53,7 +53,7 @@ def check_one_line(ran: Ran, code: int, *words: str) -> None:
         (["qualify", "123", "--watch", "5"], "--watch goes with --from-close"),
         (["qualify", "123", "--create"], "--create goes with --from-close or --write-back"),
         (["qualify", "--from-close", "--status", "Prospect"], "three different statuses"),
-        (["qualify", "123", "--deadline", "0"], "no time at all"),
+        (["qualify", "123", "--deadline", "0"], "no time to wait"),
         (["qualify", "--explain", "123", "--random-score"], "--random-score goes with people to ask about"),
         (["qualify", "--from-close", "--create", "--random-score"], "leave one out"),
         (["qualify", "a/b"], "1 to 64 characters"),

@@ -147,6 +147,9 @@ def test_other_parts_are_another_name(parts: list[str], data: st.DataObject) -> 
         (("たた ばな",), "", "ただ はな", "", {"name": False}),
         (("Ёлкин Пётр",), "", "Петр Елкин", "", {"name": True}),
         (("Ανδρέας",), "", "ανδρεας", "", {"name": True}),
+        (("Андрей",), "", "Андреи", "", {"name": False}),
+        (("O’Brien",), "", "O´BRIEN", "", {"name": True}),
+        (("John",), "", "Jo\u200bhn", "", {"name": True}),
     ],
 )
 def test_only_what_both_sides_know_is_compared(

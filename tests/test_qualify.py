@@ -3,9 +3,7 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breaker import FAILURES, PATIENCE, CircuitBreaker, CircuitOpen
+from breaker import FAILURES
 from checking import Check, CheckService, check_judicial, check_registry, check_score
 from people import Person, is_person_id
 from qualification import Qualifier, Round, Verdict, decide
@@ -275,41 +273,6 @@ def test_the_log_tells_when_a_service_is_given_up(
     told = [line for line in (folder / "log.txt").read_text().splitlines() if "circuit" in line]
     assert len(told) == 1
     assert told[0].endswith("WARNING registry check: circuit open, it is given up")
-
-
-def test_a_circuit_tells_once_that_it_opens_and_once_that_it_closes() -> None:
-    circuit = CircuitBreaker()
-    failed = [circuit.note(has_answered=False, is_probe=False) for _ in range(6)]
-    answered = [circuit.note(has_answered=True, is_probe=False) for _ in range(2)]
-    assert (failed, answered) == ([False] * 4 + [True, False], [True, False])
-
-
-def test_a_silent_probe_holds_up_only_those_who_come_in_its_first_moments() -> None:
-    now = [0.0]
-    circuit = CircuitBreaker(lambda: now[0])
-    for _ in range(FAILURES):
-        circuit.note(has_answered=False, is_probe=False)
-    assert circuit.enter()
-    now[0] = PATIENCE
-    began = time.monotonic()
-    for _ in range(3):
-        with pytest.raises(CircuitOpen):
-            circuit.enter()
-    assert time.monotonic() - began < PATIENCE
-
-
-@pytest.mark.parametrize("falls_silent", [True, False])
-def test_just_after_a_failure_what_is_under_way_tells_whether_to_ask(falls_silent: bool) -> None:
-    circuit = CircuitBreaker()
-    for _ in range(FAILURES):
-        circuit.enter()
-    circuit.note(has_answered=False, is_probe=False)
-    with ThreadPoolExecutor() as pool:
-        late = pool.submit(circuit.enter)
-        assert wait([late], timeout=0.1).not_done
-        for _ in range(FAILURES - 1):
-            circuit.note(has_answered=not falls_silent, is_probe=False)
-        assert late.result(timeout=PATIENCE / 2) is falls_silent  # then as a probe
 
 
 def test_a_service_that_is_not_there_is_unavailable() -> None:

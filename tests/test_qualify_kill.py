@@ -200,8 +200,8 @@ def test_a_qualification_that_is_killed_and_run_again_writes_each_verdict_once(s
     seen = [seed.result() for seed in started[check_qualify]]
     assert sum(each.times > 0 for each in seen) >= len(seen) * 0.8
     assert sum(each.times > 1 for each in seen) >= len(seen) // 5
-    for state in ("noting", "noted", "finished"):  # or else nothing is shown of what was cut off there
-        assert sum(each.states[state] > 0 for each in seen) >= len(seen) // 4
+    cut_off = [each.states["decided"] + each.states["noting"] + each.states["noted"] for each in seen]
+    assert sum(number > 0 for number in cut_off) >= len(seen) // 2  # or else nothing is shown of what is cut off
 
 
 @pytest.mark.timeout(TIME_LIMIT)

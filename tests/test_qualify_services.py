@@ -257,7 +257,10 @@ def test_two_leads_of_one_person_move_on_one_verdict(run: Run, serve: Serve, fol
     assert [waiting.status(lead_id) for lead_id in lead_ids] == ["Prospect", "Prospect"]
     assert [len(waiting.notes(lead_id)) for lead_id in lead_ids] == [1, 1]
     assert set(server.heard.people.values()) == {1}
-    assert len(trail_lines(folder)) == 1
+    lines = trail_lines(folder)
+    assert ({line["lead_id"] for line in lines}, len({line["attempt_id"] for line in lines})) == (set(lead_ids), 1)
+    for lead_id in lead_ids:
+        assert f"lead: {lead_id}" in run("qualify", "--explain", lead_id).out
 
 
 def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, serve: Serve, folder: Path) -> None:

@@ -620,6 +620,29 @@ def test_what_is_recorded_with_ids_is_completed_without_showing_them(
     desk.check_written(lead_id)
 
 
+def test_what_close_says_of_an_id_is_not_repeated_where_ids_are_not_to_be_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("REDACT_KEY", "secret")
+    desk.answer_with(Reply.of(400, {"errors": ["4711123 is odd."], "field-errors": {}}), on=SEARCH)
+    ran = desk.qualify("4711123", "--write-back", "--redact")
+    assert (ran.code, "Close answered with status 400" in ran.err) == (3, True)
+    (folder / "people.csv").write_text("4711123,Ann Lee\n4711124,Eve\n", encoding="utf-8")
+    unnamed = desk.run("qualify", "--file", "people.csv", "--redact")
+    assert (unnamed.code, "with --id-column" in unnamed.err) == (2, True)
+    assert not any(word in ran.out + ran.err + unnamed.err for word in ("4711", "Ann"))
+
+
+def test_a_verdict_that_could_not_be_written_is_shown_all_the_same(desk: Desk) -> None:
+    lead_id = desk.lead()
+    desk.answer_with(Reply.of(503, {}), on=f"GET {PREFIX}/activity/")
+    ran = desk.qualify("123", "124", "--write-back")
+    assert (ran.code, [verdict["person_id"] for verdict in ran.json]) == (5, ["123", "124"])
+    desk.calm()
+    assert desk.qualify("123", "--write-back").code == 0
+    desk.check_written(lead_id)
+
+
 @pytest.mark.parametrize("typed", ["4.15E+09", "123.0", "1\ud8002"])
 def test_what_can_be_no_id_gets_a_note_and_nobody_is_asked(desk: Desk, typed: str) -> None:
     lead_id, other = desk.lead(typed=typed), desk.lead()
@@ -865,6 +888,15 @@ def test_a_watch_gives_one_document_at_its_end(desk: Desk, waits: list[float]) -
     ran = watch_rounds(desk, "--json")
     assert ran.code == 130
     assert [verdict["person_id"] for verdict in json.loads(ran.out)] == ["123", "129"]
+
+
+def test_a_watch_that_an_error_ends_gives_its_document_all_the_same(desk: Desk, waits: list[float]) -> None:
+    desk.lead()
+    Rounds(
+        desk, lambda: None, lambda: desk.answer_with(Reply.of(401, {"error": "Unauthorized"}), on=f"GET {PREFIX}/me")
+    )
+    ran = watch_rounds(desk, "--json")
+    assert (ran.code, [verdict["outcome"] for verdict in ran.json]) == (3, ["prospect"])
 
 
 def test_a_watch_names_the_leads_that_need_somebody(desk: Desk, waits: list[float]) -> None:
