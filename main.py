@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from reading import SourceFile
     from sandbox import Sandbox
     from undoing import UndoneLead
-    from writing_back import Handled, WorkflowNames
+    from workflow import WorkflowNames
+    from writing_back import Handled
 
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
@@ -103,7 +104,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "planning.SetupError": (Exit.SETUP, "{}."),
     "people.PeopleError": (Exit.USAGE, "{}."),
     "trail.NoVerdict": (Exit.USAGE, "{}."),
-    "writing_back.WorkflowMissing": (Exit.SETUP, "{}."),
+    "workflow.WorkflowMissing": (Exit.SETUP, "{}."),
     "journal.JournalBusy": (Exit.USAGE, "{}."),
     "journal.JournalUnusable": (Exit.USAGE, "{}."),
     "journal.NoSuchRun": (Exit.USAGE, "{}."),
@@ -1106,7 +1107,7 @@ def check_urls(names: Iterable[str]) -> dict[str, str]:
 
 def workflow_names(args: argparse.Namespace) -> WorkflowNames:
     """What statuses and field are called in Close, unless the command says otherwise."""
-    from writing_back import USUAL_NAMES
+    from workflow import USUAL_NAMES
 
     told = {
         "waiting": args.status if args.from_close else "",
@@ -1165,7 +1166,8 @@ def begin_in_close(
 ) -> tuple[int, Iterator[Handled]]:
     """How many leads there are to look at, and what becomes of each: those of the people, or all that wait."""
     from workers import work_in_order
-    from writing_back import WritingBack, find_workflow, waiting_leads
+    from workflow import find_workflow
+    from writing_back import WritingBack, waiting_leads
 
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
