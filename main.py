@@ -1209,7 +1209,8 @@ def watch(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: th
             finally:
                 decided += [lead.verdict for lead in handled if lead.verdict and args.json]
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-            tell_round(handled, trouble and f"{trouble}; trying again in {wait:.0f} s", qualifier, args)
+            if handled or not stop.is_set():  # a round that was cut short before it began has nothing to tell
+                tell_round(handled, trouble and f"{trouble}; trying again in {wait:.0f} s", qualifier, args)
             stop.wait(wait)
     finally:  # also where an error ends it: what was decided is one document
         if args.json:

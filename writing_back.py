@@ -9,6 +9,7 @@ before each write: one that somebody moved, or gave another id, meanwhile is lef
 import hashlib
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -149,17 +150,9 @@ class WritingBack:
                 raise
             return Handled("unknown", "", "", str(error), self._round.verdict_on(person))
         self._unreachable = 0
-        if len(leads) != 1:
-            verdict = self._round.verdict_on(person)
-            field = self._workflow.id_field_name
-            name = self._round.name_of(person.person_id)
-            if not leads:
-                reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
-                return Handled("not_found", "", "", reason, verdict)
-            links = " and ".join(map(lead_link, leads))
-            reason = f"{len(leads)} leads have {name} in their field {field}; merge them in Close"
-            return Handled("ambiguous", "", links, reason, verdict)
-        (lead,) = leads
+        return self._qualify_on(leads[0], person) if len(leads) == 1 else self._without_one_lead(leads, person)
+
+    def _qualify_on(self, lead: Json, person: Person) -> Handled:
         completed = self._complete_all(lead["id"])
         if completed and completed.kind != "left" and completed.verdict:
             return completed
@@ -170,6 +163,15 @@ class WritingBack:
             reason = "nothing is written: none of its contacts has the name that the file gives this person"
             return _handled(lead, "ambiguous", reason, verdict)
         return self._write_back(lead, person.person_id, verdict)
+
+    def _without_one_lead(self, leads: Sequence[Json], person: Person) -> Handled:
+        verdict = self._round.verdict_on(person)
+        field, name = self._workflow.id_field_name, self._round.name_of(person.person_id)
+        if not leads:
+            reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
+            return Handled("not_found", "", "", reason, verdict)
+        reason = f"{len(leads)} leads have {name} in their field {field}; merge them in Close"
+        return Handled("ambiguous", "", " and ".join(map(lead_link, leads)), reason, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
         """The leads that hold an id, read by id: search may show what they held before."""
