@@ -1209,8 +1209,8 @@ def watch(begin: Begin, qualifier: Qualifier, args: argparse.Namespace, stop: th
             finally:
                 decided += [lead.verdict for lead in handled if lead.verdict and args.json]
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-            if handled or not stop.is_set():  # a round that was cut short before it began has nothing to tell
-                tell_round(handled, trouble and f"{trouble}; trying again in {wait:.0f} s", qualifier, args)
+            again = f"; trying again in {wait:.0f} s" if trouble and not stop.is_set() else ""
+            tell_round(handled, f"{trouble}{again}", qualifier, args)
             stop.wait(wait)
     finally:  # also where an error ends it: what was decided is one document
         if args.json:
@@ -1238,7 +1238,7 @@ def watch_once(begin: Begin, handled: list[Handled]) -> str:
             for lead in begin(journals)[1]:
                 handled.append(lead)
     except Stopped:
-        pass
+        return "stopped"
     except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
         return str(error)
     return ""
