@@ -50,6 +50,7 @@ JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new lead
+NOTE_LAG = 10.0  # the same for the notes of one lead, which people see at once; that list needs no search
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
@@ -252,12 +253,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     _add_index_lag(parser)
 
 
-def _add_index_lag(parser: argparse._ActionsContainer) -> None:
+def _add_index_lag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--index-lag",
         type=_amount,
         metavar="SECONDS",
-        help=f"how long Close may take to show in lists what is new ({INDEX_LAG:.0f})",
+        help=f"how long Close's search may take to show a new lead ({INDEX_LAG:.0f})",
     )
 
 
@@ -309,7 +310,12 @@ def _add_qualify(parser: argparse.ArgumentParser) -> None:
     back.add_argument("--declined-status", metavar="LABEL", help="to which all others go (Not eligible)")
     back.add_argument("--create", action="store_true", help="create statuses and field where Close lacks them")
     back.add_argument("--note-detail", action="store_true", help="tell in the note, for all in Close, what was found")
-    _add_index_lag(back)
+    back.add_argument(
+        "--index-lag",
+        type=_amount,
+        metavar="SECONDS",
+        help=f"how long Close may take to list a new note of a lead ({NOTE_LAG:.0f})",
+    )
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -448,11 +454,11 @@ def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFil
         yield journals
 
 
-def index_lag(args: argparse.Namespace) -> float:
-    """Seconds after which search is taken to show a new lead."""
+def index_lag(args: argparse.Namespace, usual: float = INDEX_LAG) -> float:
+    """Seconds after which search, or a list, is taken to show what is new."""
     if args.index_lag is not None:
         return float(args.index_lag)
-    return SANDBOX_INDEX_LAG if args.sandbox else INDEX_LAG
+    return SANDBOX_INDEX_LAG if args.sandbox else usual
 
 
 def announce(plan: Plan, journal: Journal, quiet: bool) -> None:
@@ -1179,7 +1185,7 @@ def begin_in_close(
         journal,
         workflow,
         this_round,
-        index_lag=index_lag(args),
+        index_lag=index_lag(args, NOTE_LAG),
         has_note_detail=args.note_detail,
     )
     settings: dict[str, Any] = {"workers": this_round.workers, "is_ended": stop.is_set}
