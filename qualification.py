@@ -177,9 +177,12 @@ class Round:
                 verdict.set_result(self._decide(person, lead_id))
             except BaseException as error:  # for whoever waits for the same verdict
                 verdict.set_exception(error)
-        elif lead_id not in ("", verdict.result().lead_id):
-            self._record(replace(verdict.result(), lead_id=lead_id))  # so that it is found by each lead that it is on
-        return verdict.result()
+        decided = verdict.result()
+        if lead_id in ("", decided.lead_id):
+            return decided
+        also_here = replace(decided, lead_id=lead_id)
+        self._record(also_here)  # so that it is found by each lead that it is on
+        return also_here
 
     def shown(self, verdict: Verdict) -> Verdict:
         """A verdict as it may be shown: with a pseudonym, if ids are not to be read."""
