@@ -18,7 +18,6 @@ FAILURES = 5  # in a row
 PATIENCE = 2.0  # seconds from a probe's start, or from the first failure, in which others wait for what comes of it
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a probe that failed to the next
 
-
 Came = Literal["answer", "failure", "nothing"]  # nothing: there was no time for either
 
 
@@ -70,7 +69,7 @@ class CircuitBreaker:
             return Passage(self.is_open, self._answers)
 
     def note(self, passage: Passage, came: Came) -> bool:
-        """What came: an answer, whatever it said, or a failure to give one. Whether that turned the circuit.
+        """Whether what came turned the circuit: an answer, whatever it said, or a failure to give one.
 
         Of a passage that was given up on, whoever waited having noted a failure, only a late answer counts.
         """

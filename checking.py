@@ -23,7 +23,7 @@ CHECK_DEADLINE = 10.0  # seconds for one check, repeats included
 CONNECT_TIMEOUT = 4.0  # seconds; an answer may take what is left of the deadline
 LARGEST_ANSWER = 1_000_000  # bytes; an answer has a few hundred
 FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
-MOST_CONNECTIONS = 32
+MOST_CONNECTIONS = 32  # to one service; as many people as are ever asked about side by side
 COMPARED_WORDS = {NAME: "name", BIRTH_DATE: "date of birth"}
 
 Status = Literal["passed", "failed", "unavailable"]

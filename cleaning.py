@@ -399,7 +399,8 @@ def _type_of(name: str, texts: _Texts, currency: Currency) -> str:
     return "date" if sum(times for text, times in counts.items() if _is_date(text)) >= needed else "text"
 
 
-_FIXED_TYPES = {FOUNDED.casefold(): "date", REVENUE.casefold(): "number", "national id": "text"}  # ids are no numbers
+NATIONAL_ID = "National ID"  # of people who are to be qualified; as a number it would lose its first zeros
+_FIXED_TYPES = {FOUNDED.casefold(): "date", REVENUE.casefold(): "number", NATIONAL_ID.casefold(): "text"}
 _LEADING_ZERO = re.compile(r"[^\w.,]*0[\d,][\d,.]*[^\w.,]*")
 _PHONE_LIKE = re.compile(r"\+\d{7,}")
 _LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")

@@ -76,7 +76,7 @@ class RequestRejected(CloseError):
     """
 
     def __init__(self, status: int, answer: object) -> None:
-        self.status, self.answer = status, answer
+        self.status = status
         self.complaints = _complaints(answer) or [((), f"Close answered with status {status}.")]
         super().__init__("; ".join(f"{'.'.join(path)}: {words}" if path else words for path, words in self.complaints))
 
@@ -415,7 +415,9 @@ class CloseClient:
         try:
             return _read_answer(response, json_or_none(content))
         except RequestRejected as refusal:
-            raise type(refusal)(refusal.status, None if self._is_redacted else refusal.answer) from None
+            if self._is_redacted:
+                raise type(refusal)(refusal.status, None) from None
+            raise
 
     def _exchange(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]

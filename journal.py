@@ -193,8 +193,9 @@ class JournalFile:
 
 @contextmanager
 def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
-    """The journal, made if there is none, for this process alone; qualifications and imports share no rows, so they
-    keep out of each other's way. Raises JournalBusy and JournalUnusable.
+    """The journal, made if there is none, for this process alone. Raises JournalBusy and JournalUnusable.
+
+    One process at a time for each purpose: qualifications and imports share no rows, so neither has to wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock" if purpose == "import or undo" else f"{path.name}.{purpose}.lock")

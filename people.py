@@ -82,7 +82,8 @@ def name_parts(name: str) -> tuple[str, ...]:
     >>> name_parts("NÚÑEZ-O’Brien, José") == name_parts("Jose Nunez Obrien")
     True
     """
-    letters = unicodedata.normalize("NFKD", name.casefold().translate(_UNSPOKEN)).casefold().translate(_PLAIN_LETTERS)
+    spoken = unicodedata.normalize("NFC", name).casefold().translate(_UNSPOKEN)
+    letters = unicodedata.normalize("NFKD", spoken).casefold().translate(_PLAIN_LETTERS)
     return tuple(sorted("".join(_plain(unicodedata.normalize("NFKD", letters))).split()))
 
 

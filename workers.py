@@ -1,4 +1,4 @@
-"""Several jobs at a time: as many as keep Close busy, and no more."""
+"""Several jobs at a time: as many as keep Close busy and no more, or as many as are told, in their order."""
 
 import threading
 from collections import deque

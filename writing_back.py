@@ -43,10 +43,9 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of a lead: it was `moved`, or not, and the reason in words. `lead_id` is "" if there is none."""
+    """What became of a lead: it was `moved`, or not, and the reason in words. `link` is "" if there is none."""
 
     kind: Kind
-    lead_id: str
     link: str
     reason: str
     verdict: Verdict | None = None
@@ -116,7 +115,7 @@ class WritingBack:
             self._unreachable += 1
             if self._unreachable >= MOST_UNREACHABLE:
                 raise
-            return Handled("unknown", lead_id, lead_link({"id": lead_id}), str(error))
+            return Handled("unknown", lead_link({"id": lead_id}), str(error))
         if handled is None or handled.kind != "unknown":
             self._unreachable = 0
         return handled
@@ -148,7 +147,7 @@ class WritingBack:
             self._unreachable += 1
             if self._unreachable >= MOST_UNREACHABLE:
                 raise
-            return Handled("unknown", "", "", str(error), self._round.verdict_on(person))
+            return Handled("unknown", "", str(error), self._round.verdict_on(person))
         self._unreachable = 0
         return self._qualify_on(leads[0], person) if len(leads) == 1 else self._without_one_lead(leads, person)
 
@@ -169,9 +168,9 @@ class WritingBack:
         field, name = self._workflow.id_field_name, self._round.name_of(person.person_id)
         if not leads:
             reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
-            return Handled("not_found", "", "", reason, verdict)
+            return Handled("not_found", "", reason, verdict)
         reason = f"{len(leads)} leads have {name} in their field {field}; merge them in Close"
-        return Handled("ambiguous", "", " and ".join(map(lead_link, leads)), reason, verdict)
+        return Handled("ambiguous", " and ".join(map(lead_link, leads)), reason, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
         """The leads that hold an id, read by id: search may show what they held before."""
@@ -260,20 +259,18 @@ class WritingBack:
         except NotFound:
             reason = "it was deleted in Close meanwhile"
         except InvalidRequest as refusal:
-            return Handled("refused", write_back.lead_id, link, f"Close refused: {refusal}", verdict)
+            return Handled("refused", link, f"Close refused: {refusal}", verdict)
         except CloseUnreachable as error:
             self._unreachable += 1
-            return Handled("unknown", write_back.lead_id, link, str(error), verdict)
+            return Handled("unknown", link, str(error), verdict)
         except OutcomeUnknown as lost:  # for this one alone; where Close is down, the look before the next try says so
-            return Handled("unknown", write_back.lead_id, link, str(lost), verdict)
+            return Handled("unknown", link, str(lost), verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")
         if reason:
-            return Handled("left", write_back.lead_id, link, reason, verdict)
+            return Handled("left", link, reason, verdict)
         if not write_back.to_status:
-            return Handled("without_id", write_back.lead_id, link, f"{self._without_id}; a note says so")
-        return Handled(
-            "moved", write_back.lead_id, link, f"moved to {self._workflow.label(write_back.to_status)}", verdict
-        )
+            return Handled("without_id", link, f"{self._without_id}; a note says so")
+        return Handled("moved", link, f"moved to {self._workflow.label(write_back.to_status)}", verdict)
 
     def _write_note(self, write_back: WriteBack) -> str:
         """Write the note unless it is there; or say why the lead is left as it is."""
@@ -370,7 +367,7 @@ def _person_of(lead: Json, person_id: str) -> Person:
 
 
 def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None) -> Handled:
-    return Handled(kind, lead["id"], lead_link(lead), reason, verdict)
+    return Handled(kind, lead_link(lead), reason, verdict)
 
 
 def _digest(of: str, typed: str) -> str:

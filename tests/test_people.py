@@ -147,6 +147,7 @@ def test_other_parts_are_another_name(parts: list[str], data: st.DataObject) -> 
         (("たた ばな",), "", "ただ はな", "", {"name": False}),
         (("Ёлкин Пётр",), "", "Петр Елкин", "", {"name": True}),
         (("Ανδρέας",), "", "ανδρεας", "", {"name": True}),
+        (("Ёлкин",), "", unicodedata.normalize("NFD", "Ёлкин"), "", {"name": True}),
         (("Андрей",), "", "Андреи", "", {"name": False}),
         (("O’Brien",), "", "O´BRIEN", "", {"name": True}),
         (("John",), "", "Jo\u200bhn", "", {"name": True}),
