@@ -228,6 +228,10 @@ class CloseClient:
         """The statuses that a lead can have, each with `id` and `label`, in the order shown in Close."""
         return list(_part(self._request("GET", "/status/lead/"), "data", list))
 
+    def smart_views(self) -> list[Json]:
+        """The searches that people saved, each with `id` and `name`; a name may occur twice."""
+        return list(self._listed("/saved_search/", {}))
+
     def create_lead_status(self, label: str) -> Json:
         """A new status for leads."""
         return self._created("/status/lead/", {"label": label})
@@ -319,9 +323,8 @@ class CloseClient:
 
         A cursor lives for 30 seconds, so read all pages before working on them. Raises ExpiredCursor.
         """
-        leads: Json = {"type": "object_type", "object_type": "lead"}
         body: Json = {
-            "query": {"type": "and", "queries": [leads, condition]},
+            "query": leads_that(condition),
             "_fields": {"lead": list(fields)},
             "_limit": PAGE_SIZE,
             "include_counts": True,
@@ -334,6 +337,11 @@ class CloseClient:
             cursor = answer.get("cursor")
             if cursor is None:
                 return
+
+    def count_leads(self, condition: Json) -> int:
+        """How many leads the index has for a condition, whatever one search could list."""
+        body = {"query": leads_that(condition), "results_limit": 0, "include_counts": True}
+        return int(_part(_part(self._request("POST", "/data/search/", body=body), "count", dict), "total", int))
 
     def _listed(self, path: str, filters: Mapping[str, str]) -> Iterator[Json]:
         skipped = 0
@@ -542,6 +550,11 @@ def _parts(thing: Json, names: Sequence[str]) -> Json:
 # Nodes of Close's Advanced Filtering ---------------------------------------------------------------------------------
 
 
+def leads_that(condition: Json) -> Json:
+    """The query for the leads for which a condition holds."""
+    return {"type": "and", "queries": [{"type": "object_type", "object_type": "lead"}, condition]}
+
+
 def regular_field(name: str) -> Json:
     """A field that every lead has, as Advanced Filtering names it."""
     return {"type": "regular_field", "object_type": "lead", "field_name": name}
@@ -566,6 +579,38 @@ def is_one_of(field: Json, values: Sequence[str]) -> Json:
 def any_of(conditions: Sequence[Json]) -> Json:
     """The condition that at least one of these holds."""
     return {"type": "or", "queries": list(conditions)}
+
+
+def all_of(conditions: Sequence[Json]) -> Json:
+    """The condition that each of these holds."""
+    return {"type": "and", "queries": list(conditions)}
+
+
+def is_filled(field: Json) -> Json:
+    """The condition that a field holds anything."""
+    return {"type": "field_condition", "field": field, "condition": {"type": "exists"}}
+
+
+def is_blank(field: Json) -> Json:
+    """The condition that a field holds nothing."""
+    return {**is_filled(field), "negate": True}
+
+
+def is_number(field: Json, number: float) -> Json:
+    """The condition that a number field holds this number."""
+    condition = {"type": "number_range", "gte": number, "lte": number}
+    return {"type": "field_condition", "field": field, "condition": condition}
+
+
+def is_in_smart_view(view_id: str) -> Json:
+    """The condition that a saved search finds the lead."""
+    return {"type": "saved_search", "saved_search_id": view_id}
+
+
+def is_since(field: Json, moment: str) -> Json:
+    """The condition that a date lies at a moment or later; the moment as Close writes it, with its offset."""
+    condition = {"type": "moment_range", "on_or_after": {"type": "fixed_utc", "value": moment}, "before": None}
+    return {"type": "field_condition", "field": field, "condition": condition}
 
 
 def is_between_days(field: Json, first: str, last: str) -> Json:

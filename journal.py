@@ -235,6 +235,25 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
         database.close()
 
 
+def read_leads_created_since(path: Path, organization: str, moment: datetime) -> list[Json]:
+    """The leads, as Close answered, that imports into an organisation made since a moment by Close's clock.
+
+    None where there is no journal. Nothing is locked: an import may go on meanwhile.
+    """
+    if not path.exists():
+        return []
+    database = _open(path)
+    try:
+        rows = database.execute(
+            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' "
+            "AND json_extract(lead, '$.date_created') >= ?",
+            (organization, moment.astimezone(UTC).isoformat(timespec="microseconds")),
+        ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+    finally:
+        database.close()
+
+
 def _with_outcomes(database: sqlite3.Connection, run: Run) -> Run:
     if run.outcomes:
         return run

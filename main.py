@@ -13,6 +13,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import sys
@@ -21,29 +22,30 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from writing import append_line, guarded, write_csv, write_csv_beside_edits
+from writing import append_line, csv_text, guarded, write_csv, write_csv_beside_edits, write_file
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from accounts import ImportResult, LeadOutcome
-    from close_client import CloseClient
+    from close_client import Account, CloseClient, Json
     from journal import Journal, JournalFile, Purpose
     from people import Person
     from planning import Plan
     from qualification import Qualifier, Round, Verdict
     from reading import SourceFile
+    from reporting import Provenance, Report
     from sandbox import Sandbox
+    from segmentation import Reading, Segment, SegmentedLead
     from undoing import UndoneLead
     from workflow import WorkflowNames
     from writing_back import Handled
 
+VERSION = "0.1.0"
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
 JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
@@ -55,6 +57,9 @@ SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
 MOST_SECONDS = 1_000_000  # eleven days
+MOST_TOP = 1_000_000  # best leads of a group
+TABLE_SUFFIXES = (".csv", ".xlsx", ".html", ".htm", ".txt", "")
+CHART_SUFFIXES = (".png", ".svg", ".pdf")
 SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 
@@ -65,6 +70,7 @@ examples:
   python main.py import leads.csv                             put the leads into Close
   python main.py undo last                                    take the last import back
   python main.py segment 1950-01-01 2022-12-31                sum them up by US state
+  python main.py segment 2000-01-01 --output report.html      the same of a range as a page with a chart
   python main.py qualify 123 456                              who may become a prospect?
   python main.py qualify --from-close --watch 60              ask that of every lead put into "To qualify"
   python main.py sandbox                                      serve a stand-in for Close
@@ -100,8 +106,8 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.UsageError": (Exit.USAGE, "{}."),
     "main.ConfigurationError": (Exit.SETUP, "{}."),
     "reading.InputError": (Exit.USAGE, "{}."),
-    "segmentation.UnknownField": (Exit.USAGE, "{}."),
-    "segmentation.CountMismatch": (Exit.INCOMPLETE, "{}."),
+    "lead_fields.UnusableName": (Exit.USAGE, "{}."),
+    "searching.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "planning.SetupError": (Exit.SETUP, "{}."),
     "people.PeopleError": (Exit.USAGE, "{}."),
     "trail.NoVerdict": (Exit.USAGE, "{}."),
@@ -212,6 +218,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="main.py", description="Leads into Close, each exactly once; sums by state; who may be a prospect."
     )
     parser.examples = EXAMPLES
+    parser.add_argument("--version", action="version", version=f"close-lead-pipeline {VERSION}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     service = _service_flags()
     _add_import(verbs.add_parser("import", parents=[service], help="clean a file of leads and put it into Close"))
@@ -253,7 +260,7 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     _add_index_lag(parser)
 
 
-def _add_index_lag(parser: argparse.ArgumentParser) -> None:
+def _add_index_lag(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--index-lag",
         type=_amount,
@@ -279,9 +286,55 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_segment)
     parser.add_argument("start", metavar="START", type=_day, help="the first day, YYYY-MM-DD")
     parser.add_argument("end", metavar="END", type=_day, nargs="?", help="the last day, included; today if left out")
-    parser.add_argument("--output", metavar="FILE", type=_replaceable, default=OUTPUT_FOLDER / "output.csv")
-    parser.add_argument("--date-field", metavar="NAME", default="Company Founded", help="a lead custom field")
-    parser.add_argument("--revenue-field", metavar="NAME", default="Company Revenue", help="a lead custom field")
+    which = parser.add_argument_group("which leads")
+    which.add_argument(
+        "--date-field",
+        metavar="NAME",
+        default="Company Founded",
+        help="the lead custom field that has to lie in the range (Company Founded); created for when the lead was made",
+    )
+    which.add_argument("--status", metavar="LABEL", action="append", help="in this lead status; repeat it for several")
+    which.add_argument(
+        "--where",
+        metavar="FIELD=VALUE",
+        action="append",
+        help="with this value in a lead custom field; of one field given twice either, of several fields each",
+    )
+    which.add_argument("--smart-view", metavar="NAME", help="that a search saved in Close finds")
+    what = parser.add_argument_group("what is told of them")
+    what.add_argument(
+        "--by",
+        metavar="NAME",
+        action="append",
+        help="groups by state (as without it), by status or by a lead custom field; repeat it for groups within groups",
+    )
+    what.add_argument(
+        "--revenue-field", metavar="NAME", default="Company Revenue", help="a lead custom field (Company Revenue)"
+    )
+    what.add_argument("--stats", action="store_true", help="mean, lowest, quartiles, highest and share as well")
+    what.add_argument("--compare", choices=["previous"], help="with the same span just before, and the change")
+    what.add_argument("--top", metavar="N", type=_count, help="in a second file, the N best leads of each group")
+    what.add_argument(
+        "--missing-revenue",
+        choices=["skip", "zero"],
+        default="skip",
+        help="leave leads without revenue out of all figures (skip), or count them as 0 (zero)",
+    )
+    where = parser.add_argument_group("where to")
+    where.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_output,
+        default=OUTPUT_FOLDER / "output.csv",
+        help=f"a .csv, .xlsx or .html file ({OUTPUT_FOLDER}/output.csv); - for CSV on standard output",
+    )
+    where.add_argument("--chart", metavar="FILE", type=_chart, help="draw it: a .png, .svg or .pdf file")
+    where.add_argument("--money", choices=["plain", "usd"], default="plain", help="1234.50, or $1,234.50 (usd)")
+    late = parser.add_argument_group("what was imported just now")
+    late.add_argument(
+        "--wait", action="store_true", help="wait until Close's search shows it, for the index lag at most"
+    )
+    _add_index_lag(late)
 
 
 def _add_qualify(parser: argparse.ArgumentParser) -> None:
@@ -366,6 +419,29 @@ def _rate(text: str) -> float:
     if _amount(text) > 0:
         return _amount(text)
     raise argparse.ArgumentTypeError("0 a second would let nothing through; leave --rate out for no limit")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) <= MOST_TOP:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_TOP:,}")
+
+
+def _output(text: str) -> Path | None:
+    """Where a table goes; None for standard output."""
+    return None if text == "-" else _file_of_kind(text, TABLE_SUFFIXES)
+
+
+def _chart(text: str) -> Path:
+    return _file_of_kind(text, CHART_SUFFIXES)
+
+
+def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
+    path = _replaceable(text)
+    if path.suffix.lower() not in suffixes:
+        kinds = " or ".join(suffix for suffix in suffixes if suffix)
+        raise argparse.ArgumentTypeError(f"{text} is of no kind that can be written; end its name with {kinds}")
+    return path
 
 
 def _replaceable(text: str) -> Path:
@@ -804,59 +880,187 @@ def run_runs(args: argparse.Namespace) -> int:
 
 
 def run_segment(args: argparse.Namespace) -> int:
-    """Sum up the leads founded in a range by US state; write the table."""
-    end = args.end or datetime.now(UTC).date()
-    if end < args.start:
-        raise UsageError(f"the range ends on {end}, before it starts on {args.start}; put the earlier day first")
+    """Sum up the leads with a date in a range by group; write the table, and what else is asked for."""
     began = time.monotonic()
+    first, last = span_asked(args)
+    previous = span_to_compare(first, last) if args.compare else None
     with open_close(args, threading.Event()) as close:
-        from segmentation import find_founded, summarize_by_state
+        account = close.account()
+        refuse_other_money(args, account)
+        segment = segment_asked(close, args, previous[0] if previous else first, last)
+        found, unseen = read_segment(close, account, segment, args)
+        requests = close.requests_made
+    from parsing import Currency
+    from reporting import Provenance, counts_of
+    from segmentation import take_apart
 
-        leads = find_founded(close, args.start, end, args.date_field, args.revenue_field)
-    table = summarize_by_state(leads)
-    report = {
-        "rows": table.to_dict("records"),
-        "leads": len(leads),
-        "without_revenue": sum(lead.revenue is None for lead in leads),
-        "without_state": sum(not lead.state for lead in leads),
-        "requests": close.requests_made,
+    reading = take_apart(found, segment, Currency(account.currency, account.currency_symbol))
+    reading, earlier = parted(reading, first)
+    provenance = Provenance(account, segment, first, last, previous, len(found), requests, datetime.now(UTC), VERSION)
+    reports = segment_reports(args, provenance, reading, earlier if previous else None, unseen)
+    files = write_segment_files(args, reports, provenance)
+    document = {
+        "rows": reports["output"].table.to_dict("records"),
+        **counts_of(reading, segment, unseen),
+        "requests": requests,
         "seconds": round(time.monotonic() - began, 3),
+        **({"top": reports["top"].table.to_dict("records")} if "top" in reports else {}),
+        "provenance": provenance.as_json(),
+        "files": files,
     }
-    write_csv(args.output, segment_lines(table))
-    show(json.dumps(report, indent=2, ensure_ascii=False, default=json_money) if args.json else drawn_table(table))
+    show(segment_shown(args, reports["output"], document))
     if not args.quiet:
-        missing = f"{report['without_revenue']} without revenue, {report['without_state']} without a state"
-        say(f"{len(leads)} leads from {args.start} to {end}, {missing}; written to {args.output}")
+        tell_segment(document, reports["output"], provenance)
     return Exit.DONE
+
+
+def span_asked(args: argparse.Namespace) -> tuple[date, date]:
+    """The first and the last day. Raises UsageError for what contradicts itself."""
+    if args.json and args.output is None:
+        raise UsageError("--json and --output - would both go to standard output; name a file, or leave one out")
+    last = args.end or datetime.now(UTC).date()
+    if last < args.start:
+        raise UsageError(f"the range ends on {last}, before it starts on {args.start}; put the earlier day first")
+    return args.start, last
+
+
+def span_to_compare(first: date, last: date) -> tuple[date, date]:
+    """The first and the last day of the span just before. Raises UsageError where there is none."""
+    from segmentation import span_before
+
+    try:
+        return span_before(first, last)
+    except OverflowError:
+        raise UsageError(f"there is no span as long before {first}; begin later, or leave out --compare") from None
+
+
+def refuse_other_money(args: argparse.Namespace, account: Account) -> None:
+    """Raise UsageError where amounts would be written in a currency that is not theirs."""
+    if args.money == "usd" and account.currency != "USD":
+        raise UsageError(f"amounts in this organisation are in {account.currency}, not in dollars; leave out --money")
+
+
+def segment_asked(close: CloseClient, args: argparse.Namespace, first: date, last: date) -> Segment:
+    """What the names on the command line mean in Close."""
+    from segmentation import plan_segment
+
+    return plan_segment(
+        close,
+        first,
+        last,
+        date_name=args.date_field,
+        revenue_name=args.revenue_field,
+        by=args.by or (),
+        statuses=args.status or (),
+        where=args.where or (),
+        smart_view=args.smart_view or "",
+    )
+
+
+def read_segment(
+    close: CloseClient, account: Account, segment: Segment, args: argparse.Namespace
+) -> tuple[list[Json], list[Json]]:
+    """The leads that Close shows, and those of our latest imports that belong to them and don't show yet."""
+    from journal import read_leads_created_since
+    from searching import await_leads, read_leads
+
+    lag, question = index_lag(args), segment.question
+    settled = close.now() - timedelta(seconds=lag)
+    with progress_bar("leads", args.quiet) as note:
+        found = {lead["id"]: lead for lead in read_leads(close, question.condition, segment.fields, note)}
+    recent = read_leads_created_since(JOURNAL, account.organization_id, settled)
+    unseen = {lead["id"]: lead for lead in recent if lead["id"] not in found and question.admits(lead)}
+    if unseen and args.wait:
+        if not args.quiet:
+            say(f"waiting for {counted(len(unseen), 'lead')} imported just now to show in Close's search")
+        showing = await_leads(close, question.condition, segment.fields, list(unseen.values()), lag)
+        for lead in with_progress(showing, len(unseen), "leads", args.quiet):
+            found[lead["id"]] = lead
+            del unseen[lead["id"]]
+    return list(found.values()), list(unseen.values())
+
+
+def parted(reading: Reading, first: date) -> tuple[Reading, list[SegmentedLead]]:
+    """What lies in the range that was asked for, and the leads of the span before it."""
+    earlier = [lead for lead in reading.leads if lead.day < first]
+    return replace(reading, leads=[lead for lead in reading.leads if lead.day >= first]), earlier
+
+
+def segment_reports(
+    args: argparse.Namespace,
+    provenance: Provenance,
+    reading: Reading,
+    earlier: list[SegmentedLead] | None,
+    unseen: list[Json],
+) -> dict[str, Report]:
+    """The tables to show, by the kind of file: the groups, and the best leads of each where they are asked for."""
+    from reporting import Report, subtitle_of, warnings_of
+    from segmentation import summarize, top_leads
+
+    levels = provenance.segment.levels
+    title = " and ".join(level.title for level in levels)
+    told = {
+        "subtitle": subtitle_of(provenance, len(reading.leads)),
+        "warnings": warnings_of(reading, provenance.segment, unseen),
+        "provenance": provenance.as_texts(),
+        "money": args.money,
+    }
+    table = summarize(reading.leads, levels, stats=args.stats, missing_revenue=args.missing_revenue, previous=earlier)
+    reports = {"output": Report(title=f"Leads by {title}", table=table, **told)}
+    if args.top:
+        best = top_leads(reading.leads, levels, args.top)
+        reports["top"] = Report(title=f"The leads with most revenue by {title}", table=best, **told)
+    return reports
+
+
+def write_segment_files(
+    args: argparse.Namespace, reports: Mapping[str, Report], provenance: Provenance
+) -> dict[str, str | None]:
+    """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
+    from presenting import draw, in_format
+
+    output = args.output or OUTPUT_FOLDER / "output.csv"
+    paths = {"output": args.output, "top": output.with_stem(f"{output.stem}_top"), "chart": args.chart}
+    currency = provenance.account.currency
+    contents = {
+        paths[kind]: in_format(report, paths[kind].suffix, currency if kind == "output" else "")
+        for kind, report in reports.items()
+        if paths[kind]
+    }
+    if args.chart:
+        contents[args.chart] = draw(reports["output"], args.chart.suffix, currency)
+    for path, content in contents.items():
+        write_file(path, content)
+    return {kind: str(path) if path in contents else None for kind, path in paths.items()}
+
+
+def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
+    """What goes to standard output: the document, the table as CSV, or the table as people read it."""
+    from presenting import csv_lines, plain_table, terminal_table
+
+    if args.json:
+        return json.dumps(document, indent=2, ensure_ascii=False, default=json_money)
+    if args.output is None:
+        return csv_text(csv_lines(report)).removesuffix("\n")
+    return terminal_table(report, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain_table(report)
+
+
+def tell_segment(document: Mapping[str, Any], report: Report, provenance: Provenance) -> None:
+    """Say beside the result what was counted, what was not, and where the files are."""
+    from reporting import summary_of
+
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    if provenance.previous:
+        say("compared with {} to {}".format(*provenance.previous))
+    written = ", ".join(path for path in document["files"].values() if path)
+    summary = summary_of(document, provenance.first, provenance.last)
+    say(f"{summary}; written to {written}" if written else summary)
 
 
 def json_money(amount: Decimal) -> float | str:
     """Money as a JSON number; as text where no JSON number is as large."""
     return float(amount) if abs(amount) < Decimal("1e300") else str(amount)
-
-
-def segment_lines(table: pd.DataFrame) -> list[list[str]]:
-    """The table as CSV lines: money with two decimals, what is missing blank, formulas made harmless."""
-    rows = table.astype(object).where(table.notna(), "").to_dict("records")
-    return [list(table.columns), *([guarded(cell) for cell in row.values()] for row in rows)]
-
-
-def drawn_table(table: pd.DataFrame) -> str:
-    """A table for people, with its numbers to the right and their thousands parted."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD)
-    for column in table.columns:
-        shown.add_column(column, justify="left" if column in (table.columns[0], table.columns[2]) else "right")
-    for row in table.to_dict("records"):
-        shown.add_row(*(f"{cell:,}" if isinstance(cell, (int, Decimal)) else cell or "" for cell in row.values()))
-    width = None if sys.stdout.isatty() else 160
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
-    with console.capture() as drawn:
-        console.print(shown)
-    return str(drawn.get()).rstrip()
 
 
 # qualify -------------------------------------------------------------------------------------------------------------
@@ -1425,8 +1629,18 @@ def complain(words: str) -> None:
 
 def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> Iterator[Any]:
     """Pass items through; on a terminal a bar shows how many came, how fast, and how long the rest will take."""
+    with progress_bar(unit, quiet) as note:
+        note(0, total)
+        for done, item in enumerate(items, start=1):
+            note(done, total)
+            yield item
+
+
+@contextlib.contextmanager
+def progress_bar(unit: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """What is to be told how much is done, and of how much; on a terminal a bar shows it."""
     if quiet or not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
-        yield from items
+        yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -1435,11 +1649,13 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     is_shared = sys.stdout.isatty()  # or else what is shown meanwhile would go where the bar is
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as progress:
-        task = progress.add_task(unit, total=total, rate="")
-        for item in items:
+        task = progress.add_task(unit, total=None, rate="")
+
+        def note(done: int, total: int) -> None:
             speed = progress.tasks[task].speed
-            progress.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
-            yield item
+            progress.update(task, completed=done, total=total, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield note
 
 
 @contextlib.contextmanager

@@ -1,172 +1,320 @@
-"""Sum up leads by US state. A date range in, a table out."""
+"""Sum up leads by group. Leads in, tables out."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
-from statistics import median
-from typing import Any
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from statistics import median, quantiles
+from typing import Any, Literal
 
 import pandas as pd
 
-from close_client import (
-    LONGEST_WALK,
-    CloseClient,
-    ExpiredCursor,
-    Json,
-    SearchPage,
-    custom_field,
-    find_field,
-    is_between_days,
+from close_client import CloseClient, Json, lead_link
+from filtering import Question, smart_view_filter, status_filter, value_filters
+from lead_fields import (
+    CUSTOM,
+    STATE,
+    UNKNOWN,
+    LeadField,
+    UnusableName,
+    amount_field,
+    date_field,
+    day_of,
+    encodable,
+    field_named,
+    number_of,
+    texts_in,
 )
-from us_states import state_name
+from parsing import US_DOLLAR, Currency, InvalidValue, parse_number
 
-STATE = "US State"
 LEADS = "Total number of leads"
 TOP_LEAD = "The lead with most revenue"
 TOTAL = "Total revenue"
 MEDIAN = "Median revenue"
-COLUMNS = [STATE, LEADS, TOP_LEAD, TOTAL, MEDIAN]
+COLUMNS = [LEADS, TOP_LEAD, TOTAL, MEDIAN]  # after those of the group
 
-UNKNOWN = "Unknown"
-MOST_DIGITS = 400  # of a sum in decimal: the largest number that JSON carries has 309 before its point
-MOST_WALKS = 3  # times that a search is walked before its count is given up on
+MEAN = "Mean revenue"
+LOWEST = "Lowest revenue"
+LOWER_QUARTILE = "Lower quartile of revenue"
+UPPER_QUARTILE = "Upper quartile of revenue"
+HIGHEST = "Highest revenue"
+SHARE = "Share of total revenue (%)"
+EARNING = "Leads with revenue"
+STATS = [MEAN, LOWEST, LOWER_QUARTILE, UPPER_QUARTILE, HIGHEST, SHARE, EARNING]
+
+PREVIOUS, CHANGE = "Previous: ", "Change: "
+COMPARED = (LEADS, TOTAL, MEDIAN)
+COMPARISON = [f"{prefix}{column}" for column in COMPARED for prefix in (PREVIOUS, CHANGE)]
+
+RANK, LEAD, REVENUE, LINK = "Rank", "Lead", "Revenue", "Link"
+TOP_COLUMNS = [RANK, LEAD, REVENUE, LINK]  # after those of the group
+
+Kind = Literal["text", "count", "money", "percent", "link"]
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys((LEADS, EARNING, RANK), "count"),
+    **dict.fromkeys((TOTAL, MEDIAN, MEAN, LOWEST, LOWER_QUARTILE, UPPER_QUARTILE, HIGHEST, REVENUE), "money"),
+    **{TOP_LEAD: "text", LEAD: "text", SHARE: "percent", LINK: "link"},
+}
+
+SEPARATOR = "; "  # between the values of one lead in a field that may hold several
+WIDE = Context(prec=400)  # digits of a sum: the largest number that JSON carries has 309 before its point
+MissingRevenue = Literal["skip", "zero"]
 
 
-class UnknownField(Exception):
-    """Close has no such lead custom field; the message says which are there."""
+def kind_of(column: str) -> Kind:
+    """What the cells of a column are, None in any of them aside."""
+    return KINDS.get(_figure(column), "text")
 
 
-class CountMismatch(Exception):
-    """A search did not give as many leads as Close counts, so the table would be wrong."""
+def _figure(column: str) -> str:
+    return column.removeprefix(PREVIOUS).removeprefix(CHANGE)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentedLead:
-    """What a segment needs of a lead: its state by full name ("" without one), and its revenue, None without one."""
+    """What a segment needs of a lead: its group at each level ("" where it has none) and its revenue, None without.
 
+    `is_unreadable` says that there is a revenue that can't be read.
+    """
+
+    lead_id: str
     name: str
-    state: str
+    link: str
+    day: date
+    groups: tuple[str, ...]
     revenue: Decimal | None
+    is_unreadable: bool = False
+    has_state: bool = False
 
 
-def find_founded(
-    close: CloseClient, first: date, last: date, date_field: str, revenue_field: str
-) -> list[SegmentedLead]:
-    """The leads whose date lies between two days, both included.
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is to be summed up: the leads asked for, the field with their revenue, and the levels of groups."""
 
-    The index may show a lead under a date that it had; what counts is the date that comes with it. Raises UnknownField
-    and AmbiguousField, and CountMismatch where the index changes too fast to be read, or holds too many.
-    """
+    question: Question
+    revenue: LeadField
+    levels: tuple[LeadField, ...]
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields of a lead that have to be read."""
+        wanted = {*LEAD_FIELDS, *self.question.fields, self.revenue.key, *(level.key for level in self.levels)}
+        return sorted(wanted)
+
+
+LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)
+
+
+def plan_segment(
+    close: CloseClient,
+    first: date,
+    last: date,
+    *,
+    date_name: str,
+    revenue_name: str,
+    by: Sequence[str] = (),
+    statuses: Sequence[str] = (),
+    where: Sequence[str] = (),
+    smart_view: str = "",
+) -> Segment:
+    """What is meant by the names of fields, statuses and a Smart View in Close. Raises UnusableName, AmbiguousField."""
     schema = close.lead_fields()
-    founded = _field_id(schema, date_field, ("date", "datetime"))
-    revenue = f"custom.{_field_id(schema, revenue_field)}"
-    condition = is_between_days(custom_field(founded), first.isoformat(), last.isoformat())
-    leads = _walk(close, condition, ["id", "name", "addresses", f"custom.{founded}", revenue])
-    return [
-        SegmentedLead(lead.get("name") or "", _state_of(lead.get("addresses") or []), _revenue_of(lead.get(revenue)))
-        for lead in leads
-        if (day := lead.get(f"custom.{founded}")) and first <= _day_of(day) <= last
+    dates = date_field(schema, date_name, "--date-field")
+    revenue = amount_field(schema, revenue_name, "--revenue-field")
+    levels = tuple(field_named(schema, name, "--by") for name in by) or (STATE,)
+    if len({level.key for level in levels}) < len(levels):
+        raise UnusableName("Two levels of groups are the same field; name each --by once")
+    filters = [
+        *([status_filter(close, statuses)] if statuses else []),
+        *value_filters(close, schema, where),
+        *([smart_view_filter(close, smart_view)] if smart_view else []),
     ]
+    return Segment(Question(dates, first, last, tuple(filters)), revenue, levels)
 
 
-def summarize_by_state(leads: Iterable[SegmentedLead]) -> pd.DataFrame:
-    """A row per state in the order of the names, leads without a state last as `Unknown`.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The leads that count, the names of those whose date can't be read, and of those no longer asked for."""
 
-    Columns as in COLUMNS: text, int, text, then Decimal with two places or None where no lead has revenue.
-    """
-    groups: dict[str, list[SegmentedLead]] = {}
+    leads: list[SegmentedLead]
+    undated: list[str]
+    no_longer_asked_for: list[str]
+
+
+def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
+    """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
+    reading = Reading([], [], [])
     for lead in leads:
-        groups.setdefault(lead.state, []).append(lead)
-    states = sorted(groups, key=lambda state: (not state, state.casefold(), state))
-    with localcontext(prec=MOST_DIGITS):
-        rows = [_summarize(state, groups[state]) for state in states]
-    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+        day = day_of(lead.get(segment.question.dates.key))
+        if not segment.question.admits(lead):
+            reading.no_longer_asked_for.append(_name(lead))
+        elif day is None:
+            reading.undated.append(_name(lead))
+        else:
+            reading.leads.append(_segmented(lead, day, segment, currency))
+    return reading
 
 
-def _summarize(state: str, leads: Sequence[SegmentedLead]) -> dict[str, Any]:
-    earning = [(lead.revenue, lead.name) for lead in leads if lead.revenue is not None]
-    summary: dict[str, Any] = {STATE: state or UNKNOWN, LEADS: len(leads), TOP_LEAD: None, TOTAL: None, MEDIAN: None}
-    if not earning:
-        return summary
-    revenues = [revenue for revenue, _ in earning]
-    most = max(revenues)
-    return summary | {
-        TOP_LEAD: min(name for revenue, name in earning if revenue == most),
-        TOTAL: _to_cents(sum(revenues, Decimal())),
-        MEDIAN: _to_cents(median(revenues)),
-    }
+def _segmented(lead: Json, day: date, segment: Segment, currency: Currency) -> SegmentedLead:
+    stored = lead.get(segment.revenue.key)
+    amount = _amount(stored, currency)
+    return SegmentedLead(
+        lead_id=lead["id"],
+        name=_name(lead),
+        link=lead_link(lead),
+        day=day,
+        groups=tuple(_group(lead, level) for level in segment.levels),
+        revenue=amount,
+        is_unreadable=amount is None and bool(str(stored if stored is not None else "").strip()),
+        has_state=bool(texts_in(lead, STATE)),
+    )
 
 
-def _to_cents(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+def _name(lead: Json) -> str:
+    return encodable(lead.get("name") or lead.get("display_name") or "")
 
 
-def _walk(close: CloseClient, condition: Json, fields: Sequence[str]) -> list[Json]:
-    """All leads of a search, as many as Close counts; a walk that the index changed under is made again."""
-    difference = ""
-    for _ in range(MOST_WALKS):
-        try:
-            pages = list(_pages_of_one_walk(close, condition, fields))
-        except ExpiredCursor:
-            difference = "the search took so long that Close ended it"
-            continue
-        total = pages[-1].total
-        leads = {lead["id"]: lead for page in pages for lead in page.leads}
-        if len(leads) == total:
-            return list(leads.values())
-        difference = f"Close counted {total} leads and listed {len(leads)}"
-    raise CountMismatch(f"The leads could not be read whole: {difference}. Run the same command again in a minute.")
+def _group(lead: Json, level: LeadField) -> str:
+    group = SEPARATOR.join(sorted(texts_in(lead, level)))
+    return "" if group.casefold() == UNKNOWN.casefold() else group
 
 
-def _pages_of_one_walk(close: CloseClient, condition: Json, fields: Sequence[str]) -> Iterator[SearchPage]:
-    for page in close.search_pages(condition, fields):
-        if page.total > LONGEST_WALK:
-            raise CountMismatch(
-                f"{page.total} leads lie in this range, and one search reads {LONGEST_WALK}; ask for a shorter range."
-            )
-        yield page
-
-
-def _field_id(schema: Sequence[Json], name: str, kinds: Container[str] = ()) -> str:
-    found = find_field(schema, name)
-    if found is None:
-        known = ", ".join(repr(field["name"]) for field in schema) or "none at all"
-        raise UnknownField(
-            f"Close has no lead custom field named {name!r}; it has {known}. "
-            "Name another with --date-field or --revenue-field."
-        )
-    if kinds and found["type"] not in kinds:
-        raise UnknownField(f"The lead custom field {name!r} in Close is of type {found['type']}, not a date.")
-    if found.get("accepts_multiple_values"):
-        raise UnknownField(f"The lead custom field {name!r} in Close may hold several values; name one that holds one.")
-    return str(found["id"])
-
-
-def _day_of(value: str) -> date:
-    """The day of a date, or of a moment in UTC, which is how the search was asked."""
-    moment = datetime.fromisoformat(value)
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
-
-
-def _state_of(addresses: Sequence[Mapping[str, Any]]) -> str:
-    """The state of the first address that has one and is in the US or names no country, business addresses first."""
-    american = [
-        " ".join(address["state"].split())
-        for address in sorted(addresses, key=lambda address: address.get("label") != "business")
-        if (address.get("state") or "").strip() and (address.get("country") or "US") == "US"
-    ]
-    if not american or american[0].casefold() == UNKNOWN.casefold():
-        return ""
-    return state_name(american[0]) or american[0]
-
-
-def _revenue_of(value: object) -> Decimal | None:
-    """An amount without the error of binary fractions; None where there is none that can be read."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
+def _amount(stored: object, currency: Currency) -> Decimal | None:
+    """A revenue as a number; a text is read as an import reads it."""
+    if not isinstance(stored, str):
+        return number_of(stored)
     try:
-        revenue = Decimal(str(value).strip())
-    except InvalidOperation:
+        return number_of(parse_number(stored, currency))
+    except InvalidValue:
         return None
-    return revenue if revenue.is_finite() else None
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+def summarize(
+    leads: Iterable[SegmentedLead],
+    levels: Sequence[LeadField],
+    *,
+    stats: bool = False,
+    missing_revenue: MissingRevenue = "skip",
+    previous: Iterable[SegmentedLead] | None = None,
+) -> pd.DataFrame:
+    """A row per group in the order of the names, at each level leads without one last, as `Unknown`.
+
+    Columns: one per level with its title, COLUMNS, STATS where asked for, COMPARISON with `previous` leads. Cells are
+    of the kinds that `kind_of` says: text, int, and Decimal with two places, or None where no lead has revenue.
+    """
+    grouped, before = _by_group(leads), _by_group(previous or ())
+    groups = sorted({**grouped, **before}, key=lambda group: _order(group, levels))
+    with localcontext(WIDE):
+        figures = {group: _figures(grouped.get(group, []), missing_revenue) for group in groups}
+        if stats:
+            _add_shares(figures.values())
+        if previous is not None:
+            for group in groups:
+                _compare(figures[group], _figures(before.get(group, []), missing_revenue))
+    columns = [*COLUMNS, *(STATS if stats else []), *(COMPARISON if previous is not None else [])]
+    rows = [[*_named(group), *(_cell(figures[group][column]) for column in columns)] for group in groups]
+    return pd.DataFrame(rows, columns=[*titles_of(levels), *columns], dtype=object)
+
+
+def top_leads(leads: Iterable[SegmentedLead], levels: Sequence[LeadField], number: int) -> pd.DataFrame:
+    """The leads with most revenue of each group, best first, so many at most; a tie goes by name.
+
+    Columns: one per level with its title, then TOP_COLUMNS.
+    """
+    grouped = _by_group(leads)
+    rows = [
+        [*_named(group), rank, lead.name, _cell(lead.revenue), lead.link]
+        for group in sorted(grouped, key=lambda group: _order(group, levels))
+        for rank, lead in enumerate(_ranked(grouped[group])[:number], start=1)
+    ]
+    return pd.DataFrame(rows, columns=[*titles_of(levels), *TOP_COLUMNS], dtype=object)
+
+
+def titles_of(levels: Sequence[LeadField]) -> list[str]:
+    """The columns that name the groups. A custom field that is called like another column comes with its id."""
+    return [
+        f"{level.title} ({level.key.removeprefix(CUSTOM)})"
+        if level.key.startswith(CUSTOM) and (_figure(level.title) in KINDS or level.title == STATE.title)
+        else level.title
+        for level in levels
+    ]
+
+
+def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[SegmentedLead]]:
+    groups: dict[tuple[str, ...], list[SegmentedLead]] = {}
+    for lead in leads:
+        groups.setdefault(lead.groups, []).append(lead)
+    return groups
+
+
+def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[bool, Decimal, str, str]]:
+    """What groups are sorted by, level by level: numbers by size, all else by name, what is unknown last."""
+    sizes = [number_of(name) if level.kind == "number" else None for name, level in zip(group, levels, strict=True)]
+    return [(not name, size or Decimal(), name.casefold(), name) for name, size in zip(group, sizes, strict=True)]
+
+
+def _named(group: tuple[str, ...]) -> list[str]:
+    return [name or UNKNOWN for name in group]
+
+
+def _ranked(leads: Iterable[SegmentedLead]) -> list[SegmentedLead]:
+    """The leads with revenue, the most first; equal ones by name, then by id, so that the order is always the same."""
+    earning = [(-lead.revenue, lead.name, lead.lead_id, lead) for lead in leads if lead.revenue is not None]
+    return [lead for *_, lead in sorted(earning, key=lambda each: each[:3])]
+
+
+def _figures(leads: Sequence[SegmentedLead], missing_revenue: MissingRevenue) -> dict[str, Any]:
+    """The figures of one group by column, exact; None where there is nothing to tell."""
+    ranked = _ranked(leads)
+    revenues = [lead.revenue for lead in ranked if lead.revenue is not None]
+    if missing_revenue == "zero":
+        revenues += [Decimal()] * sum(lead.revenue is None and not lead.is_unreadable for lead in leads)
+    figures: dict[str, Any] = dict.fromkeys([*COLUMNS, *STATS])
+    figures |= {LEADS: len(leads), EARNING: len(ranked), TOP_LEAD: ranked[0].name if ranked else None}
+    if revenues:
+        lower, _, upper = quantiles(revenues, method="inclusive") if len(revenues) > 1 else revenues * 3
+        figures |= {TOTAL: sum(revenues, Decimal()), MEDIAN: median(revenues), MEAN: sum(revenues) / len(revenues)}
+        figures |= {LOWEST: min(revenues), LOWER_QUARTILE: lower, UPPER_QUARTILE: upper, HIGHEST: max(revenues)}
+    return figures
+
+
+def _add_shares(figures: Iterable[dict[str, Any]]) -> None:
+    all_figures = list(figures)
+    whole = sum((each[TOTAL] or Decimal() for each in all_figures), Decimal())
+    for each in all_figures:
+        if whole > 0 and each[TOTAL] is not None:
+            each[SHARE] = each[TOTAL] * 100 / whole
+
+
+def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """Add what was before and the change since. A group without any lead has a total of nothing, not an unknown one."""
+    for column in COMPARED:
+        now, then = (Decimal() if column == TOTAL and not each[LEADS] else each[column] for each in (figures, before))
+        figures[f"{PREVIOUS}{column}"] = before[column]
+        figures[f"{CHANGE}{column}"] = None if now is None or then is None else now - then
+
+
+def _cell(figure: Any) -> Any:
+    """A figure as it is shown: money and shares with two places, half up."""
+    return figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE) if isinstance(figure, Decimal) else figure
+
+
+# The span before -----------------------------------------------------------------------------------------------------
+
+
+def span_before(first: date, last: date) -> tuple[date, date]:
+    """The span just before one, as long: as many months where it is whole months, else as many days.
+
+    Raises OverflowError where that would begin before there are dates.
+    """
+    end = first - timedelta(days=1)
+    if first.day == 1 and (last + timedelta(days=1)).day == 1:
+        months = (last.year - first.year) * 12 + last.month - first.month + 1
+        year, month = divmod(first.year * 12 + first.month - 1 - months, 12)
+        if year < 1:
+            raise OverflowError
+        return date(year, month + 1, 1), end
+    return end - (last - first), end

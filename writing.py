@@ -13,7 +13,7 @@ from pathlib import Path
 
 def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
     """Write a CSV file for its owner alone."""
-    _write_text(path, "".join(map(_csv_line, lines)), encoding)
+    write_file(path, csv_text(lines).encode(encoding))
 
 
 def write_csv_beside_edits(
@@ -52,14 +52,19 @@ def guarded(cell: object) -> str:
     return f"'{text}" if re.match(r"[=@]|[+-](?!\d)", text) else text
 
 
-def _write_text(path: Path, text: str, encoding: str = "utf-8") -> None:
+def csv_text(lines: Iterable[Iterable[object]]) -> str:
+    """Lines of cells as CSV."""
+    return "".join(map(_csv_line, lines))
+
+
+def write_file(path: Path, content: bytes) -> None:
     """Write a file for its owner alone; what was there stays until the new one is whole and on disk."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding=encoding, newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

@@ -199,10 +199,10 @@ def test_a_url_that_a_key_must_not_go_to(
 def test_an_unexpected_error_is_one_line_and_its_traceback_only_on_request(
     run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr("segmentation.find_founded", fail)
+    monkeypatch.setattr("segmentation.plan_segment", fail)
     check_one_line(run("segment", "2000-01-01"), 1, "ZeroDivisionError", "-v")
     assert "Traceback" in run("segment", "2000-01-01", "-v").err
 

@@ -1,0 +1,219 @@
+"""Which leads are asked for: a range of dates, statuses, values and a Smart View, by the names that people know."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from close_client import (
+    CloseClient,
+    Json,
+    all_of,
+    any_of,
+    has_value,
+    is_between_days,
+    is_blank,
+    is_filled,
+    is_in_smart_view,
+    is_number,
+    is_one_of,
+    leads_that,
+)
+from lead_fields import (
+    DATES,
+    STATUS,
+    TEXTS,
+    LeadField,
+    UnusableName,
+    day_of,
+    field_named,
+    number_of,
+    texts_in,
+    there_are,
+)
+from us_states import state_name
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One thing that is asked of a lead: in words, as a condition for Close, and as a test of what Close shows.
+
+    Close's search may compare texts in its own way and lag behind, so what it shows is tested again. `is_testable` is
+    False where only Close can tell, and `condition` None where only we can.
+    """
+
+    words: str
+    condition: Json | None
+    admits: Callable[[Json], bool]
+    fields: tuple[str, ...] = ()
+    is_testable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which leads are asked for: those with a date in a range, both days included, that all filters admit."""
+
+    dates: LeadField
+    first: date
+    last: date
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def condition(self) -> Json:
+        """The question as Close's search takes it."""
+        assert self.dates.node is not None
+        in_range = is_between_days(self.dates.node, self.first.isoformat(), self.last.isoformat())
+        others = [each.condition for each in self.filters if each.condition]
+        return all_of([in_range, *others]) if others else in_range
+
+    @property
+    def query(self) -> Json:
+        """The whole query of the search, to be told."""
+        return leads_that(self.condition)
+
+    @property
+    def fields(self) -> set[str]:
+        """The fields of a lead that the question is about."""
+        return {self.dates.key, *(key for each in self.filters for key in each.fields)}
+
+    def admits(self, lead: Json) -> bool:
+        """Whether a lead that Close shows is asked for; where its date can't be read, the filters alone decide."""
+        date_held = lead.get(self.dates.key)
+        day = day_of(date_held)
+        is_in_range = self.first <= day <= self.last if day else bool(date_held)
+        return is_in_range and all(each.admits(lead) for each in self.filters)
+
+
+# Filters by name -----------------------------------------------------------------------------------------------------
+
+
+def status_filter(close: CloseClient, labels: Sequence[str]) -> Filter:
+    """The leads in one of some statuses. Raises UnusableName."""
+    statuses = close.lead_statuses()
+    wanted: dict[str, str] = {}
+    for label in labels:
+        found = {each["id"]: each["label"] for each in statuses if _is_same(each["label"], label)}
+        if not found:
+            known = [each["label"] for each in statuses]
+            raise UnusableName(f"Close has no lead status {label!r}; {there_are(label, known)}. Name another")
+        wanted |= found
+    assert STATUS.node is not None
+    return Filter(
+        words=f"Status is {' or '.join(dict.fromkeys(wanted.values()))}",
+        condition=is_one_of(STATUS.node, list(wanted)),
+        admits=lambda lead: lead.get("status_id") in wanted,
+        fields=("status_id",),
+    )
+
+
+def smart_view_filter(close: CloseClient, name: str) -> Filter:
+    """The leads that a saved search finds, which its name or its id tells. Raises UnusableName."""
+    views = close.smart_views()
+    fitting = (
+        [view for view in views if view["id"] == name]
+        or [view for view in views if view["name"].strip() == name.strip()]
+        or [view for view in views if _is_same(view["name"], name)]
+    )
+    if not fitting:
+        known = [view["name"] for view in views]
+        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)}. Name another")
+    if len(fitting) > 1:
+        ids = " or ".join(view["id"] for view in fitting)
+        raise UnusableName(f"Close has {len(fitting)} Smart Views named {name!r}; say which by its id, {ids}")
+    (view,) = fitting
+    return Filter(
+        words=f"in the Smart View {view['name'].strip()}",
+        condition=is_in_smart_view(view["id"]),
+        admits=lambda _lead: True,
+        is_testable=False,
+    )
+
+
+def value_filters(close: CloseClient, schema: Sequence[Json], wanted: Sequence[str]) -> list[Filter]:
+    """A filter for each field of texts such as `Industry=Finance`; several values of one field are alternatives.
+
+    Nothing after the `=` asks for leads where the field is blank. Raises UnusableName and AmbiguousField.
+    """
+    values: dict[LeadField, list[str]] = {}
+    for text in wanted:
+        field, value = _field_and_value(schema, text)
+        values.setdefault(field, []).append(value)
+    return [
+        status_filter(close, asked) if field == STATUS and all(asked) else _value_filter(field, asked)
+        for field, asked in values.items()
+    ]
+
+
+def _field_and_value(schema: Sequence[Json], text: str) -> tuple[LeadField, str]:
+    """The field and the value that a text names. The name of a field may have an equals sign in it."""
+    parts = text.split("=")
+    if len(parts) < 2:
+        raise UnusableName(f"--where {text!r} has no equals sign; write it like --where 'Industry=Finance'")
+    names = {field["name"].strip().casefold() for field in schema}
+    splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+    name, value = next((split for split in splits if split[0].strip().casefold() in names), splits[0])
+    return field_named(schema, name, "--where"), value.strip()
+
+
+def _value_filter(field: LeadField, values: Sequence[str]) -> Filter:
+    tests = [_test(field, value) for value in values]
+    conditions = [_condition(field, value) for value in values] if field.node else []
+    return Filter(
+        words=f"{field.title} is {' or '.join(value or 'blank' for value in values)}",
+        condition=(conditions[0] if len(conditions) == 1 else any_of(conditions)) if conditions else None,
+        admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
+        fields=(field.key,),
+    )
+
+
+def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
+    """Whether what a lead holds in a field is, or has among it, a value; letter case does not matter."""
+    if not value:
+        return lambda texts: not texts
+    wanted = state_name(value) or value if field.kind == "state" else value
+    if field.kind == "number":
+        number = number_of(value)
+        return lambda texts: any(number_of(text) == number for text in texts)
+    return lambda texts: any(_is_same(text, wanted) for text in texts)
+
+
+def _condition(field: LeadField, value: str) -> Json:
+    """What Close is asked. Raises UnusableName for a value that the field can't have."""
+    assert field.node is not None
+    if not value:
+        return is_blank(field.node)
+    if field.kind in TEXTS:
+        return has_value(field.node, value)
+    if field.kind == "choices":
+        return is_one_of(field.node, [_choice(field, value)])
+    if field.kind == "number":
+        return is_number(field.node, _number(field, value))
+    if field.kind in DATES:
+        day = _day(field, value)
+        return is_between_days(field.node, day, day)
+    return is_filled(field.node)  # how Close's search asks for other kinds is not known; the test tells them apart
+
+
+def _choice(field: LeadField, value: str) -> str:
+    found = next((choice for choice in field.choices if _is_same(choice, value)), None)
+    if found is None:
+        words = there_are(value, field.choices)
+        raise UnusableName(f"{value!r} is no choice of the field {field.title!r} in Close; {words}. Name another")
+    return found
+
+
+def _number(field: LeadField, value: str) -> float:
+    number = number_of(value)
+    if number is None:
+        raise UnusableName(f"{field.title!r} in Close is a number, and {value!r} is none; write it like 1234.5")
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _day(field: LeadField, value: str) -> str:
+    day = day_of(value)
+    if day is None or day.isoformat() != value:
+        raise UnusableName(f"{field.title!r} in Close is a date, and {value!r} is none; write it as YYYY-MM-DD")
+    return day.isoformat()
+
+
+def _is_same(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
