@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
 from sandbox import account as accounts
-from sandbox import event_log, fields, leads, search
+from sandbox import event_log, fields, leads, search, smart_views
 from sandbox.account import Account, Call
 from sandbox.activities import NOTES, OPPORTUNITIES, TASKS, list_activities
 from sandbox.answers import Document, refused
@@ -36,6 +36,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/status/lead/": {"GET": fields.list_statuses, "POST": fields.create_status},
     "/status/lead/{id}/": {"PUT": fields.update_status, "DELETE": fields.delete_status},
     "/data/search/": {"POST": search.search},
+    "/saved_search/": {"GET": smart_views.list_views},
     "/event/": {"GET": event_log.list_events},
     "/event/{id}/": {"GET": event_log.read_event},
     "/activity/": {"GET": list_activities},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -18,6 +18,7 @@ Predicate = Callable[[Document], bool]
 Test = Callable[[Any], bool]
 
 SEARCHABLE = ("lead", "contact")
+MOST_VIEWS = 3  # Smart Views one within another; how many Close allows is not known
 TEXTS_KEPT = 100_000  # whose words are remembered, so that one search after another need not look for them
 WORDS = re.compile(r"\w+")
 TEXT_MODES = ("full_words", "beginning_of_words", "phrase", "exact_value")
@@ -76,16 +77,21 @@ CONDITIONS_FOR: Mapping[str, Collection[str]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What a query is asked about: the kind of object at this place in it, the custom fields, the time."""
+    """What a query is asked about: the kind of object at this place in it, the custom fields, the time.
+
+    `view` finds a Smart View by its id; `views` are the ids of those that this place in the query lies within.
+    """
 
     kind: str
     searched: Collection[str]
     custom_fields: Mapping[str, Document]
     notes_of: Callable[[str], Sequence[Document]]
     here: Here
+    view: Callable[[object], Document | None]
+    views: tuple[str, ...] = ()
 
     def within(self, kind: str) -> Scope:
-        return Scope(kind, (), self.custom_fields, self.notes_of, self.here)
+        return replace(self, kind=kind, searched=())
 
 
 @dataclass(frozen=True)
@@ -225,6 +231,22 @@ def _object_type(node: Document, scope: Scope) -> Predicate:
         raise _wrong(f"Unknown object type: {node['object_type']!r}.")
     is_it = node["object_type"] == scope.kind
     return lambda _document: is_it
+
+
+def _saved_search(node: Document, scope: Scope) -> Predicate:
+    """What the Smart View finds among objects of this kind: nothing, if it is about another."""
+    view = scope.view(node["saved_search_id"])
+    if view is None:
+        raise _wrong(f"The saved search {_shortened(node['saved_search_id'])} does not exist.")
+    if view["id"] in scope.views:
+        raise _wrong(f"The saved search {view['id']!r} refers to itself.")
+    if len(scope.views) == MOST_VIEWS:
+        raise _wrong("Saved searches are nested too deeply.")
+    query = view["s_query"]["query"]
+    kinds = searched_kinds(query)
+    if scope.kind not in kinds:
+        return lambda _document: False
+    return compiled(query, replace(scope, searched=kinds, views=(*scope.views, view["id"])))
 
 
 def _match_all(_node: Document, _scope: Scope) -> Predicate:
@@ -420,6 +442,7 @@ NODES: Mapping[str, tuple[set[str], Callable[[Document, Scope], Predicate]]] = {
     "field_condition": ({"field", "condition"}, _field_condition),
     "has_related": ({"this_object_type", "related_object_type", "related_query"}, _has_related),
     "text": ({"value", "mode"}, _text),
+    "saved_search": ({"saved_search_id"}, _saved_search),
     "match_all": (set(), _match_all),
 }
 

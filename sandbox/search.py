@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -66,32 +66,33 @@ def _is_names(names: Any) -> bool:
 
 def _new_walk(account: Account, call: Call, body: Document) -> Walk:
     """All that the query finds now, in order. Later pages show these objects, whatever has been written since."""
-    scopes = _scopes(account, call, body.get("query"))
+    asked = scopes(account, call.tz_offset, body.get("query"))
     matches: list[Match] = []
-    for kind, scope in scopes.items():
+    for kind, scope in asked.items():
         predicate = compiled(body["query"], scope)
         matches += [(kind, document) for document in account.store.index.documents(kind) if predicate(document)]
-    found = [(kind, document["id"]) for kind, document in _sorted(matches, body.get("sort"), scopes)]
+    found = [(kind, document["id"]) for kind, document in _sorted(matches, body.get("sort"), asked)]
     results_limit = body.get("results_limit")
     reachable = MOST_WALKED if results_limit is None else min(MOST_WALKED, results_limit)
     return Walk(body, found[:reachable], len(found))
 
 
-def _scopes(account: Account, call: Call, query: Any) -> dict[str, Scope]:
+def scopes(account: Account, tz_offset: timedelta, query: Any) -> dict[str, Scope]:
     """For each kind of object the query searches, what it is asked about."""
     kinds = searched_kinds(query)
     if not kinds:
         raise invalid("query", "The query must say which object_type to search.")
-    here = Here(datetime.now(UTC), call.tz_offset)
+    here = Here(datetime.now(UTC), tz_offset)
     custom_fields = {custom["id"]: custom for custom in account.store.all("custom_field")}
-    return {kind: Scope(kind, kinds, custom_fields, partial(_notes, account), here) for kind in kinds}
+    view = partial(account.store.find, "saved_search")
+    return {kind: Scope(kind, kinds, custom_fields, partial(_notes, account), here, view) for kind in kinds}
 
 
 def _notes(account: Account, lead_id: str) -> list[Document]:
     return [activity for activity in account.store.of_lead("activity", lead_id) if activity["_type"] == "Note"]
 
 
-def _sorted(matches: list[Match], sort: Any, scopes: Mapping[str, Scope]) -> list[Match]:
+def _sorted(matches: list[Match], sort: Any, asked: Mapping[str, Scope]) -> list[Match]:
     """The matches in the order asked for, else in the order of creation."""
     if not isinstance(sort, list | None):
         raise invalid("sort", "Input should be a valid list")
@@ -100,7 +101,7 @@ def _sorted(matches: list[Match], sort: Any, scopes: Mapping[str, Scope]) -> lis
             raise invalid("sort", "An item has a direction and a field")
         if order["direction"] not in ("asc", "desc"):
             raise invalid("sort", "A direction is asc or desc")
-        by = {kind: field(order["field"], scope) for kind, scope in scopes.items()}
+        by = {kind: field(order["field"], scope) for kind, scope in asked.items()}
         matches = _sorted_by(by, matches, descending=order["direction"] == "desc")
     return matches
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sandbox import checks, close
+from sandbox import checks, close, smart_views
 from sandbox.account import Account
 from sandbox.answers import Document, Refused
 from sandbox.bookkeeping import Tally, leads_by_value
@@ -89,6 +89,7 @@ class Sandbox:
         )
         self._account = Account(store, Walks(self._clock), self._country, self._lead_cap)
         try:
+            smart_views.add_stock_views(self._account)
             self._server = LoopbackServer(self._port, self._reply)
         except BaseException:  # whatever it is, the state file must be let go of
             store.close()
@@ -153,6 +154,10 @@ class Sandbox:
         """A custom field that leads share with other objects: in the schema, but not in the list of lead fields."""
         wanted = {"name": name, "type": kind, "is_shared": True}
         return add_field(self._account, Origin("POST", "/api/v1/custom_field/shared/"), wanted)
+
+    def add_smart_view(self, name: str, query: Document) -> Document:
+        """A saved search; Refused is raised for a query that a search would be refused for."""
+        return smart_views.add_view(self._account, name, query)
 
     def _reply(self, request: HttpRequest) -> Reply | None:
         """The answer to a request; None when the connection is to be closed instead."""

@@ -30,6 +30,7 @@ PREFIXES = {
     "activity": "acti_",
     "task": "task_",
     "opportunity": "oppo_",
+    "saved_search": "save_",
 }
 CHILDREN = ("contact", "activity", "task", "opportunity")  # what belongs to a lead and goes with it
 

@@ -207,6 +207,10 @@ def test_contacts_and_free_text_can_be_searched(close: Close) -> None:
     "node",
     [
         {"type": "saved_search", "saved_search_id": "save_x"},
+        {"type": "saved_search", "saved_search_id": ["save_x"]},
+        {"type": "saved_search", "saved_search_id": None},
+        {"type": "saved_search"},
+        {"type": "saved_search", "saved_search_id": "save_x", "name": "x"},
         {"type": "ids", "ids": []},
         {"type": "match_all", "extra": 1},
         {"type": "or"},
