@@ -12,7 +12,7 @@ from sandbox.answers import Document, invalid
 from sandbox.listing import DEFAULT_LIMIT, chosen
 from sandbox.moments import Here
 from sandbox.query import SEARCHABLE, Field, Scope, compiled, field, normalized, searched_kinds
-from sandbox.walks import MOST_WALKED, Found, Walk
+from sandbox.walks import Found, Walk
 
 Match = tuple[str, Document]  # kind and object
 MOST_RESULTS = 200  # on one page
@@ -73,7 +73,8 @@ def _new_walk(account: Account, call: Call, body: Document) -> Walk:
         matches += [(kind, document) for document in account.store.index.documents(kind) if predicate(document)]
     found = [(kind, document["id"]) for kind, document in _sorted(matches, body.get("sort"), asked)]
     results_limit = body.get("results_limit")
-    reachable = MOST_WALKED if results_limit is None else min(MOST_WALKED, results_limit)
+    most = account.walks.most_walked
+    reachable = most if results_limit is None else min(most, results_limit)
     return Walk(body, found[:reachable], len(found))
 
 

@@ -21,7 +21,7 @@ from sandbox.faults import BEFORE, Fault, FaultDraw
 from sandbox.fields import add_field
 from sandbox.limits import HeaderMode, RateLimiter, ThrottleBody, Verdict
 from sandbox.store import Origin, Store
-from sandbox.walks import Walks
+from sandbox.walks import CURSOR_LIFE, MOST_WALKED, Walks
 from sandbox.wire import HOST, HttpRequest, LoopbackServer, Reply
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Sandbox:
     A key may make `rate` requests a second to each group of endpoints, counted over `window` seconds; with a `burst`
     above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised
     when it can't be used. With an `activity_lag`, lists of notes and of other activities lag too, by so many seconds.
+    A search reaches `most_walked` objects, and its cursor lives for `cursor_life` seconds from one page to the next.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Sandbox:
         throttle_body: ThrottleBody = "none",
         lead_cap: int | None = None,
         accepted_keys: Container[str] | None = None,
+        most_walked: int = MOST_WALKED,
+        cursor_life: float = CURSOR_LIFE,
         stall_seconds: float = 90.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +79,7 @@ class Sandbox:
         self._index_lag, self._event_lag, self._activity_lag = index_lag, event_lag, activity_lag
         self._state, self._currency, self._country = state, currency, country
         self._lead_cap = lead_cap
+        self._most_walked, self._cursor_life = most_walked, cursor_life
         self._clock = clock
 
     def start(self) -> Self:
@@ -87,7 +91,8 @@ class Sandbox:
             clock=self._clock,
             currency=self._currency,
         )
-        self._account = Account(store, Walks(self._clock), self._country, self._lead_cap)
+        walks = Walks(self._clock, cursor_life=self._cursor_life, most_walked=self._most_walked)
+        self._account = Account(store, walks, self._country, self._lead_cap)
         try:
             smart_views.add_stock_views(self._account)
             self._server = LoopbackServer(self._port, self._reply)
@@ -149,6 +154,10 @@ class Sandbox:
 
     def thaw_index(self) -> None:
         self._account.store.index.thaw()
+
+    def expire_cursors(self) -> None:
+        """Let every search that is under way end here: its next page is refused."""
+        self._account.walks.expire()
 
     def add_shared_field(self, name: str, kind: str) -> Document:
         """A custom field that leads share with other objects: in the schema, but not in the list of lead fields."""

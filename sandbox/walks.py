@@ -33,7 +33,11 @@ class Walk:
 class Walks:
     """The walks that are under way, by cursor. A cursor may be used again while it lives: an answer can get lost."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], *, cursor_life: float = CURSOR_LIFE, most_walked: int = MOST_WALKED
+    ) -> None:
+        self.most_walked = most_walked
+        self._cursor_life = cursor_life
         self._clock = clock
         self._lock = threading.Lock()
         self._under_way: OrderedDict[str, tuple[float, Walk]] = OrderedDict()
@@ -44,10 +48,16 @@ class Walks:
             return None
         cursor = secrets.token_urlsafe(24)
         with self._lock:
-            self._under_way[cursor] = self._clock() + CURSOR_LIFE, walk
-            while len(self._under_way) > MOST_CURSORS or next(iter(self._under_way.values()))[0] < self._clock():
+            now = self._clock()
+            self._under_way[cursor] = now + self._cursor_life, walk
+            while len(self._under_way) > MOST_CURSORS or next(iter(self._under_way.values()))[0] < now:
                 self._under_way.popitem(last=False)
         return cursor
+
+    def expire(self) -> None:
+        """Let every cursor die now."""
+        with self._lock:
+            self._under_way.clear()
 
     def resumed(self, cursor: object, body: Document) -> Walk:
         """The walk that the cursor belongs to, if it is still alive and the rest of the body is the same."""

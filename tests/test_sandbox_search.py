@@ -306,6 +306,40 @@ def test_a_cursor_lives_for_thirty_seconds(close: Close, clock: Clock) -> None:
     assert close.refuses(**body, cursor=cursor) == {"cursor": "Expired cursor"}
 
 
+def test_cursors_die_early_where_a_test_wants_that(clock: Clock) -> None:
+    body = {"query": LEADS, "_limit": 1}
+    with Sandbox(clock=clock, cursor_life=2) as sandbox, Close(sandbox) as close:
+        close.made("/lead/"), close.made("/lead/")
+        cursors = [close.made("/data/search/", **body)["cursor"] for _ in range(2)]
+        clock.now += 2
+        assert close.made("/data/search/", **body, cursor=cursors[0])["data"]
+        sandbox.expire_cursors()
+        for cursor in cursors:
+            assert close.refuses(**body, cursor=cursor) == {"cursor": "Expired cursor"}
+        cursor = close.made("/data/search/", **body)["cursor"]
+        clock.now += 2.1
+        assert close.refuses(**body, cursor=cursor) == {"cursor": "Expired cursor"}
+
+
+def test_a_cursor_may_be_of_no_use_at_all() -> None:
+    with Sandbox(cursor_life=0) as sandbox, Close(sandbox) as close:
+        close.made("/lead/"), close.made("/lead/")
+        body = {"query": LEADS, "_limit": 1}
+        cursor = close.made("/data/search/", **body)["cursor"]
+        assert close.refuses(**body, cursor=cursor) == {"cursor": "Expired cursor"}
+
+
+def test_a_walk_reaches_so_many_objects_and_counts_them_all() -> None:
+    with Sandbox(most_walked=3) as sandbox, Close(sandbox) as close:
+        for name in "ABCDE":
+            close.made("/lead/", name=name)
+        body = {"query": LEADS, "_limit": 2, "include_counts": True}
+        first = close.made("/data/search/", **body)
+        second = close.made("/data/search/", **body, cursor=first["cursor"])
+        assert (len(first["data"]), len(second["data"]), second["cursor"]) == (2, 1, None)
+        assert first["count"] == second["count"] == {"total": 5}
+
+
 def test_a_cursor_outlives_many_newer_ones(close: Close) -> None:
     close.made("/lead/"), close.made("/lead/")
     body = {"query": LEADS, "_limit": 1}
