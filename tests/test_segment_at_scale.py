@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from lead_fields import STATE as BY_STATE
 from sandbox import Sandbox
-from segmentation import LEADS, MEDIAN, STATE, TOP_LEAD, TOTAL
+from segmentation import LEADS, MEDIAN, TOP_LEAD, TOTAL
 from tests.conftest import Run
 from tests.many_leads import ManyLead, Sums, fill_state, plain_sums
 
@@ -47,7 +48,7 @@ def crowded(folder: Path, connect: Callable[[Sandbox], None]) -> Iterator[Sandbo
 
 def by_state(rows: list[dict[str, Any]]) -> Sums:
     """The rows of a table as the plain sums have them."""
-    return {row[STATE]: (row[LEADS], row[TOP_LEAD], amount(row[TOTAL]), amount(row[MEDIAN])) for row in rows}
+    return {row[BY_STATE.title]: (row[LEADS], row[TOP_LEAD], amount(row[TOTAL]), amount(row[MEDIAN])) for row in rows}
 
 
 def amount(number: float | None) -> Decimal | None:
