@@ -32,13 +32,16 @@ from lead_fields import (
 )
 from us_states import state_name
 
+SEARCHED_EXACTLY = (*TEXTS, *DATES, "choices", "number")  # kinds of field for whose values Close can be asked
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """One thing that is asked of a lead: in words, as a condition for Close, and as a test of what Close shows.
 
     Close's search may compare texts in its own way and lag behind, so what it shows is tested again. `is_testable` is
-    False where only Close can tell, and `condition` None where only we can.
+    False where only Close can tell. `is_exact` is False where Close can't be asked for just this, but for more, or,
+    with no condition, for everything.
     """
 
     words: str
@@ -46,6 +49,7 @@ class Filter:
     admits: Callable[[Json], bool]
     fields: tuple[str, ...] = ()
     is_testable: bool = True
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,17 @@ class Question:
         return {self.dates.key, *(key for each in self.filters for key in each.fields)}
 
     def admits(self, lead: Json) -> bool:
-        """Whether a lead that Close shows is asked for; where its date can't be read, the filters alone decide."""
-        date_held = lead.get(self.dates.key)
-        day = day_of(date_held)
-        is_in_range = self.first <= day <= self.last if day else bool(date_held)
-        return is_in_range and all(each.admits(lead) for each in self.filters)
+        """Whether a lead is asked for; where its date can't be read, the filters alone decide."""
+        return self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters)
+
+    def is_outdated(self, lead: Json) -> bool:
+        """Whether a lead is not asked for, though Close listed it in answer to just this question."""
+        return not (self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters if each.is_exact))
+
+    def _may_be_in_range(self, lead: Json) -> bool:
+        held = lead.get(self.dates.key)
+        day = day_of(held)
+        return self.first <= day <= self.last if day else bool(held)
 
 
 # Filters by name -----------------------------------------------------------------------------------------------------
@@ -94,7 +104,7 @@ def status_filter(close: CloseClient, labels: Sequence[str]) -> Filter:
         found = {each["id"]: each["label"] for each in statuses if _is_same(each["label"], label)}
         if not found:
             known = [each["label"] for each in statuses]
-            raise UnusableName(f"Close has no lead status {label!r}; {there_are(label, known)}. Name another")
+            raise UnusableName(f"Close has no lead status {label!r}; {there_are(label, known)} Name another")
         wanted |= found
     assert STATUS.node is not None
     return Filter(
@@ -115,7 +125,7 @@ def smart_view_filter(close: CloseClient, name: str) -> Filter:
     )
     if not fitting:
         known = [view["name"] for view in views]
-        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)}. Name another")
+        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)} Name another")
     if len(fitting) > 1:
         ids = " or ".join(view["id"] for view in fitting)
         raise UnusableName(f"Close has {len(fitting)} Smart Views named {name!r}; say which by its id, {ids}")
@@ -162,6 +172,7 @@ def _value_filter(field: LeadField, values: Sequence[str]) -> Filter:
         condition=(conditions[0] if len(conditions) == 1 else any_of(conditions)) if conditions else None,
         admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
         fields=(field.key,),
+        is_exact=bool(conditions) and (field.kind in SEARCHED_EXACTLY or not any(values)),
     )
 
 
@@ -190,14 +201,14 @@ def _condition(field: LeadField, value: str) -> Json:
     if field.kind in DATES:
         day = _day(field, value)
         return is_between_days(field.node, day, day)
-    return is_filled(field.node)  # how Close's search asks for other kinds is not known; the test tells them apart
+    return is_filled(field.node)  # how to ask for a value of another kind is not documented; the test tells them apart
 
 
 def _choice(field: LeadField, value: str) -> str:
     found = next((choice for choice in field.choices if _is_same(choice, value)), None)
     if found is None:
         words = there_are(value, field.choices)
-        raise UnusableName(f"{value!r} is no choice of the field {field.title!r} in Close; {words}. Name another")
+        raise UnusableName(f"{value!r} is no choice of the field {field.title!r} in Close; {words} Name another")
     return found
 
 

@@ -56,7 +56,7 @@ def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
     if found is None:
         known = [field["name"] for field in schema]
         raise UnusableName(
-            f"Close has no lead custom field named {name!r}; {there_are(name, known)}. Name another with {flag}"
+            f"Close has no lead custom field named {name!r}; {there_are(name, known)} Name another with {flag}"
         )
     return LeadField(
         title=found["name"].strip(),
@@ -91,12 +91,12 @@ def _single(field: LeadField) -> LeadField:
 
 
 def there_are(name: str, known: Collection[str]) -> str:
-    """What a wrong name may have been meant for, in words: the closest names, else all there are."""
+    """What a wrong name may have been meant for, a sentence: the closest names, else all there are."""
     by_spelling = {each.strip().casefold(): each for each in known}
     close = get_close_matches(name.strip().casefold().removeprefix(CUSTOM), by_spelling, MOST_GUESSES)
     if close:
         return f"did you mean {' or '.join(repr(by_spelling[each]) for each in close)}?"
-    return f"it has {', '.join(map(repr, known)) or 'none at all'}"
+    return f"it has {', '.join(map(repr, known)) or 'none at all'}."
 
 
 # What a lead holds ---------------------------------------------------------------------------------------------------

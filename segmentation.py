@@ -143,15 +143,15 @@ class Reading:
 
 def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
     """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
-    reading = Reading([], [], [])
+    reading, question = Reading([], [], []), segment.question
     for lead in leads:
-        day = day_of(lead.get(segment.question.dates.key))
-        if not segment.question.admits(lead):
+        if question.is_outdated(lead):
             reading.no_longer_asked_for.append(_name(lead))
-        elif day is None:
-            reading.undated.append(_name(lead))
-        else:
-            reading.leads.append(_segmented(lead, day, segment, currency))
+        elif question.admits(lead):
+            if day := day_of(lead[question.dates.key]):
+                reading.leads.append(_segmented(lead, day, segment, currency))
+            else:
+                reading.undated.append(_name(lead))
     return reading
 
 

@@ -19,7 +19,16 @@ from tests.conftest import Run
 ROOT = Path(main.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_ID = r"\d{8}-\d{6}-[0-9a-f]{4}"
-UNSHOWN = {"--dry-run", "--explain", "--watch", "--status", "applicants.csv"}  # what comes of them says nothing new
+UNSHOWN = {
+    "--dry-run",
+    "--output",
+    "--by",
+    "--top",
+    "--explain",
+    "--watch",
+    "--status",
+    "applicants.csv",
+}  # what comes of them says nothing new
 COMMANDS = [shlex.split(line)[2:] for line in re.findall(r"^python main\.py .+$", README, re.MULTILINE)]
 
 
