@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from planning import Plan
     from qualification import Qualifier, Round, Verdict
     from reading import SourceFile
-    from reporting import Provenance, Report
+    from reporting import Findings, Report
     from sandbox import Sandbox
-    from segmentation import Reading, Segment, SegmentedLead
+    from segmentation import Segment
     from undoing import UndoneLead
     from workflow import WorkflowNames
     from writing_back import Handled
@@ -107,6 +107,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.ConfigurationError": (Exit.SETUP, "{}."),
     "reading.InputError": (Exit.USAGE, "{}."),
     "lead_fields.UnusableName": (Exit.USAGE, "{}."),
+    "segmentation.NoSpanBefore": (Exit.USAGE, "{}."),
     "searching.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "planning.SetupError": (Exit.SETUP, "{}."),
     "people.PeopleError": (Exit.USAGE, "{}."),
@@ -881,57 +882,36 @@ def run_runs(args: argparse.Namespace) -> int:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Sum up the leads with a date in a range by group; write the table, and what else is asked for."""
+    from parsing import Currency
+    from reporting import Provenance, report_on
+    from segmentation import take_apart
+
     began = time.monotonic()
-    first, last = span_asked(args)
-    previous = span_to_compare(first, last) if args.compare else None
+    check_segment_flags(args)
     with open_close(args, threading.Event()) as close:
         account = close.account()
         refuse_other_money(args, account)
-        segment = segment_asked(close, args, previous[0] if previous else first, last)
+        segment = segment_asked(close, args)
         found, unseen = read_segment(close, account, segment, args)
-        requests = close.requests_made
-    from parsing import Currency
-    from reporting import Provenance, counts_of
-    from segmentation import take_apart
-
+        provenance = Provenance(account, segment, len(found), close.requests_made, datetime.now(UTC), VERSION)
     reading = take_apart(found, segment, Currency(account.currency, account.currency_symbol))
-    reading, earlier = parted(reading, first)
-    provenance = Provenance(account, segment, first, last, previous, len(found), requests, datetime.now(UTC), VERSION)
-    reports = segment_reports(args, provenance, reading, earlier if previous else None, unseen)
-    files = write_segment_files(args, reports, provenance)
-    document = {
-        "rows": reports["output"].table.to_dict("records"),
-        **counts_of(reading, segment, unseen),
-        "requests": requests,
-        "seconds": round(time.monotonic() - began, 3),
-        **({"top": reports["top"].table.to_dict("records")} if "top" in reports else {}),
-        "provenance": provenance.as_json(),
-        "files": files,
-    }
-    show(segment_shown(args, reports["output"], document))
+    findings = report_on(reading, provenance, unseen, stats=args.stats, top=args.top, money=args.money)
+    files = write_segment_files(args, findings)
+    document = {**findings.as_json(), "files": files, "seconds": round(time.monotonic() - began, 3)}
+    show(segment_shown(args, findings.groups, document))
     if not args.quiet:
-        tell_segment(document, reports["output"], provenance)
+        tell_segment(findings, files)
     return Exit.DONE
 
 
-def span_asked(args: argparse.Namespace) -> tuple[date, date]:
-    """The first and the last day. Raises UsageError for what contradicts itself."""
+def check_segment_flags(args: argparse.Namespace) -> None:
+    """Set the last day where it was left out. Raises UsageError for what contradicts itself."""
     if args.json and args.output is None:
         raise UsageError("--json and --output - would both go to standard output; name a file, or leave one out")
-    last = args.end or datetime.now(UTC).date()
-    if last < args.start:
-        raise UsageError(f"the range ends on {last}, before it starts on {args.start}; put the earlier day first")
-    return args.start, last
-
-
-def span_to_compare(first: date, last: date) -> tuple[date, date]:
-    """The first and the last day of the span just before. Raises UsageError where there is none."""
-    from segmentation import span_before
-
-    try:
-        return span_before(first, last)
-    except OverflowError:
-        raise UsageError(f"there is no span as long before {first}; begin later, or leave out --compare") from None
+    args.end = args.end or datetime.now(UTC).date()
+    if args.end < args.start:
+        words = f"the range ends on {args.end}, before it starts on {args.start}"
+        raise UsageError(f"{words}; put the earlier day first")
 
 
 def refuse_other_money(args: argparse.Namespace, account: Account) -> None:
@@ -940,20 +920,22 @@ def refuse_other_money(args: argparse.Namespace, account: Account) -> None:
         raise UsageError(f"amounts in this organisation are in {account.currency}, not in dollars; leave out --money")
 
 
-def segment_asked(close: CloseClient, args: argparse.Namespace, first: date, last: date) -> Segment:
+def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
     """What the names on the command line mean in Close."""
     from segmentation import plan_segment
 
     return plan_segment(
         close,
-        first,
-        last,
+        args.start,
+        args.end,
         date_name=args.date_field,
         revenue_name=args.revenue_field,
         by=args.by or (),
         statuses=args.status or (),
         where=args.where or (),
         smart_view=args.smart_view or "",
+        missing_revenue=args.missing_revenue,
+        is_compared=bool(args.compare),
     )
 
 
@@ -980,58 +962,23 @@ def read_segment(
     return list(found.values()), list(unseen.values())
 
 
-def parted(reading: Reading, first: date) -> tuple[Reading, list[SegmentedLead]]:
-    """What lies in the range that was asked for, and the leads of the span before it."""
-    earlier = [lead for lead in reading.leads if lead.day < first]
-    return replace(reading, leads=[lead for lead in reading.leads if lead.day >= first]), earlier
-
-
-def segment_reports(
-    args: argparse.Namespace,
-    provenance: Provenance,
-    reading: Reading,
-    earlier: list[SegmentedLead] | None,
-    unseen: list[Json],
-) -> dict[str, Report]:
-    """The tables to show, by the kind of file: the groups, and the best leads of each where they are asked for."""
-    from reporting import Report, subtitle_of, warnings_of
-    from segmentation import summarize, top_leads
-
-    levels = provenance.segment.levels
-    title = " and ".join(level.title for level in levels)
-    told = {
-        "subtitle": subtitle_of(provenance, len(reading.leads)),
-        "warnings": warnings_of(reading, provenance.segment, unseen),
-        "provenance": provenance.as_texts(),
-        "money": args.money,
-    }
-    table = summarize(reading.leads, levels, stats=args.stats, missing_revenue=args.missing_revenue, previous=earlier)
-    reports = {"output": Report(title=f"Leads by {title}", table=table, **told)}
-    if args.top:
-        best = top_leads(reading.leads, levels, args.top)
-        reports["top"] = Report(title=f"The leads with most revenue by {title}", table=best, **told)
-    return reports
-
-
-def write_segment_files(
-    args: argparse.Namespace, reports: Mapping[str, Report], provenance: Provenance
-) -> dict[str, str | None]:
+def write_segment_files(args: argparse.Namespace, findings: Findings) -> dict[str, str | None]:
     """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
     from presenting import draw, in_format
 
-    output = args.output or OUTPUT_FOLDER / "output.csv"
-    paths = {"output": args.output, "top": output.with_stem(f"{output.stem}_top"), "chart": args.chart}
-    currency = provenance.account.currency
-    contents = {
-        paths[kind]: in_format(report, paths[kind].suffix, currency if kind == "output" else "")
-        for kind, report in reports.items()
-        if paths[kind]
-    }
+    beside = args.output or OUTPUT_FOLDER / "output.csv"
+    top = beside.with_stem(f"{beside.stem}_top")
+    currency = findings.provenance.account.currency
+    contents: dict[str, tuple[Path, bytes]] = {}
+    if args.output:
+        contents["output"] = args.output, in_format(findings.groups, args.output.suffix, currency)
+    if findings.top:
+        contents["top"] = top, in_format(findings.top, top.suffix)
     if args.chart:
-        contents[args.chart] = draw(reports["output"], args.chart.suffix, currency)
-    for path, content in contents.items():
+        contents["chart"] = args.chart, draw(findings.groups, args.chart.suffix, currency)
+    for path, content in contents.values():
         write_file(path, content)
-    return {kind: str(path) if path in contents else None for kind, path in paths.items()}
+    return {kind: str(contents[kind][0]) if kind in contents else None for kind in ("output", "top", "chart")}
 
 
 def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
@@ -1045,17 +992,15 @@ def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[st
     return terminal_table(report, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain_table(report)
 
 
-def tell_segment(document: Mapping[str, Any], report: Report, provenance: Provenance) -> None:
+def tell_segment(findings: Findings, files: Mapping[str, str | None]) -> None:
     """Say beside the result what was counted, what was not, and where the files are."""
-    from reporting import summary_of
-
-    for warning in report.warnings:
+    for warning in findings.groups.warnings:
         say(f"warning: {warning}")
-    if provenance.previous:
-        say("compared with {} to {}".format(*provenance.previous))
-    written = ", ".join(path for path in document["files"].values() if path)
-    summary = summary_of(document, provenance.first, provenance.last)
-    say(f"{summary}; written to {written}" if written else summary)
+    previous = findings.provenance.segment.previous
+    if previous:
+        say(f"compared with {previous}")
+    written = ", ".join(path for path in files.values() if path)
+    say(f"{findings.summary}; written to {written}" if written else findings.summary)
 
 
 def json_money(amount: Decimal) -> float | str:

@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
 
 import pandas as pd
 
 from close_client import Account, Json
 from lead_fields import STATE, STATUS
-from segmentation import Reading, Segment, SegmentedLead
+from segmentation import MissingRevenue, Reading, Segment, SegmentedLead, summarize, top_leads
 
 MoneyStyle = Literal["plain", "usd"]
 MOST_NAMED = 3  # leads in one warning
 MOST_AWAITED_NAMED = 10
+MISSING: Mapping[MissingRevenue, str] = {
+    "skip": "leads without it take no part in its figures",
+    "zero": "leads without it count as 0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,6 @@ class Provenance:
 
     account: Account
     segment: Segment
-    first: date
-    last: date
-    previous: tuple[date, date] | None
     leads_read: int
     requests: int
     made_at: datetime
@@ -37,11 +38,14 @@ class Provenance:
         return {
             "organization": {"id": self.account.organization_id, "name": self.account.organization_name},
             "currency": self.account.currency,
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-            "previous": [day.isoformat() for day in self.previous] if self.previous else None,
+            "first": segment.span.first.isoformat(),
+            "last": segment.span.last.isoformat(),
+            "previous": [segment.previous.first.isoformat(), segment.previous.last.isoformat()]
+            if segment.previous
+            else None,
             "date_field": question.dates.title,
             "revenue_field": segment.revenue.title,
+            "missing_revenue": segment.missing_revenue,
             "by": [level.title for level in segment.levels],
             "filters": [each.words for each in question.filters],
             "query": question.query,
@@ -54,14 +58,13 @@ class Provenance:
     def as_texts(self) -> dict[str, str]:
         """The same for people, by label."""
         segment, question = self.segment, self.segment.question
-        filters = "; ".join(each.words for each in question.filters)
         texts = {
             "Organisation": f"{self.account.organization_name} ({self.account.organization_id})",
-            "Leads": f"{question.dates.title} from {self.first} to {self.last}, both days included, in UTC",
-            "Filters": filters,
-            "Compared with": " to ".join(map(str, self.previous)) if self.previous else "",
+            "Leads": f"{question.dates.title} from {segment.span}, both days included, in UTC",
+            "Filters": "; ".join(each.words for each in question.filters),
+            "Compared with": str(segment.previous or ""),
             "Groups": ", then ".join(level.title for level in segment.levels),
-            "Revenue": f"{segment.revenue.title}, in {self.account.currency}",
+            "Revenue": f"{segment.revenue.title}, in {self.account.currency}; {MISSING[segment.missing_revenue]}",
             "Leads read": f"{self.leads_read:,}",
             "Requests to Close": f"{self.requests:,}",
             "Made at": f"{self.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
@@ -83,6 +86,66 @@ class Report:
     money: MoneyStyle = "plain"
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a segment came to: the groups, the best leads of each where they were asked for, and what was counted."""
+
+    groups: Report
+    top: Report | None
+    counts: Json
+    provenance: Provenance
+
+    @property
+    def summary(self) -> str:
+        """In one line: `9 leads from 2000-01-01 to 2005-12-31, 2 without revenue, 1 without a state`."""
+        return f"{_leads(self.counts['leads'])} from {self.provenance.segment.span}, {_without(self.counts)}"
+
+    def as_json(self) -> Json:
+        """What a program is told."""
+        return {
+            "rows": self.groups.table.to_dict("records"),
+            **self.counts,
+            **({"top": self.top.table.to_dict("records")} if self.top else {}),
+            "requests": self.provenance.requests,
+            "provenance": self.provenance.as_json(),
+        }
+
+
+def report_on(
+    reading: Reading,
+    provenance: Provenance,
+    unseen: Sequence[Json],
+    *,
+    stats: bool = False,
+    top: int | None = None,
+    money: MoneyStyle = "plain",
+) -> Findings:
+    """What a segment came to, of the leads as they were read, and those of ours that search does not show yet."""
+    segment = provenance.segment
+    counts = counts_of(reading, segment, unseen)
+    by = " and ".join(level.title for level in segment.levels)
+    groups = Report(
+        title=f"Leads by {by}",
+        subtitle=_subtitle(counts, segment),
+        table=summarize(
+            reading.leads,
+            segment.levels,
+            stats=stats,
+            missing_revenue=segment.missing_revenue,
+            previous=reading.earlier if segment.previous else None,
+        ),
+        warnings=warnings_of(reading, segment, unseen),
+        provenance=provenance.as_texts(),
+        money=money,
+    )
+    if not top:
+        return Findings(groups, None, counts, provenance)
+    best = top_leads(reading.leads, segment.levels, top)
+    return Findings(
+        groups, replace(groups, title=f"The leads with most revenue by {by}", table=best), counts, provenance
+    )
+
+
 def counts_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> Json:
     """How many leads count, and how many do not or not in full, by reason."""
     leads = reading.leads
@@ -98,20 +161,16 @@ def counts_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> Jso
     }
 
 
-def summary_of(counts: Mapping[str, Any], first: date, last: date) -> str:
-    """What was counted in one line: `9 leads from 2000-01-01 to 2005-12-31, 2 without revenue, 1 without a state`."""
-    without = [f"{number} without {title}" for title, number in counts["without_group"].items()]
-    return ", ".join(
-        [f"{_leads(counts['leads'])} from {first} to {last}", f"{counts['without_revenue']} without revenue", *without]
-    )
+def _subtitle(counts: Json, segment: Segment) -> str:
+    """Which leads they are and how many: `Company Founded 2000-01-01 to 2005-12-31: 9 leads, 2 without revenue`."""
+    filters = [each.words for each in segment.question.filters]
+    asked_for = ", ".join([f"{segment.question.dates.title} {segment.span}", *filters])
+    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts)}"
 
 
-def subtitle_of(provenance: Provenance, leads: int) -> str:
-    """Which leads they are, and how many: `Company Founded 2000-01-01 to 2005-12-31, Industry is Finance: 9 leads`."""
-    question = provenance.segment.question
-    filters = [each.words for each in question.filters]
-    asked_for = ", ".join([f"{question.dates.title} {provenance.first} to {provenance.last}", *filters])
-    return f"{asked_for}: {_leads(leads)}"
+def _without(counts: Json) -> str:
+    missing = {"revenue": counts["without_revenue"], **counts["without_group"]}
+    return ", ".join(f"{number:,} without {what}" for what, number in missing.items())
 
 
 def warnings_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> tuple[str, ...]:

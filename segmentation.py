@@ -80,7 +80,6 @@ class SegmentedLead:
     lead_id: str
     name: str
     link: str
-    day: date
     groups: tuple[str, ...]
     revenue: Decimal | None
     is_unreadable: bool = False
@@ -88,12 +87,29 @@ class SegmentedLead:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """What is to be summed up: the leads asked for, the field with their revenue, and the levels of groups."""
+class Span:
+    """A range of days, both included."""
 
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is to be summed up: the leads of a span, the field with their revenue, and the levels of groups.
+
+    The question is for those of the span, and of the `previous` one that it may be compared with.
+    """
+
+    span: Span
+    previous: Span | None
     question: Question
     revenue: LeadField
     levels: tuple[LeadField, ...]
+    missing_revenue: MissingRevenue = "skip"
 
     @property
     def fields(self) -> list[str]:
@@ -116,8 +132,15 @@ def plan_segment(
     statuses: Sequence[str] = (),
     where: Sequence[str] = (),
     smart_view: str = "",
+    missing_revenue: MissingRevenue = "skip",
+    is_compared: bool = False,
 ) -> Segment:
-    """What is meant by the names of fields, statuses and a Smart View in Close. Raises UnusableName, AmbiguousField."""
+    """What is meant by the names of fields, statuses and a Smart View in Close.
+
+    Raises UnusableName and AmbiguousField, and NoSpanBefore where it is to be compared.
+    """
+    span = Span(first, last)
+    previous = span_before(span) if is_compared else None
     schema = close.lead_fields()
     dates = date_field(schema, date_name, "--date-field")
     revenue = amount_field(schema, revenue_name, "--revenue-field")
@@ -129,40 +152,46 @@ def plan_segment(
         *value_filters(close, schema, where),
         *([smart_view_filter(close, smart_view)] if smart_view else []),
     ]
-    return Segment(Question(dates, first, last, tuple(filters)), revenue, levels)
+    question = Question(dates, previous.first if previous else first, last, tuple(filters))
+    return Segment(span, previous, question, revenue, levels, missing_revenue)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The leads that count, the names of those whose date can't be read, and of those no longer asked for."""
+    """The leads of the span, those of the one before it, and the names of leads that do not count.
+
+    These are the ones whose date can't be read, and the ones that are no longer asked for.
+    """
 
     leads: list[SegmentedLead]
+    earlier: list[SegmentedLead]
     undated: list[str]
     no_longer_asked_for: list[str]
 
 
 def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
     """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
-    reading, question = Reading([], [], []), segment.question
+    reading, question = Reading([], [], [], []), segment.question
     for lead in leads:
         if question.is_outdated(lead):
             reading.no_longer_asked_for.append(_name(lead))
         elif question.admits(lead):
-            if day := day_of(lead[question.dates.key]):
-                reading.leads.append(_segmented(lead, day, segment, currency))
-            else:
+            day = day_of(lead[question.dates.key])
+            if day is None:
                 reading.undated.append(_name(lead))
+            else:
+                leads_of_span = reading.leads if day >= segment.span.first else reading.earlier
+                leads_of_span.append(_segmented(lead, segment, currency))
     return reading
 
 
-def _segmented(lead: Json, day: date, segment: Segment, currency: Currency) -> SegmentedLead:
+def _segmented(lead: Json, segment: Segment, currency: Currency) -> SegmentedLead:
     stored = lead.get(segment.revenue.key)
     amount = _amount(stored, currency)
     return SegmentedLead(
         lead_id=lead["id"],
         name=_name(lead),
         link=lead_link(lead),
-        day=day,
         groups=tuple(_group(lead, level) for level in segment.levels),
         revenue=amount,
         is_unreadable=amount is None and bool(str(stored if stored is not None else "").strip()),
@@ -305,16 +334,18 @@ def _cell(figure: Any) -> Any:
 # The span before -----------------------------------------------------------------------------------------------------
 
 
-def span_before(first: date, last: date) -> tuple[date, date]:
-    """The span just before one, as long: as many months where it is whole months, else as many days.
+class NoSpanBefore(Exception):
+    """There are no dates as long before the span; the message says what to do."""
 
-    Raises OverflowError where that would begin before there are dates.
-    """
-    end = first - timedelta(days=1)
-    if first.day == 1 and (last + timedelta(days=1)).day == 1:
-        months = (last.year - first.year) * 12 + last.month - first.month + 1
-        year, month = divmod(first.year * 12 + first.month - 1 - months, 12)
-        if year < 1:
-            raise OverflowError
-        return date(year, month + 1, 1), end
-    return end - (last - first), end
+
+def span_before(span: Span) -> Span:
+    """The span just before one, as long: as many months where it is whole months, else as many days."""
+    try:
+        end = span.first - timedelta(days=1)
+        if span.first.day == 1 and (span.last + timedelta(days=1)).day == 1:
+            months = (span.last.year - span.first.year) * 12 + span.last.month - span.first.month + 1
+            year, month = divmod(span.first.year * 12 + span.first.month - 1 - months, 12)
+            return Span(date(year, month + 1, 1), end)
+        return Span(end - (span.last - span.first), end)
+    except (OverflowError, ValueError):
+        raise NoSpanBefore(f"there is no span as long before {span.first}; begin later, or don't compare") from None

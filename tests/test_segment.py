@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -182,7 +182,6 @@ leads = st.lists(
         SegmentedLead,
         lead_id=st.just("lead_x"),
         link=st.just(""),
-        day=st.just(date(2000, 6, 15)),
         name=st.sampled_from("abcdef"),
         groups=st.tuples(st.sampled_from(["", "Texas", "Ohio", "Bavaria"])),
         revenue=st.none() | st.decimals(-(10**15), 10**15, places=2),
