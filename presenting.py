@@ -203,15 +203,15 @@ def _write_provenance(book: Any, report: Report) -> None:
 # Picture and format --------------------------------------------------------------------------------------------------
 
 
-def draw(report: Report, suffix: str, currency: str) -> bytes:
+def draw(report: Report, suffix: str, currency: str, *, is_titled: bool = True) -> bytes:
     """The groups as a picture, of the kind that the end of a file's name says."""
     names = _names(report.table)
     bars = [
         Bar(" / ".join(record[name] for name in names), record[LEADS], record[TOTAL], record[MEDIAN])
         for record in report.table.to_dict("records")
     ]
-    title = report.title.replace("Leads by", "Total revenue by", 1)
-    return draw_chart(bars, title, report.subtitle, currency, cast(Picture, suffix.lower().removeprefix(".")))
+    titles = (f"Total revenue by {' and '.join(names)}", report.subtitle) if is_titled else ("", "")
+    return draw_chart(bars, *titles, currency, cast(Picture, suffix.lower().removeprefix(".")))
 
 
 def in_format(report: Report, suffix: str, currency: str = "") -> bytes:
@@ -219,7 +219,7 @@ def in_format(report: Report, suffix: str, currency: str = "") -> bytes:
     if suffix.lower() == ".xlsx":
         return workbook(report)
     if suffix.lower() in (".html", ".htm"):
-        chart = inline_svg(draw(report, "svg", currency), report.title) if currency else ""
+        chart = inline_svg(draw(report, "svg", currency, is_titled=False), report.title) if currency else ""
         return page(report, chart).encode()
     return csv_text(csv_lines(report)).encode()
 

@@ -16,8 +16,8 @@ MoneyStyle = Literal["plain", "usd"]
 MOST_NAMED = 3  # leads in one warning
 MOST_AWAITED_NAMED = 10
 MISSING: Mapping[MissingRevenue, str] = {
-    "skip": "leads without it take no part in its figures",
-    "zero": "leads without it count as 0",
+    "skip": "leads without it are counted, but take no part in its figures",
+    "zero": "leads without it have 0 in its figures",
 }
 
 
@@ -38,11 +38,8 @@ class Provenance:
         return {
             "organization": {"id": self.account.organization_id, "name": self.account.organization_name},
             "currency": self.account.currency,
-            "first": segment.span.first.isoformat(),
-            "last": segment.span.last.isoformat(),
-            "previous": [segment.previous.first.isoformat(), segment.previous.last.isoformat()]
-            if segment.previous
-            else None,
+            **segment.span.as_json(),
+            "previous": segment.previous.as_json() if segment.previous else None,
             "date_field": question.dates.title,
             "revenue_field": segment.revenue.title,
             "missing_revenue": segment.missing_revenue,

@@ -96,6 +96,10 @@ class Span:
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"
 
+    def as_json(self) -> dict[str, str]:
+        """What a program is told."""
+        return {"first": self.first.isoformat(), "last": self.last.isoformat()}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

@@ -10,7 +10,8 @@ from benchmarks.imports import KEY, LATENCY, ONE_BY_ONE, file_of, import_command
 from benchmarks.programs import ROOT, ProgramFailed, run
 from benchmarks.serving import Server, serving
 
-LEADS = 5_000
+LEADS = 12_000  # more than one search of Close gives
+MOST_REQUESTS = LEADS // 200 + LEADS // 10_000 + 10
 
 
 def segment(budget: float) -> Measured:
@@ -25,9 +26,13 @@ def segment(budget: float) -> Measured:
     others = f"one by one {middle((theirs for _, _, theirs in runs), '{:.0f}')} s, scaled from {ONE_BY_ONE}"
     return Measured(
         [
-            Line("segment, 5,000 leads: requests", Target("at most", 30, "{:.0f}"), [each[0] for each in runs]),
             Line(
-                "segment, 5,000 leads, 100 ms: over one GET a lead",
+                f"segment, {LEADS:,} leads: requests",
+                Target("at most", MOST_REQUESTS, "{:.0f}"),
+                [each[0] for each in runs],
+            ),
+            Line(
+                f"segment, {LEADS:,} leads, 100 ms: over one GET a lead",
                 Target("at least", 100, "{:.0f} times"),
                 [theirs / ours for _, ours, theirs in runs],
                 f"{seconds}; {others}",
