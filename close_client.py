@@ -331,7 +331,7 @@ class CloseClient:
             "sort": [{"direction": "asc", "field": regular_field("date_created")}],
         }
         cursor: str | None = None
-        while True:
+        for _ in range(LONGEST_WALK // PAGE_SIZE):
             answer = self._request("POST", "/data/search/", body={**body, "cursor": cursor} if cursor else body)
             yield SearchPage(_part(answer, "data", list), _part(_part(answer, "count", dict), "total", int))
             cursor = answer.get("cursor")

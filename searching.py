@@ -23,7 +23,7 @@ def read_leads(
 ) -> list[Json]:
     """The leads for which a condition holds, in the order of their creation, each once, as dicts of the fields.
 
-    They are as many as Close counted before the walk or counts after it: a walk that the index changed under is made
+    They are as many as Close counted on the way, or counts afterwards: a walk that the index changed under is made
     again, three times at most. Raises CountMismatch with the difference.
     """
     difference = ""
@@ -39,30 +39,30 @@ def read_leads(
 
 
 def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tuple[list[Json], int]:
-    """All leads of a search, and how many Close counted when it began.
+    """All leads of a search, and how many Close counted meanwhile, at most.
 
     Close follows one search through 10,000 leads, and forgets where it stood after 30 seconds. A new search goes on
     from there: from the creation date of the last lead, which others may share, so ids seen before are left out.
     """
     found: dict[str, Json] = {}
-    counted: int | None = None
+    counted = 0
     since, is_whole = "", False
     while not is_whole:
-        before, read, total = len(found), 0, 0
+        seen, read, total = len(found), 0, 0
+        before = sum(lead.get(CREATED) != since for lead in found.values())
         try:
             for page in pages_since(since):
-                total = page.total
-                counted = total if counted is None else counted
-                read += len(page.leads)
+                read, total = read + len(page.leads), page.total
+                counted = max(counted, before + total)
                 found.update((lead["id"], lead) for lead in page.leads)
                 note(len(found), counted)
             is_whole = read >= total
         except ExpiredCursor:
             pass
-        if len(found) == before:  # whatever else Close counts, it does not show
+        if len(found) == seen:  # whatever else Close counts, it does not show
             break
         since = next(reversed(found.values())).get(CREATED) or since
-    return list(found.values()), counted or 0
+    return list(found.values()), counted
 
 
 def _pages_of(close: CloseClient, condition: Json, fields: Sequence[str]) -> PagesSince:
@@ -88,7 +88,8 @@ def await_leads(
     left = {lead["id"] for lead in awaited}
     while left and close.now() < give_up:
         close.pause(index_lag / LOOKS_PER_LAG)
-        for lead in read_leads(close, tail, fields):
+        shown, _ = walk(_pages_of(close, tail, fields))
+        for lead in shown:
             if lead["id"] in left:
                 left.remove(lead["id"])
                 yield lead
