@@ -22,7 +22,7 @@ MOST_BARS = 80  # a taller picture fits no page and no screen
 UNITS = {0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # by power of ten
 UNIT_NAMES = {"k": "thousand", "M": "million", "B": "billion", "T": "trillion"}
 SHORT = Context(prec=3, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
-EXACT_ENOUGH = Context(prec=9, Emax=MAX_EMAX, Emin=MIN_EMIN)  # for the length of a bar
+EXACT_ENOUGH = Context(prec=9)  # for the length of a bar
 NO_LEADS = "No leads in this range."
 NO_REVENUE = "no revenue"
 NO_MEDIAN = "–"
@@ -58,6 +58,11 @@ FALLBACKS = [
     *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Noto Sans Devanagari", "Noto Sans Thai"),
     *("Segoe UI Emoji", "Noto Emoji", "Symbola"),
 ]
+OURS = {
+    "font.sans-serif": SANS,
+    "svg.fonttype": "none",  # text stays text, in the fonts of whoever looks at it
+    "pdf.fonttype": 3,  # with 42, what comes from an OpenType font, as most Chinese ones are, is blank
+}
 METADATA: dict[str, dict[str, None]] = {  # without dates and versions, so that the same groups give the same bytes
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
@@ -86,7 +91,7 @@ class _Type:
     weight: Literal["normal", "bold"] = "normal"
 
     @property
-    def line(self) -> float:
+    def line_height(self) -> float:
         return self.size * 1.35 / POINTS_PER_INCH
 
 
@@ -149,8 +154,7 @@ def _undisturbed() -> Iterator[None]:
     try:
         from matplotlib import style
 
-        ours = {"font.sans-serif": SANS, "svg.fonttype": "none", "svg.hashsalt": "groups", "pdf.fonttype": 42}
-        with style.context(["default", ours]), warnings.catch_warnings():
+        with style.context(["default", OURS]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
             yield
     finally:
@@ -176,8 +180,8 @@ class _Sheet:
     def write_lines(self, text: str, kind: _Type, left: float = MARGIN) -> None:
         """Write a text below what is there, in as many lines as it takes."""
         for line in _wrapped(text, kind, WIDTH - MARGIN - left):
-            self.bottom += kind.line
-            self.write(line, kind, left, self.bottom - kind.line / 2)
+            self.bottom += kind.line_height
+            self.write(line, kind, left, self.bottom - kind.line_height / 2)
 
     def write(self, text: str, kind: _Type, x: float, middle: float, side: Literal["left", "right"] = "left") -> None:
         """Write a text on one line that starts, or ends, at a place."""
@@ -279,9 +283,9 @@ def _shares(amounts: Sequence[Decimal]) -> list[float]:
 
 def _draw_headings(sheet: _Sheet, panels: Sequence[_Panel]) -> None:
     units = _units(word for panel in panels for word in panel.words)
-    sheet.skip(HEADING.line)
+    sheet.skip(HEADING.line_height)
     for panel in panels:
-        sheet.write(panel.heading, HEADING, panel.left, sheet.bottom - HEADING.line / 2)
+        sheet.write(panel.heading, HEADING, panel.left, sheet.bottom - HEADING.line_height / 2)
     if units:
         sheet.write_lines(units, REMARK, panels[0].left)
     sheet.skip(0.06)
@@ -348,16 +352,14 @@ def _shortened(text: str, kind: _Type, width: float) -> str:
 
 
 def _inches(text: str, kind: _Type) -> float:
-    """How wide a text is. A wide character such as 中 is as wide as a dash, whether or not a font here has it."""
     from matplotlib.textpath import text_to_path
 
-    measured = "".join("—" if unicodedata.east_asian_width(each) in ("W", "F") else each for each in text)
-    return text_to_path.get_text_width_height_descent(measured, _font(kind), ismath=False)[0] / POINTS_PER_INCH
+    return text_to_path.get_text_width_height_descent(text, _font(kind), ismath=False)[0] / POINTS_PER_INCH
 
 
 @cache
 def _font(kind: _Type) -> "FontProperties":
-    """A font with others behind it; only those that are there are asked for, for matplotlib remarks on each other."""
+    """A font with others behind it, only such as are there: matplotlib remarks on each that is not."""
     from matplotlib.font_manager import FontProperties, fontManager
 
     installed = set(fontManager.get_font_names())
