@@ -118,19 +118,25 @@ def short_amount(amount: Decimal) -> str:
 def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, picture: Picture) -> bytes:
     """A picture with a row per group, the most revenue first, those without revenue last.
 
-    Of very many groups it shows the first, and says so. The same groups give the same bytes on the same machine.
+    Of very many groups it shows the first, and says so. Without a title it is for a page that has one. The same groups
+    give the same bytes on the same machine.
     """
     with _undisturbed():
         sheet = _Sheet()
-        sheet.write_lines(_plain(title), TITLE)
-        sheet.skip(0.04)
-        sheet.write_lines(_plain(subtitle), SUBTITLE)
-        sheet.skip(0.2)
+        if title:
+            _write_titles(sheet, title, subtitle)
         if bars:
             _draw_groups(sheet, bars, _plain(currency))
         else:
             sheet.write_lines(NO_LEADS, SUBTITLE)
         return sheet.saved(picture)
+
+
+def _write_titles(sheet: "_Sheet", title: str, subtitle: str) -> None:
+    sheet.write_lines(_plain(title), TITLE)
+    sheet.skip(0.04)
+    sheet.write_lines(_plain(subtitle), SUBTITLE)
+    sheet.skip(0.2)
 
 
 def inline_svg(svg: bytes, label: str) -> str:
