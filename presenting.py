@@ -268,17 +268,26 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1b1f24; background: #fff; 
   padding: 0 1.5rem; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .subtitle { color: #57606a; margin: .2rem 0 1.5rem; }
-figure { margin: 0 0 1.5rem; } figure svg { width: 100%; height: auto; }
+figure { margin: 0 0 1.5rem; overflow-x: auto; } figure svg { width: 100%; min-width: 46rem; height: auto; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; }
 th, td { padding: .35rem .7rem; text-align: start; vertical-align: top; border-bottom: 1px solid #d8dee4;
-  overflow-wrap: anywhere; min-width: 6rem; max-width: 24rem; }
+  overflow-wrap: anywhere; min-width: 9rem; max-width: 24rem; background: #fff; }
 th { border-bottom: 2px solid #57606a; overflow-wrap: normal; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th:first-child, td:first-child { position: sticky; inset-inline-start: 0; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; min-width: 4.5rem; }
 th.number { white-space: normal; }
-tbody tr:hover { background: #f6f8fa; }
+tbody tr:hover td { background: #f6f8fa; }
 dt { color: #57606a; font-size: .85rem; } dd { margin: 0 0 .6rem; overflow-wrap: anywhere; white-space: pre-wrap; }
-@media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }"""
+@media (max-width: 40rem) { body { margin: 1rem auto; padding: 0 .75rem; font-size: 14px; }
+  h1 { font-size: 1.3rem; } th, td { padding: .3rem .5rem; min-width: 7rem; }
+  th:first-child, td:first-child { max-width: 9rem; } }
+@media print { body { margin: 0; padding: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; }
+  figure, .scroll { overflow: visible; } figure svg { min-width: 0; max-height: 82vh; }
+  th, td { padding: .2rem .4rem; min-width: 4rem; } .number { min-width: 0; }
+  th:first-child, td:first-child { position: static; }
+  h2, dt { break-after: avoid; } dd { break-inside: avoid; }
+  .scroll:has(th:nth-child(9)) { page: wide; font-size: 7.5pt; } @page wide { size: landscape; margin: 1cm; } }"""
 
 _PAGE = """\
 <!DOCTYPE html>
