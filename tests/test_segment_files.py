@@ -759,10 +759,11 @@ def test_where_one_of_several_files_cannot_be_written_none_is(run: Run, earnings
 
 
 @pytest.mark.xfail(strict=True, reason="that no folder can be made is seen after all leads were read, and as a bug")
-def test_where_no_folder_can_be_made_nothing_is_asked_of_close(run: Run, connected: Close) -> None:
+def test_where_no_folder_can_be_made_nothing_is_asked_of_close(run: Run, earnings: None, sandbox: Close) -> None:
     Path("notes.txt").write_text("mine")
+    sandbox.paths.clear()
     ran = run("segment", *DAYS, "--output", "notes.txt/x.csv")
-    assert (ran.code, connected.paths) == (2, [])
+    assert (ran.code, sandbox.paths) == (2, [])
 
 
 @pytest.mark.xfail(strict=True, reason="the temporary file's name is longer than the file's by ten characters")
