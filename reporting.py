@@ -182,7 +182,7 @@ def warnings_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> t
     warnings = [f"{_leads(len(names))} {words}: {named(names)}" for names, words in told if names]
     if unseen:
         is_sure = all(each.is_testable for each in segment.question.filters)
-        names = [lead.get("display_name") or lead["id"] for lead in unseen]
+        names = [lead.get("name") or lead.get("display_name") or lead["id"] for lead in unseen]
         warnings.append(
             f"{_leads(len(unseen))} that {'was' if len(unseen) == 1 else 'were'} imported just now and "
             f"{'are' if is_sure else 'may be'} missing here, for Close's search does not show them yet: "
