@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 from xml.sax.saxutils import quoteattr
+
+from reporting import Report
+from segmentation import LEADS, MEDIAN, TOTAL
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
@@ -34,6 +37,7 @@ ROW = 0.27
 THICKNESS = 0.17  # of a bar
 HAIR = 2 / 150  # of a line; a bar is no shorter, so that little is not taken for nothing
 LONGEST_NAME = 2.6
+MOST_LETTERS = 250  # of a name that are ever measured
 LEADS_WIDTH = 1.5
 MEDIAN_WIDTH = 1.9
 GUTTER = 0.4  # between panels
@@ -130,6 +134,17 @@ def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, pi
         else:
             sheet.write_lines(NO_LEADS, SUBTITLE)
         return sheet.saved(picture)
+
+
+def draw_report(report: Report, suffix: str, currency: str, *, is_titled: bool = True) -> bytes:
+    """The groups of a report as a picture, of the kind that the end of a file's name says."""
+    bars = [
+        Bar(" / ".join(record[name] for name in report.names), record[LEADS], record[TOTAL], record[MEDIAN])
+        for record in report.records()
+        if record[LEADS]
+    ]
+    titles = (f"Total revenue by {' and '.join(report.names)}", report.subtitle) if is_titled else ("", "")
+    return draw_chart(bars, *titles, currency, cast(Picture, suffix.lower().removeprefix(".")))
 
 
 def _write_titles(sheet: "_Sheet", title: str, subtitle: str) -> None:
@@ -300,7 +315,7 @@ def _draw_headings(sheet: _Sheet, panels: Sequence[_Panel]) -> None:
 def _units(words: Iterator[str]) -> str:
     """What the letters behind amounts mean, those that occur."""
     letters = {word.rpartition(" ")[2] for word in words}
-    return ", ".join(f"{letter} {name}" for letter, name in UNIT_NAMES.items() if letter in letters)
+    return ", ".join(f"{letter} = {name}" for letter, name in UNIT_NAMES.items() if letter in letters)
 
 
 def _draw_rows(sheet: _Sheet, names: Sequence[str], right_of_names: float, panels: Sequence[_Panel]) -> None:
@@ -351,9 +366,10 @@ def _wrapped(text: str, kind: _Type, width: float) -> list[str]:
 
 def _shortened(text: str, kind: _Type, width: float) -> str:
     """A text, or as much of its beginning as is not too wide, with an ellipsis."""
-    if _inches(text, kind) <= width:
+    if len(text) <= MOST_LETTERS and _inches(text, kind) <= width:
         return text
-    kept = bisect_right(range(1, min(len(text), 250)), width, key=lambda letters: _inches(text[:letters] + "…", kind))
+    longest = min(len(text), MOST_LETTERS)
+    kept = bisect_right(range(1, longest), width, key=lambda letters: _inches(text[:letters] + "…", kind))
     return text[:kept].rstrip() + "…"
 
 

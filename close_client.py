@@ -218,7 +218,8 @@ class CloseClient:
 
     def lead_fields(self) -> list[Json]:
         """The lead custom fields, shared ones included, in the order shown in Close."""
-        return list(_part(self._request("GET", "/custom_field_schema/lead/"), "fields", list))
+        fields = _part(self._request("GET", "/custom_field_schema/lead/"), "fields", list)
+        return [field for field in fields if field.get("name") and field.get("type")]
 
     def create_lead_field(self, name: str, kind: str) -> Json:
         """A new lead custom field of a type such as `text`, `number` or `date`."""
@@ -226,11 +227,11 @@ class CloseClient:
 
     def lead_statuses(self) -> list[Json]:
         """The statuses that a lead can have, each with `id` and `label`, in the order shown in Close."""
-        return list(_part(self._request("GET", "/status/lead/"), "data", list))
+        return [status for status in _part(self._request("GET", "/status/lead/"), "data", list) if status.get("label")]
 
     def smart_views(self) -> list[Json]:
         """The searches that people saved, each with `id` and `name`; a name may occur twice."""
-        return list(self._listed("/saved_search/", {}))
+        return [view for view in self._listed("/saved_search/", {}) if view.get("name")]
 
     def create_lead_status(self, label: str) -> Json:
         """A new status for leads."""
@@ -568,6 +569,12 @@ def custom_field(field_id: str) -> Json:
 def has_value(field: Json, value: str) -> Json:
     """The condition that a text field holds exactly this value; whether case counts is Close's to say."""
     condition = {"type": "text", "mode": "exact_value", "value": value}
+    return {"type": "field_condition", "field": field, "condition": condition}
+
+
+def has_words(field: Json, words: str) -> Json:
+    """The condition that a text field has all these words in it."""
+    condition = {"type": "text", "mode": "full_words", "value": words}
     return {"type": "field_condition", "field": field, "condition": condition}
 
 

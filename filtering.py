@@ -1,5 +1,7 @@
 """Which leads are asked for: a range of dates, statuses, values and a Smart View, by the names that people know."""
 
+import math
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +12,7 @@ from close_client import (
     all_of,
     any_of,
     has_value,
+    has_words,
     is_between_days,
     is_blank,
     is_filled,
@@ -19,12 +22,16 @@ from close_client import (
     leads_that,
 )
 from lead_fields import (
+    CREATED,
+    CUSTOM,
     DATES,
     STATUS,
     TEXTS,
+    UNKNOWN,
     LeadField,
     UnusableName,
     day_of,
+    encodable,
     field_named,
     number_of,
     texts_in,
@@ -32,7 +39,8 @@ from lead_fields import (
 )
 from us_states import state_name
 
-SEARCHED_EXACTLY = (*TEXTS, *DATES, "choices", "number")  # kinds of field for whose values Close can be asked
+PREFIX_OF_IDS = {"user": "user_", "contact": "cont_"}
+SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field of which Close finds just what is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,13 @@ class Question:
         """Whether a lead is asked for; where its date can't be read, the filters alone decide."""
         return self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters)
 
+    @property
+    def undated_condition(self) -> Json | None:
+        """What Close can be asked for the leads that only lack the date; None where it can't be asked for just them."""
+        if self.dates == CREATED or not all(each.is_exact for each in self.filters) or self.dates.node is None:
+            return None
+        return all_of([is_blank(self.dates.node), *(each.condition for each in self.filters if each.condition)])
+
     def is_outdated(self, lead: Json) -> bool:
         """Whether a lead is not asked for, though Close listed it in answer to just this question."""
         return not (self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters if each.is_exact))
@@ -104,11 +119,13 @@ def status_filter(close: CloseClient, labels: Sequence[str]) -> Filter:
         found = {each["id"]: each["label"] for each in statuses if _is_same(each["label"], label)}
         if not found:
             known = [each["label"] for each in statuses]
-            raise UnusableName(f"Close has no lead status {label!r}; {there_are(label, known)} Name another")
+            raise UnusableName(
+                f"Close has no lead status {label!r}; {there_are(label, known)} Give another to --status"
+            )
         wanted |= found
     assert STATUS.node is not None
     return Filter(
-        words=f"Status is {' or '.join(dict.fromkeys(wanted.values()))}",
+        words=f"Status is {' or '.join(map(encodable, dict.fromkeys(wanted.values())))}",
         condition=is_one_of(STATUS.node, list(wanted)),
         admits=lambda lead: lead.get("status_id") in wanted,
         fields=("status_id",),
@@ -125,17 +142,30 @@ def smart_view_filter(close: CloseClient, name: str) -> Filter:
     )
     if not fitting:
         known = [view["name"] for view in views]
-        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)} Name another")
+        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)} Give another to --smart-view")
     if len(fitting) > 1:
         ids = " or ".join(view["id"] for view in fitting)
         raise UnusableName(f"Close has {len(fitting)} Smart Views named {name!r}; say which by its id, {ids}")
     (view,) = fitting
+    if _kinds_searched(view.get("s_query")) == {"contact"}:
+        raise UnusableName(f"The Smart View {name!r} is one of contacts; give one of leads to --smart-view")
     return Filter(
-        words=f"in the Smart View {view['name'].strip()}",
+        words=f"in the Smart View {encodable(view['name'].strip())}",
         condition=is_in_smart_view(view["id"]),
         admits=lambda _lead: True,
         is_testable=False,
     )
+
+
+def _kinds_searched(node: object) -> set[str]:
+    """The kinds of object that a saved query names, wherever in it."""
+    if isinstance(node, list):
+        return {kind for part in node for kind in _kinds_searched(part)}
+    if not isinstance(node, dict):
+        return set()
+    if node.get("type") == "object_type":
+        return {str(node.get("object_type"))}
+    return {kind for part in node.values() for kind in _kinds_searched(part)}
 
 
 def value_filters(close: CloseClient, schema: Sequence[Json], wanted: Sequence[str]) -> list[Filter]:
@@ -148,32 +178,49 @@ def value_filters(close: CloseClient, schema: Sequence[Json], wanted: Sequence[s
         field, value = _field_and_value(schema, text)
         values.setdefault(field, []).append(value)
     return [
-        status_filter(close, asked) if field == STATUS and all(asked) else _value_filter(field, asked)
+        status_filter(close, asked) if field == STATUS else _value_filter(field, asked)
         for field, asked in values.items()
     ]
 
 
 def _field_and_value(schema: Sequence[Json], text: str) -> tuple[LeadField, str]:
-    """The field and the value that a text names. The name of a field may have an equals sign in it."""
+    """The field and the value that a text names. Names of fields may have equals signs in them: the longest counts."""
     parts = text.split("=")
     if len(parts) < 2:
         raise UnusableName(f"--where {text!r} has no equals sign; write it like --where 'Industry=Finance'")
     names = {field["name"].strip().casefold() for field in schema}
-    splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
-    name, value = next((split for split in splits if split[0].strip().casefold() in names), splits[0])
+    splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
+    known = [split for split in splits if split[0].strip().removeprefix(CUSTOM).casefold() in names]
+    name, value = known[0] if known else splits[-1]
     return field_named(schema, name, "--where"), value.strip()
 
 
-def _value_filter(field: LeadField, values: Sequence[str]) -> Filter:
+def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
+    values = [value for each in asked for value in _alternatives(field, each)]
     tests = [_test(field, value) for value in values]
-    conditions = [_condition(field, value) for value in values] if field.node else []
+    conditions = [_condition(field, value) for value in values]
+    is_searchable = all(condition is not None for condition in conditions)
     return Filter(
-        words=f"{field.title} is {' or '.join(value or 'blank' for value in values)}",
-        condition=(conditions[0] if len(conditions) == 1 else any_of(conditions)) if conditions else None,
+        words=f"{field.title} is {' or '.join(encodable(value) or 'blank' for value in asked)}",
+        condition=any_of([each for each in conditions if each]) if is_searchable else None,
         admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
         fields=(field.key,),
-        is_exact=bool(conditions) and (field.kind in SEARCHED_EXACTLY or not any(values)),
+        is_exact=is_searchable and field.kind in SEARCHED_EXACTLY,
     )
+
+
+def _alternatives(field: LeadField, value: str) -> list[str]:
+    """What a value that was asked for may be in a lead: `Unknown` is also the name of the group without any."""
+    is_blank_too = _is_same(value, UNKNOWN)
+    choices = [choice for choice in field.choices if _is_same(choice, value)] if field.kind == "choices" else [value]
+    if field.kind in ("number", *DATES) and is_blank_too:
+        return [""]
+    if value and not choices and not is_blank_too:
+        words = there_are(value, field.choices)
+        raise UnusableName(
+            f"{value!r} is no choice of the field {field.title!r} in Close; {words} Give another to --where"
+        )
+    return [*(choices if value else []), *([""] if is_blank_too or not value else [])]
 
 
 def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
@@ -187,34 +234,39 @@ def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
     return lambda texts: any(_is_same(text, wanted) for text in texts)
 
 
-def _condition(field: LeadField, value: str) -> Json:
-    """What Close is asked. Raises UnusableName for a value that the field can't have."""
-    assert field.node is not None
+def _condition(field: LeadField, value: str) -> Json | None:
+    """What Close is asked, which may be more than the value; None for everything.
+
+    How Close compares texts is not documented, so a text is looked for in several ways, and a blank one not at all: it
+    may be white space. Raises UnusableName for a value that the field can't have.
+    """
+    if field.node is None or (field.kind in TEXTS and not value):
+        return None
     if not value:
         return is_blank(field.node)
     if field.kind in TEXTS:
-        return has_value(field.node, value)
+        spellings = dict.fromkeys(
+            unicodedata.normalize(form, spelled)
+            for spelled in (value, value.lower(), value.upper(), value.title(), value.capitalize())
+            for form in ("NFC", "NFD")
+        )
+        return any_of([condition(field.node, each) for each in spellings for condition in (has_value, has_words)])
     if field.kind == "choices":
-        return is_one_of(field.node, [_choice(field, value)])
+        return is_one_of(field.node, [value])
     if field.kind == "number":
         return is_number(field.node, _number(field, value))
     if field.kind in DATES:
         day = _day(field, value)
         return is_between_days(field.node, day, day)
+    if not value.startswith(PREFIX_OF_IDS.get(field.kind, "")):
+        words = f"holds ids, and {value!r} is none; write it like {PREFIX_OF_IDS[field.kind]}..., or use a Smart View"
+        raise UnusableName(f"{field.title!r} in Close {words}")
     return is_filled(field.node)  # how to ask for a value of another kind is not documented; the test tells them apart
-
-
-def _choice(field: LeadField, value: str) -> str:
-    found = next((choice for choice in field.choices if _is_same(choice, value)), None)
-    if found is None:
-        words = there_are(value, field.choices)
-        raise UnusableName(f"{value!r} is no choice of the field {field.title!r} in Close; {words} Name another")
-    return found
 
 
 def _number(field: LeadField, value: str) -> float:
     number = number_of(value)
-    if number is None:
+    if number is None or not math.isfinite(float(number)):
         raise UnusableName(f"{field.title!r} in Close is a number, and {value!r} is none; write it like 1234.5")
     return int(number) if number == number.to_integral_value() else float(number)
 
@@ -227,4 +279,9 @@ def _day(field: LeadField, value: str) -> str:
 
 
 def _is_same(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    """Whether two texts are the same but for letter case, white space and how accents are composed."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()

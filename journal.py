@@ -235,21 +235,23 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
         database.close()
 
 
-def read_leads_created_since(path: Path, organization: str, moment: datetime) -> list[Json]:
+def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
     """The leads, as Close answered, that imports into an organisation made since a moment by Close's clock.
 
-    None where there is no journal. Nothing is locked: an import may go on meanwhile.
+    And the ids of all that we ever deleted there. None where there is no journal. Nothing is locked: an import may go
+    on meanwhile.
     """
     if not path.exists():
-        return []
+        return [], set()
     database = _open(path)
     try:
-        rows = database.execute(
+        made = database.execute(
             "SELECT lead FROM leads WHERE organization = ? AND state = 'created' "
             "AND json_extract(lead, '$.date_created') >= ?",
-            (organization, moment.astimezone(UTC).isoformat(timespec="microseconds")),
+            (organization, since.astimezone(UTC).isoformat(timespec="microseconds")),
         ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
+        return [json.loads(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}
     finally:
         database.close()
 

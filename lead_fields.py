@@ -1,11 +1,11 @@
 """What a field of leads is called, and what a lead holds in it: custom fields, and the few that every lead has."""
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from typing import Any
 
 from close_client import Json, custom_field, find_field, regular_field
 from us_states import state_name
@@ -16,6 +16,7 @@ DATES = ("date", "datetime")
 TEXTS = ("text", "textarea", "hidden")
 AMOUNTS = ("number", *TEXTS, "choices")
 MOST_GUESSES = 3
+MOST_DIGITS = 310  # before or behind the point; no number that JSON carries as binary has more
 
 
 class UnusableName(Exception):
@@ -34,14 +35,16 @@ class LeadField:
     key: str
     kind: str
     node: Json | None = field(compare=False)
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)  # of statuses, by id
     choices: tuple[str, ...] = ()
     is_multiple: bool = False
 
 
 STATE = LeadField("US State", "addresses", "state", None)
-STATUS = LeadField("Status", "status_label", "status", regular_field("status_id"))
+STATUS = LeadField("Status", "status_id", "status", regular_field("status_id"))
 CREATED = LeadField("Date created", "date_created", "datetime", regular_field("date_created"))
 REGULAR_FIELDS: Mapping[str, LeadField] = {"state": STATE, "status": STATUS, "created": CREATED}
+REGULAR_TITLES: Mapping[str, LeadField] = {field.title: field for field in REGULAR_FIELDS.values()}
 
 
 def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
@@ -53,19 +56,27 @@ def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
     if regular:
         return regular
     found = find_field(schema, name) or find_field(schema, name.strip().removeprefix(CUSTOM))
+    if found is None and name.strip() in REGULAR_TITLES:
+        return REGULAR_TITLES[name.strip()]
     if found is None:
-        known = [field["name"] for field in schema]
-        raise UnusableName(
-            f"Close has no lead custom field named {name!r}; {there_are(name, known)} Name another with {flag}"
-        )
+        words = there_are(name, [each["name"] for each in schema] + [*REGULAR_FIELDS], names_for(flag, schema))
+        raise UnusableName(f"Close has no lead custom field named {name!r}; {words} Give another to {flag}")
     return LeadField(
-        title=found["name"].strip(),
+        title=encodable(found["name"].strip()),
         key=f"custom.{found['id']}",
         kind=found["type"],
         node=custom_field(found["id"]),
         choices=tuple(found.get("choices") or ()),
         is_multiple=bool(found.get("accepts_multiple_values")),
     )
+
+
+def names_for(flag: str, schema: Sequence[Json]) -> list[str]:
+    """The names that a flag takes: custom fields of the kinds that it is for, then those of every lead."""
+    kinds: Collection[str] = {"--date-field": DATES, "--revenue-field": AMOUNTS}.get(flag, ())
+    names = [field["name"] for field in schema if not kinds or field["type"] in kinds]
+    regular = {"--date-field": ["created"], "--revenue-field": []}.get(flag, list(REGULAR_FIELDS))
+    return [*names, *regular]
 
 
 def date_field(schema: Sequence[Json], name: str, flag: str) -> LeadField:
@@ -90,9 +101,9 @@ def _single(field: LeadField) -> LeadField:
     return field
 
 
-def there_are(name: str, known: Collection[str]) -> str:
-    """What a wrong name may have been meant for, a sentence: the closest names, else all there are."""
-    by_spelling = {each.strip().casefold(): each for each in known}
+def there_are(name: str, known: Collection[str], likely: Collection[str] | None = None) -> str:
+    """What a wrong name may have been meant for, a sentence: the closest of the likely names, else all there are."""
+    by_spelling = {each.strip().casefold(): each for each in (known if likely is None else likely)}
     close = get_close_matches(name.strip().casefold().removeprefix(CUSTOM), by_spelling, MOST_GUESSES)
     if close:
         return f"did you mean {' or '.join(repr(by_spelling[each]) for each in close)}?"
@@ -108,9 +119,11 @@ def texts_in(lead: Json, field: LeadField) -> list[str]:
     States come by their full name, dates as days in UTC.
     """
     if field.kind == "state":
-        state = state_of(lead.get(field.key) or [])
+        state = state_of(lead.get(field.key))
         return [state] if state else []
     value = lead.get(field.key)
+    if field.kind == "status":
+        value = field.labels.get(str(value)) or value
     texts = [_text_of(each, field) for each in (value if isinstance(value, list) else [value])]
     return [text for text in texts if text]
 
@@ -119,10 +132,16 @@ def _text_of(value: object, field: LeadField) -> str:
     if value is None:
         return ""
     if field.kind == "number" and (number := number_of(value)) is not None:
-        return f"{number.normalize():f}"
+        return _plain_number(number)
     if field.kind in DATES and (day := day_of(value)):
         return day.isoformat()
-    return " ".join(encodable(str(value)).split())
+    return " ".join(unicodedata.normalize("NFC", encodable(str(value))).split())
+
+
+def _plain_number(number: Decimal) -> str:
+    """A number in one spelling, all its digits and no more: `10` for 10.0, `0` for -0."""
+    text = f"{number:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).removeprefix("-" * (not number))
 
 
 def encodable(text: str) -> str:
@@ -147,17 +166,19 @@ def number_of(value: object) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else None
 
 
-def state_of(addresses: Sequence[Mapping[str, Any]]) -> str:
+def state_of(addresses: object) -> str:
     """The state of the first address that has one and is in the US or names no country, business addresses first.
 
     By its full name; a text that is no US state stays as it is, and "" is for none.
     """
+    listed = [address for address in addresses if isinstance(address, dict)] if isinstance(addresses, list) else []
     american = [
-        " ".join(address["state"].split())
-        for address in sorted(addresses, key=lambda address: address.get("label") != "business")
-        if (address.get("state") or "").strip() and (address.get("country") or "US") == "US"
+        state
+        for address in sorted(listed, key=lambda address: address.get("label") != "business")
+        if (state := _text_of(address.get("state"), STATE))
+        and str(address.get("country") or "US").strip().upper() in ("US", "USA")
     ]
     return (state_name(american[0]) or american[0]) if american else ""

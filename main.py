@@ -28,11 +28,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from writing import append_line, csv_text, guarded, write_csv, write_csv_beside_edits, write_file
+from writing import append_line, csv_text, guarded, write_csv, write_csv_beside_edits, write_files
 
 if TYPE_CHECKING:
     from accounts import ImportResult, LeadOutcome
-    from close_client import Account, CloseClient, Json
+    from close_client import Account, CloseClient
     from journal import Journal, JournalFile, Purpose
     from people import Person
     from planning import Plan
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reading import SourceFile
     from reporting import Findings, Report
     from sandbox import Sandbox
-    from segmentation import Segment
+    from segmentation import Found, Segment
     from undoing import UndoneLead
     from workflow import WorkflowNames
     from writing_back import Handled
@@ -60,6 +60,7 @@ MOST_SECONDS = 1_000_000  # eleven days
 MOST_TOP = 1_000_000  # best leads of a group
 TABLE_SUFFIXES = (".csv", ".xlsx", ".html", ".htm", ".txt", "")
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
+SHOWN_SUFFIXES = (".csv", ".xlsx", ".html", *CHART_SUFFIXES)  # the others are spellings of these
 SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 
@@ -108,6 +109,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "reading.InputError": (Exit.USAGE, "{}."),
     "lead_fields.UnusableName": (Exit.USAGE, "{}."),
     "segmentation.NoSpanBefore": (Exit.USAGE, "{}."),
+    "workbook.TooManyRows": (Exit.USAGE, "{}."),
     "searching.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "planning.SetupError": (Exit.SETUP, "{}."),
     "people.PeopleError": (Exit.USAGE, "{}."),
@@ -210,7 +212,8 @@ class Parser(argparse.ArgumentParser):
         return f"{self.examples}\n{super().format_help()}" if self.examples else super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See {self.prog} --help")
+        quotes = "; a value with spaces needs quotes around it" if message.startswith("unrecognized") else ""
+        raise UsageError(f"{message}{quotes}. See {self.prog} --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -389,7 +392,7 @@ def _day(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a day that exists; write it as YYYY-MM-DD")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a day that exists, written as YYYY-MM-DD, such as 2010-12-31")
 
 
 def _workers(text: str) -> int:
@@ -440,16 +443,27 @@ def _chart(text: str) -> Path:
 def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
     path = _replaceable(text)
     if path.suffix.lower() not in suffixes:
-        kinds = " or ".join(suffix for suffix in suffixes if suffix)
-        raise argparse.ArgumentTypeError(f"{text} is of no kind that can be written; end its name with {kinds}")
+        kinds = ", ".join(suffix for suffix in suffixes if suffix in SHOWN_SUFFIXES)
+        raise argparse.ArgumentTypeError(f"a file that ends in {path.suffix!r} can't be written; use one of {kinds}")
     return path
 
 
 def _replaceable(text: str) -> Path:
     path = Path(text)
-    if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} is not a file that can be replaced; name one such as report.csv")
+    try:
+        check_replaceable(path)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise UsageError for a path where no file can be written."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is not a file that can be replaced; name one such as report.csv")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"{path} can't be written, for {folder} is no folder that you may write to")
 
 
 def _region(text: str) -> str:
@@ -887,15 +901,15 @@ def run_segment(args: argparse.Namespace) -> int:
     from segmentation import take_apart
 
     began = time.monotonic()
-    check_segment_flags(args)
+    settle_segment_flags(args)
     with open_close(args, threading.Event()) as close:
         account = close.account()
         refuse_other_money(args, account)
         segment = segment_asked(close, args)
-        found, unseen = read_segment(close, account, segment, args)
-        provenance = Provenance(account, segment, len(found), close.requests_made, datetime.now(UTC), VERSION)
-    reading = take_apart(found, segment, Currency(account.currency, account.currency_symbol))
-    findings = report_on(reading, provenance, unseen, stats=args.stats, top=args.top, money=args.money)
+        found = read_segment(close, account, segment, args)
+        provenance = Provenance(account, segment, len(found.leads), close.requests_made, datetime.now(UTC), VERSION)
+    reading = take_apart(found.leads, segment, Currency(account.currency, account.currency_symbol))
+    findings = report_on(reading, provenance, found, stats=args.stats, top=args.top, money=args.money)
     files = write_segment_files(args, findings)
     document = {**findings.as_json(), "files": files, "seconds": round(time.monotonic() - began, 3)}
     show(segment_shown(args, findings.groups, document))
@@ -904,13 +918,16 @@ def run_segment(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def check_segment_flags(args: argparse.Namespace) -> None:
+def settle_segment_flags(args: argparse.Namespace) -> None:
     """Set the last day where it was left out. Raises UsageError for what contradicts itself."""
     if args.json and args.output is None:
         raise UsageError("--json and --output - would both go to standard output; name a file, or leave one out")
+    today = "" if args.end else " (today)"
     args.end = args.end or datetime.now(UTC).date()
+    if args.top:
+        check_replaceable(top_beside(args.output))
     if args.end < args.start:
-        words = f"the range ends on {args.end}, before it starts on {args.start}"
+        words = f"the range ends on {args.end}{today}, before it starts on {args.start}"
         raise UsageError(f"{words}; put the earlier day first")
 
 
@@ -933,57 +950,88 @@ def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
         by=args.by or (),
         statuses=args.status or (),
         where=args.where or (),
-        smart_view=args.smart_view or "",
+        smart_view=args.smart_view,
         missing_revenue=args.missing_revenue,
         is_compared=bool(args.compare),
     )
 
 
-def read_segment(
-    close: CloseClient, account: Account, segment: Segment, args: argparse.Namespace
-) -> tuple[list[Json], list[Json]]:
-    """The leads that Close shows, and those of our latest imports that belong to them and don't show yet."""
-    from journal import read_leads_created_since
-    from searching import await_leads, read_leads
+def read_segment(close: CloseClient, account: Account, segment: Segment, args: argparse.Namespace) -> Found:
+    """The leads that Close shows, and what it does not show yet of what was imported or undone just now."""
+    from journal import read_latest_leads
+    from lagging import await_leads, first_created, not_shown_yet
+    from searching import CREATED, read_leads
+    from segmentation import Found
 
-    lag, question = index_lag(args), segment.question
-    settled = close.now() - timedelta(seconds=lag)
+    question, fields = segment.question, segment.fields
+    settled = close.now() - timedelta(seconds=index_lag(args))
     with progress_bar("leads", args.quiet) as note:
-        found = {lead["id"]: lead for lead in read_leads(close, question.condition, segment.fields, note)}
-    recent = read_leads_created_since(JOURNAL, account.organization_id, settled)
-    unseen = {lead["id"]: lead for lead in recent if lead["id"] not in found and question.admits(lead)}
-    if unseen and args.wait:
+        found = read_leads(close, question.condition, fields, note)
+    made, deleted = read_latest_leads(JOURNAL, account.organization_id, settled)
+    missing = not_shown_yet(close, made, found, question.admits)
+    if missing and args.wait:
         if not args.quiet:
-            say(f"waiting for {counted(len(unseen), 'lead')} imported just now to show in Close's search")
-        showing = await_leads(close, question.condition, segment.fields, list(unseen.values()), lag)
-        for lead in with_progress(showing, len(unseen), "leads", args.quiet):
-            found[lead["id"]] = lead
-            del unseen[lead["id"]]
-    return list(found.values()), list(unseen.values())
+            say(f"waiting for {counted(len(missing), 'lead')} imported just now to show in Close's search")
+        awaiting = await_leads(close, missing, index_lag(args))
+        for _ in with_progress(awaiting, len(missing), "leads", args.quiet):
+            pass
+        since = first_created(missing)
+        later = read_leads(close, question.condition, fields, since=since)
+        found = [lead for lead in found if lead[CREATED] < since] + later
+        missing = not_shown_yet(close, missing, found, question.admits)
+    return Found(
+        leads=[lead for lead in found if lead["id"] not in deleted],
+        not_shown_yet=missing,
+        deleted=[lead for lead in found if lead["id"] in deleted],
+        without_date=close.count_leads(question.undated_condition) if question.undated_condition else None,
+    )
 
 
 def write_segment_files(args: argparse.Namespace, findings: Findings) -> dict[str, str | None]:
     """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
-    from presenting import draw, in_format
+    from charting import draw_report
 
-    beside = args.output or OUTPUT_FOLDER / "output.csv"
-    top = beside.with_stem(f"{beside.stem}_top")
+    top = top_beside(args.output)
     currency = findings.provenance.account.currency
-    contents: dict[str, tuple[Path, bytes]] = {}
+    files: dict[str, tuple[Path, bytes]] = {}
     if args.output:
-        contents["output"] = args.output, in_format(findings.groups, args.output.suffix, currency)
+        files["output"] = args.output, in_format(findings.groups, args.output.suffix, currency)
     if findings.top:
-        contents["top"] = top, in_format(findings.top, top.suffix)
+        files["top"] = top, in_format(findings.top, top.suffix)
     if args.chart:
-        contents["chart"] = args.chart, draw(findings.groups, args.chart.suffix, currency)
-    for path, content in contents.values():
-        write_file(path, content)
-    return {kind: str(contents[kind][0]) if kind in contents else None for kind in ("output", "top", "chart")}
+        files["chart"] = args.chart, draw_report(findings.groups, args.chart.suffix, currency)
+    write_files(files.values())
+    return {kind: str(files[kind][0]) if kind in files else None for kind in ("output", "top", "chart")}
+
+
+def top_beside(output: Path | None) -> Path:
+    """Where the best leads of each group go: beside the table."""
+    beside = output or OUTPUT_FOLDER / "output.csv"
+    return beside.with_stem(f"{beside.stem}_top")
+
+
+def in_format(report: Report, suffix: str, currency: str | None = None) -> bytes:
+    """A report as the end of a file's name says: a workbook, a page, else CSV. With a currency a page has a chart."""
+    if suffix.lower() == ".xlsx":
+        from workbook import workbook
+
+        return workbook(report)
+    if suffix.lower() in (".html", ".htm"):
+        from charting import draw_report, inline_svg
+        from page import page
+
+        if currency is None:
+            return page(report).encode()
+        picture = draw_report(report, "svg", currency, is_titled=False)
+        return page(report, inline_svg(picture, report.title)).encode()
+    from tables import csv_lines
+
+    return csv_text(csv_lines(report)).encode()
 
 
 def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
     """What goes to standard output: the document, the table as CSV, or the table as people read it."""
-    from presenting import csv_lines, plain_table, terminal_table
+    from tables import csv_lines, plain_table, terminal_table
 
     if args.json:
         return json.dumps(document, indent=2, ensure_ascii=False, default=json_money)
@@ -996,16 +1044,16 @@ def tell_segment(findings: Findings, files: Mapping[str, str | None]) -> None:
     """Say beside the result what was counted, what was not, and where the files are."""
     for warning in findings.groups.warnings:
         say(f"warning: {warning}")
-    previous = findings.provenance.segment.previous
-    if previous:
-        say(f"compared with {previous}")
+    if findings.provenance.segment.previous:
+        say(f"compared with {findings.provenance.segment.previous}")
     written = ", ".join(path for path in files.values() if path)
     say(f"{findings.summary}; written to {written}" if written else findings.summary)
 
 
 def json_money(amount: Decimal) -> float | str:
-    """Money as a JSON number; as text where no JSON number is as large."""
-    return float(amount) if abs(amount) < Decimal("1e300") else str(amount)
+    """Money as a JSON number; as text where a JSON number would not keep each of its digits."""
+    number = float(amount)
+    return number if math.isfinite(number) and Decimal(repr(number)) == amount else str(amount)
 
 
 # qualify -------------------------------------------------------------------------------------------------------------
@@ -1556,9 +1604,10 @@ def show(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Say something beside the result, if anybody listens."""
+    """Say something beside the result, if anybody listens; names in it can't steer a terminal."""
+    harmless = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(harmless, file=sys.stderr, flush=True)
 
 
 def note_error(error: BaseException) -> None:

@@ -2,17 +2,32 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from itertools import takewhile
+from typing import Any, Literal
 
 import pandas as pd
 
 from close_client import Account, Json
-from lead_fields import STATE, STATUS
-from segmentation import MissingRevenue, Reading, Segment, SegmentedLead, summarize, top_leads
+from lead_fields import CREATED, STATE, STATUS, encodable
+from segmentation import (
+    KINDS,
+    Found,
+    Kind,
+    MissingRevenue,
+    Reading,
+    Segment,
+    SegmentedLead,
+    kind_of,
+    summarize,
+    summarize_all,
+    titles_of,
+    top_leads,
+)
 
 MoneyStyle = Literal["plain", "usd"]
+ALL = "All"  # the groups together
 MOST_NAMED = 3  # leads in one warning
 MOST_AWAITED_NAMED = 10
 MISSING: Mapping[MissingRevenue, str] = {
@@ -55,25 +70,29 @@ class Provenance:
     def as_texts(self) -> dict[str, str]:
         """The same for people, by label."""
         segment, question = self.segment, self.segment.question
+        in_utc = ", in UTC" if question.dates.kind == "datetime" else ""
         texts = {
             "Organisation": f"{self.account.organization_name} ({self.account.organization_id})",
-            "Leads": f"{question.dates.title} from {segment.span}, both days included, in UTC",
+            "Leads": f"{question.dates.title} from {segment.span}, both days included{in_utc}",
             "Filters": "; ".join(each.words for each in question.filters),
             "Compared with": str(segment.previous or ""),
             "Groups": ", then ".join(level.title for level in segment.levels),
             "Revenue": f"{segment.revenue.title}, in {self.account.currency}; {MISSING[segment.missing_revenue]}",
-            "Leads read": f"{self.leads_read:,}",
+            "Leads read": f"{self.leads_read:,}{' of both spans' if segment.previous else ''}",
             "Requests to Close": f"{self.requests:,}",
             "Made at": f"{self.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
             "Made by": f"close-lead-pipeline {self.version}",
             "Query": json.dumps(question.query, ensure_ascii=False),
         }
-        return {label: text for label, text in texts.items() if text}
+        return {label: encodable(text) for label, text in texts.items() if text}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A table with all that is told of it: titles, what was not counted, and how it was made, as labels and texts."""
+    """A table with all that is told of it: titles, what was not counted, and how it was made, as labels and texts.
+
+    `total` has the figures of all groups together by column, or is empty.
+    """
 
     title: str
     subtitle: str
@@ -81,6 +100,32 @@ class Report:
     warnings: tuple[str, ...]
     provenance: Mapping[str, str]
     money: MoneyStyle = "plain"
+    total: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that name the groups: those before the figures."""
+        return list(takewhile(lambda column: column not in KINDS, self.table.columns))
+
+    def records(self) -> list[Json]:
+        """The rows as dicts by column."""
+        return [{str(column): cell for column, cell in row.items()} for row in self.table.to_dict("records")]
+
+    def total_records(self) -> list[Json]:
+        """The same for all groups together: one, or none."""
+        return [dict.fromkeys(self.names, "") | {self.names[0]: ALL, **self.total}] if self.total else []
+
+    def rows(self) -> list[list[tuple[Any, Kind]]]:
+        """The cells of each row, each with its kind."""
+        return self._cells(self.records())
+
+    def total_rows(self) -> list[list[tuple[Any, Kind]]]:
+        """The same for all groups together: one, or none."""
+        return self._cells(self.total_records())
+
+    def _cells(self, records: Sequence[Json]) -> list[list[tuple[Any, Kind]]]:
+        kinds = {column: kind_of(column) for column in self.table.columns}
+        return [[(record[column], kind) for column, kind in kinds.items()] for record in records]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +140,16 @@ class Findings:
     @property
     def summary(self) -> str:
         """In one line: `9 leads from 2000-01-01 to 2005-12-31, 2 without revenue, 1 without a state`."""
-        return f"{_leads(self.counts['leads'])} from {self.provenance.segment.span}, {_without(self.counts)}"
+        segment = self.provenance.segment
+        return f"{_leads(self.counts['leads'])} from {segment.span}, {_without(self.counts, segment)}"
 
     def as_json(self) -> Json:
         """What a program is told."""
         return {
-            "rows": self.groups.table.to_dict("records"),
+            "rows": self.groups.records(),
+            "total": self.groups.total,
             **self.counts,
-            **({"top": self.top.table.to_dict("records")} if self.top else {}),
+            **({"top": self.top.records()} if self.top else {}),
             "requests": self.provenance.requests,
             "provenance": self.provenance.as_json(),
         }
@@ -111,50 +158,59 @@ class Findings:
 def report_on(
     reading: Reading,
     provenance: Provenance,
-    unseen: Sequence[Json],
+    found: Found,
     *,
     stats: bool = False,
     top: int | None = None,
     money: MoneyStyle = "plain",
 ) -> Findings:
-    """What a segment came to, of the leads as they were read, and those of ours that search does not show yet."""
+    """What a segment came to, of the leads as they were read, and of what Close does not show as it is."""
     segment = provenance.segment
-    counts = counts_of(reading, segment, unseen)
+    counts = counts_of(reading, segment, found)
     by = " and ".join(level.title for level in segment.levels)
+    subtitle = _subtitle(counts, segment)
+    previous = reading.earlier if segment.previous else None
     groups = Report(
         title=f"Leads by {by}",
-        subtitle=_subtitle(counts, segment),
+        subtitle=subtitle,
         table=summarize(
-            reading.leads,
-            segment.levels,
-            stats=stats,
-            missing_revenue=segment.missing_revenue,
-            previous=reading.earlier if segment.previous else None,
+            reading.leads, segment.levels, stats=stats, missing_revenue=segment.missing_revenue, previous=previous
         ),
-        warnings=warnings_of(reading, segment, unseen),
-        provenance=provenance.as_texts(),
+        total=summarize_all(reading.leads, stats=stats, missing_revenue=segment.missing_revenue, previous=previous),
+        warnings=warnings_of(reading, segment, found),
+        provenance={"Counted": subtitle, **provenance.as_texts()},
         money=money,
     )
     if not top:
         return Findings(groups, None, counts, provenance)
     best = top_leads(reading.leads, segment.levels, top)
-    return Findings(
-        groups, replace(groups, title=f"The leads with most revenue by {by}", table=best), counts, provenance
-    )
+    title = f"The leads with most revenue by {by}"
+    return Findings(groups, replace(groups, title=title, table=best, total={}), counts, provenance)
 
 
-def counts_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> Json:
+def counts_of(reading: Reading, segment: Segment, found: Found) -> Json:
     """How many leads count, and how many do not or not in full, by reason."""
-    leads = reading.leads
+    counts = {
+        **_counts(reading.leads, segment),
+        "without_date": found.without_date,
+        "unreadable_date": len(reading.undated),
+        "no_longer_asked_for": len(reading.no_longer_asked_for),
+        "deleted": len(found.deleted),
+        "not_shown_yet": len(found.not_shown_yet),
+    }
+    return {**counts, "previous": _counts(reading.earlier, segment)} if segment.previous else counts
+
+
+def _counts(leads: Sequence[SegmentedLead], segment: Segment) -> Json:
     return {
         "leads": len(leads),
         "without_revenue": sum(lead.revenue is None for lead in leads),
-        "without_state": sum(not lead.has_state for lead in leads),
-        "without_group": _without_group(leads, segment),
         "unreadable_revenue": sum(lead.is_unreadable for lead in leads),
-        "unreadable_date": len(reading.undated),
-        "no_longer_asked_for": len(reading.no_longer_asked_for),
-        "not_shown_yet": len(unseen),
+        "without_state": sum(not lead.has_state for lead in leads),
+        "without_group": {
+            title: sum(not lead.groups[place] for lead in leads)
+            for place, title in enumerate(titles_of(segment.levels))
+        },
     }
 
 
@@ -162,49 +218,87 @@ def _subtitle(counts: Json, segment: Segment) -> str:
     """Which leads they are and how many: `Company Founded 2000-01-01 to 2005-12-31: 9 leads, 2 without revenue`."""
     filters = [each.words for each in segment.question.filters]
     asked_for = ", ".join([f"{segment.question.dates.title} {segment.span}", *filters])
-    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts)}"
+    compared = f", compared with {segment.previous}" if segment.previous else ""
+    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts, segment)}{compared}"
 
 
-def _without(counts: Json) -> str:
-    missing = {"revenue": counts["without_revenue"], **counts["without_group"]}
+def _without(counts: Json, segment: Segment) -> str:
+    """How many lack what: `2 without revenue, 1 without a state`. No lead is without a status or a creation date."""
+    missing = {"revenue": counts["without_revenue"]}
+    for level, (title, number) in zip(segment.levels, counts["without_group"].items(), strict=True):
+        if level not in (STATUS, CREATED):
+            missing["a state" if level == STATE else title] = number
     return ", ".join(f"{number:,} without {what}" for what, number in missing.items())
 
 
-def warnings_of(reading: Reading, segment: Segment, unseen: Sequence[Json]) -> tuple[str, ...]:
+def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, ...]:
     """What was not counted, or not in full, a sentence for each reason, with names so that it can be mended."""
-    unreadable = [lead.name for lead in reading.leads if lead.is_unreadable]
+    unreadable = [lead.name for lead in [*reading.leads, *reading.earlier] if lead.is_unreadable]
     dates, revenue = segment.question.dates.title, segment.revenue.title
+    deleted = [_name(lead) for lead in found.deleted]
     told = [
-        (unreadable, f"with a {revenue} that is no amount, which took no part in totals and medians"),
-        (reading.undated, f"with a {dates} that is no date, which were left out"),
-        (reading.no_longer_asked_for, "that Close listed though they are not asked for, or no longer, were left out"),
+        (unreadable, f"whose {revenue} is no amount took no part in totals and medians"),
+        (reading.undated, f"whose {dates} is no date {_was(reading.undated)} left out"),
+        (
+            reading.no_longer_asked_for,
+            f"that Close listed {_was(reading.no_longer_asked_for)} left out, for the values that came with "
+            f"{_them(reading.no_longer_asked_for)} are not those that were asked for",
+        ),
+        (deleted, f"that an undo deleted {_was(deleted)} left out, though Close's search still lists {_them(deleted)}"),
     ]
     warnings = [f"{_leads(len(names))} {words}: {named(names)}" for names, words in told if names]
-    if unseen:
-        is_sure = all(each.is_testable for each in segment.question.filters)
-        names = [lead.get("name") or lead.get("display_name") or lead["id"] for lead in unseen]
-        warnings.append(
-            f"{_leads(len(unseen))} that {'was' if len(unseen) == 1 else 'were'} imported just now and "
-            f"{'are' if is_sure else 'may be'} missing here, for Close's search does not show them yet: "
-            f"{named(names, MOST_AWAITED_NAMED)}"
-        )
-    return tuple(warnings)
+    if found.without_date:
+        lack = "lacks" if found.without_date == 1 else "lack"
+        warnings.append(f"{_leads(found.without_date)} more {lack} a {dates}, and so are in no range")
+    if found.not_shown_yet:
+        warnings.append(_missing_words([_name(lead) for lead in found.not_shown_yet], segment))
+    if not reading.leads and segment.question.filters:
+        warnings.append("no lead fits: the values of filters have to be whole, and a state one of the US")
+    return (*warnings, *_alike_words(reading.leads, segment))
+
+
+def _missing_words(names: Sequence[str], segment: Segment) -> str:
+    is_sure = all(each.is_testable for each in segment.question.filters)
+    missing = ("is" if len(names) == 1 else "are") if is_sure else "may be"
+    return (
+        f"{_leads(len(names))} that {_was(names)} imported just now {missing} missing here, for Close's search does "
+        f"not show {_them(names)} yet: {named(names, MOST_AWAITED_NAMED)}"
+    )
+
+
+def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
+    """A sentence for each level at which groups differ by letter case alone, and were perhaps meant to be one."""
+    sentences = []
+    for place, level in enumerate(segment.levels):
+        spellings: dict[str, set[str]] = {}
+        for group in {lead.groups[place] for lead in leads}:
+            spellings.setdefault(group.casefold(), set()).add(group)
+        alike = [" and ".join(sorted(each)) for each in spellings.values() if len(each) > 1]
+        if alike:
+            sentences.append(
+                f"groups by {level.title} that differ in letter case alone are apart: {named(sorted(alike))}"
+            )
+    return sentences
 
 
 def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """Some names in words: `Acme, Beta, Gamma and 5 more`."""
     rest = len(names) - most
-    return ", ".join(name or "(no name)" for name in names[:most]) + (f" and {rest} more" if rest > 0 else "")
+    shown = ", ".join(" ".join(name.split()) or "(no name)" for name in names[:most])
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
-def _without_group(leads: Sequence[SegmentedLead], segment: Segment) -> dict[str, int]:
-    """For each level, as it is called in words, how many leads have nothing there; every lead has a status."""
-    return {
-        "a state" if level == STATE else level.title: sum(not lead.groups[place] for lead in leads)
-        for place, level in enumerate(segment.levels)
-        if level != STATUS
-    }
+def _name(lead: Json) -> str:
+    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
 
 
 def _leads(number: int) -> str:
     return "1 lead" if number == 1 else f"{number:,} leads"
+
+
+def _was(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"

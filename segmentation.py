@@ -1,7 +1,8 @@
 """Sum up leads by group. Leads in, tables out."""
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from statistics import median, quantiles
@@ -13,7 +14,9 @@ from close_client import CloseClient, Json, lead_link
 from filtering import Question, smart_view_filter, status_filter, value_filters
 from lead_fields import (
     CUSTOM,
+    REGULAR_TITLES,
     STATE,
+    STATUS,
     UNKNOWN,
     LeadField,
     UnusableName,
@@ -25,7 +28,7 @@ from lead_fields import (
     number_of,
     texts_in,
 )
-from parsing import US_DOLLAR, Currency, InvalidValue, parse_number
+from parsing import US_DOLLAR, Currency, InvalidValue, parse_number, unclear_marks
 
 LEADS = "Total number of leads"
 TOP_LEAD = "The lead with most revenue"
@@ -135,7 +138,7 @@ def plan_segment(
     by: Sequence[str] = (),
     statuses: Sequence[str] = (),
     where: Sequence[str] = (),
-    smart_view: str = "",
+    smart_view: str | None = None,
     missing_revenue: MissingRevenue = "skip",
     is_compared: bool = False,
 ) -> Segment:
@@ -148,16 +151,37 @@ def plan_segment(
     schema = close.lead_fields()
     dates = date_field(schema, date_name, "--date-field")
     revenue = amount_field(schema, revenue_name, "--revenue-field")
-    levels = tuple(field_named(schema, name, "--by") for name in by) or (STATE,)
+    levels = tuple(_labelled(close, field_named(schema, name, "--by")) for name in by) or (STATE,)
     if len({level.key for level in levels}) < len(levels):
-        raise UnusableName("Two levels of groups are the same field; name each --by once")
+        raise UnusableName("Two levels of groups are the same field; give each to --by once")
     filters = [
         *([status_filter(close, statuses)] if statuses else []),
         *value_filters(close, schema, where),
-        *([smart_view_filter(close, smart_view)] if smart_view else []),
+        *([smart_view_filter(close, smart_view)] if smart_view is not None else []),
     ]
     question = Question(dates, previous.first if previous else first, last, tuple(filters))
     return Segment(span, previous, question, revenue, levels, missing_revenue)
+
+
+def _labelled(close: CloseClient, level: LeadField) -> LeadField:
+    """A level that knows the labels of the statuses, if it is the status."""
+    if level != STATUS:
+        return level
+    return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The leads that Close shows in answer to a question, and what it does not show as it is.
+
+    Of the leads of our latest imports, those that its search lacks; those that it lists though an undo of ours deleted
+    them; and how many leads lack the date only, None where that can't be asked.
+    """
+
+    leads: Sequence[Json]
+    not_shown_yet: Sequence[Json] = ()
+    deleted: Sequence[Json] = ()
+    without_date: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +199,8 @@ class Reading:
 
 def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
     """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
+    leads = list(leads)
+    unclear = unclear_marks({stored for lead in leads if isinstance(stored := lead.get(segment.revenue.key), str)})
     reading, question = Reading([], [], [], []), segment.question
     for lead in leads:
         if question.is_outdated(lead):
@@ -185,39 +211,39 @@ def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_
                 reading.undated.append(_name(lead))
             else:
                 leads_of_span = reading.leads if day >= segment.span.first else reading.earlier
-                leads_of_span.append(_segmented(lead, segment, currency))
+                leads_of_span.append(_segmented(lead, segment, currency, unclear))
     return reading
 
 
-def _segmented(lead: Json, segment: Segment, currency: Currency) -> SegmentedLead:
+def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -> SegmentedLead:
     stored = lead.get(segment.revenue.key)
-    amount = _amount(stored, currency)
+    amount = _amount(stored, currency, unclear)
     return SegmentedLead(
         lead_id=lead["id"],
         name=_name(lead),
         link=lead_link(lead),
         groups=tuple(_group(lead, level) for level in segment.levels),
         revenue=amount,
-        is_unreadable=amount is None and bool(str(stored if stored is not None else "").strip()),
-        has_state=bool(texts_in(lead, STATE)),
+        is_unreadable=amount is None and stored not in (None, []) and bool(str(stored).strip()),
+        has_state=bool(_group(lead, STATE)),
     )
 
 
 def _name(lead: Json) -> str:
-    return encodable(lead.get("name") or lead.get("display_name") or "")
+    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
 
 
 def _group(lead: Json, level: LeadField) -> str:
-    group = SEPARATOR.join(sorted(texts_in(lead, level)))
+    group = SEPARATOR.join(sorted(texts_in(lead, level), key=lambda text: (_size(text, level), text)))
     return "" if group.casefold() == UNKNOWN.casefold() else group
 
 
-def _amount(stored: object, currency: Currency) -> Decimal | None:
-    """A revenue as a number; a text is read as an import reads it."""
+def _amount(stored: object, currency: Currency, unclear: str) -> Decimal | None:
+    """A revenue as a number; a text is read as an import reads it, with the marks that are unclear in its column."""
     if not isinstance(stored, str):
         return number_of(stored)
     try:
-        return number_of(parse_number(stored, currency))
+        return number_of(parse_number(stored, currency, unclear))
     except InvalidValue:
         return None
 
@@ -252,6 +278,24 @@ def summarize(
     return pd.DataFrame(rows, columns=[*titles_of(levels), *columns], dtype=object)
 
 
+def summarize_all(
+    leads: Iterable[SegmentedLead],
+    *,
+    stats: bool = False,
+    missing_revenue: MissingRevenue = "skip",
+    previous: Iterable[SegmentedLead] | None = None,
+) -> dict[str, Any]:
+    """The figures of all leads together, by the same columns as a row per group has them."""
+    together = summarize(
+        [replace(lead, groups=()) for lead in leads],
+        (),
+        stats=stats,
+        missing_revenue=missing_revenue,
+        previous=None if previous is None else [replace(lead, groups=()) for lead in previous],
+    )
+    return dict(zip(together.columns, together.iloc[0] if len(together) else [], strict=bool(len(together))))
+
+
 def top_leads(leads: Iterable[SegmentedLead], levels: Sequence[LeadField], number: int) -> pd.DataFrame:
     """The leads with most revenue of each group, best first, so many at most; a tie goes by name.
 
@@ -268,9 +312,11 @@ def top_leads(leads: Iterable[SegmentedLead], levels: Sequence[LeadField], numbe
 
 def titles_of(levels: Sequence[LeadField]) -> list[str]:
     """The columns that name the groups. A custom field that is called like another column comes with its id."""
+    titles = [level.title for level in levels]
     return [
         f"{level.title} ({level.key.removeprefix(CUSTOM)})"
-        if level.key.startswith(CUSTOM) and (_figure(level.title) in KINDS or level.title == STATE.title)
+        if level.key.startswith(CUSTOM)
+        and (_figure(level.title) in KINDS or level.title in REGULAR_TITLES or titles.count(level.title) > 1)
         else level.title
         for level in levels
     ]
@@ -285,8 +331,15 @@ def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[Segm
 
 def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[bool, Decimal, str, str]]:
     """What groups are sorted by, level by level: numbers by size, all else by name, what is unknown last."""
-    sizes = [number_of(name) if level.kind == "number" else None for name, level in zip(group, levels, strict=True)]
-    return [(not name, size or Decimal(), name.casefold(), name) for name, size in zip(group, sizes, strict=True)]
+    return [
+        (not name, _size(name.partition(SEPARATOR)[0], level), name.casefold(), name)
+        for name, level in zip(group, levels, strict=True)
+    ]
+
+
+def _size(text: str, level: LeadField) -> Decimal:
+    """A number of a level of numbers; nothing for all others."""
+    return (number_of(text) if level.kind == "number" else None) or Decimal()
 
 
 def _named(group: tuple[str, ...]) -> list[str]:
@@ -295,7 +348,9 @@ def _named(group: tuple[str, ...]) -> list[str]:
 
 def _ranked(leads: Iterable[SegmentedLead]) -> list[SegmentedLead]:
     """The leads with revenue, the most first; equal ones by name, then by id, so that the order is always the same."""
-    earning = [(-lead.revenue, lead.name, lead.lead_id, lead) for lead in leads if lead.revenue is not None]
+    earning = [
+        (lead.revenue.copy_negate(), lead.name, lead.lead_id, lead) for lead in leads if lead.revenue is not None
+    ]
     return [lead for *_, lead in sorted(earning, key=lambda each: each[:3])]
 
 
@@ -326,13 +381,13 @@ def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
     """Add what was before and the change since. A group without any lead has a total of nothing, not an unknown one."""
     for column in COMPARED:
         now, then = (Decimal() if column == TOTAL and not each[LEADS] else each[column] for each in (figures, before))
-        figures[f"{PREVIOUS}{column}"] = before[column]
+        figures[f"{PREVIOUS}{column}"] = then
         figures[f"{CHANGE}{column}"] = None if now is None or then is None else now - then
 
 
 def _cell(figure: Any) -> Any:
     """A figure as it is shown: money and shares with two places, half up."""
-    return figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE) if isinstance(figure, Decimal) else figure
+    return WIDE.plus(figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE)) if isinstance(figure, Decimal) else figure
 
 
 # The span before -----------------------------------------------------------------------------------------------------
@@ -346,7 +401,7 @@ def span_before(span: Span) -> Span:
     """The span just before one, as long: as many months where it is whole months, else as many days."""
     try:
         end = span.first - timedelta(days=1)
-        if span.first.day == 1 and (span.last + timedelta(days=1)).day == 1:
+        if span.first.day == 1 and span.last.day == monthrange(span.last.year, span.last.month)[1]:
             months = (span.last.year - span.first.year) * 12 + span.last.month - span.first.month + 1
             year, month = divmod(span.first.year * 12 + span.first.month - 1 - months, 12)
             return Span(date(year, month + 1, 1), end)

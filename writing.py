@@ -13,7 +13,7 @@ from pathlib import Path
 
 def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
     """Write a CSV file for its owner alone."""
-    write_file(path, csv_text(lines).encode(encoding))
+    write_files([(path, csv_text(lines).encode(encoding))])
 
 
 def write_csv_beside_edits(
@@ -47,9 +47,12 @@ def append_line(path: Path, line: str) -> None:
 
 
 def guarded(cell: object) -> str:
-    """A cell that a spreadsheet shows as it is: a text that could be a formula gets a leading apostrophe."""
+    """A cell that a spreadsheet shows as it is: a text that could be a formula gets a leading apostrophe.
+
+    A number or a phone with its sign is none, but `+1+1` is.
+    """
     text = str(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)", text) else text
+    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*[+*/^&|!=<>]", text, re.DOTALL) else text
 
 
 def csv_text(lines: Iterable[Iterable[object]]) -> str:
@@ -57,19 +60,24 @@ def csv_text(lines: Iterable[Iterable[object]]) -> str:
     return "".join(map(_csv_line, lines))
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file for its owner alone; what was there stays until the new one is whole and on disk."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write files for their owner alone; what was there stays until each of the new ones is whole and on disk."""
+    written: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
+        for path, content in files:
+            place = path.resolve()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+            written[Path(name)] = place
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for new, place in written.items():
+            new.replace(place)
     except BaseException:  # Ctrl-C too must leave no half-written file behind
-        Path(name).unlink()
+        for new in written:
+            new.unlink(missing_ok=True)
         raise
 
 

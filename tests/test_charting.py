@@ -87,7 +87,7 @@ def test_rows_stand_by_total_with_those_without_revenue_last() -> None:
     ]
     rows = ["most 4.63 M 4 40", "Unknown 7 2 20", "also 7 7 6 60", "loss -2.5 k 3 30"]
     rows += ["none no revenue 1 –", "also none no revenue 5 –"]
-    heads = ["Total revenue, USD", "Number of leads", "Median revenue, USD", "k thousand, M million"]
+    heads = ["Total revenue, USD", "Number of leads", "Median revenue, USD", "k = thousand, M = million"]
     assert " ".join(texts(drawn(groups))) == " ".join(["Title", "Subtitle", *heads, *rows])
 
 

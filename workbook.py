@@ -1,0 +1,101 @@
+"""A report as an Excel workbook."""
+
+import io
+from decimal import Decimal
+from typing import Any
+
+from reporting import Report
+from segmentation import WIDE, Kind
+from tables import for_people
+
+EXACT_DIGITS = 15  # of a number that a spreadsheet keeps
+LARGEST = Decimal("9.99e307")
+LONGEST_CELL = 32_767  # characters of a text
+LONGEST_LINK = 2_079
+MOST_LINKS = 65_530  # in one sheet
+MOST_ROWS = 1_048_576
+WIDEST_COLUMN = 420  # pixels
+
+
+class TooManyRows(Exception):
+    """The table is longer than a worksheet can be; the message says what to do."""
+
+
+def workbook(report: Report) -> bytes:
+    """An Excel workbook: the table with its header frozen, and how it was made. No text in it is a formula.
+
+    Numbers are numbers; but one of more digits than a spreadsheet keeps is a text rather than rounded. A text that is
+    longer than a cell can be ends with words that say so. Raises TooManyRows.
+    """
+    from xlsxwriter import Workbook
+
+    if len(report.table) + 2 > MOST_ROWS:
+        raise TooManyRows(f"{len(report.table):,} rows are more than a workbook can hold; write a .csv file instead")
+    file = io.BytesIO()
+    with Workbook(file, {"in_memory": True}) as book:
+        _write_table(book, report)
+        _write_provenance(book, report)
+    return file.getvalue()
+
+
+def _write_table(book: Any, report: Report) -> None:
+    sheet = book.add_worksheet("Segment")
+    header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+    for column, title in enumerate(report.table.columns):
+        sheet.write_string(0, column, _fitting(title), header)
+    formats = _formats(book, report, {})
+    for row, cells in enumerate(report.rows(), start=1):
+        for column, (cell, kind) in enumerate(cells):
+            _write_cell(sheet, row, column, cell, kind, formats[kind], is_linked=row <= MOST_LINKS)
+    totals = _formats(book, report, {"bold": True, "top": 1})
+    for row, cells in enumerate(report.total_rows(), start=len(report.table) + 1):
+        for column, (cell, kind) in enumerate(cells):
+            _write_cell(sheet, row, column, cell, kind, totals[kind])
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, max(1, len(report.table)), len(report.table.columns) - 1)
+    sheet.autofit(WIDEST_COLUMN)
+
+
+def _formats(book: Any, report: Report, look: dict[str, Any]) -> dict[Kind, Any]:
+    """How the cells of each kind are shown."""
+    money = "$#,##0.00" if report.money == "usd" else "#,##0.00"
+    patterns: dict[Kind, str] = {"text": "@", "link": "@", "count": "#,##0", "money": money, "percent": "0.00"}
+    return {kind: book.add_format({"num_format": pattern, **look}) for kind, pattern in patterns.items()}
+
+
+def _write_cell(
+    sheet: Any, row: int, column: int, cell: Any, kind: Kind, pattern: Any, *, is_linked: bool = True
+) -> None:
+    if cell is None:
+        sheet.write_blank(row, column, None, pattern)
+    elif kind == "link" and is_linked and cell.startswith("https://") and len(cell) <= LONGEST_LINK:
+        sheet.write_url(row, column, cell)
+    elif isinstance(cell, str):
+        sheet.write_string(row, column, _fitting(cell), pattern)
+    elif _is_exact(Decimal(cell)):
+        sheet.write_number(row, column, float(cell), pattern)
+    else:
+        sheet.write_string(row, column, for_people(cell, kind, "plain"), pattern)
+
+
+def _is_exact(number: Decimal) -> bool:
+    return len(WIDE.normalize(number).as_tuple().digits) <= EXACT_DIGITS and abs(number) < LARGEST
+
+
+def _fitting(text: str) -> str:
+    """A text, or its beginning and how long it was."""
+    if len(text) <= LONGEST_CELL:
+        return text
+    words = f" … (cut: it has {len(text):,} characters)"
+    return text[: LONGEST_CELL - len(words)] + words
+
+
+def _write_provenance(book: Any, report: Report) -> None:
+    sheet = book.add_worksheet("How it was made")
+    label, text = book.add_format({"bold": True, "valign": "top"}), book.add_format({"text_wrap": True})
+    lines = [*(("Not counted", warning) for warning in report.warnings), *report.provenance.items()]
+    for row, (name, value) in enumerate(lines):
+        sheet.write_string(row, 0, name, label)
+        sheet.write_string(row, 1, _fitting(value), text)
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 100)
