@@ -263,6 +263,14 @@ def test_a_text_is_read_as_an_amount_or_said_to_be_none(
     assert ("is no amount" in ran.err) == is_unreadable
 
 
+def test_a_choice_is_read_as_an_amount_too(asked: Asked, leads: SomeLeads) -> None:
+    leads.field("Band", "choices", choices=["$5,000", "less"])
+    leads.add("Acme", values={"Band": "$5,000"})
+    leads.add("Beta", values={"Band": "less"})
+    ran = asked("--revenue-field", "Band")
+    assert (ran.json["rows"][0][TOTAL], ran.json["unreadable_revenue"]) == (5000, 1)
+
+
 @pytest.mark.parametrize(("held", "total"), [("€1,234.50", 1234.5), ("EUR 5", 5), ("$5", None)])
 def test_the_currency_is_that_of_the_organisation(
     run: Run, connect: Callable[[Sandbox], None], held: str, total: float | None
