@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lead_fields import day_of
 from sandbox import Sandbox
 from sandbox.wire import HttpRequest, Reply
 from segmentation import COLUMNS, LEADS, TOP_LEAD, TOTAL
@@ -397,6 +398,26 @@ def test_the_day_of_a_moment_is_that_in_utc(asked: Asked, leads: SomeLeads, mome
     leads.add("Acme", 5, values={"Signed": moment}, founded=None)
     assert asked("--date-field", "signed").json["leads"] == counts
     assert asked("--date-field", "created", "--where", f"Signed={THE_DAY}").code == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "day"),
+    [
+        ("2000-06-15", "2000-06-15"),
+        ("2000-06-14T20:00:00-04:00", "2000-06-15"),
+        ("2000-06-15T20:00:00-04:00", "2000-06-16"),
+        ("2000-06-15T23:59:59.999999+00:00", "2000-06-15"),
+        ("2000-06-15T23:30:00", "2000-06-15"),
+        ("2000-06-31", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("June", None),
+        (20000615, None),
+        (None, None),
+    ],
+)
+def test_a_day_is_told_from_whatever_close_holds(held: object, day: str | None) -> None:
+    found = day_of(held)
+    assert (found and found.isoformat()) == day
 
 
 @pytest.mark.parametrize(("first", "last"), [("0001-01-01", "9999-12-31"), ("2000-02-29", "2000-02-29")])
