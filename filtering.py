@@ -178,7 +178,7 @@ def value_filters(close: CloseClient, schema: Sequence[Json], wanted: Sequence[s
         field, value = _field_and_value(schema, text)
         values.setdefault(field, []).append(value)
     return [
-        status_filter(close, asked) if field == STATUS else _value_filter(field, asked)
+        status_filter(close, [*filter(None, asked)]) if field == STATUS and any(asked) else _value_filter(field, asked)
         for field, asked in values.items()
     ]
 

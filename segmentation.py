@@ -14,7 +14,6 @@ from close_client import CloseClient, Json, lead_link
 from filtering import Question, smart_view_filter, status_filter, value_filters
 from lead_fields import (
     CUSTOM,
-    REGULAR_TITLES,
     STATE,
     STATUS,
     UNKNOWN,
@@ -153,7 +152,7 @@ def plan_segment(
     revenue = amount_field(schema, revenue_name, "--revenue-field")
     levels = tuple(_labelled(close, field_named(schema, name, "--by")) for name in by) or (STATE,)
     if len({level.key for level in levels}) < len(levels):
-        raise UnusableName("Two levels of groups are the same field; give each to --by once")
+        raise UnusableName("Two levels of groups are the same field; name each --by once")
     filters = [
         *([status_filter(close, statuses)] if statuses else []),
         *value_filters(close, schema, where),
@@ -314,11 +313,10 @@ def titles_of(levels: Sequence[LeadField]) -> list[str]:
     """The columns that name the groups. A custom field that is called like another column comes with its id."""
     titles = [level.title for level in levels]
     return [
-        f"{level.title} ({level.key.removeprefix(CUSTOM)})"
-        if level.key.startswith(CUSTOM)
-        and (_figure(level.title) in KINDS or level.title in REGULAR_TITLES or titles.count(level.title) > 1)
-        else level.title
-        for level in levels
+        f"{title} ({level.key.removeprefix(CUSTOM)})"
+        if level.key.startswith(CUSTOM) and (_figure(title) in KINDS or titles.count(title) > 1)
+        else title
+        for title, level in zip(titles, levels, strict=True)
     ]
 
 
