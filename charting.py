@@ -365,12 +365,17 @@ def _wrapped(text: str, kind: _Type, width: float) -> list[str]:
 
 
 def _shortened(text: str, kind: _Type, width: float) -> str:
-    """A text, or as much of its beginning as is not too wide, with an ellipsis."""
+    """A text, or as much of its beginning and end as is not too wide: the last level of groups stands at the end."""
     if len(text) <= MOST_LETTERS and _inches(text, kind) <= width:
         return text
     longest = min(len(text), MOST_LETTERS)
-    kept = bisect_right(range(1, longest), width, key=lambda letters: _inches(text[:letters] + "…", kind))
-    return text[:kept].rstrip() + "…"
+    kept = bisect_right(range(1, longest), width, key=lambda letters: _inches(_without_middle(text, letters), kind))
+    return _without_middle(text, kept)
+
+
+def _without_middle(text: str, letters: int) -> str:
+    end = letters // 3
+    return f"{text[: letters - end].rstrip()}…{text[len(text) - end :].lstrip()}"
 
 
 def _inches(text: str, kind: _Type) -> float:

@@ -248,8 +248,9 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     ]
     warnings = [f"{_leads(len(names))} {words}: {named(names)}" for names, words in told if names]
     if found.without_date:
-        lack = "lacks" if found.without_date == 1 else "lack"
-        warnings.append(f"{_leads(found.without_date)} more {lack} a {dates}, and so are in no range")
+        is_one = found.without_date == 1
+        more = "1 more lead has" if is_one else f"{found.without_date:,} more leads have"
+        warnings.append(f"{more} no {dates}, and so {'lies' if is_one else 'lie'} in no range")
     if found.not_shown_yet:
         warnings.append(_missing_words([_name(lead) for lead in found.not_shown_yet], segment))
     if not reading.leads and segment.question.filters:

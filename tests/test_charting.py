@@ -131,9 +131,15 @@ def test_a_long_name_is_cut_and_a_long_title_is_not() -> None:
     svg = drawn([Bar("Very long " * 30, 1, Decimal(5), None), Bar("漢" * 300, 1, Decimal(5), None)], title, title)
     assert max(map(len, texts(svg))) < 130
     assert "".join(texts(svg)).replace(" ", "").startswith(2 * title.replace(" ", ""))
-    assert [len(each) < 50 for each in texts(svg) if each.endswith("…")] == [True, True]
+    assert [len(each) < 50 for each in texts(svg) if "…" in each] == [True, True]
     ((left, _),) = edges(svg, charting.STRONG)[:1]
     assert left < charting.WIDTH * charting.POINTS_PER_INCH / 3
+
+
+def test_a_name_that_is_cut_keeps_its_end_where_the_last_level_stands() -> None:
+    svg = drawn([Bar("Federated States of Micronesia and all its islands / Finance", 1, Decimal(5), None)])
+    (name,) = (each for each in texts(svg) if "…" in each)
+    assert name.startswith("Federated States") and name.endswith(" / Finance")
 
 
 def test_of_very_many_groups_the_first_are_shown_and_it_is_said() -> None:
