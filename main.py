@@ -977,7 +977,7 @@ def read_segment(close: CloseClient, account: Account, segment: Segment, args: a
             pass
         since = first_created(missing)
         later = read_leads(close, question.condition, fields, since=since)
-        found = [lead for lead in found if lead[CREATED] < since] + later
+        found = [lead for lead in found if (lead.get(CREATED) or "") < since] + later
         missing = not_shown_yet(close, missing, found, question.admits)
     return Found(
         leads=[lead for lead in found if lead["id"] not in deleted],
