@@ -315,7 +315,7 @@ class CloseClient:
             params = {**filters, "_cursor": page["cursor_next"]}
 
     def find_leads(self, condition: Json, fields: Sequence[str]) -> Iterator[Json]:
-        """The leads that the index shows for a condition, as dicts of the fields asked for."""
+        """The leads that the index shows for a condition, 10,000 at most, as dicts of the fields asked for."""
         for page in self.search_pages(condition, fields):
             yield from page.leads
 
@@ -334,7 +334,7 @@ class CloseClient:
         cursor: str | None = None
         for _ in range(LONGEST_WALK // PAGE_SIZE):
             answer = self._request("POST", "/data/search/", body={**body, "cursor": cursor} if cursor else body)
-            yield SearchPage(_part(answer, "data", list), _part(_part(answer, "count", dict), "total", int))
+            yield SearchPage(_leads_in(answer), _part(_part(answer, "count", dict), "total", int))
             cursor = answer.get("cursor")
             if cursor is None:
                 return
@@ -630,6 +630,12 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
+def is_before(field: Json, moment: str) -> Json:
+    """The condition that a date lies before a moment."""
+    condition = {"type": "moment_range", "on_or_after": None, "before": {"type": "fixed_utc", "value": moment}}
+    return {"type": "field_condition", "field": field, "condition": condition}
+
+
 # Answers and failures ------------------------------------------------------------------------------------------------
 
 
@@ -651,6 +657,14 @@ def _part(answer: Json, name: str, kind: type) -> Any:
     if not isinstance(answer.get(name), kind):
         raise CloseUnreachable(f"what answers there is not Close: {name!r} is missing")
     return answer[name]
+
+
+def _leads_in(answer: Json) -> list[Json]:
+    """The leads of a page. Raises CloseUnreachable where something in it is none."""
+    leads: list[Json] = _part(answer, "data", list)
+    if not all(isinstance(lead, dict) and isinstance(lead.get("id"), str) for lead in leads):
+        raise CloseUnreachable("what answers there is not Close: a lead has no id")
+    return leads
 
 
 def _connection_failure(error: requests.RequestException) -> CloseError:

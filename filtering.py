@@ -23,7 +23,6 @@ from close_client import (
 )
 from lead_fields import (
     CREATED,
-    CUSTOM,
     DATES,
     STATUS,
     TEXTS,
@@ -31,11 +30,12 @@ from lead_fields import (
     LeadField,
     UnusableName,
     day_of,
-    encodable,
     field_named,
     number_of,
+    one_line,
     texts_in,
     there_are,
+    without_prefix,
 )
 from us_states import state_name
 
@@ -92,11 +92,16 @@ class Question:
         return self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters)
 
     @property
-    def undated_condition(self) -> Json | None:
-        """What Close can be asked for the leads that only lack the date; None where it can't be asked for just them."""
-        if self.dates == CREATED or not all(each.is_exact for each in self.filters) or self.dates.node is None:
+    def undated(self) -> Json | None:
+        """What Close is asked for the leads that lack the date, or some more; None where none can lack it."""
+        if self.dates == CREATED or self.dates.node is None:
             return None
         return all_of([is_blank(self.dates.node), *(each.condition for each in self.filters if each.condition)])
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether Close finds just what is asked for, and not some more that our own tests leave out."""
+        return all(each.is_exact for each in self.filters)
 
     def is_outdated(self, lead: Json) -> bool:
         """Whether a lead is not asked for, though Close listed it in answer to just this question."""
@@ -125,7 +130,7 @@ def status_filter(close: CloseClient, labels: Sequence[str]) -> Filter:
         wanted |= found
     assert STATUS.node is not None
     return Filter(
-        words=f"Status is {' or '.join(map(encodable, dict.fromkeys(wanted.values())))}",
+        words=f"Status is {' or '.join(map(one_line, dict.fromkeys(wanted.values())))}",
         condition=is_one_of(STATUS.node, list(wanted)),
         admits=lambda lead: lead.get("status_id") in wanted,
         fields=("status_id",),
@@ -150,7 +155,7 @@ def smart_view_filter(close: CloseClient, name: str) -> Filter:
     if _kinds_searched(view.get("s_query")) == {"contact"}:
         raise UnusableName(f"The Smart View {name!r} is one of contacts; give one of leads to --smart-view")
     return Filter(
-        words=f"in the Smart View {encodable(view['name'].strip())}",
+        words=f"in the Smart View {one_line(view['name'])}",
         condition=is_in_smart_view(view["id"]),
         admits=lambda _lead: True,
         is_testable=False,
@@ -190,7 +195,7 @@ def _field_and_value(schema: Sequence[Json], text: str) -> tuple[LeadField, str]
         raise UnusableName(f"--where {text!r} has no equals sign; write it like --where 'Industry=Finance'")
     names = {field["name"].strip().casefold() for field in schema}
     splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
-    known = [split for split in splits if split[0].strip().removeprefix(CUSTOM).casefold() in names]
+    known = [split for split in splits if without_prefix(split[0]).casefold() in names]
     name, value = known[0] if known else splits[-1]
     return field_named(schema, name, "--where"), value.strip()
 
@@ -201,7 +206,7 @@ def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
     conditions = [_condition(field, value) for value in values]
     is_searchable = all(condition is not None for condition in conditions)
     return Filter(
-        words=f"{field.title} is {' or '.join(encodable(value) or 'blank' for value in asked)}",
+        words=f"{field.title} is {' or '.join(one_line(value) or 'blank' for value in asked)}",
         condition=any_of([each for each in conditions if each]) if is_searchable else None,
         admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
         fields=(field.key,),
@@ -213,7 +218,7 @@ def _alternatives(field: LeadField, value: str) -> list[str]:
     """What a value that was asked for may be in a lead: `Unknown` is also the name of the group without any."""
     is_blank_too = _is_same(value, UNKNOWN)
     choices = [choice for choice in field.choices if _is_same(choice, value)] if field.kind == "choices" else [value]
-    if field.kind in ("number", *DATES) and is_blank_too:
+    if field.kind in ("number", *DATES, *PREFIX_OF_IDS) and is_blank_too:
         return [""]
     if value and not choices and not is_blank_too:
         words = there_are(value, field.choices)

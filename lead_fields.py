@@ -44,7 +44,7 @@ STATE = LeadField("US State", "addresses", "state", None)
 STATUS = LeadField("Status", "status_id", "status", regular_field("status_id"))
 CREATED = LeadField("Date created", "date_created", "datetime", regular_field("date_created"))
 REGULAR_FIELDS: Mapping[str, LeadField] = {"state": STATE, "status": STATUS, "created": CREATED}
-REGULAR_TITLES: Mapping[str, LeadField] = {field.title: field for field in REGULAR_FIELDS.values()}
+REGULAR_TITLES: Mapping[str, LeadField] = {field.title.casefold(): field for field in REGULAR_FIELDS.values()}
 
 
 def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
@@ -55,20 +55,25 @@ def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
     regular = REGULAR_FIELDS.get(name.strip().casefold())
     if regular:
         return regular
-    found = find_field(schema, name) or find_field(schema, name.strip().removeprefix(CUSTOM))
-    if found is None and name.strip() in REGULAR_TITLES:
-        return REGULAR_TITLES[name.strip()]
+    found = find_field(schema, name) or find_field(schema, without_prefix(name))
+    if found is None and name.strip().casefold() in REGULAR_TITLES:
+        return REGULAR_TITLES[name.strip().casefold()]
     if found is None:
         words = there_are(name, [each["name"] for each in schema] + [*REGULAR_FIELDS], names_for(flag, schema))
         raise UnusableName(f"Close has no lead custom field named {name!r}; {words} Give another to {flag}")
     return LeadField(
-        title=encodable(found["name"].strip()),
+        title=one_line(found["name"]),
         key=f"custom.{found['id']}",
         kind=found["type"],
         node=custom_field(found["id"]),
         choices=tuple(found.get("choices") or ()),
         is_multiple=bool(found.get("accepts_multiple_values")),
     )
+
+
+def without_prefix(name: str) -> str:
+    """The name of a custom field without the prefix that says that it is one."""
+    return name.strip()[len(CUSTOM) :] if name.strip().casefold().startswith(CUSTOM) else name.strip()
 
 
 def names_for(flag: str, schema: Sequence[Json]) -> list[str]:
@@ -104,7 +109,7 @@ def _single(field: LeadField) -> LeadField:
 def there_are(name: str, known: Collection[str], likely: Collection[str] | None = None) -> str:
     """What a wrong name may have been meant for, a sentence: the closest of the likely names, else all there are."""
     by_spelling = {each.strip().casefold(): each for each in (known if likely is None else likely)}
-    close = get_close_matches(name.strip().casefold().removeprefix(CUSTOM), by_spelling, MOST_GUESSES)
+    close = get_close_matches(without_prefix(name).casefold(), by_spelling, MOST_GUESSES)
     if close:
         return f"did you mean {' or '.join(repr(by_spelling[each]) for each in close)}?"
     return f"it has {', '.join(map(repr, known)) or 'none at all'}."
@@ -135,13 +140,18 @@ def _text_of(value: object, field: LeadField) -> str:
         return _plain_number(number)
     if field.kind in DATES and (day := day_of(value)):
         return day.isoformat()
-    return " ".join(unicodedata.normalize("NFC", encodable(str(value))).split())
+    return one_line(unicodedata.normalize("NFC", str(value)))
 
 
 def _plain_number(number: Decimal) -> str:
     """A number in one spelling, all its digits and no more: `10` for 10.0, `0` for -0."""
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).removeprefix("-" * (not number))
+
+
+def one_line(text: str) -> str:
+    """A text that any file can hold, without needless white space."""
+    return " ".join(encodable(text).split())
 
 
 def encodable(text: str) -> str:

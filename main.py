@@ -12,6 +12,7 @@ import logging
 import math
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -23,12 +24,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from writing import append_line, csv_text, guarded, write_csv, write_csv_beside_edits, write_files
+from writing import append_line, csv_text, guarded, harmless, write_csv, write_csv_beside_edits, write_files
 
 if TYPE_CHECKING:
     from accounts import ImportResult, LeadOutcome
@@ -212,7 +212,8 @@ class Parser(argparse.ArgumentParser):
         return f"{self.examples}\n{super().format_help()}" if self.examples else super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        quotes = "; a value with spaces needs quotes around it" if message.startswith("unrecognized") else ""
+        is_value = re.fullmatch(r"unrecognized arguments: [^-].*", message) and " -" not in message
+        quotes = "; a value with spaces needs quotes around it" if is_value else ""
         raise UsageError(f"{message}{quotes}. See {self.prog} --help")
 
 
@@ -960,7 +961,7 @@ def read_segment(close: CloseClient, account: Account, segment: Segment, args: a
     """The leads that Close shows, and what it does not show yet of what was imported or undone just now."""
     from journal import read_latest_leads
     from lagging import await_leads, first_created, not_shown_yet
-    from searching import CREATED, read_leads
+    from searching import read_leads
     from segmentation import Found
 
     question, fields = segment.question, segment.fields
@@ -975,15 +976,14 @@ def read_segment(close: CloseClient, account: Account, segment: Segment, args: a
         awaiting = await_leads(close, missing, index_lag(args))
         for _ in with_progress(awaiting, len(missing), "leads", args.quiet):
             pass
-        since = first_created(missing)
-        later = read_leads(close, question.condition, fields, since=since)
-        found = [lead for lead in found if (lead.get(CREATED) or "") < since] + later
+        later = read_leads(close, question.condition, fields, since=first_created(missing))
+        found = list({lead["id"]: lead for lead in [*found, *later]}.values())
         missing = not_shown_yet(close, missing, found, question.admits)
     return Found(
         leads=[lead for lead in found if lead["id"] not in deleted],
         not_shown_yet=missing,
         deleted=[lead for lead in found if lead["id"] in deleted],
-        without_date=close.count_leads(question.undated_condition) if question.undated_condition else None,
+        without_date=close.count_leads(question.undated) if question.undated else 0,
     )
 
 
@@ -1034,7 +1034,7 @@ def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[st
     from tables import csv_lines, plain_table, terminal_table
 
     if args.json:
-        return json.dumps(document, indent=2, ensure_ascii=False, default=json_money)
+        return json_of(document)
     if args.output is None:
         return csv_text(csv_lines(report)).removesuffix("\n")
     return terminal_table(report, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain_table(report)
@@ -1050,10 +1050,11 @@ def tell_segment(findings: Findings, files: Mapping[str, str | None]) -> None:
     say(f"{findings.summary}; written to {written}" if written else findings.summary)
 
 
-def json_money(amount: Decimal) -> float | str:
-    """Money as a JSON number; as text where a JSON number would not keep each of its digits."""
-    number = float(amount)
-    return number if math.isfinite(number) and Decimal(repr(number)) == amount else str(amount)
+def json_of(document: Mapping[str, Any]) -> str:
+    """A document as JSON whose amounts are numbers with all their digits, which a binary fraction could not keep."""
+    mark = secrets.token_hex()
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=lambda amount: f"{mark}{amount:f}")
+    return re.sub(f'"{mark}([^"]*)"', r"\1", text)
 
 
 # qualify -------------------------------------------------------------------------------------------------------------
@@ -1605,9 +1606,8 @@ def show(text: str) -> None:
 
 def say(text: str) -> None:
     """Say something beside the result, if anybody listens; names in it can't steer a terminal."""
-    harmless = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     with contextlib.suppress(OSError):
-        print(harmless, file=sys.stderr, flush=True)
+        print(harmless(text), file=sys.stderr, flush=True)
 
 
 def note_error(error: BaseException) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from close_client import Account, Json
+from filtering import Question
 from lead_fields import CREATED, STATE, STATUS, encodable
 from segmentation import (
     KINDS,
@@ -20,6 +21,7 @@ from segmentation import (
     Segment,
     SegmentedLead,
     kind_of,
+    name_of,
     summarize,
     summarize_all,
     titles_of,
@@ -192,7 +194,7 @@ def counts_of(reading: Reading, segment: Segment, found: Found) -> Json:
     """How many leads count, and how many do not or not in full, by reason."""
     counts = {
         **_counts(reading.leads, segment),
-        "without_date": found.without_date,
+        "without_date": found.without_date if segment.question.is_exact else None,
         "unreadable_date": len(reading.undated),
         "no_longer_asked_for": len(reading.no_longer_asked_for),
         "deleted": len(found.deleted),
@@ -235,7 +237,7 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     """What was not counted, or not in full, a sentence for each reason, with names so that it can be mended."""
     unreadable = [lead.name for lead in [*reading.leads, *reading.earlier] if lead.is_unreadable]
     dates, revenue = segment.question.dates.title, segment.revenue.title
-    deleted = [_name(lead) for lead in found.deleted]
+    deleted = [name_of(lead) for lead in found.deleted]
     told = [
         (unreadable, f"whose {revenue} is no amount took no part in totals and medians"),
         (reading.undated, f"whose {dates} is no date {_was(reading.undated)} left out"),
@@ -248,14 +250,18 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     ]
     warnings = [f"{_leads(len(names))} {words}: {named(names)}" for names, words in told if names]
     if found.without_date:
-        is_one = found.without_date == 1
-        more = "1 more lead has" if is_one else f"{found.without_date:,} more leads have"
-        warnings.append(f"{more} no {dates}, and so {'lies' if is_one else 'lie'} in no range")
+        warnings.append(_undated_words(found.without_date, segment.question))
     if found.not_shown_yet:
-        warnings.append(_missing_words([_name(lead) for lead in found.not_shown_yet], segment))
-    if not reading.leads and segment.question.filters:
-        warnings.append("no lead fits: the values of filters have to be whole, and a state one of the US")
+        warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
+    if not reading.leads and not segment.question.is_exact:
+        warnings.append("no lead fits; what is asked for with --where has to be the whole value of its field")
     return (*warnings, *_alike_words(reading.leads, segment))
+
+
+def _undated_words(number: int, question: Question) -> str:
+    more = "1 more lead has" if number == 1 else f"{number:,} more leads have"
+    at_most = "" if question.is_exact else "up to "
+    return f"{at_most}{more} no {question.dates.title}, and so {'lies' if number == 1 else 'lie'} in no range"
 
 
 def _missing_words(names: Sequence[str], segment: Segment) -> str:
@@ -287,10 +293,6 @@ def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
     rest = len(names) - most
     shown = ", ".join(" ".join(name.split()) or "(no name)" for name in names[:most])
     return f"{shown} and {rest:,} more" if rest > 0 else shown
-
-
-def _name(lead: Json) -> str:
-    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
 
 
 def _leads(number: int) -> str:

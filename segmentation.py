@@ -174,13 +174,13 @@ class Found:
     """The leads that Close shows in answer to a question, and what it does not show as it is.
 
     Of the leads of our latest imports, those that its search lacks; those that it lists though an undo of ours deleted
-    them; and how many leads lack the date only, None where that can't be asked.
+    them; and how many leads lack the date only, or may.
     """
 
     leads: Sequence[Json]
     not_shown_yet: Sequence[Json] = ()
     deleted: Sequence[Json] = ()
-    without_date: int | None = None
+    without_date: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,20 +198,25 @@ class Reading:
 
 def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
     """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
-    leads = list(leads)
-    unclear = unclear_marks({stored for lead in leads if isinstance(stored := lead.get(segment.revenue.key), str)})
-    reading, question = Reading([], [], [], []), segment.question
+    question, undated, outdated = segment.question, [], []
+    spans: dict[bool, list[Json]] = {True: [], False: []}
     for lead in leads:
+        day = day_of(lead.get(question.dates.key))
         if question.is_outdated(lead):
-            reading.no_longer_asked_for.append(_name(lead))
-        elif question.admits(lead):
-            day = day_of(lead[question.dates.key])
-            if day is None:
-                reading.undated.append(_name(lead))
-            else:
-                leads_of_span = reading.leads if day >= segment.span.first else reading.earlier
-                leads_of_span.append(_segmented(lead, segment, currency, unclear))
-    return reading
+            outdated.append(name_of(lead))
+        elif question.admits(lead) and day is None:
+            undated.append(name_of(lead))
+        elif question.admits(lead) and day:
+            spans[day >= segment.span.first].append(lead)
+    now, earlier = (_segmented_all(spans[is_now], segment, currency) for is_now in (True, False))
+    return Reading(now, earlier, undated, outdated)
+
+
+def _segmented_all(leads: Sequence[Json], segment: Segment, currency: Currency) -> list[SegmentedLead]:
+    """The leads of one span, whose revenues are read as one column: each may show what marks the others mean."""
+    texts = {revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str)}
+    unclear = unclear_marks(texts)
+    return [_segmented(lead, segment, currency, unclear) for lead in leads]
 
 
 def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -> SegmentedLead:
@@ -219,7 +224,7 @@ def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -
     amount = _amount(stored, currency, unclear)
     return SegmentedLead(
         lead_id=lead["id"],
-        name=_name(lead),
+        name=name_of(lead),
         link=lead_link(lead),
         groups=tuple(_group(lead, level) for level in segment.levels),
         revenue=amount,
@@ -228,7 +233,8 @@ def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -
     )
 
 
-def _name(lead: Json) -> str:
+def name_of(lead: Json) -> str:
+    """What people call a lead; its id where it has no name."""
     return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
 
 

@@ -4,7 +4,7 @@ import io
 from decimal import Decimal
 from typing import Any
 
-from reporting import Report
+from reporting import MoneyStyle, Report
 from segmentation import WIDE, Kind
 from tables import for_people
 
@@ -46,11 +46,11 @@ def _write_table(book: Any, report: Report) -> None:
     formats = _formats(book, report, {})
     for row, cells in enumerate(report.rows(), start=1):
         for column, (cell, kind) in enumerate(cells):
-            _write_cell(sheet, row, column, cell, kind, formats[kind], is_linked=row <= MOST_LINKS)
+            _write_cell(sheet, (row, column), cell, kind, report.money, formats[kind], is_linked=row <= MOST_LINKS)
     totals = _formats(book, report, {"bold": True, "top": 1})
     for row, cells in enumerate(report.total_rows(), start=len(report.table) + 1):
         for column, (cell, kind) in enumerate(cells):
-            _write_cell(sheet, row, column, cell, kind, totals[kind])
+            _write_cell(sheet, (row, column), cell, kind, report.money, totals[kind])
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(1, len(report.table)), len(report.table.columns) - 1)
     sheet.autofit(WIDEST_COLUMN)
@@ -64,18 +64,18 @@ def _formats(book: Any, report: Report, look: dict[str, Any]) -> dict[Kind, Any]
 
 
 def _write_cell(
-    sheet: Any, row: int, column: int, cell: Any, kind: Kind, pattern: Any, *, is_linked: bool = True
+    sheet: Any, place: tuple[int, int], cell: Any, kind: Kind, money: MoneyStyle, look: Any, *, is_linked: bool = True
 ) -> None:
     if cell is None:
-        sheet.write_blank(row, column, None, pattern)
+        sheet.write_blank(*place, None, look)
     elif kind == "link" and is_linked and cell.startswith("https://") and len(cell) <= LONGEST_LINK:
-        sheet.write_url(row, column, cell)
+        sheet.write_url(*place, cell)
     elif isinstance(cell, str):
-        sheet.write_string(row, column, _fitting(cell), pattern)
+        sheet.write_string(*place, _fitting(cell), look)
     elif _is_exact(Decimal(cell)):
-        sheet.write_number(row, column, float(cell), pattern)
+        sheet.write_number(*place, float(cell), look)
     else:
-        sheet.write_string(row, column, for_people(cell, kind, "plain"), pattern)
+        sheet.write_string(*place, for_people(cell, kind, money), look)
 
 
 def _is_exact(number: Decimal) -> bool:

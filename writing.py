@@ -6,8 +6,10 @@ import io
 import itertools
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -47,12 +49,24 @@ def append_line(path: Path, line: str) -> None:
 
 
 def guarded(cell: object) -> str:
-    """A cell that a spreadsheet shows as it is: a text that could be a formula gets a leading apostrophe.
+    """A cell without formulas: a text that a spreadsheet may take for one gets a leading apostrophe.
 
-    A number or a phone with its sign is none, but `+1+1` is.
+    A number or a phone with its sign does not, nor do those with hyphens; but `+1+1` does.
     """
     text = str(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*[+*/^&|!=<>]", text, re.DOTALL) else text
+    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\()", text, re.DOTALL) else text
+
+
+def harmless(text: str) -> str:
+    """A text without what would steer a terminal or turn around what is read; lines stay lines."""
+    return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in DIRECTIONS
+
+
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def csv_text(lines: Iterable[Iterable[object]]) -> str:
@@ -61,7 +75,7 @@ def csv_text(lines: Iterable[Iterable[object]]) -> str:
 
 
 def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
-    """Write files for their owner alone; what was there stays until each of the new ones is whole and on disk."""
+    """Write files for their owner alone: all of them, or none, and then what was there stays."""
     written: dict[Path, Path] = {}
     try:
         for path, content in files:
@@ -73,12 +87,31 @@ def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        for new, place in written.items():
-            new.replace(place)
-    except BaseException:  # Ctrl-C too must leave no half-written file behind
+        _move_all(written)
+    finally:  # Ctrl-C too must leave no half-written file behind
         for new in written:
             new.unlink(missing_ok=True)
+
+
+def _move_all(places: Mapping[Path, Path]) -> None:
+    """Move files into their places; where one can't be moved, put back what was there."""
+    olds: dict[Path, Path] = {}
+    try:
+        for new, place in places.items():
+            olds[place] = new.with_name(f"{new.name}-old")
+            if place.exists() and len(places) > 1:
+                shutil.copy2(place, olds[place])
+            new.replace(place)
+    except BaseException:
+        for place, old in olds.items():
+            if old.exists():
+                old.replace(place)
+            elif len(places) > 1:
+                place.unlink(missing_ok=True)
         raise
+    finally:
+        for old in olds.values():
+            old.unlink(missing_ok=True)
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "page": {"reporting", "segmentation", "tables"},
     "workbook": {"reporting", "segmentation", "tables"},
     "tables": {"charting", "reporting", "segmentation", "writing"},
-    "reporting": {"close_client", "lead_fields", "segmentation"},
+    "reporting": {"close_client", "filtering", "lead_fields", "segmentation"},
     "segmentation": {"close_client", "filtering", "lead_fields", "parsing"},
     "filtering": {"close_client", "lead_fields", "us_states"},
     "lead_fields": {"close_client", "us_states"},

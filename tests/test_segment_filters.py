@@ -612,7 +612,7 @@ def test_a_smart_view_is_meant_by_its_name_in_any_case_or_its_id(asked: Asked, l
     for name in (" My  art leads ", "my art LEADS", view["id"]):
         ran = asked("--smart-view", name)
         assert (ran.code, ran.json["leads"]) == (0, 1)
-        assert ran.json["provenance"]["filters"] == ["in the Smart View My  art leads"]
+        assert ran.json["provenance"]["filters"] == ["in the Smart View My art leads"]
     assert asked("--smart-view", "my art leads", "--where", "Industry=Retail").json["leads"] == 0
 
 
