@@ -281,6 +281,23 @@ def test_the_currency_is_that_of_the_organisation(
         assert run("segment", THE_DAY, "--json").json["rows"][0][TOTAL] == total
 
 
+def test_how_the_span_before_writes_its_amounts_is_nothing_to_this_one(asked: Asked, texts: SomeLeads) -> None:
+    texts.add("Acme", "1.234", "CA")
+    texts.add("Beta", "5", "CA")
+    texts.add("Comma", "1,23", "CA", founded="2000-06-14")
+    for flags in ([], ["--compare", "previous"]):
+        assert [row[TOTAL] for row in asked(*flags).json["rows"]] == [6.23]
+
+
+@pytest.mark.parametrize("other", ["999,50", "1.234,50"])
+def test_an_amount_that_may_be_a_thousand_times_larger_is_not_read(asked: Asked, texts: SomeLeads, other: str) -> None:
+    texts.add("Acme", "1.234", "CA")
+    texts.add("Other", other, "CA")
+    texts.add("Plain", "7", "CA")
+    ran = asked()
+    assert (ran.json["rows"][0][TOTAL], ran.json["unreadable_revenue"]) == (7, 2)
+
+
 def test_what_the_span_before_leaves_out_is_said_too(asked: Asked, texts: SomeLeads) -> None:
     texts.add("Acme", "5", "CA")
     texts.add("Loose", "a lot", "CA", founded="2000-06-14")

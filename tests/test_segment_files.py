@@ -37,7 +37,7 @@ from tests.conftest import Run
 from tests.many_leads import ManyLead, fill_state
 from tests.watched import Answer, Watched
 from workbook import workbook
-from writing import csv_text
+from writing import csv_text, write_files
 
 ROOT = Path(main.__file__).parent
 DAYS = ("2000-01-01", "2000-12-31")
@@ -756,6 +756,15 @@ def test_where_one_of_several_files_cannot_be_written_none_is(run: Run, earnings
     Path("notes.txt").write_text("mine")
     assert run("segment", *BY_INDUSTRY, *ALL_FILES[:-1], "notes.txt/x.png").code != 0
     assert all_in(Path("out")) == before
+
+
+def test_where_one_of_several_files_cannot_be_moved_the_old_ones_are_put_back(folder: Path) -> None:
+    (folder / "a.csv").write_text("old")
+    (folder / "b.csv" / "mine").mkdir(parents=True)
+    with pytest.raises(OSError):
+        write_files([(folder / "new.csv", b"new"), (folder / "a.csv", b"new"), (folder / "b.csv", b"new")])
+    assert (folder / "a.csv").read_text() == "old"
+    assert {path.name for path in folder.iterdir()} == {"a.csv", "b.csv"}
 
 
 def test_where_no_folder_can_be_made_nothing_is_asked_of_close(run: Run, earnings: None, sandbox: Close) -> None:

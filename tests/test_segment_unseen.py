@@ -416,3 +416,50 @@ def test_a_file_that_is_no_journal_is_named_and_left_alone(run: Run, lagging: Wa
     ran = run("segment", *RANGE)
     assert (ran.code, "output_data/journal.sqlite can't be used as a journal" in ran.err) == (2, True)
     assert journal.read_text() == kept
+
+
+# What search shows otherwise than it is
+
+
+def rewriting_dates(digits: int) -> Callable[[HttpRequest, Answer], Reply | None]:
+    """Answers to searches whose dates have fewer digits of a second than Close's answers to writes."""
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        reply = answer(request)
+        if reply is None or not request.path.endswith("/data/search/"):
+            return reply
+        fewer = re.sub(rb"(\.\d{%d})\d*\+00:00" % digits, rb"\1+00:00", reply.body)
+        return replace(reply, body=fewer.replace(b".+00:00", b"+00:00"))
+
+    return watch
+
+
+@pytest.mark.parametrize("digits", [0, 3, 6])
+def test_nobody_is_doubled_by_dates_that_search_shows_less_exactly(
+    run: Run, lagging: Watched, put_in: PutIn, pass_time: Callable[[float], None], digits: int
+) -> None:
+    put_in(*(f"Company {number},,,,15.06.2000,{number},CA" for number in range(1, 20)))
+    pass_time(LAG / 2)
+    put_in("Late,,,,15.06.2000,1000,CA", name="more.csv")
+    pass_time(LAG / 2 + 1)
+    lagging.watch = rewriting_dates(digits)
+    ran = segment(run, "--wait")
+    assert (counted(ran), ran.json["total"][TOTAL]) == ((20, 0), 1190)
+
+
+def test_who_may_not_read_the_event_log_gets_a_table_all_the_same(run: Run, lagging: Watched, put_in: PutIn) -> None:
+    put_in(*(f"Company {number},,,,15.06.2000,{number},CA" for number in range(1, 20)))
+    refused = Reply.of(403, {"error": "no"})
+    lagging.watch = lambda request, answer: refused if request.path.endswith("/event/") else answer(request)
+    assert counted(segment(run)) == (0, 19)
+
+
+def test_what_others_do_meanwhile_costs_few_requests(
+    run: Run, lagging: Watched, user: RawClose, put_in: PutIn, pass_time: Callable[[float], None]
+) -> None:
+    put_in(ACME)
+    theirs = [user.made("/lead/", name=f"Lead {number}")["id"] for number in range(300)]
+    for lead_id in theirs:
+        assert user.delete(f"/lead/{lead_id}/").status_code == 200
+    ran = segment(run)
+    assert (counted(ran), ran.json["requests"] <= 10) == ((0, 1), True)
