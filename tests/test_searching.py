@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from close_client import ExpiredCursor, Json, SearchPage
+from close_client import LONGEST_WALK, ExpiredCursor, Json, SearchPage
 from searching import CREATED, walk
 
 BEGINNING = datetime(2020, 1, 31, 23, 59, 59, 999_990, tzinfo=UTC)
@@ -91,6 +91,31 @@ def test_progress_never_goes_back_and_ends_at_what_was_found(
     assert read == sorted(read)
     assert read[-1] == len(found)
     assert {total for _, total in noted} == {len(created)}
+
+
+def test_a_walk_goes_on_where_close_counts_no_further_than_one_search_reaches() -> None:
+    leads = [{"id": f"lead_{number}", CREATED: iso(1000 * number)} for number in range(LONGEST_WALK + 500)]
+
+    def pages_since(moment: str) -> Iterator[SearchPage]:
+        found = [lead for lead in leads if lead[CREATED] >= moment]
+        yield SearchPage(found[:LONGEST_WALK], min(len(found), LONGEST_WALK))
+
+    found, counted = walk(pages_since)
+    assert (found, counted) == (leads, len(leads))
+
+
+def test_a_walk_goes_on_from_the_beginning_of_the_millisecond_in_which_it_was_cut() -> None:
+    leads = [{"id": f"lead_{micro}", CREATED: iso(micro)} for micro in (110, 910, 310, 1510)]  # as Close may sort them
+    searches = iter([2, 4])
+
+    def pages_since(moment: str) -> Iterator[SearchPage]:
+        found = [lead for lead in leads if lead[CREATED] >= moment]
+        shown = next(searches)
+        yield SearchPage(found[:shown], len(found))
+        if shown < len(leads):
+            raise ExpiredCursor(400, None)
+
+    assert walk(pages_since) == (leads, 4)
 
 
 def test_a_walk_that_always_shows_a_lead_without_a_date_ends() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from close_client import CloseClient
 from lead_fields import STATE as BY_STATE
+from lead_fields import state_of
 from sandbox import Sandbox
 from segmentation import COLUMNS, LEADS, MEDIAN, TOP_LEAD, TOTAL, SegmentedLead, summarize
 from tests.conftest import Run
@@ -97,6 +98,11 @@ def test_the_end_is_today_if_left_out(run: Run, connected: Sandbox, add: Callabl
     assert [row[TOP_LEAD] for row in run("segment", "1900-01-01", "--json").json["rows"]] == ["today"]
 
 
+def test_a_first_day_after_today_is_refused_with_both(run: Run, connected: Sandbox) -> None:
+    ran = run("segment", "2999-01-01")
+    assert (ran.code, "(today), before it starts on 2999-01-01; put the earlier day first" in ran.err) == (2, True)
+
+
 def test_no_match_gives_the_header_alone(run: Run, connected: Sandbox, add: Callable[..., None], folder: Path) -> None:
     add("Acme", "CA", 1)
     ran = run("segment", "1950-01-01", "1950-12-31")
@@ -126,6 +132,23 @@ def test_of_several_addresses_the_american_business_one_counts(
     close.create_lead({"name": "Acme", fields[0]: "2000-06-15", "addresses": addresses})
     (row,) = run("segment", "2000-06-15", "--json").json["rows"]
     assert row[STATE] == state
+
+
+@pytest.mark.parametrize(
+    ("addresses", "state"),
+    [
+        ([{"state": "TX", "country": "USA"}], "Texas"),
+        ([{"state": "TX", "country": " us "}], "Texas"),
+        ([{"state": "TX", "country": None}], "Texas"),
+        ([{"state": "TX", "country": "MX"}], ""),
+        ([{"state": None}, None, "NY", {"state": "TX"}], "Texas"),
+        ([{"state": 5}], "5"),
+        ({"state": "TX"}, ""),
+        (None, ""),
+    ],
+)
+def test_a_state_is_told_from_whatever_close_holds(addresses: object, state: str) -> None:
+    assert state_of(addresses) == state
 
 
 def test_a_search_of_several_pages_is_read_whole_with_few_requests(

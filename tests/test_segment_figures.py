@@ -1,6 +1,7 @@
 """The figures of `segment` are exact, do not depend on the order of reading, and can be compared and taken away."""
 
 import csv
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from datetime import date, timedelta
@@ -261,6 +262,13 @@ def test_a_text_is_read_as_an_amount_or_said_to_be_none(
     ]
     assert (ran.json["unreadable_revenue"], ran.json["without_revenue"]) == (is_unreadable, total is None)
     assert ("is no amount" in ran.err) == is_unreadable
+
+
+def test_texts_whose_marks_are_unclear_beside_others_are_no_amounts(asked: Asked, texts: SomeLeads) -> None:
+    texts.add("Dot", "1.234", "CA")
+    assert (asked().json["rows"][0][TOTAL], asked().json["unreadable_revenue"]) == (1.23, 0)
+    texts.add("Comma", "1.234,50", "CA")
+    assert (asked().json["rows"][0][TOTAL], asked().json["unreadable_revenue"]) == (None, 2)
 
 
 def test_a_choice_is_read_as_an_amount_too(asked: Asked, leads: SomeLeads) -> None:
@@ -599,13 +607,15 @@ def test_dollars_are_refused_where_amounts_are_in_another_currency(
         (["--output", "sums.pdf"], "use one of .csv, .xlsx, .html"),
         (["--output", "sums.xls"], "use one of .csv, .xlsx, .html"),
         (["--output", "."], "is not a file that can be replaced"),
+        (["--output", os.devnull], "is not a file that can be replaced"),
         (["--chart", "sums.csv"], "use one of .png, .svg, .pdf"),
         (["--chart", "sums"], "use one of .png, .svg, .pdf"),
         (["--chart", "-"], "use one of .png, .svg, .pdf"),
         (["--compare", "last year"], "invalid choice"),
         (["--missing-revenue", "none"], "invalid choice"),
         (["--money", "eur"], "invalid choice"),
-        (["--by"], "expected one argument"),
+        (["--by"], "expected one argument. See"),
+        (["2001-01-01", "Real", "Estate"], "Real Estate; a value with spaces needs quotes around it. See"),
         (["1999-01-01"], "put the earlier day first"),
         (["2000-02-30"], "is not a day that exists"),
     ],

@@ -36,8 +36,9 @@ from tables import csv_lines
 from tests.conftest import Run
 from tests.many_leads import ManyLead, fill_state
 from tests.watched import Answer, Watched
-from workbook import workbook
+from workbook import TooManyRows, workbook
 from writing import csv_text, write_files
+from writing import guarded as guarded_cell
 
 ROOT = Path(main.__file__).parent
 DAYS = ("2000-01-01", "2000-12-31")
@@ -317,12 +318,66 @@ def test_a_custom_field_called_like_a_field_of_every_lead_is_a_column_of_its_own
     assert list(ran.json["rows"][0].values())[:3] == ["Potential", "fine", 1]
 
 
-def test_a_text_too_long_for_a_cell_is_not_cut_without_a_word(run: Run, lead: Lead) -> None:
-    for end in ("one", "two"):
-        lead("Acme", "a" * 32_767 + end)
-    ran = run("segment", *BY_INDUSTRY, "--output", "x.xlsx")
-    groups = {row[0] for row in cells_at("x.xlsx")[1:]}
-    assert len(groups) == 2 or "characters" in ran.err
+ODD_ANSWERS: list[tuple[dict[str, Any], str]] = [
+    ({"name": None, "display_name": "Shown"}, "Shown"),
+    ({"name": "", "display_name": None}, "lead_"),
+    ({"name": 5}, "5"),
+    ({"addresses": None}, "Acme"),
+    ({"addresses": {"state": "CA"}}, "Acme"),
+    ({"addresses": [None, "CA", {"state": None}]}, "Acme"),
+]
+
+
+@pytest.mark.parametrize(("odd", "name"), ODD_ANSWERS)
+def test_an_odd_answer_of_close_does_no_harm(
+    run: Run, lead: Lead, sandbox: Close, odd: dict[str, Any], name: str
+) -> None:
+    lead("Acme", "Art", 5)
+    sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **odd} for each in body["data"]]})
+    (row,) = run("segment", *DAYS, "--by", "state", "--json").json["rows"]
+    assert (row["US State"], row[TOP_LEAD].startswith(name)) == ("Unknown", True)
+
+
+def test_a_lead_that_close_lists_without_the_date_is_left_out_and_said(
+    run: Run, lead: Lead, sandbox: Close, keys: dict[str, str]
+) -> None:
+    lead("  ", "Art", 5)
+    odd = {keys["Company Founded"]: None}
+    sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **odd} for each in body["data"]]})
+    ran = run("segment", *DAYS, "--json")
+    assert (ran.json["leads"], ran.json["no_longer_asked_for"], ran.json["unreadable_date"]) == (0, 1, 0)
+    assert "not those that were asked for: (no name)\n" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "is_formula"),
+    [
+        *((text, True) for text in ("=1", "@x", "-x", "+x", "+", "+1+1", "-1-cmd|x", "-1-cmd|'/c calc'!A0", "+1\n*2")),
+        *((text, True) for text in ("-1/2", "+1^2", "-2<3", "-2>1", "+1&2", "+1=1", "-1!A0")),
+        *((text, False) for text in ("", "1+1", "-1", "+1.5", "-1-2", "+1 (415) 555-0100", "a=b", "-5 %")),
+    ],
+)
+def test_only_what_a_spreadsheet_would_reckon_is_guarded(text: str, is_formula: bool) -> None:
+    assert guarded_cell(text) == ("'" if is_formula else "") + text
+
+
+def test_a_text_too_long_for_a_cell_ends_with_its_length(run: Run, lead: Lead) -> None:
+    lead("Acme", "a" * 32_768, 1)
+    lead("Beta", "b" * 32_767, 1)
+    assert run("segment", *BY_INDUSTRY, "--output", "x.xlsx").code == 0
+    cut, whole = (row[0] for row in cells_at("x.xlsx")[1:-1])
+    assert (len(cut), cut.endswith("a … (cut: it has 32,768 characters)")) == (32_767, True)
+    assert whole == "b" * 32_767
+
+
+def test_a_title_or_a_warning_too_long_for_a_cell_is_cut_too() -> None:
+    report = Report("", "", pd.DataFrame({"t" * 40_000: ["x"]}, dtype=object), ("w" * 40_000,), {})
+    book = load_workbook(io.BytesIO(workbook(report)))
+    texts = book["Segment"]["A1"].value, book["How it was made"]["B1"].value
+    assert [(len(text), text[0], text.endswith("(cut: it has 40,000 characters)")) for text in texts] == [
+        (32_767, "t", True),
+        (32_767, "w", True),
+    ]
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -408,6 +463,49 @@ def test_a_workbook_names_the_link_of_each_of_very_many_leads() -> None:
     with zipfile.ZipFile(io.BytesIO(workbook(report))) as parts:
         cells = len(re.findall(b"<c ", parts.read("xl/worksheets/sheet1.xml")))
     assert cells == len(links) + 1
+
+
+def test_a_workbook_links_as_many_leads_as_a_sheet_can() -> None:
+    links = [f"https://app.close.com/lead/{number}/" for number in range(65_531)]
+    report = Report("Leads", "", pd.DataFrame({LINK: links}, dtype=object), (), {})
+    with zipfile.ZipFile(io.BytesIO(workbook(report))) as parts:
+        assert parts.read("xl/worksheets/sheet1.xml").count(b"<hyperlink ") == 65_530
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "http://app.close.com/", "https://x/" + "y" * 2_079])
+def test_what_is_no_safe_link_is_a_text(link: str) -> None:
+    report = Report("Leads", "", pd.DataFrame({LINK: [link]}, dtype=object), (), {})
+    cell = load_workbook(io.BytesIO(workbook(report)))["Segment"]["A2"]
+    assert (cell.value, cell.hyperlink) == (link, None)
+    shown = Page(page(report))
+    assert link.startswith("https:") or (shown.rows[1], "a" in shown.texts) == ([link], False)
+
+
+def test_a_table_longer_than_a_sheet_is_refused_with_what_to_do() -> None:
+    report = Report("Leads", "", pd.DataFrame({LEADS: range(1_048_575)}), (), {})
+    with pytest.raises(TooManyRows, match=r"1,048,575 rows are more than a workbook can hold; write a \.csv file"):
+        workbook(report)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "total"),
+    [((0.1, 0.2), 0.3), ((9007199254740993, 0.01), "9007199254740993.01"), ((1e308, 1e308), "2" + "0" * 308 + ".00")],
+)
+def test_money_that_no_json_number_keeps_is_a_text(
+    run: Run, lead: Lead, amounts: tuple[float, float], total: object
+) -> None:
+    for amount in amounts:
+        lead("Acme", "a", amount)
+    assert run("segment", *BY_INDUSTRY, "--json").json["rows"][0][TOTAL] == total
+
+
+def test_the_figures_of_all_groups_stand_below_the_first_level_alone(run: Run, earnings: None) -> None:
+    for name in ("x.xlsx", "x.html"):
+        assert run("segment", *BY_INDUSTRY, "--by", "status", "--output", name).code == 0
+    assert page_at("x.html").rows[-1][:3] == ["All", "", "6"]
+    assert cells_at("x.xlsx")[-1][:3] == ["All", "", 6]
+    assert run("segment", *BY_INDUSTRY, "--output", "x.csv").code == 0
+    assert [row[0] for row in csv_at("x.csv")[1:]] == ["Farms", "Mines", "Shops"]
 
 
 def test_the_best_leads_go_to_a_second_file_with_links_to_close(run: Run, earnings: None) -> None:
@@ -765,6 +863,25 @@ def test_where_one_of_several_files_cannot_be_moved_the_old_ones_are_put_back(fo
         write_files([(folder / "new.csv", b"new"), (folder / "a.csv", b"new"), (folder / "b.csv", b"new")])
     assert (folder / "a.csv").read_text() == "old"
     assert {path.name for path in folder.iterdir()} == {"a.csv", "b.csv"}
+
+
+def test_of_several_files_none_is_changed_where_one_can_not_be_made(folder: Path) -> None:
+    Path("notes.txt").write_text("mine")
+    Path("x.csv").write_text("old")
+    with pytest.raises(OSError, match="notes"):
+        write_files([(Path("x.csv"), b"new"), (Path("notes.txt/y.csv"), b"new")])
+    assert all_in(folder) == {"notes.txt": b"mine", "x.csv": b"old"}
+
+
+def test_where_the_best_leads_can_not_be_written_nothing_is_asked_of_close(
+    run: Run, earnings: None, sandbox: Close
+) -> None:
+    Path("x_top.csv").mkdir()
+    sandbox.paths.clear()
+    ran = run("segment", *DAYS, "--output", "x.csv", "--top", "1")
+    assert (ran.code, sandbox.paths) == (2, [])
+    assert "x_top.csv is not a file that can be replaced" in ran.err
+    assert run("segment", *DAYS, "--output", "x.csv").code == 0
 
 
 def test_where_no_folder_can_be_made_nothing_is_asked_of_close(run: Run, earnings: None, sandbox: Close) -> None:

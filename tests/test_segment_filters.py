@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lead_fields import day_of
+from lead_fields import day_of, number_of
 from sandbox import Sandbox
 from sandbox.wire import HttpRequest, Reply
 from segmentation import COLUMNS, LEADS, TOP_LEAD, TOTAL
@@ -25,6 +26,7 @@ Asked = Callable[..., Ran]
 STATE = "US State"
 SEVERAL = {"accepts_multiple_values": True}
 LEADS_QUERY = {"type": "object_type", "object_type": "lead"}
+CONTACTS_QUERY = {"type": "object_type", "object_type": "contact"}
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ def test_groups_by_status_have_its_label_and_every_lead_has_one(asked: Asked, le
     assert ran.json["without_group"] == {"Status": 0}
 
 
-@pytest.mark.parametrize("by", [(), ("--by", "state"), ("--by", " State ")])
+@pytest.mark.parametrize("by", [(), ("--by", "state"), ("--by", " State "), ("--by", "US State")])
 def test_groups_are_by_state_unless_something_else_is_named(asked: Asked, leads: SomeLeads, by: tuple[str]) -> None:
     leads.add("Acme", 5, "CA")
     leads.add("Beta", 7)
@@ -311,6 +313,7 @@ def test_a_name_or_value_that_is_not_in_close_is_refused_with_what_may_be_meant(
     [
         (["--date-field", "Company Fonded"], "did you mean 'Company Founded'?"),
         (["--revenue-field", "Company Revenu"], "did you mean 'Company Revenue'?"),
+        (["--revenue-field", "sttae"], "it has 'Company Founded', 'Company Revenue'"),
     ],
 )
 def test_no_field_is_suggested_that_would_be_refused(run: Run, leads: SomeLeads, argv: list[str], words: str) -> None:
@@ -410,6 +413,16 @@ def test_a_day_is_told_from_whatever_close_holds(held: object, day: str | None) 
     assert (found and found.isoformat()) == day
 
 
+@pytest.mark.parametrize(
+    ("held", "number"),
+    [(5, "5"), (0.1, "0.1"), (" 1e3 ", "1E+3"), ("1e310", "1E+310"), ("1e311", None), ("NaN", None), (True, None)]
+    + [(held, None) for held in ("Infinity", "five", "", None, [5])],
+)
+def test_a_number_is_told_from_whatever_close_holds(held: object, number: str | None) -> None:
+    found = number_of(held)
+    assert (None if found is None else str(found)) == number
+
+
 @pytest.mark.parametrize(("first", "last"), [("0001-01-01", "9999-12-31"), ("2000-02-29", "2000-02-29")])
 def test_the_first_and_the_last_days_that_there_are_can_be_asked_for(
     run: Run, leads: SomeLeads, first: str, last: str
@@ -480,6 +493,7 @@ TIERS = {"choices": ["Gold", "Silver & Co", "Ä=ö"]}
         ("text", {}, ["a=b", "a", 'say "hi"', "it's"], ["a=b"], [0]),
         ("text", {}, ["a=b", "a", 'say "hi"', "it's"], ['say "hi"', "it's"], [2, 3]),
         ("text", {}, ["Éclair 東京 🚀", "Eclair", None], ["éclair 東京 🚀"], [0]),
+        ("text", {}, ["Éclair", "E\u0301clair", "Eclair"], ["e\u0301clair"], [0, 1]),
         ("text", {}, ["STRASSE", "Straße", "Strase"], ["straße"], [0, 1]),
         ("text", {}, ["-5", "'quoted'", "%", "*"], ["%", "'quoted'"], [1, 2]),
         ("text", {}, ["Unknown", "unknown", None, "Retail"], ["unknown"], [0, 1, 2]),
@@ -489,12 +503,17 @@ TIERS = {"choices": ["Gold", "Silver & Co", "Ä=ö"]}
         ("number", {}, [0, None, 5], ["0"], [0]),
         ("number", {}, [0, None, 5], [""], [1]),
         ("number", {}, [-5, 5], ["-5"], [0]),
+        ("number", {}, [10**30, 10**30 + 1], ["1" + "0" * 29 + "1"], [1]),
+        ("number", {}, [0, None, 5], ["unknown"], [1]),
+        ("date", {}, ["2020-02-29", None], ["UNKNOWN"], [1]),
         ("date", {}, ["2020-02-29", "2020-03-01", None], ["2020-02-29"], [0]),
         ("date", {}, ["2020-02-29", "2020-03-01", None], ["", "2020-03-01"], [1, 2]),
         ("datetime", {}, ["2020-02-29T23:59:59Z", "2020-02-29T23:00:00-05:00", None], ["2020-02-29"], [0]),
         ("choices", TIERS, ["Gold", "Silver & Co", "Ä=ö", None], ["gold", "ä=ö"], [0, 2]),
         ("choices", TIERS, ["Gold", "Silver & Co", None], ["SILVER  & co"], [1]),
         ("choices", TIERS, ["Gold", None], [""], [1]),
+        ("choices", TIERS, ["Gold", None], ["Unknown"], [1]),
+        ("choices", {"choices": ["Gold", "unknown"]}, ["Gold", "unknown", None], ["Unknown"], [1, 2]),
         ("choices", {**TIERS, **SEVERAL}, [["Gold", "Ä=ö"], ["Ä=ö"], None], ["Gold"], [0]),
         ("text", SEVERAL, [["x", "y"], ["x; y"], ["y"], None], ["x"], [0]),
         ("text", SEVERAL, [["x", "y"], ["z"], None], ["x", "z"], [0, 1]),
@@ -529,6 +548,24 @@ def test_people_are_asked_for_by_their_id(asked: Asked, leads: SomeLeads) -> Non
     assert asked("--where", "owner=user_nobody").json["leads"] == 0
 
 
+@pytest.mark.parametrize(("kind", "prefix"), [("user", "user_"), ("contact", "cont_")])
+def test_a_person_who_is_asked_for_by_name_is_refused(asked: Asked, leads: SomeLeads, kind: str, prefix: str) -> None:
+    leads.field("Owner", kind)
+    ran = asked("--where", "Owner=Ann")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"'Owner' in Close holds ids, and 'Ann' is none; write it like {prefix}..., or use a Smart View" in ran.err
+
+
+def test_close_is_asked_for_a_text_in_every_usual_spelling(asked: Asked, leads: SomeLeads) -> None:
+    leads.field("Industry")
+    query = json.dumps(asked("--where", "Industry=éCOLE du nord").json["provenance"]["query"])
+    for spelling in ("éCOLE du nord", "école du nord", "ÉCOLE DU NORD", "École Du Nord", "École du nord"):
+        for form in ("NFC", "NFD"):
+            for mode in ("exact_value", "full_words"):
+                text = {"type": "text", "mode": mode, "value": unicodedata.normalize(form, spelling)}
+                assert json.dumps(text) in query
+
+
 def test_of_one_field_either_value_is_asked_for_and_of_several_fields_each(asked: Asked, leads: SomeLeads) -> None:
     for name in ("Industry", "Size"):
         leads.field(name)
@@ -558,7 +595,7 @@ def test_of_one_field_either_value_is_asked_for_and_of_several_fields_each(asked
     ],
 )
 def test_the_name_of_a_field_may_have_an_equals_sign(asked: Asked, leads: SomeLeads, where: str, count: int) -> None:
-    for name in ("A=B", "state=code"):
+    for name in ("A", "A=B", "state=code"):
         leads.field(name)
     for values in ({"A=B": "x"}, {"A=B": "y=z"}, {"A=B": "w", "state=code": "x"}, {}):
         leads.add("Acme", values=values)
@@ -589,8 +626,9 @@ def test_choices_that_differ_in_letter_case_alone_are_all_asked_for(
     assert asked("--where", f"Tier={wanted}").json["leads"] == 2
 
 
-def test_a_number_that_nobody_can_hold_is_refused(asked: Asked, leads: SomeLeads, clock: object) -> None:
-    assert asked("--where", "Company Revenue=1e9999").code == 2
+@pytest.mark.parametrize("number", ["1e9999", "1e309"])
+def test_a_number_that_nobody_can_hold_is_refused(asked: Asked, leads: SomeLeads, clock: object, number: str) -> None:
+    assert asked("--where", f"Company Revenue={number}").code == 2
 
 
 # Smart Views ---------------------------------------------------------------------------------------------------------
@@ -637,6 +675,17 @@ def test_the_last_of_very_many_smart_views_is_found(asked: Asked, leads: SomeLea
         leads.sandbox.add_smart_view(f"View {number}", LEADS_QUERY)
     leads.add("Acme")
     assert asked("--smart-view", "view 229").json["leads"] == 1
+
+
+def test_a_smart_view_of_contacts_is_refused(run: Run, leads: SomeLeads) -> None:
+    leads.sandbox.add_smart_view("People", {"type": "and", "queries": [CONTACTS_QUERY, {"type": "match_all"}]})
+    ran = run("segment", THE_DAY, "--smart-view", "people")
+    assert (ran.code, "'people' is one of contacts; give one of leads to --smart-view" in ran.err) == (2, True)
+
+
+def test_a_smart_view_of_leads_may_ask_about_their_contacts(asked: Asked, leads: SomeLeads) -> None:
+    leads.add("Acme")
+    assert asked("--smart-view", "Leads without contacts").json["leads"] == 1
 
 
 def test_an_empty_name_of_a_smart_view_is_refused(run: Run, leads: SomeLeads) -> None:
@@ -708,6 +757,57 @@ def test_what_is_no_date_or_no_amount_is_counted_by_its_reason_everywhere(
         assert words in page.err
         assert words in (folder / "page.html").read_text(encoding="utf-8")
     assert "2 leads from 2000-06-01 to 2000-06-30, 1 without revenue, 1 without Industry" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "count", "words"),
+    [
+        ([], 3, "3 more leads have no Company Founded, and so lie in no range"),
+        (["--where", "Tier=Gold"], 1, "1 more lead has no Company Founded, and so lies in no range"),
+        (["--where", "Tier=Silver"], 0, None),
+        (["--status", "Qualified"], 1, "1 more lead has no Company Founded"),
+        (["--where", "Industry=Art"], None, None),
+        (["--where", "Tier=Gold", "--where", "state=CA"], None, None),
+        (["--date-field", "created"], None, None),
+    ],
+)
+def test_leads_that_only_lack_the_date_are_counted_where_close_can_tell(
+    asked: Asked, leads: SomeLeads, argv: list[str], count: int | None, words: str | None
+) -> None:
+    leads.field("Tier", "choices", choices=["Gold", "Silver"])
+    leads.field("Industry")
+    leads.add("Silver", values={"Tier": "Silver"})
+    leads.add("Gold", values={"Tier": "Gold", "Industry": "Art"}, founded=None)
+    leads.add("Mine", status="Qualified", founded=None)
+    leads.add("Bare", founded=None)
+    ran = asked(*argv)
+    assert ran.json["without_date"] == count
+    assert words in ran.err if words else "more lead" not in ran.err
+
+
+def test_where_filters_admit_no_lead_it_is_said_what_they_need(asked: Asked, leads: SomeLeads) -> None:
+    leads.field("Industry")
+    leads.add("Acme", values={"Industry": "Retail trade"})
+    words = "no lead fits: the values of filters have to be whole, and a state one of the US"
+    assert words in asked("--where", "Industry=Retail").err
+    assert "no lead fits" not in asked("--where", "Industry=Retail trade").err
+    assert "no lead fits" not in asked("--date-field", "created").err
+
+
+def test_groups_that_differ_in_letter_case_alone_are_told(asked: Asked, leads: SomeLeads) -> None:
+    for name in ("Industry", "Size"):
+        leads.field(name)
+    for industry, size in (("Retail", "L"), ("RETAIL", "l"), ("retail", "M"), ("Art", "M"), ("art", "M")):
+        leads.add("Acme", values={"Industry": industry, "Size": size})
+    err = asked("--by", "Industry", "--by", "Size").err
+    for title, groups in (("Industry", "Art and art, RETAIL and Retail and retail"), ("Size", "L and l")):
+        assert f"warning: groups by {title} that differ in letter case alone are apart: {groups}\n" in err
+
+
+def test_no_lead_is_said_to_lack_what_every_lead_has(asked: Asked, leads: SomeLeads) -> None:
+    leads.add("Acme")
+    err = asked("--by", "created", "--by", "status").err
+    assert f"1 lead from {THE_DAY} to {THE_DAY}, 1 without revenue; written" in err
 
 
 def test_nothing_is_said_of_what_does_not_occur(run: Run, leads: SomeLeads) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from close_client import CloseClient
+from lagging import await_leads
 from sandbox import Sandbox
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
@@ -97,6 +99,13 @@ def test_what_was_imported_just_now_is_named_where_search_does_not_show_it(
     assert counted(ran) == (0, 2)
     assert "warning: 2 leads that were imported just now are missing here" in ran.err
     assert named(ran) == ["ACME", "BETA"]
+
+
+def test_those_that_are_missing_are_named_in_the_order_of_their_names(
+    run: Run, lagging: Watched, put_in: PutIn
+) -> None:
+    put_in("Cedar,,,,15.06.2000,1,", BETA, ACME)
+    assert "does not show them yet: ACME, BETA, CEDAR\n" in segment(run).err
 
 
 def test_of_many_some_are_named(run: Run, lagging: Watched, put_in: PutIn) -> None:
@@ -269,6 +278,17 @@ def test_leads_that_were_undone_are_not_summed_up_while_search_still_lists_them(
     assert counted(ran) == (0, 0) or "undone" in ran.err
 
 
+def test_a_lead_that_was_undone_is_told_while_search_still_lists_it(
+    run: Run, lagging: Watched, put_in: PutIn, pass_time: Callable[[float], None]
+) -> None:
+    put_in(ACME)
+    pass_time(LAG)
+    assert run("undo", "last").code == 0
+    ran = segment(run)
+    assert (counted(ran), ran.json["deleted"]) == ((0, 0), 1)
+    assert "1 lead that an undo deleted was left out, though Close's search still lists it: ACME" in ran.err
+
+
 def test_an_import_undone_and_made_again_is_not_summed_up_twice(
     run: Run, lagging: Watched, put_in: PutIn, pass_time: Callable[[float], None]
 ) -> None:
@@ -315,6 +335,43 @@ def test_what_shows_already_and_what_was_waited_for_are_there_once(
     pass_time(LAG)
     put_in(BETA, name="more.csv")
     assert counted(segment(run, "--wait")) == (2, 0)
+
+
+def test_what_shows_already_is_there_once_where_what_was_waited_for_is_older(
+    run: Run, lagging: Watched, put_in: PutIn, pass_time: Callable[[float], None]
+) -> None:
+    put_in(BETA)
+    pass_time(LAG)
+    dated_back(lagging, 15)
+    put_in(ACME, name="more.csv")
+    assert counted(segment(run, "--wait")) == (2, 0)
+
+
+class OwnClock(CloseClient):
+    """A client by whose clock nothing but a pause takes time."""
+
+    moment = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pause(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("ages", "least"), [([45], 15), ([45, 5], 55), ([5, 45], 55)])
+def test_the_wait_ends_once_the_lag_has_passed_since_the_youngest_lead_was_made(
+    sandbox: Sandbox, ages: list[int], least: float
+) -> None:
+    close = OwnClock("key-for-tests", sandbox.close_url)
+    began = close.moment
+    leads = [
+        {"id": f"lead_{age}", "date_created": (began - timedelta(seconds=age)).isoformat(timespec="microseconds")}
+        for age in ages
+    ]
+    assert list(await_leads(close, leads, LAG)) == []
+    assert least <= (close.moment - began).total_seconds() <= least + 6
+    close.close()
 
 
 def test_the_wait_makes_few_requests(run: Run, lagging: Watched, put_in: PutIn) -> None:
