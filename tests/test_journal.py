@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import main
 from close_client import CloseClient, OutcomeUnknown
-from journal import Journal, JournalBusy, JournalFile, NoSuchRun, OutOfOrder, open_journal, read_runs
+from journal import Journal, JournalBusy, JournalFile, NoSuchRun, OutOfOrder, open_journal, read_latest_leads, read_runs
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
 
@@ -210,6 +210,25 @@ def test_runs_can_be_read_while_another_process_writes(folder: Path) -> None:
         assert run.outcomes["undetermined"] == 1
         with pytest.raises(NoSuchRun):
             journals.of("orga_2", "Two").find_run("run-1")
+
+
+def test_the_latest_leads_are_those_of_one_organisation_since_a_moment_in_any_zone(folder: Path) -> None:
+    path = folder / "journal.sqlite"
+    assert read_latest_leads(path, "orga_1", MOMENT) == ([], set())
+    with open_journal(path) as journals:
+        for organization in ("orga_1", "orga_2"):
+            journal = journals.of(organization, "One")
+            for seconds in (-1, 0, 1):
+                lead_id, created = f"{organization}_lead_{seconds}", MOMENT + timedelta(seconds=seconds)
+                journal.note_sending(lead_id, "run-1", "Acme", MOMENT)
+                dated = {"id": lead_id, "date_created": created.isoformat(timespec="microseconds")}
+                journal.note_created(lead_id, dated)
+            journal.note_sending("lost", "run-1", "Acme", MOMENT)
+            journal.note_deleted(f"{organization}_lead_gone", "lead_1")
+        for zone in (-5, 0, 5):
+            leads, deleted = read_latest_leads(path, "orga_1", MOMENT.astimezone(timezone(timedelta(hours=zone))))
+            assert [lead["id"] for lead in leads] == ["orga_1_lead_0", "orga_1_lead_1"]
+            assert deleted == {"orga_1_lead_gone"}
 
 
 def test_a_file_that_is_no_journal_is_told_so(run: Run, folder: Path, connected: Sandbox) -> None:

@@ -1,6 +1,7 @@
 """The figures of `segment` are exact, do not depend on the order of reading, and can be compared and taken away."""
 
 import csv
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from lead_fields import STATE as BY_STATE
 from lead_fields import STATUS, LeadField
 from sandbox import Sandbox
+from sandbox.wire import HttpRequest, Reply
 from segmentation import (
     COLUMNS,
     COMPARISON,
@@ -41,6 +43,7 @@ from segmentation import (
 )
 from tests.conftest import Ran, Run
 from tests.some_leads import THE_DAY, SomeLeads, names_of
+from tests.watched import Answer, Watched
 
 STATE = BY_STATE.title
 INDUSTRY = LeadField("Industry", "custom.cf_industry", "text", None)
@@ -269,6 +272,26 @@ def test_texts_whose_marks_are_unclear_beside_others_are_no_amounts(asked: Asked
     assert (asked().json["rows"][0][TOTAL], asked().json["unreadable_revenue"]) == (1.23, 0)
     texts.add("Comma", "1.234,50", "CA")
     assert (asked().json["rows"][0][TOTAL], asked().json["unreadable_revenue"]) == (None, 2)
+
+
+@pytest.mark.parametrize(("held", "is_unreadable"), [([], False), ([5], True), ({}, True), (True, True)])
+def test_a_revenue_of_no_known_kind_takes_no_part(
+    run: Run, connect: Callable[[Sandbox], None], held: object, is_unreadable: bool
+) -> None:
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        reply = answer(request)
+        if reply is None or not request.path.endswith("/search/"):
+            return reply
+        document = json.loads(reply.body)
+        changed = [{**lead, **{key: held for key in lead if lead[key] == 77}} for lead in document["data"]]
+        return Reply.of(200, {**document, "data": changed})
+
+    with Watched() as running, SomeLeads(running) as leads:
+        connect(running)
+        leads.add("Acme", 77, "CA")
+        running.watch = watch
+        ran = run("segment", THE_DAY, THE_DAY, "--json").json
+    assert (ran["rows"][0][TOTAL], ran["without_revenue"], ran["unreadable_revenue"]) == (None, 1, is_unreadable)
 
 
 def test_a_choice_is_read_as_an_amount_too(asked: Asked, leads: SomeLeads) -> None:

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from page import page
 from reporting import Report
 from sandbox.wire import HttpRequest, Reply
 from segmentation import COLUMNS, COMPARISON, LEADS, LINK, STATS, TOP_LEAD, TOTAL, kind_of
-from tables import csv_lines
+from tables import bar, csv_lines, terminal_table
 from tests.conftest import Run
 from tests.many_leads import ManyLead, fill_state
 from tests.watched import Answer, Watched
@@ -680,6 +682,89 @@ def test_a_terminal_gets_short_amounts_and_a_bar_for_each_group(on_terminal: OnT
 def test_a_long_name_takes_no_room_from_the_figures(on_terminal: OnTerminal, earnings: None, lead: Lead) -> None:
     lead("Harbour Light Northern Holdings", "Health care and social assistance", 1_230_000)
     assert "1.23 M" in on_terminal(80, "segment", *BY_INDUSTRY)
+
+
+def groups_report(names: Sequence[str], *groups: Sequence[object]) -> Report:
+    """A report of groups, each with its names, leads, best lead and total, which is its median too."""
+    rows = [[*group, group[-1]] for group in groups]
+    return Report("", "", pd.DataFrame(rows, columns=[*names, *COLUMNS], dtype=object), (), {})
+
+
+def test_bars_and_the_best_leads_get_shorter_step_by_step_as_a_terminal_gets_narrower() -> None:
+    report = groups_report(["Industry"], ["Farms", 1, "T" * 40, Decimal("1230000")], ["Mines", 2, None, Decimal(-5)])
+    fits: dict[tuple[int, int], None] = {}
+    for width in range(150, 39, -1):
+        lines = terminal_table(report, width).splitlines()
+        assert max(map(cell_len, lines)) <= width
+        assert re.search(r"^  Farms +1 +1\.23 M ", lines[3])
+        fits[lines[3].count("█"), len(re.findall("[T…]", lines[3]))] = None
+    assert list(fits) == [(24, 32), (24, 20), (16, 20), (10, 20), (10, 12), (0, 12), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (100, f"{'Farms ' * 6}Farms…   California       1   1.23 M   1.23 M   TTTTTTTTTTT…"),
+        (80, f"{'Farms ' * 6}…   California       1   1.23 M   1.23 M"),
+        (60, "Farms Farms Farm…   California       1   1.23 M   1.23 M"),
+        (40, "Farms F…   Califor…       1   1.23 M"),
+        (20, "Far…   Cal…       1   1.23 M"),
+    ],
+)
+def test_names_share_the_room_of_a_terminal_so_that_short_ones_are_whole(width: int, line: str) -> None:
+    report = groups_report(
+        ["Industry", "US State"],
+        ["Farms " * 12, "California", 1, "T" * 40, Decimal("1230000")],
+        ["Mines", "Ohio", 2, "Mine", Decimal(-5)],
+    )
+    assert terminal_table(report, width).splitlines()[3].strip() == line
+
+
+def test_a_name_of_wide_characters_is_whole_where_there_is_room() -> None:
+    report = groups_report(["Industry"], ["漢" * 16, 1, "字" * 10, Decimal(5)])
+    assert terminal_table(report, 120).splitlines()[3].split() == ["漢" * 16, "1", "5", "█" * 24, "5", "字" * 10]
+
+
+@pytest.mark.parametrize(
+    ("number", "rest"), [(60, []), (61, ["  and 1 more group"]), (1066, ["  and 1,006 more groups"])]
+)
+def test_a_terminal_gets_the_first_of_very_many_groups_and_how_many_more_there_are(
+    number: int, rest: list[str]
+) -> None:
+    groups = [[f"Group {place}", 1, None, Decimal(place)] for place in range(number)]
+    total = dict(zip(COLUMNS, (number, None, Decimal(7), Decimal(7)), strict=True))
+    shown = terminal_table(replace(groups_report(["Industry"], *groups), total=total), 80).splitlines()[3:]
+    assert [line.split()[1] for line in shown[:60]] == [str(place) for place in range(60)]
+    assert shown[60].split()[:3] == ["All", f"{number:,}", "7"]
+    assert shown[61:] == rest
+
+
+def test_a_terminal_shows_the_change_beside_the_total() -> None:
+    report = groups_report(["Industry"], ["Farms", 1, "Acme", Decimal(1230000)], ["Mines", 2, None, None])
+    table = report.table.copy()
+    table[f"Change: {TOTAL}"] = pd.Series([Decimal(-1230000), None], dtype=object)
+    header, _, farms, mines = terminal_table(replace(report, table=table), 100).splitlines()[1:]
+    assert header.split() == ["Industry", "Leads", "Total", "Change", "Median", "Most", "revenue"]
+    assert farms.split()[1:5] == ["1", "1.23", "M", "█" * 24]
+    assert "-1.23 M" in farms and mines.split() == ["Mines", "2"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "drawn"),
+    [
+        (None, ""),
+        (0, ""),
+        (1, "▏"),
+        (80, "█"),
+        (90, "█▏"),
+        (800, "█" * 10),
+        (-1, "░"),
+        (-80, "░"),
+        (-400, "░" * 5),
+    ],
+)
+def test_a_bar_is_as_long_as_its_amount_beside_the_largest(amount: int | None, drawn: str) -> None:
+    assert bar(None if amount is None else Decimal(amount), Decimal(800), 10) == drawn
 
 
 def test_no_title_steers_a_terminal(run: Run, lead: Lead, close: CloseClient) -> None:

@@ -389,7 +389,9 @@ def test_the_day_that_a_lead_was_made_is_that_in_utc_and_both_days_are_included(
 def test_the_day_of_a_moment_is_that_in_utc(asked: Asked, leads: SomeLeads, moment: str, counts: bool) -> None:
     leads.field("Signed", "datetime")
     leads.add("Acme", 5, values={"Signed": moment}, founded=None)
-    assert asked("--date-field", "signed").json["leads"] == counts
+    ran = asked("--date-field", "signed", "--output", "page.html")
+    assert ran.json["leads"] == counts
+    assert "both days included, in UTC" in Path("page.html").read_text()
     assert asked("--date-field", "created", "--where", f"Signed={THE_DAY}").code == 0
 
 
