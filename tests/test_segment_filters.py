@@ -686,8 +686,13 @@ def test_a_smart_view_of_contacts_is_refused(run: Run, leads: SomeLeads) -> None
 
 
 def test_a_smart_view_of_leads_may_ask_about_their_contacts(asked: Asked, leads: SomeLeads) -> None:
-    leads.add("Acme")
-    assert asked("--smart-view", "Leads without contacts").json["leads"] == 1
+    leads.made("/lead/", name="Acme", contacts=[{"name": "Ann"}], **{"custom.Company Founded": THE_DAY})
+    leads.add("Beta")
+    relation = {"type": "has_related", "this_object_type": "lead", "related_object_type": "contact"}
+    query = {"type": "and", "queries": [LEADS_QUERY, {**relation, "related_query": CONTACTS_QUERY}]}
+    leads.sandbox.add_smart_view("Leads with contacts", query)
+    for view in ("Leads with contacts", "Leads without contacts"):
+        assert asked("--smart-view", view).json["leads"] == 1
 
 
 def test_an_empty_name_of_a_smart_view_is_refused(run: Run, leads: SomeLeads) -> None:
