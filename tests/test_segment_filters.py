@@ -62,6 +62,7 @@ def edit_state(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -
     ("kind", "more", "values", "groups"),
     [
         ("text", {}, ["Retail", "  Real   Estate ", "energy", None, "Retail"], ["energy", "Real Estate", "Retail"]),
+        ("text", {}, ["E\u0301clair", "\u00c9clair", None], ["\u00c9clair"]),
         ("textarea", {}, ["two\nlines", None], ["two lines"]),
         ("hidden", {}, ["b", "a", None], ["a", "b"]),
         ("number", {}, [10, 9.5, 100, -1, None, 0, 1e2, 1e21], ["-1", "0", "9.5", "10", "100", "1" + "0" * 21]),
