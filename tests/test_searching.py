@@ -118,6 +118,12 @@ def test_a_walk_goes_on_from_the_beginning_of_the_millisecond_in_which_it_was_cu
     assert walk(pages_since) == (leads, 4)
 
 
+def test_what_was_counted_is_the_most_that_any_page_told() -> None:
+    leads = [{"id": f"lead_{number}", CREATED: iso(number)} for number in range(3)]
+    pages = [SearchPage(leads[:2], 3), SearchPage(leads[2:], 2)]
+    assert walk(lambda _moment: iter(pages)) == (leads, 3)
+
+
 def test_a_walk_that_always_shows_a_lead_without_a_date_ends() -> None:
     def pages_since(_moment: str) -> Iterator[SearchPage]:
         yield SearchPage([{"id": "lead_1", CREATED: None}], 2)
