@@ -88,7 +88,9 @@ def date_field(schema: Sequence[Json], name: str, flag: str) -> LeadField:
     """The field of a name, which holds one date. Raises UnusableName and AmbiguousField."""
     found = _single(field_named(schema, name, flag))
     if found.kind not in DATES:
-        raise UnusableName(f"The field {found.title!r} in Close is of type {found.kind}, not a date")
+        raise UnusableName(
+            f"The field {found.title!r} in Close is of type {found.kind}, not a date; give one to {flag}"
+        )
     return found
 
 
@@ -96,7 +98,8 @@ def amount_field(schema: Sequence[Json], name: str, flag: str) -> LeadField:
     """The field of a name, which holds one number or text. Raises UnusableName and AmbiguousField."""
     found = _single(field_named(schema, name, flag))
     if found.kind not in AMOUNTS:
-        raise UnusableName(f"The field {found.title!r} in Close is of type {found.kind}, which holds no amounts")
+        words = f"is of type {found.kind}, which holds no amounts; give a number to {flag}"
+        raise UnusableName(f"The field {found.title!r} in Close {words}")
     return found
 
 

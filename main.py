@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -57,6 +58,7 @@ SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 DEFAULT_PORT = 8722
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
 MOST_SECONDS = 1_000_000  # eleven days
+LARGEST_JSON_NUMBER = Decimal("1e300")
 MOST_TOP = 1_000_000  # best leads of a group
 TABLE_SUFFIXES = (".csv", ".xlsx", ".html", ".htm", ".txt", "")
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
@@ -1051,9 +1053,13 @@ def tell_segment(findings: Findings, files: Mapping[str, str | None]) -> None:
 
 
 def json_of(document: Mapping[str, Any]) -> str:
-    """A document as JSON whose amounts are numbers with all their digits, which a binary fraction could not keep."""
+    """A document as JSON whose amounts are numbers with all their digits; texts where no JSON number is as large."""
     mark = secrets.token_hex()
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=lambda amount: f"{mark}{amount:f}")
+
+    def marked(amount: Decimal) -> str:
+        return f"{mark}{amount:f}" if abs(amount) < LARGEST_JSON_NUMBER else f"{amount:f}"
+
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=marked)
     return re.sub(f'"{mark}([^"]*)"', r"\1", text)
 
 
