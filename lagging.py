@@ -7,7 +7,7 @@ from itertools import islice
 from close_client import CloseClient, Json, NotFound, PermissionDenied, all_of, is_before, is_since, regular_field
 from searching import CREATED, walk_search
 
-LOOKS_PER_LAG = 12  # while leads are waited for
+LOOKS_PER_LAG = 12  # while leads are waited for; the first ones come sooner, for most leads show in seconds
 SHORTEST_PAUSE = 0.1  # seconds
 CLOCK_ERROR = timedelta(seconds=1)  # of Close's clock, as its answers tell it
 FEW = 5  # leads that are read one by one rather than looked for among others
@@ -42,10 +42,10 @@ def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> 
     youngest = max(datetime.fromisoformat(lead[CREATED]) for lead in leads)
     give_up = youngest + timedelta(seconds=index_lag) + CLOCK_ERROR
     left = {lead["id"]: lead for lead in leads}
-    for _ in range(LOOKS_PER_LAG + 1):
+    for look in range(2 * LOOKS_PER_LAG):
         if not left or close.now() >= give_up:
             return
-        close.pause(max(SHORTEST_PAUSE, index_lag / LOOKS_PER_LAG))
+        close.pause(max(SHORTEST_PAUSE, min(look + 1, index_lag / LOOKS_PER_LAG)))
         for lead_id in _shown_among(close, left.values()) & left.keys():
             del left[lead_id]
             yield lead_id

@@ -305,7 +305,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         "--where",
         metavar="FIELD=VALUE",
         action="append",
-        help="with this value in a lead custom field; of one field given twice either, of several fields each",
+        help="with this value in a custom field, state or status; of one field twice either, of several fields each",
     )
     which.add_argument("--smart-view", metavar="NAME", help="that a search saved in Close finds")
     what = parser.add_argument_group("what is told of them")

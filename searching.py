@@ -60,20 +60,17 @@ def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tu
     from there: from the creation date of the last lead, which others may share, so leads seen before come once.
     """
     found: dict[str, Json] = {}
-    counted = 0
-    since, last, is_whole = "", "", False
-    while not is_whole:
-        seen, read, total = len(found), 0, 0
+    counted, since, last = 0, "", ""
+    while True:
+        seen, read, total = len(found), 0, LONGEST_WALK
         before = sum((lead.get(CREATED) or "") < since for lead in found.values())
-        try:
-            for page in pages_since(since):
-                read, total = read + len(page.leads), page.total
-                counted = max(counted, before + total)
-                found.update((lead["id"], lead) for lead in page.leads)
-                note(len(found), counted)
-            is_whole = total <= read < LONGEST_WALK  # a count may end where a walk does
-        except ExpiredCursor:
-            pass
+        for page in _until_expired(pages_since(since)):
+            read, total = read + len(page.leads), page.total
+            counted = max(counted, before + total)
+            found.update((lead["id"], lead) for lead in page.leads)
+            note(len(found), counted)
+        if total <= read < LONGEST_WALK:  # of a full walk the count may end where it ended
+            break
         if len(found) > seen:
             last = next(reversed(found.values())).get(CREATED) or ""
             since = _millisecond_of(last)
@@ -82,6 +79,14 @@ def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tu
         else:  # whatever else Close counts, it does not show
             break
     return list(found.values()), counted
+
+
+def _until_expired(pages: Iterator[SearchPage]) -> Iterator[SearchPage]:
+    """The pages of a search, up to the last before Close forgot where it stood."""
+    try:
+        yield from pages
+    except ExpiredCursor:
+        return
 
 
 def _millisecond_of(moment: str) -> str:
