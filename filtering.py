@@ -39,6 +39,7 @@ from lead_fields import (
 )
 from us_states import state_name
 
+MOST_LETTERS = 500  # of the texts asked for in one field; Close might refuse what comes of more
 PREFIX_OF_IDS = {"user": "user_", "contact": "cont_"}
 SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field of which Close finds just what is asked for
 
@@ -203,7 +204,8 @@ def _field_and_value(schema: Sequence[Json], text: str) -> tuple[LeadField, str]
 def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
     values = [value for each in asked for value in _alternatives(field, each)]
     tests = [_test(field, value) for value in values]
-    conditions = [_condition(field, value) for value in values]
+    is_short = sum(map(len, values)) <= MOST_LETTERS
+    conditions = [_condition(field, value) if is_short or field.kind not in TEXTS else None for value in values]
     is_searchable = all(condition is not None for condition in conditions)
     return Filter(
         words=f"{field.title} is {' or '.join(one_line(value) or 'blank' for value in asked)}",

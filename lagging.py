@@ -1,37 +1,57 @@
-"""What Close's search does not show yet of what we just did: leads that were made, and leads that were deleted."""
+"""What Close's search shows, and what it does not show yet of what we just did: leads made, and leads deleted."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from close_client import CloseClient, Json, NotFound, PermissionDenied, all_of, is_before, is_since, regular_field
-from searching import CREATED, walk_search
+from filtering import Question
+from searching import CREATED, Note, millisecond_of, read_leads, walk_search
 
-LOOKS_PER_LAG = 12  # while leads are waited for; the first ones come sooner, for most leads show in seconds
+LOOKS_PER_LAG = 12  # while leads are waited for
+EARLY_LOOKS = 5  # that come sooner, for most leads show in seconds
 SHORTEST_PAUSE = 0.1  # seconds
 CLOCK_ERROR = timedelta(seconds=1)  # of Close's clock, as its answers tell it
 FEW = 5  # leads that are read one by one rather than looked for among others
 MOST_DELETIONS = 250  # of the latest in the event log that are looked through
 
+Latest = Callable[[], tuple[Sequence[Json], Collection[str]]]  # leads made just now, and ids of all that were deleted
 
-def not_shown_yet(
-    close: CloseClient, made: Sequence[Json], found: Sequence[Json], is_asked_for: Callable[[Json], bool]
-) -> list[Json]:
-    """Those of the leads made just now that are asked for and that search does not show yet, by name.
 
-    A lead that holds other values by now than it was made with is not missing, nor is one deleted since.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The leads that Close shows in answer to a question, and what it does not show as it is.
+
+    Of the leads made just now, those that its search lacks; those that it lists though we deleted them; and how many
+    leads lack the date only, or may.
     """
-    ids = {lead["id"] for lead in found}
-    missing = [lead for lead in made if lead["id"] not in ids and is_asked_for(lead)]
-    if len(missing) > FEW:
-        others = _shown_among(close, missing)
-        missing = [lead for lead in missing if lead["id"] not in others]
-    if len(missing) > FEW:
-        deleted = _deleted_since(close, first_created(missing))
-        missing = [lead for lead in missing if lead["id"] not in deleted]
-    if len(missing) <= FEW:
-        missing = [lead for lead in missing if _is_still(close, lead, is_asked_for)]
-    return sorted(missing, key=lambda lead: str(lead.get("name")))
+
+    leads: Sequence[Json]
+    not_shown_yet: Sequence[Json]
+    deleted: Sequence[Json]
+    without_date: int
+
+
+def find(close: CloseClient, question: Question, fields: Sequence[str], latest: Latest, note: Note) -> Found:
+    """The leads in answer to a question, each once, beside what is known better than by search. Raises CountMismatch.
+
+    The latest are asked for after the walk, so that what is done meanwhile is among them.
+    """
+    shown = {lead["id"]: lead for lead in read_leads(close, question.condition, fields, note)}
+    made, deleted = latest()
+    missing = [lead for lead in made if lead["id"] not in shown and question.admits(lead)]
+    if missing:
+        still_missing = _not_shown_for_other_reasons(close, missing, question)
+        within = all_of([question.condition, _made_within(missing)])  # some may show by now
+        shown |= {lead["id"]: lead for lead in read_leads(close, within, fields)}
+        missing = [lead for lead in still_missing if lead["id"] not in shown]
+    return Found(
+        leads=[lead for lead_id, lead in shown.items() if lead_id not in deleted],
+        not_shown_yet=sorted(missing, key=lambda lead: str(lead.get("name"))),
+        deleted=[lead for lead_id, lead in shown.items() if lead_id in deleted],
+        without_date=close.count_leads(question.undated) if question.undated else 0,
+    )
 
 
 def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> Iterator[str]:
@@ -42,40 +62,52 @@ def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> 
     youngest = max(datetime.fromisoformat(lead[CREATED]) for lead in leads)
     give_up = youngest + timedelta(seconds=index_lag) + CLOCK_ERROR
     left = {lead["id"]: lead for lead in leads}
-    for look in range(2 * LOOKS_PER_LAG):
+    for look in range(1, EARLY_LOOKS + LOOKS_PER_LAG + 2):
         if not left or close.now() >= give_up:
             return
-        close.pause(max(SHORTEST_PAUSE, min(look + 1, index_lag / LOOKS_PER_LAG)))
+        usual = index_lag / LOOKS_PER_LAG
+        close.pause(max(SHORTEST_PAUSE, min(look, usual) if look <= EARLY_LOOKS else usual))
         for lead_id in _shown_among(close, left.values()) & left.keys():
             del left[lead_id]
             yield lead_id
 
 
-def first_created(leads: Collection[Json]) -> str:
-    """When the first of some leads was made, as Close writes it."""
-    return min(str(lead[CREATED]) for lead in leads)
+def _not_shown_for_other_reasons(close: CloseClient, leads: Sequence[Json], question: Question) -> list[Json]:
+    """Those of some leads that are neither deleted since nor hold values by now that are not asked for."""
+    if len(leads) > FEW:
+        shown = _shown_among(close, leads)
+        leads = [lead for lead in leads if lead["id"] not in shown]
+    if len(leads) > FEW:
+        deleted = _deleted_since(close, leads)
+        return [lead for lead in leads if lead["id"] not in deleted]
+    return [lead for lead in leads if _is_still_asked_for(close, lead, question)]
+
+
+def _made_within(leads: Collection[Json]) -> Json:
+    """The condition that a lead was made from the first to the last of some leads."""
+    created = [datetime.fromisoformat(lead[CREATED]) for lead in leads]
+    end = (max(created) + timedelta(milliseconds=1)).isoformat(timespec="microseconds")
+    field = regular_field(CREATED)
+    return all_of([is_since(field, millisecond_of(min(created).isoformat())), is_before(field, end)])
 
 
 def _shown_among(close: CloseClient, leads: Collection[Json]) -> set[str]:
     """The ids of all leads made from the first to the last of some leads that search shows, whatever they hold."""
-    last = max(datetime.fromisoformat(lead[CREATED]) for lead in leads)
-    created, end = regular_field(CREATED), (last + timedelta(milliseconds=1)).isoformat(timespec="microseconds")
-    shown, _ = walk_search(close, all_of([is_since(created, first_created(leads)), is_before(created, end)]), ["id"])
+    shown, _ = walk_search(close, _made_within(leads), ["id"])
     return {lead["id"] for lead in shown}
 
 
-def _deleted_since(close: CloseClient, moment: str) -> set[str]:
-    """The ids of the leads deleted since a moment, the latest of them; none where the key may not see that."""
-    events = close.lead_events("deleted", since=datetime.fromisoformat(moment))
+def _deleted_since(close: CloseClient, leads: Collection[Json]) -> set[str]:
+    """The ids of the leads deleted since some leads were made, the latest of them; none where the key can't see it."""
+    since = min(datetime.fromisoformat(lead[CREATED]) for lead in leads)
     try:
-        return {event["object_id"] for event in islice(events, MOST_DELETIONS)}
+        return {event["object_id"] for event in islice(close.lead_events("deleted", since=since), MOST_DELETIONS)}
     except PermissionDenied:
         return set()
 
 
-def _is_still(close: CloseClient, lead: Json, is_asked_for: Callable[[Json], bool]) -> bool:
-    """Whether a lead is there and asked for, as it is by now."""
+def _is_still_asked_for(close: CloseClient, lead: Json, question: Question) -> bool:
     try:
-        return is_asked_for(close.read_lead(lead["id"]))
+        return question.admits(close.read_lead(lead["id"]))
     except NotFound:
         return False

@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from accounts import ImportResult, LeadOutcome
     from close_client import Account, CloseClient
     from journal import Journal, JournalFile, Purpose
+    from lagging import Found
     from people import Person
     from planning import Plan
     from qualification import Qualifier, Round, Verdict
     from reading import SourceFile
     from reporting import Findings, Report
     from sandbox import Sandbox
-    from segmentation import Found, Segment
+    from segmentation import Segment
     from undoing import UndoneLead
     from workflow import WorkflowNames
     from writing_back import Handled
@@ -462,10 +463,14 @@ def _replaceable(text: str) -> Path:
 
 def check_replaceable(path: Path) -> None:
     """Raise UsageError for a path where no file can be written."""
-    if path.exists() and not path.is_file():
+    try:
+        is_file = not path.resolve().exists() or path.is_file()
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+    except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a link to itself
+        raise UsageError(f"{path} can't be written ({error}); name another file") from None
+    if not is_file:
         raise UsageError(f"{path} is not a file that can be replaced; name one such as report.csv")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{path} can't be written, for {folder} is no folder that you may write to")
 
 
@@ -929,6 +934,10 @@ def settle_segment_flags(args: argparse.Namespace) -> None:
     args.end = args.end or datetime.now(UTC).date()
     if args.top:
         check_replaceable(top_beside(args.output))
+    places = [args.output, args.chart, top_beside(args.output) if args.top else None]
+    written = [place.resolve() for place in places if place]
+    if len(set(written)) < len(written):
+        raise UsageError("two of the files to write are one and the same; name another with --output or --chart")
     if args.end < args.start:
         words = f"the range ends on {args.end}{today}, before it starts on {args.start}"
         raise UsageError(f"{words}; put the earlier day first")
@@ -960,33 +969,28 @@ def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
 
 
 def read_segment(close: CloseClient, account: Account, segment: Segment, args: argparse.Namespace) -> Found:
-    """The leads that Close shows, and what it does not show yet of what was imported or undone just now."""
+    """The leads that Close shows, after a wait for what was imported just now where that was asked for."""
     from journal import read_latest_leads
-    from lagging import await_leads, first_created, not_shown_yet
-    from searching import read_leads
-    from segmentation import Found
+    from lagging import await_leads, find
 
-    question, fields = segment.question, segment.fields
-    settled = close.now() - timedelta(seconds=index_lag(args))
-    with progress_bar("leads", args.quiet) as note:
-        found = read_leads(close, question.condition, fields, note)
-    made, deleted = read_latest_leads(JOURNAL, account.organization_id, settled)
-    missing = not_shown_yet(close, made, found, question.admits)
-    if missing and args.wait:
-        if not args.quiet:
-            say(f"waiting for {counted(len(missing), 'lead')} imported just now to show in Close's search")
-        awaiting = await_leads(close, missing, index_lag(args))
-        for _ in with_progress(awaiting, len(missing), "leads", args.quiet):
-            pass
-        later = read_leads(close, question.condition, fields, since=first_created(missing))
-        found = list({lead["id"]: lead for lead in [*found, *later]}.values())
-        missing = not_shown_yet(close, missing, found, question.admits)
-    return Found(
-        leads=[lead for lead in found if lead["id"] not in deleted],
-        not_shown_yet=missing,
-        deleted=[lead for lead in found if lead["id"] in deleted],
-        without_date=close.count_leads(question.undated) if question.undated else 0,
+    lag = index_lag(args)
+    latest = functools.partial(
+        read_latest_leads, JOURNAL, account.organization_id, close.now() - timedelta(seconds=lag)
     )
+
+    def look() -> Found:
+        with progress_bar("leads", args.quiet) as note:
+            return find(close, segment.question, segment.fields, latest, note)
+
+    found = look()
+    missing = found.not_shown_yet
+    if not (missing and args.wait):
+        return found
+    if not args.quiet:
+        say(f"waiting for {counted(len(missing), 'lead')} imported just now to show in Close's search")
+    for _ in with_progress(await_leads(close, missing, lag), len(missing), "leads", args.quiet):
+        pass
+    return look()
 
 
 def write_segment_files(args: argparse.Namespace, findings: Findings) -> dict[str, str | None]:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from close_client import Account, Json
 from filtering import Question
+from lagging import Found
 from lead_fields import CREATED, STATE, STATUS, encodable
 from segmentation import (
     KINDS,
-    Found,
     Kind,
     MissingRevenue,
     Reading,

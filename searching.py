@@ -17,18 +17,13 @@ class CountMismatch(Exception):
 
 
 def read_leads(
-    close: CloseClient,
-    condition: Json,
-    fields: Sequence[str],
-    note: Note = lambda _read, _total: None,
-    since: str = "",
+    close: CloseClient, condition: Json, fields: Sequence[str], note: Note = lambda _read, _total: None
 ) -> list[Json]:
     """The leads for which a condition holds, in the order of their creation, each once, as dicts of the fields.
 
-    All of them, or those made since a moment. They are as many as Close counted on the way, or counts afterwards: a
-    walk that the index changed under is made again, three times at most. Raises CountMismatch with the difference.
+    They are as many as Close counted on the way, or counts afterwards: a walk that the index changed under is made
+    again, three times at most. Raises CountMismatch with the difference.
     """
-    condition = _created_since(condition, since)
     difference = ""
     for _ in range(MOST_WALKS):
         leads, counted = walk_search(close, condition, fields, note)
@@ -46,11 +41,12 @@ def walk_search(
 ) -> tuple[list[Json], int]:
     """The leads that one walk through a search shows, and how many Close counted meanwhile, at most."""
     wanted = sorted({"id", CREATED, *fields})
-    return walk(lambda moment: close.search_pages(_created_since(condition, moment), wanted), note)
 
+    def pages_since(moment: str) -> Iterator[SearchPage]:
+        begun = all_of([condition, is_since(regular_field(CREATED), moment)]) if moment else condition
+        return close.search_pages(begun, wanted)
 
-def _created_since(condition: Json, moment: str) -> Json:
-    return all_of([condition, is_since(regular_field(CREATED), moment)]) if moment else condition
+    return walk(pages_since, note)
 
 
 def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tuple[list[Json], int]:
@@ -73,7 +69,7 @@ def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tu
             break
         if len(found) > seen:
             last = next(reversed(found.values())).get(CREATED) or ""
-            since = _millisecond_of(last)
+            since = millisecond_of(last)
         elif since != last:  # more than one search can show lies within that millisecond
             since = last
         else:  # whatever else Close counts, it does not show
@@ -89,7 +85,7 @@ def _until_expired(pages: Iterator[SearchPage]) -> Iterator[SearchPage]:
         return
 
 
-def _millisecond_of(moment: str) -> str:
+def millisecond_of(moment: str) -> str:
     """The millisecond in which a moment lies: in which order Close sorts what lies within one is not known."""
     if not moment:
         return ""

@@ -170,20 +170,6 @@ def _labelled(close: CloseClient, level: LeadField) -> LeadField:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The leads that Close shows in answer to a question, and what it does not show as it is.
-
-    Of the leads of our latest imports, those that its search lacks; those that it lists though an undo of ours deleted
-    them; and how many leads lack the date only, or may.
-    """
-
-    leads: Sequence[Json]
-    not_shown_yet: Sequence[Json] = ()
-    deleted: Sequence[Json] = ()
-    without_date: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """The leads of the span, those of the one before it, and the names of leads that do not count.
 

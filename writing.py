@@ -95,23 +95,37 @@ def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
 
 def _move_all(places: Mapping[Path, Path]) -> None:
     """Move files into their places; where one can't be moved, put back what was there."""
-    olds: dict[Path, Path] = {}
+    olds = {new: new.with_name(f"{new.name}-old") for new, place in places.items() if place.exists()}
     try:
+        for new, old in olds.items() if len(places) > 1 else ():
+            _keep(places[new], old)
         for new, place in places.items():
-            olds[place] = new.with_name(f"{new.name}-old")
-            if place.exists() and len(places) > 1:
-                shutil.copy2(place, olds[place])
             new.replace(place)
     except BaseException:
-        for place, old in olds.items():
-            if old.exists():
-                old.replace(place)
-            elif len(places) > 1:
-                place.unlink(missing_ok=True)
+        for new, place in places.items():
+            if not new.exists():  # only what was moved is taken back
+                _put_back(place, olds.get(new))
+            elif new in olds:
+                olds[new].unlink(missing_ok=True)
         raise
-    finally:
-        for old in olds.values():
-            old.unlink(missing_ok=True)
+    for old in olds.values():
+        old.unlink(missing_ok=True)
+
+
+def _keep(place: Path, old: Path) -> None:
+    """Give a file a second name, or a copy where the disk knows no second names."""
+    try:
+        os.link(place, old)
+    except OSError:
+        old.touch(mode=0o600)
+        shutil.copyfile(place, old)
+
+
+def _put_back(place: Path, old: Path | None) -> None:
+    if old is None:
+        place.unlink(missing_ok=True)
+    elif old.exists():
+        old.replace(place)
 
 
 def _csv_line(cells: Iterable[object]) -> str:
