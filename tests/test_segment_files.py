@@ -974,6 +974,22 @@ def test_where_the_best_leads_can_not_be_written_nothing_is_asked_of_close(
     assert run("segment", *DAYS, "--output", "x.csv").code == 0
 
 
+def test_two_files_that_are_one_are_refused(run: Run, earnings: None, folder: Path) -> None:
+    Path("x.png").symlink_to("x.csv")
+    ran = run("segment", *DAYS, "--output", "x.csv", "--chart", "x.png")
+    assert (ran.code, "one and the same" in ran.err, Path("x.csv").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize("name", ["loop.csv", "x" * 300 + ".csv"])
+def test_a_path_that_leads_nowhere_is_refused_before_anything_is_asked(
+    run: Run, earnings: None, sandbox: Close, name: str
+) -> None:
+    Path("loop.csv").symlink_to("loop.csv")
+    sandbox.paths.clear()
+    ran = run("segment", *DAYS, "--output", name)
+    assert (ran.code, "can't be written" in ran.err, sandbox.paths) == (2, True, [])
+
+
 def test_where_no_folder_can_be_made_nothing_is_asked_of_close(run: Run, earnings: None, sandbox: Close) -> None:
     Path("notes.txt").write_text("mine")
     sandbox.paths.clear()

@@ -524,3 +524,41 @@ def test_what_others_do_meanwhile_costs_few_requests(
         assert user.delete(f"/lead/{lead_id}/").status_code == 200
     ran = segment(run)
     assert (counted(ran), ran.json["requests"] <= 10) == ((0, 1), True)
+
+
+@pytest.mark.parametrize("number", [1, 8])
+def test_leads_that_begin_to_show_after_the_walk_are_in_the_table_or_told(
+    run: Run, connected: Sandbox, connect: Connect, write: Write, number: int
+) -> None:
+    with Watched() as sandbox:
+        connect(sandbox)
+        sandbox.freeze_index()
+        lines = (f"Company {each},,,,15.06.2000,{each},CA" for each in range(number))
+        assert run("import", str(write(*lines)), "--index-lag", "0").code == 0
+
+        def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+            reply = answer(request)
+            if request.path.endswith("/data/search/"):
+                sandbox.thaw_index()
+            return reply
+
+        sandbox.watch = watch
+        assert counted(segment(run)) == (number, 0)
+
+
+def test_a_lead_that_leaves_the_range_during_the_wait_is_not_in_the_table(
+    run: Run, lagging: Watched, user: RawClose, put_in: PutIn, pass_time: Callable[[float], None]
+) -> None:
+    early = put_in_and_shown(put_in, pass_time, user)
+    put_in(BETA, name="more.csv")
+    moved = {custom_ids(user)["Company Founded"]: "1950-01-01"}
+    searches = iter(range(1000))
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        if request.path.endswith("/data/search/") and next(searches) == 2:
+            user.put(f"/lead/{early}/", json=moved)
+        return answer(request)
+
+    lagging.watch = watch
+    ran = segment(run, "--wait")
+    assert (counted(ran), ran.json["rows"][0][LEADS]) == ((1, 0), 1)
