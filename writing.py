@@ -101,7 +101,7 @@ def _move_all(places: Mapping[Path, Path]) -> None:
             _keep(places[new], old)
         for new, place in places.items():
             new.replace(place)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave new files among old ones
         for new, place in places.items():
             if not new.exists():  # only what was moved is taken back
                 _put_back(place, olds.get(new))
