@@ -326,7 +326,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         "--missing-revenue",
         choices=["skip", "zero"],
         default="skip",
-        help="leave leads without revenue out of all figures (skip), or count them as 0 (zero)",
+        help="leave leads without revenue out of median, mean and the like (skip), or count them as 0 (zero)",
     )
     where = parser.add_argument_group("where to")
     where.add_argument(
@@ -468,6 +468,8 @@ def check_replaceable(path: Path) -> None:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
     except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a link to itself
         raise UsageError(f"{path} can't be written ({error}); name another file") from None
+    if INPUT_FOLDER.resolve() in path.resolve().parents:
+        raise UsageError(f"{path} would be among the files to read; name one outside of {INPUT_FOLDER}/")
     if not is_file:
         raise UsageError(f"{path} is not a file that can be replaced; name one such as report.csv")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

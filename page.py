@@ -13,10 +13,12 @@ def page(report: Report, chart: str = "") -> str:
     header = "".join(_element("th", column, kind_of(column)) for column in report.table.columns)
     rows = [_row(cells, report.money) for cells in report.rows()]
     warnings = "".join(f"<li>{escape(warning)}</li>" for warning in report.warnings)
-    made = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in report.provenance.items())
+    made = {name: f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in report.provenance.items()}
+    query = made.pop("Query", "")
+    compared = f", compared with {report.provenance['Compared with']}" if "Compared with" in made else ""
     return _PAGE.format(
         title=escape(report.title),
-        subtitle=escape(report.subtitle),
+        subtitle=escape(report.subtitle + compared),
         style=_STYLE,
         chart=f"<figure>{chart}</figure>" if chart else "",
         header=header,
@@ -24,7 +26,8 @@ def page(report: Report, chart: str = "") -> str:
         total="".join(f"<tfoot>{_row(cells, report.money)}</tfoot>" for cells in report.total_rows()),
         nothing="" if rows else "<p>No leads in this range.</p>",
         warnings=f"<h2>Not counted, or not in full</h2>\n<ul>{warnings}</ul>" if warnings else "",
-        provenance=made,
+        provenance="".join(made.values()),
+        query=f"<details><summary>What Close was asked</summary><dl>{query}</dl></details>" if query else "",
     )
 
 
@@ -60,6 +63,7 @@ th:first-child, td:first-child { position: sticky; inset-inline-start: 0; }
 th.number { white-space: normal; }
 tbody tr:hover td { background: #f6f8fa; }
 tfoot td { font-weight: 600; border-top: 2px solid #57606a; border-bottom: 0; }
+summary { cursor: pointer; color: #57606a; }
 dt { color: #57606a; font-size: .85rem; } dd { margin: 0 0 .6rem; overflow-wrap: anywhere; white-space: pre-wrap; }
 @media (max-width: 40rem) { body { margin: 1rem auto; padding: 0 .75rem; font-size: 14px; }
   h1 { font-size: 1.3rem; } th, td { padding: .3rem .5rem; min-width: 7rem; }
@@ -100,6 +104,7 @@ _PAGE = """\
 {warnings}
 <h2>How it was made</h2>
 <dl>{provenance}</dl>
+{query}
 </body>
 </html>
 """

@@ -29,7 +29,7 @@ from segmentation import (
 )
 
 MoneyStyle = Literal["plain", "usd"]
-ALL = "All"  # the groups together
+ALL = "All groups"
 MOST_NAMED = 3  # leads in one warning
 MOST_AWAITED_NAMED = 10
 MISSING: Mapping[MissingRevenue, str] = {
@@ -143,7 +143,9 @@ class Findings:
     def summary(self) -> str:
         """In one line: `9 leads from 2000-01-01 to 2005-12-31, 2 without revenue, 1 without a state`."""
         segment = self.provenance.segment
-        return f"{_leads(self.counts['leads'])} from {segment.span}, {_without(self.counts, segment)}"
+        filters = "; ".join(each.words for each in segment.question.filters)
+        asked_for = f"{segment.span} ({filters})" if filters else str(segment.span)
+        return f"{_leads(self.counts['leads'])} from {asked_for}, {_without(self.counts, segment)}"
 
     def as_json(self) -> Json:
         """What a program is told."""
@@ -220,8 +222,7 @@ def _subtitle(counts: Json, segment: Segment) -> str:
     """Which leads they are and how many: `Company Founded 2000-01-01 to 2005-12-31: 9 leads, 2 without revenue`."""
     filters = [each.words for each in segment.question.filters]
     asked_for = ", ".join([f"{segment.question.dates.title} {segment.span}", *filters])
-    compared = f", compared with {segment.previous}" if segment.previous else ""
-    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts, segment)}{compared}"
+    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts, segment)}"
 
 
 def _without(counts: Json, segment: Segment) -> str:
@@ -254,14 +255,17 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     if found.not_shown_yet:
         warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
     if not reading.leads and not segment.question.is_exact:
-        warnings.append("no lead fits; what is asked for with --where has to be the whole value of its field")
-    return (*warnings, *_alike_words(reading.leads, segment))
+        warnings.append(
+            f"no lead has both a {dates} in the range and what --where asks for, as the whole value of its field"
+        )
+    return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
 
 
 def _undated_words(number: int, question: Question) -> str:
     more = "1 more lead has" if number == 1 else f"{number:,} more leads have"
-    at_most = "" if question.is_exact else "up to "
-    return f"{at_most}{more} no {question.dates.title}, and so {'lies' if number == 1 else 'lie'} in no range"
+    if not question.is_exact:
+        more = more.replace(" ha", " that may fit ha")
+    return f"{more} no {question.dates.title}, and so {'lies' if number == 1 else 'lie'} in no range"
 
 
 def _missing_words(names: Sequence[str], segment: Segment) -> str:

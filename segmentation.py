@@ -371,7 +371,7 @@ def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
     """Add what was before and the change since. A group without any lead has a total of nothing, not an unknown one."""
     for column in COMPARED:
         now, then = (Decimal() if column == TOTAL and not each[LEADS] else each[column] for each in (figures, before))
-        figures[f"{PREVIOUS}{column}"] = then
+        figures |= {column: now, f"{PREVIOUS}{column}": then}
         figures[f"{CHANGE}{column}"] = None if now is None or then is None else now - then
 
 

@@ -542,8 +542,8 @@ def test_figures_stand_beside_those_of_the_span_before(run: Run, leads: SomeLead
     columns = [STATE, LEADS, TOP_LEAD, TOTAL, MEDIAN, *COMPARISON]
     assert [[row[column] for column in columns] for row in ran.json["rows"]] == [
         ["California", 1, "now", 25.5, 25.5, 2, -1, 40, -14.5, 20, 5.5],
-        ["New York", 0, None, None, None, 1, -1, 7, -7, 7, None],
-        ["Ohio", 0, None, None, None, 1, -1, None, None, None, None],
+        ["New York", 0, None, 0, None, 1, -1, 7, -7, 7, None],
+        ["Ohio", 0, None, 0, None, 1, -1, None, None, None, None],
         ["Texas", 1, "new", 8, 8, 0, 1, 0, 8, None, None],
         ["Unknown", 1, None, None, None, 0, 1, 0, None, None, None],
     ]

@@ -401,7 +401,7 @@ SHOWN_PATTERNS = {"money": "{:,.2f}", "count": "{:,}", "percent": "{:,.2f}", "te
 
 def rows_and_total(document: Any) -> list[dict[str, Any]]:
     """The rows that a table for people has: the groups, then all of them together."""
-    return [*document["rows"], {"Industry": "All", **document["total"]}]
+    return [*document["rows"], {"Industry": "All groups", **document["total"]}]
 
 
 def test_the_page_shows_each_figure_of_the_json(run: Run, earnings: None) -> None:
@@ -413,7 +413,7 @@ def test_the_page_shows_each_figure_of_the_json(run: Run, earnings: None) -> Non
         ["" if figure is None else SHOWN_PATTERNS[kind_of(name)].format(figure) for name, figure in row.items()]
         for row in rows
     ]
-    assert [row[0] for row in cells] == ["Farms", "Mills", "Mines", "Shops", "All"]
+    assert [row[0] for row in cells] == ["Farms", "Mills", "Mines", "Shops", "All groups"]
     assert cells[2][3:5] == ["-4,750.00", "-2,375.00"]
 
 
@@ -509,8 +509,8 @@ def test_money_has_all_its_digits_in_json_and_is_a_text_where_no_number_is_as_la
 def test_the_figures_of_all_groups_stand_below_the_first_level_alone(run: Run, earnings: None) -> None:
     for name in ("x.xlsx", "x.html"):
         assert run("segment", *BY_INDUSTRY, "--by", "status", "--output", name).code == 0
-    assert page_at("x.html").rows[-1][:3] == ["All", "", "6"]
-    assert cells_at("x.xlsx")[-1][:3] == ["All", "", 6]
+    assert page_at("x.html").rows[-1][:3] == ["All groups", "", "6"]
+    assert cells_at("x.xlsx")[-1][:3] == ["All groups", "", 6]
     assert run("segment", *BY_INDUSTRY, "--output", "x.csv").code == 0
     assert [row[0] for row in csv_at("x.csv")[1:]] == ["Farms", "Mines", "Shops"]
 
@@ -680,7 +680,7 @@ def test_a_terminal_gets_short_amounts_and_a_bar_for_each_group(on_terminal: OnT
         ["Farms", "3", "1.23 M", "█" * 24, "99", "Farms 0"],
         ["Mines", "2", "-4.75 k", "░", "-2.38 k", "Mines 1"],
         ["Shops", "1"],
-        ["All", "6", "1.23 M", "99", "Farms 0"],
+        ["All groups", "6", "1.23 M", "99", "Farms 0"],
     ]
 
 
@@ -740,7 +740,7 @@ def test_a_terminal_gets_the_first_of_very_many_groups_and_how_many_more_there_a
     total = dict(zip(COLUMNS, (number, None, Decimal(7), Decimal(7)), strict=True))
     shown = terminal_table(replace(groups_report(["Industry"], *groups), total=total), 80).splitlines()[3:]
     assert [line.split()[1] for line in shown[:60]] == [str(place) for place in range(60)]
-    assert shown[60].split()[:3] == ["All", f"{number:,}", "7"]
+    assert shown[60].split()[:4] == ["All", "groups", f"{number:,}", "7"]
     assert shown[61:] == rest
 
 
@@ -972,6 +972,14 @@ def test_where_the_best_leads_can_not_be_written_nothing_is_asked_of_close(
     assert (ran.code, sandbox.paths) == (2, [])
     assert "x_top.csv is not a file that can be replaced" in ran.err
     assert run("segment", *DAYS, "--output", "x.csv").code == 0
+
+
+def test_a_file_to_read_is_not_written_over(run: Run, earnings: None, folder: Path) -> None:
+    (folder / "input_data").mkdir()
+    (folder / "input_data" / "leads.csv").write_text("mine")
+    ran = run("segment", *DAYS, "--output", "input_data/leads.csv")
+    assert (ran.code, "among the files to read" in ran.err) == (2, True)
+    assert (folder / "input_data" / "leads.csv").read_text() == "mine"
 
 
 def test_two_files_that_are_one_are_refused(run: Run, earnings: None, folder: Path) -> None:

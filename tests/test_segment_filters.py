@@ -774,8 +774,8 @@ def test_what_is_no_date_or_no_amount_is_counted_by_its_reason_everywhere(
         (["--where", "Tier=Gold"], 1, "1 more lead has no Company Founded, and so lies in no range"),
         (["--where", "Tier=Silver"], 0, None),
         (["--status", "Qualified"], 1, "1 more lead has no Company Founded"),
-        (["--where", "Industry=Art"], None, "up to 1 more lead has no Company Founded"),
-        (["--where", "Tier=Gold", "--where", "state=CA"], None, "up to 1 more lead has no Company Founded"),
+        (["--where", "Industry=Art"], None, "1 more lead that may fit has no Company Founded"),
+        (["--where", "Tier=Gold", "--where", "state=CA"], None, "1 more lead that may fit has no Company Founded"),
         (["--date-field", "created"], 0, None),
     ],
 )
@@ -796,10 +796,24 @@ def test_leads_that_only_lack_the_date_are_counted_where_close_can_tell(
 def test_where_filters_admit_no_lead_it_is_said_what_they_need(asked: Asked, leads: SomeLeads) -> None:
     leads.field("Industry")
     leads.add("Acme", values={"Industry": "Retail trade"})
-    words = "no lead fits; what is asked for with --where has to be the whole value of its field"
+    words = "no lead has both a Company Founded in the range and what --where asks for, as the whole value"
     assert words in asked("--where", "Industry=Retail").err
-    assert "no lead fits" not in asked("--where", "Industry=Retail trade").err
-    assert "no lead fits" not in asked("--date-field", "created").err
+    assert "no lead has both" not in asked("--where", "Industry=Retail trade").err
+    assert "no lead has both" not in asked("--date-field", "created").err
+
+
+def test_what_was_asked_for_is_in_the_last_line(asked: Asked, leads: SomeLeads) -> None:
+    leads.add("Acme", state="CA")
+    ran = asked("--where", "state=ca", "--status", "Potential")
+    assert f"1 lead from {THE_DAY} to {THE_DAY} (Status is Potential; US State is ca), 1 without revenue" in ran.err
+
+
+def test_groups_of_two_spans_that_differ_in_letter_case_alone_are_told(run: Run, leads: SomeLeads) -> None:
+    leads.field("Industry")
+    leads.add("Now", values={"Industry": "Retail"})
+    leads.add("Then", values={"Industry": "RETAIL"}, founded="2000-06-14")
+    ran = run("segment", THE_DAY, THE_DAY, "--by", "Industry", "--compare", "previous")
+    assert "are apart: RETAIL and Retail" in ran.err
 
 
 def test_groups_that_differ_in_letter_case_alone_are_told(asked: Asked, leads: SomeLeads) -> None:
