@@ -294,7 +294,17 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_segment)
     parser.add_argument("start", metavar="START", type=_day, help="the first day, YYYY-MM-DD")
     parser.add_argument("end", metavar="END", type=_day, nargs="?", help="the last day, included; today if left out")
-    which = parser.add_argument_group("which leads")
+    _add_which_leads(parser.add_argument_group("which leads"))
+    _add_what_is_told(parser.add_argument_group("what is told of them"))
+    _add_where_to(parser.add_argument_group("where to"))
+    late = parser.add_argument_group("what was imported just now")
+    late.add_argument(
+        "--wait", action="store_true", help="wait until Close's search shows it, for the index lag at most"
+    )
+    _add_index_lag(late)
+
+
+def _add_which_leads(which: argparse._ActionsContainer) -> None:
     which.add_argument(
         "--date-field",
         metavar="NAME",
@@ -309,7 +319,9 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         help="with this value in a custom field, state or status; of one field twice either, of several fields each",
     )
     which.add_argument("--smart-view", metavar="NAME", help="that a search saved in Close finds")
-    what = parser.add_argument_group("what is told of them")
+
+
+def _add_what_is_told(what: argparse._ActionsContainer) -> None:
     what.add_argument(
         "--by",
         metavar="NAME",
@@ -328,7 +340,9 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         default="skip",
         help="leave leads without revenue out of median, mean and the like (skip), or count them as 0 (zero)",
     )
-    where = parser.add_argument_group("where to")
+
+
+def _add_where_to(where: argparse._ActionsContainer) -> None:
     where.add_argument(
         "--output",
         metavar="FILE",
@@ -338,11 +352,6 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--chart", metavar="FILE", type=_chart, help="draw it: a .png, .svg or .pdf file")
     where.add_argument("--money", choices=["plain", "usd"], default="plain", help="1234.50, or $1,234.50 (usd)")
-    late = parser.add_argument_group("what was imported just now")
-    late.add_argument(
-        "--wait", action="store_true", help="wait until Close's search shows it, for the index lag at most"
-    )
-    _add_index_lag(late)
 
 
 def _add_qualify(parser: argparse.ArgumentParser) -> None:
