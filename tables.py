@@ -8,7 +8,7 @@ from typing import Any
 from charting import short_amount
 from reporting import MoneyStyle, Report
 from segmentation import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
-from writing import guarded
+from writing import guarded, harmless
 
 MOST_SHOWN = 60  # groups on a terminal
 # How many characters wide the bars and the leads with most revenue are: the first of these for which there is room.
@@ -81,7 +81,7 @@ def plain_table(report: Report) -> str:
 
 
 def terminal_table(report: Report, width: int) -> str:
-    """The table as fits a terminal of so many characters: short amounts, and a bar for the total of each group.
+    """The table as fits a terminal of 40 characters or more: short amounts, and a bar for the total of each group.
 
     Figures are whole. Where there is no room, names are cut, and bars and the leads with most revenue left out.
     """
@@ -153,13 +153,12 @@ def _outer(width: int) -> int:
 
 def _narrowed(columns: Sequence[_Column], room: int) -> list[_Column]:
     """Columns that fit into so many characters: those that need least have all they need, the others share the rest."""
-    widths: dict[str, int] = {}
-    by_need = sorted(columns, key=lambda column: column.natural_width)
-    for place, column in enumerate(by_need):
-        share = room // (len(by_need) - place) - BETWEEN
-        widths[column.title] = min(column.natural_width, max(LEAST_NAME, share))
-        room -= widths[column.title] + BETWEEN
-    return [replace(column, width=widths[column.title]) for column in columns]
+    widths: dict[int, int] = {}
+    for place in sorted(range(len(columns)), key=lambda place: columns[place].natural_width):
+        share = room // (len(columns) - len(widths)) - BETWEEN
+        widths[place] = min(columns[place].natural_width, max(LEAST_NAME, share))
+        room -= widths[place] + BETWEEN
+    return [replace(column, width=widths[place]) for place, column in enumerate(columns)]
 
 
 def _drawn(columns: Sequence[_Column]) -> str:
@@ -182,5 +181,4 @@ def _drawn(columns: Sequence[_Column]) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A text without what would steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return harmless(text).replace("\n", " ")

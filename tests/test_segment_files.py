@@ -772,6 +772,20 @@ def test_a_bar_is_as_long_as_its_amount_beside_the_largest(amount: int | None, d
     assert bar(None if amount is None else Decimal(amount), Decimal(800), 10) == drawn
 
 
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "👩\u200d👧 & Co", "Caf\u00e9\u00a0Nord"])
+def test_what_joins_the_letters_of_a_name_stays_in_it(run: Run, lead: Lead, name: str) -> None:
+    lead(name, "x", 5)
+    assert name in run("segment", *BY_INDUSTRY).out
+
+
+def test_columns_of_one_title_have_each_their_own_width() -> None:
+    row = ["a" * 40, "b", 1, "Acme", Decimal(5), Decimal(5)]
+    table = pd.DataFrame([row], columns=["A B", "A\x01B", *COLUMNS], dtype=object)
+    drawn = terminal_table(Report("Leads", "", table, (), {}), 60)
+    assert re.search(r"a{10,}… +b +1 ", drawn)
+    assert max(map(len, drawn.splitlines())) <= 60
+
+
 def test_no_title_steers_a_terminal(run: Run, lead: Lead, close: CloseClient) -> None:
     title = "\x1b[31mSize\x1b[2J"
     lead("Acme", **{fields_called(close, title)[title]: "x"})
