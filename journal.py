@@ -238,8 +238,8 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
 def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
     """The leads, as Close answered, that imports into an organisation made since a moment by Close's clock.
 
-    And the ids of all that we ever deleted there. None where there is no journal. Nothing is locked: an import may go
-    on meanwhile.
+    And the ids of all that we ever deleted there. Both are empty where there is no journal. An import may go on
+    meanwhile.
     """
     if not path.exists():
         return [], set()

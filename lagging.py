@@ -7,7 +7,7 @@ from itertools import islice
 
 from close_client import CloseClient, Json, NotFound, PermissionDenied, all_of, is_before, is_since, regular_field
 from filtering import Question
-from searching import CREATED, Note, millisecond_of, read_leads, walk_search
+from searching import DATE_CREATED, Note, millisecond_of, read_leads, walk_search
 
 LOOKS_PER_LAG = 12  # while leads are waited for
 EARLY_LOOKS = 5  # that come sooner, for most leads show in seconds
@@ -59,7 +59,7 @@ def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> 
 
     It ends when it shows all, or once the lag, in seconds, has passed since the youngest of them was made.
     """
-    youngest = max(datetime.fromisoformat(lead[CREATED]) for lead in leads)
+    youngest = max(datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads)
     give_up = youngest + timedelta(seconds=index_lag) + CLOCK_ERROR
     left = {lead["id"]: lead for lead in leads}
     for look in range(1, EARLY_LOOKS + LOOKS_PER_LAG + 2):
@@ -85,9 +85,9 @@ def _not_shown_for_other_reasons(close: CloseClient, leads: Sequence[Json], ques
 
 def _made_within(leads: Collection[Json]) -> Json:
     """The condition that a lead was made from the first to the last of some leads."""
-    created = [datetime.fromisoformat(lead[CREATED]) for lead in leads]
+    created = [datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads]
     end = (max(created) + timedelta(milliseconds=1)).isoformat(timespec="microseconds")
-    field = regular_field(CREATED)
+    field = regular_field(DATE_CREATED)
     return all_of([is_since(field, millisecond_of(min(created).isoformat())), is_before(field, end)])
 
 
@@ -99,7 +99,7 @@ def _shown_among(close: CloseClient, leads: Collection[Json]) -> set[str]:
 
 def _deleted_since(close: CloseClient, leads: Collection[Json]) -> set[str]:
     """The ids of the leads deleted since some leads were made, the latest of them; none where the key can't see it."""
-    since = min(datetime.fromisoformat(lead[CREATED]) for lead in leads)
+    since = min(datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads)
     try:
         return {event["object_id"] for event in islice(close.lead_events("deleted", since=since), MOST_DELETIONS)}
     except PermissionDenied:

@@ -33,6 +33,7 @@ from writing import append_line, csv_text, guarded, harmless, write_csv, write_c
 
 if TYPE_CHECKING:
     from accounts import ImportResult, LeadOutcome
+    from asking import Segment
     from close_client import Account, CloseClient
     from journal import Journal, JournalFile, Purpose
     from lagging import Found
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from reading import SourceFile
     from reporting import Findings, Report
     from sandbox import Sandbox
-    from segmentation import Segment
     from undoing import UndoneLead
     from workflow import WorkflowNames
     from writing_back import Handled
@@ -111,7 +111,7 @@ ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.ConfigurationError": (Exit.SETUP, "{}."),
     "reading.InputError": (Exit.USAGE, "{}."),
     "lead_fields.UnusableName": (Exit.USAGE, "{}."),
-    "segmentation.NoSpanBefore": (Exit.USAGE, "{}."),
+    "asking.NoSpanBefore": (Exit.USAGE, "{}."),
     "workbook.TooManyRows": (Exit.USAGE, "{}."),
     "searching.CountMismatch": (Exit.INCOMPLETE, "{}."),
     "planning.SetupError": (Exit.SETUP, "{}."),
@@ -962,7 +962,7 @@ def refuse_other_money(args: argparse.Namespace, account: Account) -> None:
 
 def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
     """What the names on the command line mean in Close."""
-    from segmentation import plan_segment
+    from asking import plan_segment
 
     return plan_segment(
         close,

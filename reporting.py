@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from asking import MissingRevenue, Segment
 from close_client import Account, Json
 from filtering import Question
 from lagging import Found
@@ -16,9 +17,7 @@ from lead_fields import CREATED, STATE, STATUS, encodable
 from segmentation import (
     KINDS,
     Kind,
-    MissingRevenue,
     Reading,
-    Segment,
     SegmentedLead,
     kind_of,
     name_of,
@@ -262,10 +261,9 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
 
 
 def _undated_words(number: int, question: Question) -> str:
-    more = "1 more lead has" if number == 1 else f"{number:,} more leads have"
-    if not question.is_exact:
-        more = more.replace(" ha", " that may fit ha")
-    return f"{more} no {question.dates.title}, and so {'lies' if number == 1 else 'lie'} in no range"
+    more, have, lie = ("1 more lead", "has", "lies") if number == 1 else (f"{number:,} more leads", "have", "lie")
+    which = more if question.is_exact else f"{more} that may fit"
+    return f"{which} {have} no {question.dates.title}, and so {lie} in no range"
 
 
 def _missing_words(names: Sequence[str], segment: Segment) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from close_client import LONGEST_WALK, CloseClient, ExpiredCursor, Json, SearchPage, all_of, is_since, regular_field
 
 MOST_WALKS = 3  # times that a search is walked before its count is given up on
-CREATED = "date_created"
+DATE_CREATED = "date_created"
 
 PagesSince = Callable[[str], Iterator[SearchPage]]  # since a moment of creation, "" for the first there is
 Note = Callable[[int, int], None]  # how many leads were read so far, and of how many
@@ -40,10 +40,10 @@ def walk_search(
     close: CloseClient, condition: Json, fields: Sequence[str], note: Note = lambda _read, _total: None
 ) -> tuple[list[Json], int]:
     """The leads that one walk through a search shows, and how many Close counted meanwhile, at most."""
-    wanted = sorted({"id", CREATED, *fields})
+    wanted = sorted({"id", DATE_CREATED, *fields})
 
     def pages_since(moment: str) -> Iterator[SearchPage]:
-        begun = all_of([condition, is_since(regular_field(CREATED), moment)]) if moment else condition
+        begun = all_of([condition, is_since(regular_field(DATE_CREATED), moment)]) if moment else condition
         return close.search_pages(begun, wanted)
 
     return walk(pages_since, note)
@@ -59,7 +59,7 @@ def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tu
     counted, since, last = 0, "", ""
     while True:
         seen, read, total = len(found), 0, LONGEST_WALK
-        before = sum((lead.get(CREATED) or "") < since for lead in found.values())
+        before = sum((lead.get(DATE_CREATED) or "") < since for lead in found.values())
         for page in _until_expired(pages_since(since)):
             read, total = read + len(page.leads), page.total
             counted = max(counted, before + total)
@@ -68,7 +68,7 @@ def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tu
         if total <= read < LONGEST_WALK:  # of a full walk the count may end where it ended
             break
         if len(found) > seen:
-            last = next(reversed(found.values())).get(CREATED) or ""
+            last = next(reversed(found.values())).get(DATE_CREATED) or ""
             since = millisecond_of(last)
         elif since != last:  # more than one search can show lies within that millisecond
             since = last

@@ -1,32 +1,16 @@
 """Sum up leads by group. Leads in, tables out."""
 
-from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from statistics import median, quantiles
 from typing import Any, Literal
 
 import pandas as pd
 
-from close_client import CloseClient, Json, lead_link
-from filtering import Question, smart_view_filter, status_filter, value_filters
-from lead_fields import (
-    CUSTOM,
-    STATE,
-    STATUS,
-    UNKNOWN,
-    LeadField,
-    UnusableName,
-    amount_field,
-    date_field,
-    day_of,
-    encodable,
-    field_named,
-    number_of,
-    texts_in,
-)
+from asking import MissingRevenue, Segment
+from close_client import Json, lead_link
+from lead_fields import CUSTOM, STATE, UNKNOWN, LeadField, day_of, encodable, number_of, texts_in
 from parsing import US_DOLLAR, Currency, InvalidValue, parse_number, unclear_marks
 
 LEADS = "Total number of leads"
@@ -60,7 +44,6 @@ KINDS: Mapping[str, Kind] = {
 
 SEPARATOR = "; "  # between the values of one lead in a field that may hold several
 WIDE = Context(prec=400)  # digits of a sum: the largest number that JSON carries has 309 before its point
-MissingRevenue = Literal["skip", "zero"]
 
 
 def kind_of(column: str) -> Kind:
@@ -89,87 +72,6 @@ class SegmentedLead:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A range of days, both included."""
-
-    first: date
-    last: date
-
-    def __str__(self) -> str:
-        return f"{self.first} to {self.last}"
-
-    def as_json(self) -> dict[str, str]:
-        """What a program is told."""
-        return {"first": self.first.isoformat(), "last": self.last.isoformat()}
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What is to be summed up: the leads of a span, the field with their revenue, and the levels of groups.
-
-    The question is for those of the span, and of the `previous` one that it may be compared with.
-    """
-
-    span: Span
-    previous: Span | None
-    question: Question
-    revenue: LeadField
-    levels: tuple[LeadField, ...]
-    missing_revenue: MissingRevenue = "skip"
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields of a lead that have to be read."""
-        wanted = {*LEAD_FIELDS, *self.question.fields, self.revenue.key, *(level.key for level in self.levels)}
-        return sorted(wanted)
-
-
-LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)
-
-
-def plan_segment(
-    close: CloseClient,
-    first: date,
-    last: date,
-    *,
-    date_name: str,
-    revenue_name: str,
-    by: Sequence[str] = (),
-    statuses: Sequence[str] = (),
-    where: Sequence[str] = (),
-    smart_view: str | None = None,
-    missing_revenue: MissingRevenue = "skip",
-    is_compared: bool = False,
-) -> Segment:
-    """What is meant by the names of fields, statuses and a Smart View in Close.
-
-    Raises UnusableName and AmbiguousField, and NoSpanBefore where it is to be compared.
-    """
-    span = Span(first, last)
-    previous = span_before(span) if is_compared else None
-    schema = close.lead_fields()
-    dates = date_field(schema, date_name, "--date-field")
-    revenue = amount_field(schema, revenue_name, "--revenue-field")
-    levels = tuple(_labelled(close, field_named(schema, name, "--by")) for name in by) or (STATE,)
-    if len({level.key for level in levels}) < len(levels):
-        raise UnusableName("Two levels of groups are the same field; name each --by once")
-    filters = [
-        *([status_filter(close, statuses)] if statuses else []),
-        *value_filters(close, schema, where),
-        *([smart_view_filter(close, smart_view)] if smart_view is not None else []),
-    ]
-    question = Question(dates, previous.first if previous else first, last, tuple(filters))
-    return Segment(span, previous, question, revenue, levels, missing_revenue)
-
-
-def _labelled(close: CloseClient, level: LeadField) -> LeadField:
-    """A level that knows the labels of the statuses, if it is the status."""
-    if level != STATUS:
-        return level
-    return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """The leads of the span, those of the one before it, and the names of leads that do not count.
 
@@ -190,9 +92,11 @@ def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_
         day = day_of(lead.get(question.dates.key))
         if question.is_outdated(lead):
             outdated.append(name_of(lead))
-        elif question.admits(lead) and day is None:
+        elif not question.admits(lead):
+            continue
+        elif day is None:
             undated.append(name_of(lead))
-        elif question.admits(lead) and day:
+        else:
             spans[day >= segment.span.first].append(lead)
     now, earlier = (_segmented_all(spans[is_now], segment, currency) for is_now in (True, False))
     return Reading(now, earlier, undated, outdated)
@@ -378,23 +282,3 @@ def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
 def _cell(figure: Any) -> Any:
     """A figure as it is shown: money and shares with two places, half up."""
     return WIDE.plus(figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE)) if isinstance(figure, Decimal) else figure
-
-
-# The span before -----------------------------------------------------------------------------------------------------
-
-
-class NoSpanBefore(Exception):
-    """There are no dates as long before the span; the message says what to do."""
-
-
-def span_before(span: Span) -> Span:
-    """The span just before one, as long: as many months where it is whole months, else as many days."""
-    try:
-        end = span.first - timedelta(days=1)
-        if span.first.day == 1 and span.last.day == monthrange(span.last.year, span.last.month)[1]:
-            months = (span.last.year - span.first.year) * 12 + span.last.month - span.first.month + 1
-            year, month = divmod(span.first.year * 12 + span.first.month - 1 - months, 12)
-            return Span(date(year, month + 1, 1), end)
-        return Span(end - (span.last - span.first), end)
-    except (OverflowError, ValueError):
-        raise NoSpanBefore(f"there is no span as long before {span.first}; begin later, or don't compare") from None

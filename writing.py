@@ -1,4 +1,4 @@
-"""How what a run leaves gets onto disk: whole or not at all, for its owner alone, and never over somebody's work."""
+"""How what a run leaves gets out safely: files whole or not at all, for their owner alone; texts that do nothing."""
 
 import csv
 import hashlib
@@ -11,6 +11,8 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # that turn around what is read
 
 
 def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
@@ -64,9 +66,6 @@ def harmless(text: str) -> str:
 
 def _steers(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in DIRECTIONS
-
-
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def csv_text(lines: Iterable[Iterable[object]]) -> str:

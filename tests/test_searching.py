@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from close_client import LONGEST_WALK, ExpiredCursor, Json, SearchPage
-from searching import CREATED, walk
+from searching import DATE_CREATED, walk
 
 BEGINNING = datetime(2020, 1, 31, 23, 59, 59, 999_990, tzinfo=UTC)
 NEVER = 10**6  # pages
@@ -23,16 +23,16 @@ class Searches:
     """Searches over leads: of equal dates in any order, each within reach of so many leads, cut after so many pages."""
 
     def __init__(self, created: Sequence[int], size: int, reach: int, cuts: Sequence[int], random: Random) -> None:
-        self.leads = [{"id": f"lead_{number}", CREATED: iso(moment)} for number, moment in enumerate(created)]
+        self.leads = [{"id": f"lead_{number}", DATE_CREATED: iso(moment)} for number, moment in enumerate(created)]
         self.size, self.reach, self.cuts, self.random = size, reach, [*reversed(cuts)], random
         self.shown: set[str] = set()
         self.gained: list[int] = []  # leads shown for the first time, by search
 
     def pages_since(self, moment: str) -> Iterator[SearchPage]:
         self.gained.append(0)
-        found = [lead for lead in self.leads if lead[CREATED] >= moment]
+        found = [lead for lead in self.leads if lead[DATE_CREATED] >= moment]
         self.random.shuffle(found)
-        found.sort(key=lambda lead: lead[CREATED])
+        found.sort(key=lambda lead: lead[DATE_CREATED])
         pages_left = self.cuts.pop() if self.cuts else NEVER
         for start in range(0, max(1, min(len(found), self.reach)), self.size):
             if not pages_left:
@@ -52,7 +52,7 @@ def iso(moment: int) -> str:
 
 def assert_each_is_there_once(found: Sequence[Json], searches: Searches) -> None:
     assert sorted(lead["id"] for lead in found) == sorted(lead["id"] for lead in searches.leads)
-    assert all(one[CREATED] <= other[CREATED] for one, other in pairwise(found))
+    assert all(one[DATE_CREATED] <= other[DATE_CREATED] for one, other in pairwise(found))
 
 
 @given(moments, st.integers(1, 6), st.integers(1, 15), st.lists(st.integers(0, 5), max_size=6), randoms)
@@ -94,10 +94,10 @@ def test_progress_never_goes_back_and_ends_at_what_was_found(
 
 
 def test_a_walk_goes_on_where_close_counts_no_further_than_one_search_reaches() -> None:
-    leads = [{"id": f"lead_{number}", CREATED: iso(1000 * number)} for number in range(LONGEST_WALK + 500)]
+    leads = [{"id": f"lead_{number}", DATE_CREATED: iso(1000 * number)} for number in range(LONGEST_WALK + 500)]
 
     def pages_since(moment: str) -> Iterator[SearchPage]:
-        found = [lead for lead in leads if lead[CREATED] >= moment]
+        found = [lead for lead in leads if lead[DATE_CREATED] >= moment]
         yield SearchPage(found[:LONGEST_WALK], min(len(found), LONGEST_WALK))
 
     found, counted = walk(pages_since)
@@ -105,11 +105,13 @@ def test_a_walk_goes_on_where_close_counts_no_further_than_one_search_reaches() 
 
 
 def test_a_walk_goes_on_from_the_beginning_of_the_millisecond_in_which_it_was_cut() -> None:
-    leads = [{"id": f"lead_{micro}", CREATED: iso(micro)} for micro in (110, 910, 310, 1510)]  # as Close may sort them
+    leads = [
+        {"id": f"lead_{micro}", DATE_CREATED: iso(micro)} for micro in (110, 910, 310, 1510)
+    ]  # as Close may sort them
     searches = iter([2, 4])
 
     def pages_since(moment: str) -> Iterator[SearchPage]:
-        found = [lead for lead in leads if lead[CREATED] >= moment]
+        found = [lead for lead in leads if lead[DATE_CREATED] >= moment]
         shown = next(searches)
         yield SearchPage(found[:shown], len(found))
         if shown < len(leads):
@@ -119,14 +121,14 @@ def test_a_walk_goes_on_from_the_beginning_of_the_millisecond_in_which_it_was_cu
 
 
 def test_what_was_counted_is_the_most_that_any_page_told() -> None:
-    leads = [{"id": f"lead_{number}", CREATED: iso(number)} for number in range(3)]
+    leads = [{"id": f"lead_{number}", DATE_CREATED: iso(number)} for number in range(3)]
     pages = [SearchPage(leads[:2], 3), SearchPage(leads[2:], 2)]
     assert walk(lambda _moment: iter(pages)) == (leads, 3)
 
 
 def test_a_walk_that_always_shows_a_lead_without_a_date_ends() -> None:
     def pages_since(_moment: str) -> Iterator[SearchPage]:
-        yield SearchPage([{"id": "lead_1", CREATED: None}], 2)
+        yield SearchPage([{"id": "lead_1", DATE_CREATED: None}], 2)
         raise ExpiredCursor(400, None)
 
-    assert walk(pages_since) == ([{"id": "lead_1", CREATED: None}], 2)
+    assert walk(pages_since) == ([{"id": "lead_1", DATE_CREATED: None}], 2)

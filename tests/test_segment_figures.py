@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asking import Span, span_before
 from lead_fields import STATE as BY_STATE
 from lead_fields import STATUS, LeadField
 from sandbox import Sandbox
@@ -36,8 +37,6 @@ from segmentation import (
     TOTAL,
     UPPER_QUARTILE,
     SegmentedLead,
-    Span,
-    span_before,
     summarize,
     top_leads,
 )
