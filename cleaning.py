@@ -20,8 +20,8 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from cores import MANY, parse_many
-from parsing import (
+from cells.in_parallel import MANY, parse_many
+from cells.phones import (
     DATE_ORDERS,
     MOST_DIGITS,
     US_DOLLAR,
@@ -46,7 +46,7 @@ from parsing import (
     unclear_marks,
     visible,
 )
-from reading import (
+from cells.source_file import (
     CODE_COLUMN,
     COMPANY,
     CONTACT_NAME,

@@ -28,8 +28,8 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from pacing import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
-from transport import json_or_none, open_session, read_content
+from close.rate_gate import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
+from close.transport import json_or_none, open_session, read_content
 
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds

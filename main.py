@@ -29,23 +29,23 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from writing import append_line, csv_text, guarded, harmless, write_csv, write_csv_beside_edits, write_files
+from commands.files import append_line, csv_text, guarded, harmless, write_csv, write_csv_beside_edits, write_files
 
 if TYPE_CHECKING:
-    from accounts import ImportResult, LeadOutcome
-    from asking import Segment
+    from cells.source_file import SourceFile
+    from close.journal import Journal, JournalFile, Purpose
     from close_client import Account, CloseClient
-    from journal import Journal, JournalFile, Purpose
-    from lagging import Found
-    from people import Person
-    from planning import Plan
+    from importing.outcomes import ImportResult, LeadOutcome
+    from importing.plan import Plan
+    from importing.undo import UndoneLead
     from qualification import Qualifier, Round, Verdict
-    from reading import SourceFile
-    from reporting import Findings, Report
+    from qualifying.people_file import Person
+    from qualifying.statuses import WorkflowNames
+    from qualifying.write_back import Handled
     from sandbox import Sandbox
-    from undoing import UndoneLead
-    from workflow import WorkflowNames
-    from writing_back import Handled
+    from segmenting.plan import Segment
+    from segmenting.report import Findings, Report
+    from segmenting.unseen import Found
 
 VERSION = "0.1.0"
 INPUT_FOLDER = Path("input_data")
@@ -109,18 +109,18 @@ log = logging.getLogger("main")
 ERROR_WORDS: Mapping[str, tuple[Exit, str]] = {
     "main.UsageError": (Exit.USAGE, "{}."),
     "main.ConfigurationError": (Exit.SETUP, "{}."),
-    "reading.InputError": (Exit.USAGE, "{}."),
-    "lead_fields.UnusableName": (Exit.USAGE, "{}."),
-    "asking.NoSpanBefore": (Exit.USAGE, "{}."),
-    "workbook.TooManyRows": (Exit.USAGE, "{}."),
-    "searching.CountMismatch": (Exit.INCOMPLETE, "{}."),
-    "planning.SetupError": (Exit.SETUP, "{}."),
-    "people.PeopleError": (Exit.USAGE, "{}."),
-    "trail.NoVerdict": (Exit.USAGE, "{}."),
-    "workflow.WorkflowMissing": (Exit.SETUP, "{}."),
-    "journal.JournalBusy": (Exit.USAGE, "{}."),
-    "journal.JournalUnusable": (Exit.USAGE, "{}."),
-    "journal.NoSuchRun": (Exit.USAGE, "{}."),
+    "cells.source_file.InputError": (Exit.USAGE, "{}."),
+    "close.fields.UnusableName": (Exit.USAGE, "{}."),
+    "segmenting.plan.NoSpanBefore": (Exit.USAGE, "{}."),
+    "segmenting.workbook.TooManyRows": (Exit.USAGE, "{}."),
+    "close.walk.CountMismatch": (Exit.INCOMPLETE, "{}."),
+    "importing.plan.SetupError": (Exit.SETUP, "{}."),
+    "qualifying.people_file.PeopleError": (Exit.USAGE, "{}."),
+    "qualifying.trail.NoVerdict": (Exit.USAGE, "{}."),
+    "qualifying.statuses.WorkflowMissing": (Exit.SETUP, "{}."),
+    "close.journal.JournalBusy": (Exit.USAGE, "{}."),
+    "close.journal.JournalUnusable": (Exit.USAGE, "{}."),
+    "close.journal.NoSuchRun": (Exit.USAGE, "{}."),
     "close_client.AmbiguousField": (Exit.SETUP, "{}."),
     "close_client.AuthenticationFailed": (
         Exit.SETUP,
@@ -498,8 +498,8 @@ def _region(text: str) -> str:
 
 def run_import(args: argparse.Namespace) -> int:
     """Clean a file and put it into Close; write what became of each row."""
-    from accounts import check_accounts, conclude, foresee
-    from reading import read_source
+    from cells.source_file import read_source
+    from importing.outcomes import check_accounts, conclude, foresee
 
     began = time.monotonic()
     path = find_input(args.file)
@@ -530,7 +530,7 @@ def plan_with_journal(
     close: CloseClient, journals: JournalFile, source: SourceFile, path: Path, args: argparse.Namespace
 ) -> tuple[Journal, Plan]:
     """The organisation's part of the journal, and the plan for the file."""
-    from planning import plan_import
+    from importing.plan import plan_import
 
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
@@ -553,7 +553,7 @@ def plan_with_journal(
 @contextlib.contextmanager
 def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
     """The journal in output_data/, which is made before anything is sent: what is done must find a place."""
-    from journal import open_journal
+    from close.journal import open_journal
 
     try:
         OUTPUT_FOLDER.mkdir(exist_ok=True)
@@ -614,7 +614,7 @@ def warn_of_columns(source: SourceFile, quiet: bool) -> None:
     if source.ignored_columns and not quiet:
         from difflib import get_close_matches
 
-        from reading import KNOWN_COLUMNS
+        from cells.source_file import KNOWN_COLUMNS
 
         meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
         guess = f" Was {' or '.join(meant)} meant?" if meant else ""
@@ -636,8 +636,8 @@ def carry_out_with_progress(
 
     What is in Close must be told even where the disk is full by now, so that becomes what ended the run.
     """
-    from accounts import conclude, note_result
-    from importing import carry_out
+    from importing.carry_out import carry_out
+    from importing.outcomes import conclude, note_result
 
     outcomes: list[LeadOutcome] = []
     ended_by: Exception | None = None
@@ -673,7 +673,7 @@ def import_report(
     is_rehearsed: bool,
 ) -> dict[str, Any]:
     """What `--json` prints; of a dry run, with the outcomes that would be."""
-    from accounts import count_outcomes
+    from importing.outcomes import count_outcomes
 
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
@@ -801,9 +801,9 @@ def write_imported(path: Path, result: ImportResult) -> Path:
 
 def write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
     """Write the rows to mend, as they stood in the file; beside a file that somebody has edited, never over it."""
-    from accounts import rows_to_mend
+    from cells.source_file import REJECT_COLUMNS
     from cleaning import note_date_orders
-    from reading import REJECT_COLUMNS
+    from importing.outcomes import rows_to_mend
 
     source = result.source
     order = note_date_orders(result.plan.clean.date_orders)
@@ -824,7 +824,7 @@ def write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Pa
 
 def run_undo(args: argparse.Namespace) -> int:
     """Take back what an import put into Close, but for what was changed or worked on since."""
-    from undoing import count_to_undo, undo_run
+    from importing.undo import count_to_undo, undo_run
 
     stop = threading.Event()
     done: list[UndoneLead] = []
@@ -881,8 +881,8 @@ def undo_summary(report: Mapping[str, Any], waiting: int) -> str:
 
 def run_runs(args: argparse.Namespace) -> int:
     """List the imports so far, the oldest first."""
-    from accounts import OUTCOMES
-    from journal import read_runs
+    from close.journal import read_runs
+    from importing.outcomes import OUTCOMES
 
     runs = read_runs(JOURNAL)
     if args.sandbox:
@@ -915,9 +915,9 @@ def run_runs(args: argparse.Namespace) -> int:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Sum up the leads with a date in a range by group; write the table, and what else is asked for."""
-    from parsing import Currency
-    from reporting import Provenance, report_on
+    from cells.phones import Currency
     from segmentation import take_apart
+    from segmenting.report import Provenance, report_on
 
     began = time.monotonic()
     settle_segment_flags(args)
@@ -962,7 +962,7 @@ def refuse_other_money(args: argparse.Namespace, account: Account) -> None:
 
 def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
     """What the names on the command line mean in Close."""
-    from asking import plan_segment
+    from segmenting.plan import plan_segment
 
     return plan_segment(
         close,
@@ -981,8 +981,8 @@ def segment_asked(close: CloseClient, args: argparse.Namespace) -> Segment:
 
 def read_segment(close: CloseClient, account: Account, segment: Segment, args: argparse.Namespace) -> Found:
     """The leads that Close shows, after a wait for what was imported just now where that was asked for."""
-    from journal import read_latest_leads
-    from lagging import await_leads, find
+    from close.journal import read_latest_leads
+    from segmenting.unseen import await_leads, find
 
     lag = index_lag(args)
     latest = functools.partial(
@@ -1006,7 +1006,7 @@ def read_segment(close: CloseClient, account: Account, segment: Segment, args: a
 
 def write_segment_files(args: argparse.Namespace, findings: Findings) -> dict[str, str | None]:
     """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
-    from charting import draw_report
+    from segmenting.chart import draw_report
 
     top = top_beside(args.output)
     currency = findings.provenance.account.currency
@@ -1030,25 +1030,25 @@ def top_beside(output: Path | None) -> Path:
 def in_format(report: Report, suffix: str, currency: str | None = None) -> bytes:
     """A report as the end of a file's name says: a workbook, a page, else CSV. With a currency a page has a chart."""
     if suffix.lower() == ".xlsx":
-        from workbook import workbook
+        from segmenting.workbook import workbook
 
         return workbook(report)
     if suffix.lower() in (".html", ".htm"):
-        from charting import draw_report, inline_svg
-        from page import page
+        from segmenting.chart import draw_report, inline_svg
+        from segmenting.page import page
 
         if currency is None:
             return page(report).encode()
         picture = draw_report(report, "svg", currency, is_titled=False)
         return page(report, inline_svg(picture, report.title)).encode()
-    from tables import csv_lines
+    from segmenting.text import csv_lines
 
     return csv_text(csv_lines(report)).encode()
 
 
 def segment_shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
     """What goes to standard output: the document, the table as CSV, or the table as people read it."""
-    from tables import csv_lines, plain_table, terminal_table
+    from segmenting.text import csv_lines, plain_table, terminal_table
 
     if args.json:
         return json_of(document)
@@ -1159,7 +1159,7 @@ def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: objec
 
 def people_named(args: argparse.Namespace) -> list[Person]:
     """The people that a command names. Raises UsageError, before anybody is asked about, for what can't be an id."""
-    from people import Person, is_person_id, people_in_file, people_in_lines
+    from qualifying.people_file import Person, is_person_id, people_in_file, people_in_lines
 
     if args.file:
         path, encoding = find_input(args.file), args.encoding or "utf-8"
@@ -1206,8 +1206,8 @@ def redaction_key() -> str:
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> int:
     """Show the last verdict on a person as sentences and as the sum that it comes to."""
-    from people import pseudonym
-    from trail import explained, last_verdict, redacted
+    from qualifying.people_file import pseudonym
+    from qualifying.trail import explained, last_verdict, redacted
 
     wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
     line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
@@ -1219,7 +1219,7 @@ def explain_verdict(args: argparse.Namespace, redact_key: str) -> int:
 def new_round(qualifier: Qualifier, args: argparse.Namespace, redact_key: str) -> Round:
     """A call of the checks, whose verdicts are on disk before anybody gets them."""
     from qualification import Round
-    from trail import trail_line
+    from qualifying.trail import trail_line
 
     lock = threading.Lock()
 
@@ -1235,7 +1235,7 @@ def qualify_named(
     this_round: Round, qualifier: Qualifier, people: Sequence[Person], args: argparse.Namespace, stop: threading.Event
 ) -> int:
     """Show a verdict on each of the people, in the order asked."""
-    from workers import work_in_order
+    from close.workers import work_in_order
 
     verdicts = work_in_order(people, this_round.verdict_on, workers=this_round.workers, is_ended=stop.is_set)
     decided = list(showing(with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW), args))
@@ -1276,7 +1276,7 @@ def showing(verdicts: Iterable[Verdict], args: argparse.Namespace) -> Iterator[V
 
 def show_verdicts(verdicts: Iterable[Verdict]) -> None:
     """Show verdicts as one JSON document."""
-    from trail import as_json
+    from qualifying.trail import as_json
 
     show(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
 
@@ -1292,9 +1292,9 @@ def advise_of_services(qualifier: Qualifier, args: argparse.Namespace) -> None:
 @contextlib.contextmanager
 def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threading.Event) -> Iterator[Qualifier]:
     """The checks of the environment, or of the sandbox if there is one; once `stop` is set, none is repeated."""
-    from checking import CHECK_DEADLINE, CheckService
     from qualification import Qualifier
-    from trail import CHECK_TITLES
+    from qualifying.check_service import CHECK_DEADLINE, CheckService
+    from qualifying.trail import CHECK_TITLES
 
     names = ["registry", "judicial"] if args.random_score else list(CHECK_TITLES)
     tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
@@ -1332,7 +1332,7 @@ def check_urls(names: Iterable[str]) -> dict[str, str]:
 
 def workflow_names(args: argparse.Namespace) -> WorkflowNames:
     """What statuses and field are called in Close, unless the command says otherwise."""
-    from workflow import USUAL_NAMES
+    from qualifying.statuses import USUAL_NAMES
 
     told = {
         "waiting": args.status if args.from_close else "",
@@ -1390,9 +1390,9 @@ def begin_in_close(
     stop: threading.Event,
 ) -> tuple[int, Iterator[Handled]]:
     """How many leads there are to look at, and what becomes of each: those of the people, or all that wait."""
-    from workers import work_in_order
-    from workflow import find_workflow
-    from writing_back import WritingBack, waiting_leads
+    from close.workers import work_in_order
+    from qualifying.statuses import find_workflow
+    from qualifying.write_back import WritingBack, waiting_leads
 
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
@@ -1455,8 +1455,8 @@ def tell_round(handled: Sequence[Handled], trouble: str, qualifier: Qualifier, a
 
 def watch_once(begin: Begin, handled: list[Handled]) -> str:
     """Put what became of the leads of one round into `handled`; say what ended it early, "" if nothing did."""
+    from close.journal import JournalBusy
     from close_client import CloseUnreachable, OutcomeUnknown, Stopped
-    from journal import JournalBusy
 
     try:
         with open_own_journal("qualification") as journals:
@@ -1589,7 +1589,7 @@ def checked_url(variable: str, url: str) -> str:
     """A base URL that a secret may be sent to: https, or http on this machine. Raises ConfigurationError."""
     from urllib.parse import urlsplit
 
-    from transport import is_loopback
+    from close.transport import is_loopback
 
     try:
         parts = urlsplit(url.strip())
@@ -1705,7 +1705,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
 @contextlib.contextmanager
 def logging_requests(args: argparse.Namespace) -> Iterator[None]:
     """Let our own modules log requests to standard error (-v) and to a file (--log); a library might log more."""
-    loggers = [logging.getLogger(name) for name in ("main", "close_client", "bodies", "sending", "checking")]
+    loggers = [logging.getLogger(name) for name in ("main", "close_client", "importing", "qualifying")]
     with contextlib.ExitStack() as stack:
         handlers: list[logging.Handler] = [logging.NullHandler()]
         if getattr(args, "verbose", False):

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal, Self
 
-from checking import Call, Check, CheckService, check_judicial, check_registry, check_score, draw_score
-from people import Person, pseudonym
+from qualifying.check_service import Call, Check, CheckService, check_judicial, check_registry, check_score, draw_score
+from qualifying.people_file import Person, pseudonym
 
 RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
 GRACE = 0.5  # seconds that a check may be late, before it is left behind

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from asking import MissingRevenue, Segment
+from cells.phones import US_DOLLAR, Currency, InvalidValue, parse_number, unclear_marks
+from close.fields import CUSTOM, STATE, UNKNOWN, LeadField, day_of, encodable, number_of, texts_in
 from close_client import Json, lead_link
-from lead_fields import CUSTOM, STATE, UNKNOWN, LeadField, day_of, encodable, number_of, texts_in
-from parsing import US_DOLLAR, Currency, InvalidValue, parse_number, unclear_marks
+from segmenting.plan import MissingRevenue, Segment
 
 LEADS = "Total number of leads"
 TOP_LEAD = "The lead with most revenue"

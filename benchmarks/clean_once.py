@@ -22,9 +22,9 @@ from dateutil import parser as dateutil_parser
 from email_validator import validate_email
 
 import cleaning
+from cells.source_file import read_source
+from cells.us_states import state_code
 from cleaning import clean_source
-from reading import read_source
-from us_states import state_code
 
 STEP = "_assemble"  # of `cleaning`: it makes leads of clean values; all before and after it is cells -> clean values
 SEPARATORS = re.compile(r"[\r\n,;]")

@@ -8,7 +8,48 @@ import pytest
 import main
 
 ROOT = Path(main.__file__).parent
-ROOMS = {path.stem: path for path in ROOT.glob("*.py")} | {"sandbox": ROOT / "sandbox"}
+MOVED = {
+    "accounts": "importing.outcomes",
+    "asking": "segmenting.plan",
+    "bodies": "importing.refused_values",
+    "breaker": "qualifying.circuit_breaker",
+    "charting": "segmenting.chart",
+    "checking": "qualifying.check_service",
+    "cores": "cells.in_parallel",
+    "filling": "importing.fill",
+    "filtering": "segmenting.filters",
+    "importing": "importing.carry_out",
+    "journal": "close.journal",
+    "lagging": "segmenting.unseen",
+    "lead_fields": "close.fields",
+    "merging": "importing.match_contacts",
+    "pacing": "close.rate_gate",
+    "page": "segmenting.page",
+    "parsing": "cells.phones",
+    "people": "qualifying.people_file",
+    "planning": "importing.plan",
+    "reading": "cells.source_file",
+    "reconciling": "importing.own_leads",
+    "reporting": "segmenting.report",
+    "searching": "close.walk",
+    "sending": "importing.send",
+    "tables": "segmenting.text",
+    "trail": "qualifying.trail",
+    "transport": "close.transport",
+    "undoing": "importing.undo",
+    "us_states": "cells.us_states",
+    "workbook": "segmenting.workbook",
+    "workers": "close.workers",
+    "workflow": "qualifying.statuses",
+    "writing": "commands.files",
+    "writing_back": "qualifying.write_back",
+}
+ROOMS = (
+    {path.stem: path for path in ROOT.glob("*.py")}
+    | {room: ROOT / f"{name.replace('.', '/')}.py" for room, name in MOVED.items()}
+    | {"sandbox": ROOT / "sandbox"}
+)
+ROOM_OF = {name: room for room, name in MOVED.items()}
 
 MAY_IMPORT = {
     "main": set(ROOMS) - {"main"},
@@ -72,7 +113,7 @@ def imported(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names.add(ROOM_OF.get(node.module, node.module.split(".")[0]))
     return names
 
 

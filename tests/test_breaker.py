@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import breaker
-from breaker import FAILURES, FIRST_REST, LONGEST_REST, PATIENCE, CircuitBreaker, CircuitOpen, Passage
+from qualifying import circuit_breaker as breaker
+from qualifying.circuit_breaker import (
+    FAILURES,
+    FIRST_REST,
+    LONGEST_REST,
+    PATIENCE,
+    CircuitBreaker,
+    CircuitOpen,
+    Passage,
+)
 from tests.raw_close import Clock
 
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import charting
-from charting import Bar, Picture, draw_chart, inline_svg, short_amount
+from segmenting import chart as charting
+from segmenting.chart import Bar, Picture, draw_chart, inline_svg, short_amount
 
 SVG = "{http://www.w3.org/2000/svg}"
 MAGIC: dict[Picture, bytes] = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
@@ -158,11 +158,11 @@ def test_without_groups_the_picture_says_so() -> None:
 
 def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word() -> None:
     script = (
-        "import sys, charting, tests.test_charting as tests; assert 'matplotlib' not in sys.modules;"
+        "import sys, segmenting.chart, tests.test_charting as tests; assert 'matplotlib' not in sys.modules;"
         "print(tests.digest(), end=''); assert 'matplotlib.pyplot' not in sys.modules"
     )
     elsewhere = {"PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "86400", "MPLCONFIGDIR": f"{os.devnull}/none"}
-    command, root = [sys.executable, "-c", script], Path(charting.__file__).parent
+    command, root = [sys.executable, "-c", script], Path(charting.__file__).parent.parent
     told = subprocess.run(command, cwd=root, env=os.environ | elsewhere, capture_output=True, text=True, check=False)
     assert (told.stdout, told.stderr) == (digest(), "")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from checking import Check, CheckService, check_judicial, check_registry, check_score
-from people import Person
 from qualification import decide
+from qualifying.check_service import Check, CheckService, check_judicial, check_registry, check_score
+from qualifying.people_file import Person
 
 PERSON = Person("123")
 PASSED = Check("passed", "")

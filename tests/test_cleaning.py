@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells.in_parallel import MANY
+from cells.phones import DateOrder
+from cells.source_file import InputError, read_source
 from cleaning import (
     AmbiguousDates,
     CleanFile,
@@ -16,9 +19,6 @@ from cleaning import (
     import_key,
     note_date_orders,
 )
-from cores import MANY
-from parsing import DateOrder
-from reading import InputError, read_source
 
 Write = Callable[..., Path]
 

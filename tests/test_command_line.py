@@ -202,7 +202,7 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_only_on_request(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr("asking.plan_segment", fail)
+    monkeypatch.setattr("segmenting.plan.plan_segment", fail)
     check_one_line(run("segment", "2000-01-01"), 1, "ZeroDivisionError", "-v")
     assert "Traceback" in run("segment", "2000-01-01", "-v").err
 

@@ -12,8 +12,8 @@ from typing import TextIO
 
 import pytest
 
-from cores import parse_many
-from parsing import InvalidValue, parse_email, parse_phone
+from cells.in_parallel import parse_many
+from cells.phones import InvalidValue, parse_email, parse_phone
 
 ROOT = Path(__file__).parent.parent
 LOCKED: list[TextIO] = []
@@ -70,7 +70,8 @@ def test_a_process_that_dies_costs_no_text() -> None:
 
 def test_no_process_is_left_when_we_are_killed(tmp_path: Path) -> None:
     script = (
-        "import functools, pathlib, sys, tests.test_cores as tests, cores\n"
+        "import functools, pathlib, sys, tests.test_cores as tests\n"
+        "from cells import in_parallel as cores\n"
         "parse = functools.partial(tests.part_in, pathlib.Path(sys.argv[1]), 0)\n"
         "cores.parse_many(parse, ['x'] * 10**7, 1)"
     )

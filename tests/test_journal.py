@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import main
+from close.journal import (
+    Journal,
+    JournalBusy,
+    JournalFile,
+    NoSuchRun,
+    OutOfOrder,
+    open_journal,
+    read_latest_leads,
+    read_runs,
+)
 from close_client import CloseClient, OutcomeUnknown
-from journal import Journal, JournalBusy, JournalFile, NoSuchRun, OutOfOrder, open_journal, read_latest_leads, read_runs
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-import pacing
-from pacing import GateClosed, Pace, RateGate, RateGates, RateLimit, asked_wait, read_rate_limit
+from close import rate_gate as pacing
+from close.rate_gate import GateClosed, Pace, RateGate, RateGates, RateLimit, asked_wait, read_rate_limit
 from sandbox.limits import HeaderMode
 from tests.traffic import Client, Script, Traffic, jittery
 

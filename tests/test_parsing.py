@@ -13,9 +13,9 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import parsing
-from parsing import Currency, InvalidValue
-from us_states import NAME_BY_CODE, state_code
+from cells import phones as parsing
+from cells.phones import Currency, InvalidValue
+from cells.us_states import NAME_BY_CODE, state_code
 
 
 def refusal(parse: Callable[[], object]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from people import Person, is_day, name_parts
+from qualifying.people_file import Person, is_day, name_parts
 from tests.conftest import Run, Serve
 
 PERSON = "123456789"

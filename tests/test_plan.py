@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import accounts
 import main
 from close_client import CloseClient
+from importing import outcomes as accounts
 from sandbox import Fault, Sandbox, leads, validation
 from tests.conftest import Ran, Run
 from tests.raw_close import RawClose

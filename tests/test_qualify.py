@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breaker import FAILURES
-from checking import Check, CheckService, check_judicial, check_registry, check_score
-from people import Person, is_person_id
+from close.workers import work_in_order
 from qualification import Qualifier, Round, Verdict, decide
+from qualifying.check_service import Check, CheckService, check_judicial, check_registry, check_score
+from qualifying.circuit_breaker import FAILURES
+from qualifying.people_file import Person, is_person_id
 from sandbox import Sandbox
 from tests.conftest import Run
-from workers import work_in_order
 
 PERSON = "123"
 

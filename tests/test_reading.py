@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reading import ROWS_AT_ONCE, InputError, read_source
+from cells.source_file import ROWS_AT_ONCE, InputError, read_source
 
 Write = Callable[..., Path]
 

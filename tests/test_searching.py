@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from close.walk import DATE_CREATED, walk
 from close_client import LONGEST_WALK, ExpiredCursor, Json, SearchPage
-from searching import DATE_CREATED, walk
 
 BEGINNING = datetime(2020, 1, 31, 23, 59, 59, 999_990, tzinfo=UTC)
 NEVER = 10**6  # pages

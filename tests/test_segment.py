@@ -13,9 +13,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from close.fields import STATE as BY_STATE
+from close.fields import state_of
 from close_client import CloseClient
-from lead_fields import STATE as BY_STATE
-from lead_fields import state_of
 from sandbox import Sandbox
 from segmentation import COLUMNS, LEADS, MEDIAN, TOP_LEAD, TOTAL, SegmentedLead, summarize
 from tests.conftest import Run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lead_fields import STATE as BY_STATE
+from close.fields import STATE as BY_STATE
 from sandbox import Sandbox
 from segmentation import LEADS, MEDIAN, TOP_LEAD, TOTAL
 from tests.conftest import Run

@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asking import Span, span_before
-from lead_fields import STATE as BY_STATE
-from lead_fields import STATUS, LeadField
+from close.fields import STATE as BY_STATE
+from close.fields import STATUS, LeadField
 from sandbox import Sandbox
 from sandbox.wire import HttpRequest, Reply
 from segmentation import (
@@ -40,6 +39,7 @@ from segmentation import (
     summarize,
     top_leads,
 )
+from segmenting.plan import Span, span_before
 from tests.conftest import Ran, Run
 from tests.some_leads import THE_DAY, SomeLeads, names_of
 from tests.watched import Answer, Watched

@@ -30,17 +30,17 @@ from rich.cells import cell_len
 
 import main
 from close_client import CloseClient
-from page import page
-from reporting import Report
+from commands.files import csv_text, write_files
+from commands.files import guarded as guarded_cell
 from sandbox.wire import HttpRequest, Reply
 from segmentation import COLUMNS, COMPARISON, LEADS, LINK, STATS, TOP_LEAD, TOTAL, kind_of
-from tables import bar, csv_lines, terminal_table
+from segmenting.page import page
+from segmenting.report import Report
+from segmenting.text import bar, csv_lines, terminal_table
+from segmenting.workbook import TooManyRows, workbook
 from tests.conftest import Run
 from tests.many_leads import ManyLead, fill_state
 from tests.watched import Answer, Watched
-from workbook import TooManyRows, workbook
-from writing import csv_text, write_files
-from writing import guarded as guarded_cell
 
 ROOT = Path(main.__file__).parent
 DAYS = ("2000-01-01", "2000-12-31")

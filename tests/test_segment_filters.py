@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lead_fields import day_of, number_of
+from close.fields import day_of, number_of
 from sandbox import Sandbox
 from sandbox.wire import HttpRequest, Reply
 from segmentation import COLUMNS, LEADS, TOP_LEAD, TOTAL

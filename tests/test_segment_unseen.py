@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from close_client import CloseClient
-from lagging import await_leads
 from sandbox import Sandbox
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
 from segmentation import LEADS, TOTAL
+from segmenting.unseen import await_leads
 from tests.conftest import Ran, Run
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lead_fields import STATE
+from close.fields import STATE
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
 from segmentation import LEAD, LEADS, MEDIAN, TOP_LEAD, TOTAL

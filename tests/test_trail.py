@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from people import pseudonym
+from qualifying.people_file import pseudonym
 from sandbox import Sandbox
 from tests.conftest import Ran, Run, Serve, trail_lines
 from tests.misbehaving import literal, of_people, refused, with_status

@@ -12,7 +12,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport import AnswerTooLarge, is_loopback, json_or_none, open_session, plain_json_or_none, read_content
+from close.transport import AnswerTooLarge, is_loopback, json_or_none, open_session, plain_json_or_none, read_content
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Speak = Callable[[socket.socket], None]

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from workers import MOST_WORKERS, SPARE, work_off
+from close.workers import MOST_WORKERS, SPARE, work_off
 
 
 class Crowd:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import main
-from journal import open_journal
+from close.journal import open_journal
 from sandbox import Fault
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pacing import Pace, Passage
+from close.rate_gate import Pace, Passage
 from sandbox.limits import HeaderMode, RateLimiter
 
 GROUP = ("POST", "lead")

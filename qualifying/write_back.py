@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from close.journal import Journal, WriteBack
 from close_client import (
     CloseClient,
     CloseUnreachable,
@@ -27,11 +28,10 @@ from close_client import (
     lead_link,
     regular_field,
 )
-from journal import Journal, WriteBack
-from people import ID_RULE, Person, is_whole_id
 from qualification import Round, Verdict, outcome_words
-from trail import CHECK_TITLES, journal_line, verdict_of
-from workflow import Workflow
+from qualifying.people_file import ID_RULE, Person, is_whole_id
+from qualifying.statuses import Workflow
+from qualifying.trail import CHECK_TITLES, journal_line, verdict_of
 
 MOST_UNREACHABLE = 3  # leads in a row, after which Close itself is taken to be down
 MOST_TRIES = 3  # of one write whose answer got lost again and again

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from cells.source_file import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
 from cleaning import Contact, Lead, Problem
 from close_client import Complaint, InvalidRequest, Json, contact_content
-from merging import ContactGap, Gaps, LeadFields
-from reading import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+from importing.match_contacts import ContactGap, Gaps, LeadFields
 
 log = logging.getLogger(__name__)
 

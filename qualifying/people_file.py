@@ -138,7 +138,7 @@ def people_in_file(
     Raises PeopleError and reading.InputError, before anybody is asked about, for what can't be used: two rows that hold
     different things of one id, too, for at most one of them can be right.
     """
-    from reading import read_table
+    from cells.source_file import read_table
 
     header, rows = read_table(path, encoding)
     places = _places(path.name, header, id_column, is_redacted=is_redacted)

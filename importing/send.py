@@ -13,8 +13,8 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
-from accounts import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
-from bodies import lead_body, send_mended
+from close.journal import Journal
+from close.workers import work_off
 from close_client import (
     CloseClient,
     CloseError,
@@ -24,11 +24,11 @@ from close_client import (
     OutcomeUnknown,
     Stopped,
 )
-from filling import fill_lead
-from journal import Journal
-from planning import LEFT_ALONE, MERGED, Plan, PlannedLead, find_merged, several_found
-from reconciling import LATEST_LEADS, LaterLead, Place, kept, remove_doubles
-from workers import work_off
+from importing.fill import fill_lead
+from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
+from importing.own_leads import LATEST_LEADS, LaterLead, Place, kept, remove_doubles
+from importing.plan import LEFT_ALONE, MERGED, Plan, PlannedLead, find_merged, several_found
+from importing.refused_values import lead_body, send_mended
 
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from charting import short_amount
-from reporting import MoneyStyle, Report
+from commands.files import guarded, harmless
 from segmentation import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
-from writing import guarded, harmless
+from segmenting.chart import short_amount
+from segmenting.report import MoneyStyle, Report
 
 MOST_SHOWN = 60  # groups on a terminal
 # How many characters wide the bars and the leads with most revenue are: the first of these for which there is room.

@@ -12,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Literal
 
+from cells.phones import Currency, DateOrder, NameCase
+from cells.source_file import IMPORT_KEY, SourceFile
 from cleaning import CleanFile, CustomField, Lead, Problem, clean_source, import_key
+from close.journal import Journal, Run, SentLead
 from close_client import (
     Account,
     CloseClient,
@@ -24,11 +27,8 @@ from close_client import (
     lead_link,
     regular_field,
 )
-from journal import Journal, Run, SentLead
-from merging import Gaps, LeadField, LeadFields, find_conflicts, find_gaps
-from parsing import Currency, DateOrder, NameCase
-from reading import IMPORT_KEY, SourceFile
-from reconciling import find_by_key
+from importing.match_contacts import Gaps, LeadField, LeadFields, find_conflicts, find_gaps
+from importing.own_leads import find_by_key
 
 READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from bodies import contact_body, contact_gap_body, gaps_body, send_mended
+from cells.source_file import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
 from cleaning import Contact, Lead, Problem
+from close.journal import ChangeKind, Journal
 from close_client import (
     CloseClient,
     CloseError,
@@ -21,10 +22,9 @@ from close_client import (
     contact_content,
     lead_content,
 )
-from journal import ChangeKind, Journal
-from merging import ContactGap, Gaps, LeadFields, find_gaps
-from reading import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
-from reconciling import kept, read_settled, settle_changes
+from importing.match_contacts import ContactGap, Gaps, LeadFields, find_gaps
+from importing.own_leads import kept, read_settled, settle_changes
+from importing.refused_values import contact_body, contact_gap_body, gaps_body, send_mended
 
 ATTEMPTS = 10  # times that a lead is read and filled when answers get lost
 Person = TypeVar("Person", Contact, ContactGap)

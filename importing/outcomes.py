@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from cells.source_file import COMPANY, SourceFile
 from cleaning import Lead, Problem
+from close.journal import Journal
 from close_client import Json, lead_link
-from journal import Journal
-from planning import Action, Plan, PlannedLead
-from reading import COMPANY, SourceFile
+from importing.plan import Action, Plan, PlannedLead
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

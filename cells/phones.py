@@ -20,7 +20,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from phonenumbers import PhoneMetadata
 
-from us_states import state_code
+from cells.us_states import state_code
 
 LONGEST_NAME = 1000  # characters of a contact's name in Close
 MOST_DIGITS = 15  # significant digits that a JSON number keeps everywhere

@@ -9,11 +9,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from asking import MissingRevenue, Segment
+from close.fields import CREATED, STATE, STATUS, encodable
 from close_client import Account, Json
-from filtering import Question
-from lagging import Found
-from lead_fields import CREATED, STATE, STATUS, encodable
 from segmentation import (
     KINDS,
     Kind,
@@ -26,6 +23,9 @@ from segmentation import (
     titles_of,
     top_leads,
 )
+from segmenting.filters import Question
+from segmenting.plan import MissingRevenue, Segment
+from segmenting.unseen import Found
 
 MoneyStyle = Literal["plain", "usd"]
 ALL = "All groups"

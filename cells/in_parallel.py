@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from parsing import Code, InvalidValue
+from cells.phones import Code, InvalidValue
 
 MANY = 50_000  # texts; the slowest take 5 seconds, and a process is there after half a second
 MOST_CORES = 8  # a machine may show many more than it lends
@@ -84,10 +84,16 @@ def _processes(number: int) -> Iterator[list[Connection]]:
 @contextlib.contextmanager
 def _process(pipe: int) -> Iterator[None]:
     """A process of its own session, so that Ctrl-C reaches only us; it is gone at the end, whatever it does."""
-    command = [sys.executable, str(Path(__file__).resolve()), str(pipe)]
+    command = [sys.executable, "-m", __name__, str(pipe)]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(
-        command, pass_fds=[pipe], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        command,
+        cwd=Path(__file__).parent.parent,
+        pass_fds=[pipe],
+        stdin=nowhere,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
     ) as process:
         try:
             yield

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from cells.phones import InvalidValue, parse_state
+from cells.source_file import CUSTOM_PREFIX, STATE
 from cleaning import Contact, Lead, Problem, Value, import_key
-from parsing import InvalidValue, parse_state
-from reading import CUSTOM_PREFIX, STATE
 
 Json = dict[str, Any]
 

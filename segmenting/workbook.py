@@ -4,9 +4,9 @@ import io
 from decimal import Decimal
 from typing import Any
 
-from reporting import MoneyStyle, Report
 from segmentation import WIDE, Kind
-from tables import for_people
+from segmenting.report import MoneyStyle, Report
+from segmenting.text import for_people
 
 EXACT_DIGITS = 15  # of a number that a spreadsheet keeps
 LARGEST = Decimal("9.99e307")

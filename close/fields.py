@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 
+from cells.us_states import state_name
 from close_client import Json, custom_field, find_field, regular_field
-from us_states import state_name
 
 CUSTOM = "custom."  # before a name: the custom field is meant, where the name is also that of a field of every lead
 UNKNOWN = "Unknown"

@@ -6,22 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from close_client import (
-    CloseClient,
-    Json,
-    all_of,
-    any_of,
-    has_value,
-    has_words,
-    is_between_days,
-    is_blank,
-    is_filled,
-    is_in_smart_view,
-    is_number,
-    is_one_of,
-    leads_that,
-)
-from lead_fields import (
+from cells.us_states import state_name
+from close.fields import (
     CREATED,
     DATES,
     STATUS,
@@ -37,7 +23,21 @@ from lead_fields import (
     there_are,
     without_prefix,
 )
-from us_states import state_name
+from close_client import (
+    CloseClient,
+    Json,
+    all_of,
+    any_of,
+    has_value,
+    has_words,
+    is_between_days,
+    is_blank,
+    is_filled,
+    is_in_smart_view,
+    is_number,
+    is_one_of,
+    leads_that,
+)
 
 MOST_LETTERS = 500  # of the texts asked for in one field; Close might refuse what comes of more
 PREFIX_OF_IDS = {"user": "user_", "contact": "cont_"}

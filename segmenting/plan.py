@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
+from close.fields import STATE, STATUS, LeadField, UnusableName, amount_field, date_field, encodable, field_named
 from close_client import CloseClient
-from filtering import Question, smart_view_filter, status_filter, value_filters
-from lead_fields import STATE, STATUS, LeadField, UnusableName, amount_field, date_field, encodable, field_named
+from segmenting.filters import Question, smart_view_filter, status_filter, value_filters
 
 LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)  # that are read whatever is asked for
 MissingRevenue = Literal["skip", "zero"]

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from checking import PASSING_SCORE, Check
-from people import pseudonym
 from qualification import RULE_VERSION, Verdict, outcome_words
+from qualifying.check_service import PASSING_SCORE, Check
+from qualifying.people_file import pseudonym
 
 Line = dict[str, Any]
 CHECK_TITLES = {"registry": "registry check", "judicial": "judicial check", "score": "score"}

@@ -3,9 +3,9 @@
 from html import escape
 from typing import Any
 
-from reporting import MoneyStyle, Report
 from segmentation import Kind, kind_of
-from tables import for_people
+from segmenting.report import MoneyStyle, Report
+from segmenting.text import for_people
 
 
 def page(report: Report, chart: str = "") -> str:

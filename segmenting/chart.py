@@ -15,8 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 from xml.sax.saxutils import quoteattr
 
-from reporting import Report
 from segmentation import LEADS, MEDIAN, TOTAL
+from segmenting.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties

@@ -11,14 +11,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from accounts import LeadOutcome, outcome_as_planned, outcome_in_close
+from cells.source_file import IMPORT_KEY
+from close.journal import Journal
 from close_client import CloseClient, CloseError, Json, OutcomeUnknown, lead_link
-from journal import Journal
-from merging import LeadFields, find_gaps
-from planning import Plan, PlannedLead, lead_field
-from reading import IMPORT_KEY
-from reconciling import Look, Place, adopt, remove_doubles, settle
-from sending import LostLead, Sender, Sent, not_sent
+from importing.match_contacts import LeadFields, find_gaps
+from importing.outcomes import LeadOutcome, outcome_as_planned, outcome_in_close
+from importing.own_leads import Look, Place, adopt, remove_doubles, settle
+from importing.plan import Plan, PlannedLead, lead_field
+from importing.send import LostLead, Sender, Sent, not_sent
 
 FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
 FIELD_PAUSE = 3.0  # seconds for a field whose answer was lost to come into being

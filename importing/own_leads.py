@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from close.journal import Change, Journal, SentLead
 from close_client import (
     CloseClient,
     CloseUnreachable,
@@ -23,7 +24,6 @@ from close_client import (
     has_value,
     lead_content,
 )
-from journal import Change, Journal, SentLead
 
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 EVENTS_FROM = timedelta(minutes=15)  # before the first sending: Close's clock and ours may differ

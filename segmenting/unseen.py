@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from close.walk import DATE_CREATED, Note, millisecond_of, read_leads, walk_search
 from close_client import CloseClient, Json, NotFound, PermissionDenied, all_of, is_before, is_since, regular_field
-from filtering import Question
-from searching import DATE_CREATED, Note, millisecond_of, read_leads, walk_search
+from segmenting.filters import Question
 
 LOOKS_PER_LAG = 12  # while leads are waited for
 EARLY_LOOKS = 5  # that come sooner, for most leads show in seconds

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from parsing import visible
+from cells.phones import visible
 
 COMPANY = "Company"
 CONTACT_NAME = "Contact Name"

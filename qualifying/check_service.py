@@ -14,9 +14,9 @@ from urllib.parse import quote
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from breaker import Came, CircuitBreaker, CircuitOpen, Passage
-from people import BIRTH_DATE, NAME, Person, is_day, name_parts
-from transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
+from close.transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
+from qualifying.circuit_breaker import Came, CircuitBreaker, CircuitOpen, Passage
+from qualifying.people_file import BIRTH_DATE, NAME, Person, is_day, name_parts
 
 PASSING_SCORE = 60  # a prospect's score is over this
 CHECK_DEADLINE = 10.0  # seconds for one check, repeats included

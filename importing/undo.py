@@ -14,6 +14,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 
+from close.journal import Change, Journal, Run, SentLead
+from close.workers import work_off
 from close_client import (
     CloseClient,
     CloseUnreachable,
@@ -25,8 +27,7 @@ from close_client import (
     contact_content,
     lead_content,
 )
-from journal import Change, Journal, Run, SentLead
-from reconciling import (
+from importing.own_leads import (
     LATEST_LEADS,
     Copies,
     LaterLead,
@@ -40,7 +41,6 @@ from reconciling import (
     settle_changes,
     why_not_ours_to_delete,
 )
-from workers import work_off
 
 RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
 

@@ -1,0 +1,1 @@
+"""Leads into Close, each exactly once, and out again."""

@@ -1,0 +1,1 @@
+"""Who is asked about, who is asked, and where the verdict goes."""

@@ -1,0 +1,1 @@
+"""What a segment is about, and how it is presented."""
