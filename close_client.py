@@ -1,20 +1,10 @@
 """Speak HTTP to Close: one request method, repeats where they are safe, paging as generators, typed errors.
 
-    CloseError
-     +-- CloseUnreachable     no answer could be had; nothing was changed by this request
-     +-- Stopped              the caller ended the wait for a better moment; nothing was changed by this request
-     +-- OutcomeUnknown       a write was sent and its effect is not known: neither success nor refusal
-     +-- AmbiguousField       two custom fields have the name that was asked for
-     +-- RequestRejected      Close refused; nothing was changed
-          +-- InvalidRequest (400, 413, 422), and of these ExpiredCursor (that names the cursor)
-          +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
-
 Facts about Close are those of its developer documentation (developer.close.com).
 """
 
 import logging
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +16,26 @@ from urllib.parse import quote
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from cells.lead_fields import LeadField
+from close.conditions import all_of, is_since, leads_that, regular_field
+from close.contents import Json
+from close.errors import (
+    ERROR_BY_STATUS,
+    AnswerLost,
+    AuthenticationFailed,
+    CloseError,
+    CloseUnreachable,
+    ExpiredCursor,
+    NothingSent,
+    OutcomeUnknown,
+    RequestRejected,
+    Throttled,
+)
+from close.fields import custom_lead_field
 from close.rate_gate import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
-from close.transport import json_or_none, open_session, read_content
+from close.transport import is_before_sending, json_or_none, open_session, read_content
+from close.walk import DATE_CREATED, LONGEST_WALK, Note, PagesSince, SearchPage, read_whole, unnoted, walk
 
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
@@ -41,95 +47,8 @@ MOST_CONNECTIONS = 32  # as many as ever work side by side
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is asked for by offset
-LONGEST_WALK = 10_000  # objects that one search can be followed through
-
-Json = dict[str, Any]
 
 log = logging.getLogger(__name__)
-
-
-class CloseError(Exception):
-    """Anything that went wrong between us and Close."""
-
-
-class CloseUnreachable(CloseError):
-    """No answer could be had in time; this request changed nothing."""
-
-
-class Stopped(CloseError):
-    """A `sleep` raises this to end a wait early: the request that waited was not done."""
-
-
-class OutcomeUnknown(CloseError):
-    """A write left and no readable answer came: it may have been done. Never to be sent again without a look."""
-
-
-class AmbiguousField(CloseError):
-    """Close has several lead custom fields of one name; the message says to rename them."""
-
-
-class RequestRejected(CloseError):
-    """Close refused the request and changed nothing.
-
-    `complaints` are its words, each behind the path to the value that it names: ("contacts", "0", "name"), say; the
-    path is empty where the words concern the request as a whole.
-    """
-
-    def __init__(self, status: int, answer: object) -> None:
-        self.status = status
-        self.complaints = _complaints(answer) or [((), f"Close answered with status {status}.")]
-        super().__init__("; ".join(f"{'.'.join(path)}: {words}" if path else words for path, words in self.complaints))
-
-
-class InvalidRequest(RequestRejected):
-    """Close does not take the values that were sent."""
-
-
-class AuthenticationFailed(RequestRejected):
-    """The API key is wrong or was withdrawn."""
-
-
-class PlanLimitReached(RequestRejected):
-    """The organisation's plan allows no more of this."""
-
-
-class PermissionDenied(RequestRejected):
-    """The key's user may not do this."""
-
-
-class NotFound(RequestRejected):
-    """There is no such object, or no longer."""
-
-
-class ExpiredCursor(InvalidRequest):
-    """More than 30 seconds passed between two pages of a search; it has to start again."""
-
-
-ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
-    400: InvalidRequest,
-    413: InvalidRequest,
-    422: InvalidRequest,
-    401: AuthenticationFailed,
-    402: PlanLimitReached,
-    403: PermissionDenied,
-    404: NotFound,
-}
-
-
-class _Throttled(CloseError):
-    """429: refused before any work was done. `wait` is in how many seconds it is worth another try."""
-
-    def __init__(self, wait: float) -> None:
-        super().__init__("Close kept asking to wait")
-        self.wait = wait
-
-
-class _NothingSent(CloseError):
-    """No connection came about, so the request never left."""
-
-
-class _AnswerLost(CloseError):
-    """The request left, and no answer came back that could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +61,6 @@ class Account:
     organization_name: str
     currency: str
     currency_symbol: str
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPage:
-    """One page of a search: its leads as dicts, and how many the whole search has."""
-
-    leads: list[Json]
-    total: int
 
 
 class CloseClient:
@@ -216,14 +127,15 @@ class CloseClient:
             currency_symbol=organization.get("currency_symbol") or "",
         )
 
-    def lead_fields(self) -> list[Json]:
+    def lead_fields(self) -> list[LeadField]:
         """The lead custom fields, shared ones included, in the order shown in Close."""
-        fields = _part(self._request("GET", "/custom_field_schema/lead/"), "fields", list)
-        return [field for field in fields if field.get("name") and field.get("type")]
+        schema = _part(self._request("GET", "/custom_field_schema/lead/"), "fields", list)
+        return [custom_lead_field(each) for each in schema if each.get("name") and each.get("type")]
 
-    def create_lead_field(self, name: str, kind: str) -> Json:
+    def create_lead_field(self, name: str, kind: str) -> LeadField:
         """A new lead custom field of a type such as `text`, `number` or `date`."""
-        return self._created("/custom_field/lead/", {"name": name, "type": kind})
+        made = self._created("/custom_field/lead/", {"name": name, "type": kind})
+        return custom_lead_field({"name": name, "type": kind, **made})
 
     def lead_statuses(self) -> list[Json]:
         """The statuses that a lead can have, each with `id` and `label`, in the order shown in Close."""
@@ -314,10 +226,33 @@ class CloseClient:
                 return
             params = {**filters, "_cursor": page["cursor_next"]}
 
-    def find_leads(self, condition: Json, fields: Sequence[str]) -> Iterator[Json]:
-        """The leads that the index shows for a condition, 10,000 at most, as dicts of the fields asked for."""
+    def all_leads(self, condition: Json, fields: Sequence[str], note: Note = unnoted) -> list[Json]:
+        """All leads that the index has for a condition, oldest first, each once, as dicts of the fields asked for.
+
+        `note` is told how many were read so far, and of how many. Raises CountMismatch where they can't be read whole.
+        """
+        return read_whole(self._pages_since(condition, fields), lambda: self.count_leads(condition), note)
+
+    def walk_leads(self, condition: Json, fields: Sequence[str]) -> list[Json]:
+        """The same as one walk shows them, without a look whether that is all."""
+        return walk(self._pages_since(condition, fields))[0]
+
+    def first_leads(self, condition: Json, fields: Sequence[str]) -> Iterator[Json]:
+        """The 10,000 oldest leads at most that the index has for a condition: those that one search gives.
+
+        For a condition that few leads meet, or for a caller that comes again for the rest.
+        """
         for page in self.search_pages(condition, fields):
             yield from page.leads
+
+    def _pages_since(self, condition: Json, fields: Sequence[str]) -> PagesSince:
+        wanted = sorted({"id", DATE_CREATED, *fields})
+
+        def pages_since(moment: str) -> Iterator[SearchPage]:
+            begun = all_of([condition, is_since(regular_field(DATE_CREATED), moment)]) if moment else condition
+            return self.search_pages(begun, wanted)
+
+        return pages_since
 
     def search_pages(self, condition: Json, fields: Sequence[str]) -> Iterator[SearchPage]:
         """The pages of a search over leads, oldest lead first; at most 10,000 leads.
@@ -369,9 +304,9 @@ class CloseClient:
         gate, delay = self._gates.of(method, path), _Delay()
         try:
             return self._repeating(is_write, gate, delay)(self._send, method, path, params, body, ids, gate, delay)
-        except _AnswerLost as lost:
+        except AnswerLost as lost:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
-        except (_NothingSent, _Throttled) as failed:
+        except (NothingSent, Throttled) as failed:
             raise CloseUnreachable(str(failed)) from None
 
     def _created(self, path: str, body: Json) -> Json:
@@ -393,7 +328,7 @@ class CloseClient:
     def _is_out_of_patience(self, state: RetryCallState, delay: "_Delay") -> bool:
         assert state.outcome is not None
         idle, since_start = state.idle_for, state.seconds_since_start or 0.0
-        if isinstance(state.outcome.exception(), _Throttled):
+        if isinstance(state.outcome.exception(), Throttled):
             return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE
         trying = max(idle - delay.throttled, since_start - delay.throttled - delay.at_gate)
         return trying + state.upcoming_sleep > (PATIENCE if self._has_answered else FIRST_PATIENCE)
@@ -420,7 +355,7 @@ class CloseClient:
         if response.status_code == 429:
             with self._counting:
                 self.throttled += 1
-            raise _Throttled(gate.was_refused(passage, headers))
+            raise Throttled(gate.was_refused(passage, headers))
         try:
             return _read_answer(response, json_or_none(content))
         except RequestRejected as refusal:
@@ -462,12 +397,12 @@ class _Delay:
     throttled: float = 0.0
 
     def enter(self, gate: RateGate) -> Passage:
-        """The passage through the gate. Raises _Throttled where it stays closed."""
+        """The passage through the gate. Raises Throttled where it stays closed."""
         began = time.monotonic()
         try:
             return gate.enter()
         except GateClosed as closed:
-            raise _Throttled(closed.wait) from None
+            raise Throttled(closed.wait) from None
         finally:
             self.at_gate += time.monotonic() - began
 
@@ -475,7 +410,7 @@ class _Delay:
         """Seconds to wait: until the gate opens after a refusal, else ever longer."""
         assert state.outcome is not None
         error = state.outcome.exception()
-        if isinstance(error, _Throttled):
+        if isinstance(error, Throttled):
             self.throttled += error.wait
             return error.wait
         return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
@@ -487,165 +422,16 @@ def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
     Always where nothing was done (429, no connection); after a lost answer only a read, for a write may have been done,
     and Close knows no idempotency key.
     """
-    return isinstance(error, (_Throttled, _NothingSent)) or (isinstance(error, _AnswerLost) and not is_write)
-
-
-def find_field(schema: Sequence[Json], name: str) -> Json | None:
-    """The custom field of a name: of the same spelling, else of the same but for case; None if there is none.
-
-    Names are not unique in Close. Raises AmbiguousField where several fit.
-    """
-    wanted = name.strip()
-    same = [field for field in schema if field["name"].strip() == wanted]
-    alike = same or [field for field in schema if field["name"].strip().casefold() == wanted.casefold()]
-    if len(alike) > 1:
-        raise AmbiguousField(
-            f"Close has {len(alike)} lead custom fields named {wanted!r}, and either could be meant. "
-            "Rename all but one of them in Close (Settings > Custom Fields)."
-        )
-    return alike[0] if alike else None
-
-
-# What a lead holds ---------------------------------------------------------------------------------------------------
-
-LEAD_PARTS = ("name", "url", "description", "status_id")
-CONTACT_PARTS = ("id", "name", "title")
-CONTACT_LISTS = {"emails": ("email", "type"), "phones": ("phone", "type"), "urls": ("url", "type")}
-ADDRESS_PARTS = ("label", "address_1", "address_2", "city", "state", "zipcode", "country")
-
-
-def lead_content(lead: Json) -> Json:
-    """What people and programs write into a lead: its own fields, custom values, addresses and contacts.
-
-    Two readings of a lead that nobody changed in between have equal contents; what Close derives or counts (dates,
-    formatted phones, summaries) is left out, and so is what it does not document.
-    """
-    return {
-        **{name: lead.get(name) or "" for name in LEAD_PARTS},
-        **custom_values(lead),
-        "addresses": [_parts(address, ADDRESS_PARTS) for address in lead.get("addresses") or []],
-        "contacts": [contact_content(contact) for contact in lead.get("contacts") or []],
-    }
-
-
-def contact_content(contact: Json) -> Json:
-    """What people and programs write into a contact, and its id."""
-    lists = {name: [_parts(item, parts) for item in contact.get(name) or []] for name, parts in CONTACT_LISTS.items()}
-    return {**_parts(contact, CONTACT_PARTS), **custom_values(contact), **lists}
-
-
-def custom_values(thing: Json) -> Json:
-    """The custom values of a lead or a contact, by their flat keys; blank ones are not there."""
-    return {key: value for key, value in thing.items() if key.startswith("custom.") and value not in (None, "", [])}
-
-
-def lead_link(lead: Json) -> str:
-    """The address at which people see a lead."""
-    return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
-
-
-def _parts(thing: Json, names: Sequence[str]) -> Json:
-    return {name: thing.get(name) or "" for name in names}
-
-
-# Nodes of Close's Advanced Filtering ---------------------------------------------------------------------------------
-
-
-def leads_that(condition: Json) -> Json:
-    """The query for the leads for which a condition holds."""
-    return {"type": "and", "queries": [{"type": "object_type", "object_type": "lead"}, condition]}
-
-
-def regular_field(name: str) -> Json:
-    """A field that every lead has, as Advanced Filtering names it."""
-    return {"type": "regular_field", "object_type": "lead", "field_name": name}
-
-
-def custom_field(field_id: str) -> Json:
-    """A lead custom field, as Advanced Filtering names it."""
-    return {"type": "custom_field", "custom_field_id": field_id}
-
-
-def has_value(field: Json, value: str) -> Json:
-    """The condition that a text field holds exactly this value; whether case counts is Close's to say."""
-    condition = {"type": "text", "mode": "exact_value", "value": value}
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-def has_words(field: Json, words: str) -> Json:
-    """The condition that a text field has all these words in it."""
-    condition = {"type": "text", "mode": "full_words", "value": words}
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-def is_one_of(field: Json, values: Sequence[str]) -> Json:
-    """The condition that a field with a fixed set of values, such as the status, holds one of these."""
-    return {"type": "field_condition", "field": field, "condition": {"type": "term", "values": list(values)}}
-
-
-def any_of(conditions: Sequence[Json]) -> Json:
-    """The condition that at least one of these holds."""
-    return {"type": "or", "queries": list(conditions)}
-
-
-def all_of(conditions: Sequence[Json]) -> Json:
-    """The condition that each of these holds."""
-    return {"type": "and", "queries": list(conditions)}
-
-
-def is_filled(field: Json) -> Json:
-    """The condition that a field holds anything."""
-    return {"type": "field_condition", "field": field, "condition": {"type": "exists"}}
-
-
-def is_blank(field: Json) -> Json:
-    """The condition that a field holds nothing."""
-    return {**is_filled(field), "negate": True}
-
-
-def is_number(field: Json, number: float) -> Json:
-    """The condition that a number field holds this number."""
-    condition = {"type": "number_range", "gte": number, "lte": number}
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-def is_in_smart_view(view_id: str) -> Json:
-    """The condition that a saved search finds the lead."""
-    return {"type": "saved_search", "saved_search_id": view_id}
-
-
-def is_since(field: Json, moment: str) -> Json:
-    """The condition that a date lies at a moment or later; the moment as Close writes it, with its offset."""
-    condition = {"type": "moment_range", "on_or_after": {"type": "fixed_utc", "value": moment}, "before": None}
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-def is_between_days(field: Json, first: str, last: str) -> Json:
-    """The condition that a date lies between two days, both included; a lead without the date never does."""
-    condition = {
-        "type": "moment_range",
-        "on_or_after": {"type": "fixed_local_date", "value": first, "which": "start"},
-        "before": {"type": "fixed_local_date", "value": last, "which": "end"},
-    }
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-def is_before(field: Json, moment: str) -> Json:
-    """The condition that a date lies before a moment."""
-    condition = {"type": "moment_range", "on_or_after": None, "before": {"type": "fixed_utc", "value": moment}}
-    return {"type": "field_condition", "field": field, "condition": condition}
-
-
-# Answers and failures ------------------------------------------------------------------------------------------------
+    return isinstance(error, (Throttled, NothingSent)) or (isinstance(error, AnswerLost) and not is_write)
 
 
 def _read_answer(response: requests.Response, answer: object) -> Json:
     status = response.status_code
     if status >= 500:
-        raise _AnswerLost(f"Close answered with status {status}")
+        raise AnswerLost(f"Close answered with status {status}")
     if 200 <= status < 300:
         if not isinstance(answer, dict):
-            raise _AnswerLost("Close's answer could not be read")
+            raise AnswerLost("Close's answer could not be read")
         return answer
     if status == 400 and isinstance(answer, dict) and "cursor" in (answer.get("field-errors") or {}):
         raise ExpiredCursor(status, answer)
@@ -668,23 +454,10 @@ def _leads_in(answer: Json) -> list[Json]:
 
 
 def _connection_failure(error: requests.RequestException) -> CloseError:
-    """What a failure of the connection means. Only what is proved to come before the sending is _NothingSent: errors of
-    TLS and of a proxy can come after it, and a write that may have arrived must not be sent again."""
-    if any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error)):
-        return _NothingSent(f"no connection to Close ({type(error).__name__})")
-    return _AnswerLost(f"the connection to Close broke ({type(error).__name__})")
-
-
-_BEFORE_SENDING = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ssl.SSLCertVerificationError)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it wraps, as requests and urllib3 wrap them."""
-    yield error
-    wrapped = [*error.args, getattr(error, "reason", None), getattr(error, "original_error", None)]
-    for inner in wrapped:
-        if isinstance(inner, BaseException) and inner is not error:
-            yield from _causes(inner)
+    """What a failure of the connection means: a write that may have arrived must not be sent again."""
+    if is_before_sending(error):
+        return NothingSent(f"no connection to Close ({type(error).__name__})")
+    return AnswerLost(f"the connection to Close broke ({type(error).__name__})")
 
 
 def _log_retry(state: RetryCallState) -> None:
@@ -702,22 +475,3 @@ def _clock_difference(headers: Mapping[str, str], known: timedelta) -> timedelta
 
 def _ms_since(began: float) -> float:
     return (time.monotonic() - began) * 1000
-
-
-DEEPEST_COMPLAINT = 20  # levels of an error body that are read
-Complaint = tuple[tuple[str, ...], str]
-
-
-def _complaints(answer: object, path: tuple[str, ...] = (), depth: int = 0) -> list[Complaint]:
-    """Close's words in an error body of any of its shapes, each behind the path of fields that leads to it."""
-    if isinstance(answer, str):
-        return [(path, answer)]
-    if isinstance(answer, list):
-        answer = dict(enumerate(answer))
-    if not isinstance(answer, dict) or depth > DEEPEST_COMPLAINT:
-        return []
-    complaints: list[Complaint] = []
-    for key, part in answer.items():
-        is_wrapping = isinstance(key, int) or key in ("error", "errors", "field-errors", "message")
-        complaints += _complaints(part, path if is_wrapping else (*path, key), depth + 1)
-    return complaints

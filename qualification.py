@@ -1,101 +1,169 @@
-"""Decide who may become a prospect: two checks in parallel, then a score, then a verdict that fails closed.
+"""The rules: what an answer of each service says of a person, and what all of them together make of the person.
 
-A person is a prospect only if the registry knows them, the judicial service holds no record of them and their score is
-over 60. A failed check decides at once; whatever could not be established leaves the person undetermined.
+What is no plain answer decides nothing.
 """
 
 import math
+import random
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Self
 
-from qualifying.check_service import Call, Check, CheckService, check_judicial, check_registry, check_score, draw_score
-from qualifying.people_file import Person, pseudonym
+from qualifying.check_service import Call, Check, CheckService, Unavailable
+from qualifying.person import BIRTH_DATE, NAME, Person, is_day, name_parts
+from qualifying.verdict import JUDICIAL, REGISTRY, SCORE, Outcome, Verdict
 
+PASSING_SCORE = 60  # a prospect's score is over this
 RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
 GRACE = 0.5  # seconds that a check may be late, before it is left behind
 
-Outcome = Literal["prospect", "not_prospect", "undetermined"]
+# The rule of each check ----------------------------------------------------------------------------------------------
+
+COMPARED_WORDS = {NAME: "name", BIRTH_DATE: "date of birth"}
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a person may become a prospect: `result` is the score, 0 after a failed check, None if undetermined.
+def check_registry(service: CheckService, person: Person, call: Call | None = None) -> Check:
+    """Whether the registry knows the person, by what it calls them and when they were born as we hold it."""
 
-    `checks` are those named registry, judicial and score. `remark` is what must be known of the verdict wherever it is
-    shown: that its score was drawn at random. `lead_id` is the lead on whose behalf the person was asked about, if any;
-    `is_redacted` tells that a pseudonym stands for the person's id.
-    """
+    def judge(status: int, answer: Any) -> Check:
+        if status == 404:
+            return Check("failed", "not in the registry")
+        if not _said_of(person, status, answer, "exists", bool):
+            return Check("failed", "not in the registry")
+        name, birth_date = (_text_or_nothing(answer, field) for field in (NAME, BIRTH_DATE))
+        if (birth_date and not is_day(birth_date)) or (name and not name_parts(name)):
+            raise Unavailable("the answer can't be read")
+        compared = person.compared(name, birth_date)
+        differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
+        if differing:
+            return Check("failed", f"in the registry under another {' and '.join(differing)}", compared=tuple(compared))
+        return Check("passed", "in the registry", compared=tuple(compared))
 
-    person_id: str
-    outcome: Outcome
-    result: int | None
-    checks: Mapping[str, Check]
-    decided_at: str
-    attempt_id: str
-    remark: str = ""
-    lead_id: str = ""
-    is_redacted: bool = False
-
-    def sentence(self) -> str:
-        """The verdict in words, with what each check said."""
-        advice = "try again later" if self.outcome == "undetermined" else ""
-        return f"{outcome_words(self.outcome)}: {'; '.join(filter(None, [self.findings(), advice, self.remark]))}"
-
-    def findings(self) -> str:
-        """What each check said; the score only where both checks were passed, so that it was asked for."""
-        is_scored = self.checks["registry"].status == self.checks["judicial"].status == "passed"
-        return ", ".join(check.detail for name, check in self.checks.items() if name != "score" or is_scored)
+    return service.ask(judge, "GET", "/people/{id}", person, call)
 
 
-def outcome_words(outcome: str) -> str:
-    """An outcome as people say it."""
-    return outcome.replace("not_", "not a ")
+def check_judicial(service: CheckService, person: Person, call: Call | None = None) -> Check:
+    """Whether the judicial service holds records of the person. A 404 is not clear: it proves nothing."""
+
+    def judge(status: int, answer: Any) -> Check:
+        records = len(_said_of(person, status, answer, "records", list))
+        if not records:
+            return Check("passed", "no judicial records")
+        return Check("failed", f"{records} judicial record{'s' * (records > 1)}")
+
+    return service.ask(judge, "GET", "/people/{id}/records", person, call)
 
 
-def decide(person_id: str, registry: Check, judicial: Check, score: Check, remark: str = "") -> Verdict:
-    """The verdict on what is known: a failed check decides, and only three passed ones make a prospect."""
-    statuses = [registry.status, judicial.status, score.status]
-    outcome: Outcome
-    result: int | None
-    if "failed" in (registry.status, judicial.status):
-        outcome, result = "not_prospect", 0
-    elif statuses == ["passed", "passed", "failed"]:
-        outcome, result = "not_prospect", score.score
-    elif statuses == ["passed"] * 3:
-        outcome, result = "prospect", score.score
-    else:
-        outcome, result = "undetermined", None
-    checks = {"registry": registry, "judicial": judicial, "score": score}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Verdict(person_id, outcome, result, checks, now, f"q-{secrets.token_hex(8)}", remark)
+# Those that are asked first, all at the same time; only who passes each of them is scored.
+FIRST_CHECKS: Mapping[str, Callable[[CheckService, Person, Call], Check]] = {
+    REGISTRY: check_registry,
+    JUDICIAL: check_judicial,
+}
+
+
+def check_score(service: CheckService, person: Person, first: Mapping[str, Check], call: Call | None = None) -> Check:
+    """Whether the internal qualification system scores the person high enough, given what the first checks came to."""
+
+    def judge(status: int, answer: Any) -> Check:
+        return _judge_score(_said_of(person, status, answer, "score", int))
+
+    body = {"id": person.person_id, **{name: check.status for name, check in first.items()}}
+    return service.ask(judge, "POST", "/scores", person, call, body)
+
+
+def draw_score() -> Check:
+    """A score drawn from 0 to 100, for rehearsal; whoever shows it must say so."""
+    return replace(_judge_score(random.randint(0, 100)), attempts=1)
+
+
+def _judge_score(score: int) -> Check:
+    if not 0 <= score <= 100:
+        raise Unavailable("a score must lie between 0 and 100")
+    if score > PASSING_SCORE:
+        return Check("passed", f"score {score} of 100 (over {PASSING_SCORE})", score=score)
+    return Check("failed", f"score {score} of 100 (not over {PASSING_SCORE})", score=score)
+
+
+def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
+    """The field of an answer about this person. Raises Unavailable where the answer is anything else."""
+    if status in (401, 403):
+        raise Unavailable(f"status {status}: its token is not accepted")
+    if status != 200:
+        raise Unavailable(f"status {status}")
+    if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
+        raise Unavailable("the answer can't be read")
+    if answer.get("id") != person.person_id:
+        raise Unavailable("the answer is about another person")
+    return answer[field]
+
+
+def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
+    """A field that an answer may carry, "" where it does not. Raises Unavailable where it is no text."""
+    value = answer.get(field)
+    if value is not None and not isinstance(value, str):
+        raise Unavailable("the answer can't be read")
+    return (value or "").strip()
+
+
+# The rule of all checks together -------------------------------------------------------------------------------------
+
+
+def decide(person_id: str, checks: Mapping[str, Check], remark: str = "") -> Verdict:
+    """The verdict on what is known: a failed first check decides, and only who passed all checks is a prospect."""
+    outcome, result = _decided(checks)
+    return Verdict(
+        person_id=person_id,
+        outcome=outcome,
+        result=result,
+        checks=checks,
+        decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        attempt_id=f"q-{secrets.token_hex(8)}",
+        remark=remark,
+        threshold=PASSING_SCORE,
+        rule_version=RULE_VERSION,
+    )
+
+
+def _decided(checks: Mapping[str, Check]) -> tuple[Outcome, int | None]:
+    first = {check.status for name, check in checks.items() if name != SCORE}
+    score = checks[SCORE]
+    if "failed" in first:
+        return "not_prospect", 0
+    if first != {"passed"} or score.status == "unavailable":
+        return "undetermined", None
+    return ("prospect" if score.status == "passed" else "not_prospect"), score.score
+
+
+# All checks of a person ----------------------------------------------------------------------------------------------
 
 
 class Qualifier:
-    """The services that together decide on people; without one for the score, that is drawn. Use it with `with`.
+    """The services, by the names of their checks, that together decide on people. Use it with `with`.
 
-    Each service has threads for `workers` people at a time, so that none holds up another. A thread that it keeps for
-    longer than its deadline is left behind; what that brings then counts no more.
+    Without one for the score, that is drawn. Each service has threads for `workers` people at a time, so that none
+    holds up another. A thread that it keeps for longer than its deadline is left behind; what that brings then counts
+    no more.
     """
 
-    def __init__(
-        self, registry: CheckService, judicial: CheckService, score: CheckService | None, *, workers: int
-    ) -> None:
+    def __init__(self, services: Mapping[str, CheckService], *, workers: int) -> None:
         self.workers = workers
-        self.services = [service for service in (registry, judicial, score) if service]
-        self._registry, self._judicial, self._score = registry, judicial, score
-        self._threads = {service: ThreadPoolExecutor(workers, "check") for service in self.services}
+        self._services = services
+        self._threads = {name: ThreadPoolExecutor(workers, "check") for name in services}
+
+    @property
+    def services(self) -> list[CheckService]:
+        """The services, in the order of their checks."""
+        return list(self._services.values())
 
     @property
     def remark(self) -> str:
         """What must be known of every verdict, "" if nothing."""
-        return "" if self._score else "scores are drawn at random"
+        return "" if SCORE in self._services else "scores are drawn at random"
 
     def __enter__(self) -> Self:
         return self
@@ -107,26 +175,25 @@ class Qualifier:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def qualify(self, person: Person, ends_at: float = math.inf) -> Verdict:
-        """The verdict on one person; both checks run at the same time. It is there by `ends_at`, or soon after."""
-        registry_check = self._begin(self._registry, ends_at, check_registry, person)
-        judicial_check = self._begin(self._judicial, ends_at, check_judicial, person)
-        registry, judicial = registry_check(), judicial_check()
-        if not registry.status == judicial.status == "passed":
-            score = Check("unavailable", "not asked for, since a check was not passed")
-        elif self._score:
-            score = self._begin(self._score, ends_at, check_score, person, registry, judicial)()
-        else:
-            score = draw_score()
-        return decide(person.person_id, registry, judicial, score, self.remark)
+        """The verdict on one person; the first checks run at the same time. It is there by `ends_at`, or soon after."""
+        begun = {name: self._begin(name, ends_at, check, person) for name, check in FIRST_CHECKS.items()}
+        first = {name: wait() for name, wait in begun.items()}
+        return decide(person.person_id, {**first, SCORE: self._score(person, first, ends_at)}, self.remark)
 
-    def _begin(
-        self, service: CheckService, ends_at: float, check: Callable[..., Check], *about: object
-    ) -> Callable[[], Check]:
+    def _score(self, person: Person, first: Mapping[str, Check], ends_at: float) -> Check:
+        if any(check.status != "passed" for check in first.values()):
+            return Check("unavailable", "not asked for, since a check was not passed")
+        if SCORE not in self._services:
+            return draw_score()
+        return self._begin(SCORE, ends_at, check_score, person, first)()
+
+    def _begin(self, name: str, ends_at: float, check: Callable[..., Check], *about: object) -> Callable[[], Check]:
         """Begin a check; the function given back waits for what it comes to, no longer than the service may take."""
         now = time.monotonic()
+        service = self._services[name]
         latest = min(now + service.deadline, ends_at) + GRACE
         call = Call(ends_at)
-        begun = self._threads[service].submit(check, service, *about, call)
+        begun = self._threads[name].submit(check, service, *about, call)
 
         def wait() -> Check:
             try:
@@ -137,65 +204,3 @@ class Qualifier:
                 return service.leave_behind(call, time.monotonic() - now)
 
         return wait
-
-
-class Round:
-    """Verdicts on people, each of whom is asked about once, however often they are named; none after `seconds`.
-
-    `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms stand in
-    all verdicts for the ids, and for the digests of answers, from which an id might be guessed.
-    """
-
-    def __init__(
-        self,
-        qualifier: Qualifier,
-        record: Callable[[Verdict], None],
-        *,
-        seconds: float = math.inf,
-        redact_key: str = "",
-    ) -> None:
-        self.workers = qualifier.workers
-        self.remark = qualifier.remark
-        self._qualifier = qualifier
-        self._record = record
-        self._ends_at = time.monotonic() + seconds
-        self._redact_key = redact_key
-        self._verdicts: dict[Person, Future[Verdict]] = {}
-        self._guard = threading.Lock()
-
-    def name_of(self, person_id: str) -> str:
-        """The id, or the pseudonym that stands for it in verdicts."""
-        return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
-
-    def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
-        """The verdict on a person, who is asked about now if they were not yet. Raises what `record` raises."""
-        with self._guard:
-            is_first = person not in self._verdicts
-            verdict = self._verdicts.setdefault(person, Future())
-        if is_first:
-            try:
-                verdict.set_result(self._decide(person, lead_id))
-            except BaseException as error:  # for whoever waits for the same verdict
-                verdict.set_exception(error)
-        decided = verdict.result()
-        if lead_id in ("", decided.lead_id):
-            return decided
-        also_here = replace(decided, lead_id=lead_id)
-        self._record(also_here)  # so that it is found by each lead that it is on
-        return also_here
-
-    def shown(self, verdict: Verdict) -> Verdict:
-        """A verdict as it may be shown: with a pseudonym, if ids are not to be read."""
-        if verdict.is_redacted or not self._redact_key:
-            return verdict
-        checks = {
-            name: replace(check, digest=pseudonym(check.digest, self._redact_key) if check.digest else "")
-            for name, check in verdict.checks.items()
-        }
-        return replace(verdict, person_id=self.name_of(verdict.person_id), checks=checks, is_redacted=True)
-
-    def _decide(self, person: Person, lead_id: str) -> Verdict:
-        verdict = self._qualifier.qualify(person, self._ends_at)
-        verdict = self.shown(replace(verdict, lead_id=lead_id))
-        self._record(verdict)
-        return verdict

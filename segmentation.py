@@ -1,149 +1,66 @@
 """Sum up leads by group. Leads in, tables out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from statistics import median, quantiles
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from cells.phones import US_DOLLAR, Currency, InvalidValue, parse_number, unclear_marks
-from close.fields import CUSTOM, STATE, UNKNOWN, LeadField, day_of, encodable, number_of, texts_in
-from close_client import Json, lead_link
-from segmenting.plan import MissingRevenue, Segment
-
-LEADS = "Total number of leads"
-TOP_LEAD = "The lead with most revenue"
-TOTAL = "Total revenue"
-MEDIAN = "Median revenue"
-COLUMNS = [LEADS, TOP_LEAD, TOTAL, MEDIAN]  # after those of the group
-
-MEAN = "Mean revenue"
-LOWEST = "Lowest revenue"
-LOWER_QUARTILE = "Lower quartile of revenue"
-UPPER_QUARTILE = "Upper quartile of revenue"
-HIGHEST = "Highest revenue"
-SHARE = "Share of total revenue (%)"
-EARNING = "Leads with revenue"
-STATS = [MEAN, LOWEST, LOWER_QUARTILE, UPPER_QUARTILE, HIGHEST, SHARE, EARNING]
-
-PREVIOUS, CHANGE = "Previous: ", "Change: "
-COMPARED = (LEADS, TOTAL, MEDIAN)
-COMPARISON = [f"{prefix}{column}" for column in COMPARED for prefix in (PREVIOUS, CHANGE)]
-
-RANK, LEAD, REVENUE, LINK = "Rank", "Lead", "Revenue", "Link"
-TOP_COLUMNS = [RANK, LEAD, REVENUE, LINK]  # after those of the group
-
-Kind = Literal["text", "count", "money", "percent", "link"]
-KINDS: Mapping[str, Kind] = {
-    **dict.fromkeys((LEADS, EARNING, RANK), "count"),
-    **dict.fromkeys((TOTAL, MEDIAN, MEAN, LOWEST, LOWER_QUARTILE, UPPER_QUARTILE, HIGHEST, REVENUE), "money"),
-    **{TOP_LEAD: "text", LEAD: "text", SHARE: "percent", LINK: "link"},
-}
-
-SEPARATOR = "; "  # between the values of one lead in a field that may hold several
-WIDE = Context(prec=400)  # digits of a sum: the largest number that JSON carries has 309 before its point
+from cells.lead_fields import LeadField
+from cells.numbers import Currency
+from close.fields import UNKNOWN
+from close_client import CloseClient
+from segmenting.columns import (
+    CHANGE,
+    COLUMNS,
+    COMPARED,
+    COMPARISON,
+    EARNING,
+    HIGHEST,
+    LEADS,
+    LOWER_QUARTILE,
+    LOWEST,
+    MEAN,
+    MEDIAN,
+    PREVIOUS,
+    SHARE,
+    STATS,
+    TOP_COLUMNS,
+    TOP_LEAD,
+    TOTAL,
+    UPPER_QUARTILE,
+    WIDE,
+    titles_of,
+)
+from segmenting.leads import SEPARATOR, Reading, SegmentedLead, size_of, take_apart
+from segmenting.not_counted import counts_of, subtitle_of, warnings_of
+from segmenting.plan import MissingRevenue, Segment, SegmentRequest, plan_segment
+from segmenting.report import Findings, OtherCurrency, Presentation, Provenance, Report
+from segmenting.unseen import Found, Listener, OwnImports, read_segment
 
 
-def kind_of(column: str) -> Kind:
-    """What the cells of a column are, None in any of them aside."""
-    return KINDS.get(_figure(column), "text")
+def segment_leads(
+    close: CloseClient, request: SegmentRequest, presentation: Presentation, imports: OwnImports, listener: Listener
+) -> Findings:
+    """What the leads that are asked for come to, of all that Close shows of them.
 
-
-def _figure(column: str) -> str:
-    return column.removeprefix(PREVIOUS).removeprefix(CHANGE)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentedLead:
-    """What a segment needs of a lead: its group at each level ("" where it has none) and its revenue, None without.
-
-    `is_unreadable` says that there is a revenue that can't be read.
+    Raises OtherCurrency, CountMismatch, and for what is asked UnusableName, AmbiguousName and NoSpanBefore.
     """
-
-    lead_id: str
-    name: str
-    link: str
-    groups: tuple[str, ...]
-    revenue: Decimal | None
-    is_unreadable: bool = False
-    has_state: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The leads of the span, those of the one before it, and the names of leads that do not count.
-
-    These are the ones whose date can't be read, and the ones that are no longer asked for.
-    """
-
-    leads: list[SegmentedLead]
-    earlier: list[SegmentedLead]
-    undated: list[str]
-    no_longer_asked_for: list[str]
+    account = close.account()
+    if presentation.money == "usd" and account.currency != "USD":
+        raise OtherCurrency(account.currency)
+    segment = plan_segment(close, request)
+    found = read_segment(close, account.organization_id, segment, imports, listener)
+    requests, now = close.requests_made, datetime.now(UTC)
+    provenance = Provenance(account, segment, len(found.leads), requests, now, presentation.version)
+    reading = take_apart(found.leads, segment, Currency(account.currency, account.currency_symbol))
+    return report_on(reading, provenance, found, presentation)
 
 
-def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
-    """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
-    question, undated, outdated = segment.question, [], []
-    spans: dict[bool, list[Json]] = {True: [], False: []}
-    for lead in leads:
-        day = day_of(lead.get(question.dates.key))
-        if question.is_outdated(lead):
-            outdated.append(name_of(lead))
-        elif not question.admits(lead):
-            continue
-        elif day is None:
-            undated.append(name_of(lead))
-        else:
-            spans[day >= segment.span.first].append(lead)
-    now, earlier = (_segmented_all(spans[is_now], segment, currency) for is_now in (True, False))
-    return Reading(now, earlier, undated, outdated)
-
-
-def _segmented_all(leads: Sequence[Json], segment: Segment, currency: Currency) -> list[SegmentedLead]:
-    """The leads of one span, whose revenues are read as one column: each may show what marks the others mean."""
-    texts = {revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str)}
-    unclear = unclear_marks(texts)
-    return [_segmented(lead, segment, currency, unclear) for lead in leads]
-
-
-def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -> SegmentedLead:
-    stored = lead.get(segment.revenue.key)
-    amount = _amount(stored, currency, unclear)
-    return SegmentedLead(
-        lead_id=lead["id"],
-        name=name_of(lead),
-        link=lead_link(lead),
-        groups=tuple(_group(lead, level) for level in segment.levels),
-        revenue=amount,
-        is_unreadable=amount is None and stored not in (None, []) and bool(str(stored).strip()),
-        has_state=bool(_group(lead, STATE)),
-    )
-
-
-def name_of(lead: Json) -> str:
-    """What people call a lead; its id where it has no name."""
-    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
-
-
-def _group(lead: Json, level: LeadField) -> str:
-    group = SEPARATOR.join(sorted(texts_in(lead, level), key=lambda text: (_size(text, level), text)))
-    return "" if group.casefold() == UNKNOWN.casefold() else group
-
-
-def _amount(stored: object, currency: Currency, unclear: str) -> Decimal | None:
-    """A revenue as a number; a text is read as an import reads it, with the marks that are unclear in its column."""
-    if not isinstance(stored, str):
-        return number_of(stored)
-    try:
-        return number_of(parse_number(stored, currency, unclear))
-    except InvalidValue:
-        return None
-
-
-# Tables --------------------------------------------------------------------------------------------------------------
+# Sum up --------------------------------------------------------------------------------------------------------------
 
 
 def summarize(
@@ -205,17 +122,6 @@ def top_leads(leads: Iterable[SegmentedLead], levels: Sequence[LeadField], numbe
     return pd.DataFrame(rows, columns=[*titles_of(levels), *TOP_COLUMNS], dtype=object)
 
 
-def titles_of(levels: Sequence[LeadField]) -> list[str]:
-    """The columns that name the groups. A custom field that is called like another column comes with its id."""
-    titles = [level.title for level in levels]
-    return [
-        f"{title} ({level.key.removeprefix(CUSTOM)})"
-        if level.key.startswith(CUSTOM) and (_figure(title) in KINDS or titles.count(title) > 1)
-        else title
-        for title, level in zip(titles, levels, strict=True)
-    ]
-
-
 def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[SegmentedLead]]:
     groups: dict[tuple[str, ...], list[SegmentedLead]] = {}
     for lead in leads:
@@ -226,14 +132,9 @@ def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[Segm
 def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[bool, Decimal, str, str]]:
     """What groups are sorted by, level by level: numbers by size, all else by name, what is unknown last."""
     return [
-        (not name, _size(name.partition(SEPARATOR)[0], level), name.casefold(), name)
+        (not name, size_of(name.partition(SEPARATOR)[0], level), name.casefold(), name)
         for name, level in zip(group, levels, strict=True)
     ]
-
-
-def _size(text: str, level: LeadField) -> Decimal:
-    """A number of a level of numbers; nothing for all others."""
-    return (number_of(text) if level.kind == "number" else None) or Decimal()
 
 
 def _named(group: tuple[str, ...]) -> list[str]:
@@ -282,3 +183,44 @@ def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
 def _cell(figure: Any) -> Any:
     """A figure as it is shown: money and shares with two places, half up."""
     return WIDE.plus(figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE)) if isinstance(figure, Decimal) else figure
+
+
+# Report --------------------------------------------------------------------------------------------------------------
+
+
+def report_on(reading: Reading, provenance: Provenance, found: Found, presentation: Presentation) -> Findings:
+    """What a segment came to, of the leads as they were read, and of what Close does not show as it is."""
+    segment = provenance.segment
+    counts = counts_of(reading, segment, found)
+    subtitle = subtitle_of(counts, segment)
+    table, total = _tables(reading, segment, presentation)
+    groups = Report(
+        title=f"Leads by {_names_of(segment.levels)}",
+        subtitle=subtitle,
+        table=table,
+        total=total,
+        warnings=warnings_of(reading, segment, found),
+        provenance={"Counted": subtitle, **provenance.as_texts()},
+        money=presentation.money,
+    )
+    top = _top_report(groups, reading, segment, presentation.top) if presentation.top else None
+    return Findings(groups, top, counts, provenance)
+
+
+def _tables(reading: Reading, segment: Segment, presentation: Presentation) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The groups, and the figures of all together."""
+    previous = reading.earlier if segment.previous else None
+    stats, missing = presentation.stats, segment.missing_revenue
+    return (
+        summarize(reading.leads, segment.levels, stats=stats, missing_revenue=missing, previous=previous),
+        summarize_all(reading.leads, stats=stats, missing_revenue=missing, previous=previous),
+    )
+
+
+def _top_report(groups: Report, reading: Reading, segment: Segment, number: int) -> Report:
+    title = f"The leads with most revenue by {_names_of(segment.levels)}"
+    return replace(groups, title=title, table=top_leads(reading.leads, segment.levels, number), total={})
+
+
+def _names_of(levels: Sequence[LeadField]) -> str:
+    return " and ".join(level.title for level in levels)

@@ -12,6 +12,8 @@ import tempfile
 import time
 
 import main
+from commands.errors import Exit
+from commands.qualify_people import TRAIL
 
 WARM_UP = "1"
 
@@ -22,7 +24,7 @@ def qualify(*ids: str) -> float:
     with contextlib.redirect_stdout(io.StringIO()):
         code = main.main(["qualify", *ids, "--json"])
     seconds = time.monotonic() - began
-    if code != main.Exit.DONE:
+    if code != Exit.DONE:
         raise ValueError(f"qualify ended with {code}")
     return seconds
 
@@ -32,7 +34,7 @@ if __name__ == "__main__":
         os.chdir(folder)
         qualify(WARM_UP)
         seconds = qualify(*sys.argv[1:])
-        verdicts = main.TRAIL.read_text(encoding="utf-8").splitlines()
+        verdicts = TRAIL.read_text(encoding="utf-8").splitlines()
     if len(verdicts) != len([WARM_UP, *sys.argv[1:]]):
         raise ValueError(f"the trail has {len(verdicts)} verdicts")
     print(json.dumps(seconds))

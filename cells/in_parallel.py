@@ -14,18 +14,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from cells.phones import Code, InvalidValue
+from cells.texts import InvalidValue, ProblemCode
 
+ROOT = Path(__file__).resolve().parent.parent  # from where modules are found by their names
 MANY = 50_000  # texts; the slowest take 5 seconds, and a process is there after half a second
 MOST_CORES = 8  # a machine may show many more than it lends
 AT_ONCE = 100  # texts between two looks at what the others have done
 SHARE = 10  # times as many that another process gets at once
 
-Parsed = tuple[Any, None] | tuple[None, tuple[Code, str]]  # the value, or the code and the reason why there is none
+Parsed = (
+    tuple[Any, None] | tuple[None, tuple[ProblemCode, str]]
+)  # the value, or the code and the reason why there is none
 
 
 def parse_many(parse: Callable[[str], Any], texts: Sequence[str], others: int | None = None) -> list[Parsed]:
-    """What a function of `parsing` makes of each text, in their order.
+    """What a function of `cells` makes of each text, in their order.
 
     `others` is the number of processes that help, if not as many as there are cores and the number of texts is worth.
     """
@@ -37,15 +40,15 @@ def parse_many(parse: Callable[[str], Any], texts: Sequence[str], others: int | 
         while todo or any(given.values()):
             for pipe in _with_news(given, wait=not todo):
                 try:
-                    for place, result in zip(given[pipe], pipe.recv(), strict=True):
-                        results[place] = result
+                    for number, result in zip(given[pipe], pipe.recv(), strict=True):
+                        results[number] = result
                     given[pipe] = [todo.pop() for _ in range(min(SHARE, len(todo)))]
-                    pipe.send((parse, [parts[place] for place in given[pipe]]))
+                    pipe.send((parse, [parts[number] for number in given[pipe]]))
                 except (EOFError, OSError):
                     todo += given.pop(pipe)
             if todo:
-                place = todo.pop()
-                results[place] = [_parsed(parse, text) for text in parts[place]]
+                number = todo.pop()
+                results[number] = [_parsed(parse, text) for text in parts[number]]
     return [parsed for result in results for parsed in result]
 
 
@@ -87,13 +90,7 @@ def _process(pipe: int) -> Iterator[None]:
     command = [sys.executable, "-m", __name__, str(pipe)]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(
-        command,
-        cwd=Path(__file__).parent.parent,
-        pass_fds=[pipe],
-        stdin=nowhere,
-        stdout=nowhere,
-        stderr=nowhere,
-        start_new_session=True,
+        command, cwd=ROOT, pass_fds=[pipe], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
     ) as process:
         try:
             yield

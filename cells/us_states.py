@@ -6,6 +6,8 @@ States, the District of Columbia, territories and the armed forces' "states", wi
 
 import re
 
+from cells.texts import InvalidValue
+
 NAME_BY_CODE = {
     "AL": "Alabama",
     "AK": "Alaska",
@@ -141,3 +143,11 @@ _CODE_BY_SPELLING = (
     | {_spelling(name): code for code, name in NAME_BY_CODE.items()}
     | {_spelling(short): code for code, listed in _ABBREVIATIONS.items() for short in listed.split(",")}
 )
+
+
+def parse_state(text: str) -> str:
+    """The two-letter code of a US state or territory. Raises InvalidValue for any other text."""
+    code = state_code(text)
+    if code is None:
+        raise InvalidValue("unknown_state", "This is no US state or territory; write its name or its two-letter code.")
+    return code

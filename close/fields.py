@@ -2,13 +2,18 @@
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from typing import Literal
 
+from cells.lead_fields import CUSTOM_KEY, LeadField
+from cells.safe_text import encodable
+from cells.texts import is_same_name, plain_name
 from cells.us_states import state_name
-from close_client import Json, custom_field, find_field, regular_field
+from close.conditions import custom_field, regular_field
+from close.contents import Json
 
 CUSTOM = "custom."  # before a name: the custom field is meant, where the name is also that of a field of every lead
 UNKNOWN = "Unknown"
@@ -18,57 +23,116 @@ AMOUNTS = ("number", *TEXTS, "choices")
 MOST_GUESSES = 3
 MOST_DIGITS = 310  # before or behind the point; no number that JSON carries as binary has more
 
+Purpose = Literal["by", "where", "date_field", "revenue_field", "status", "smart_view"]
+
 
 class UnusableName(Exception):
-    """Close has nothing of that name, or nothing that can be used for this; the message says what it has."""
+    """Close has nothing of that name, or nothing that can be used for this purpose.
+
+    `problem` says what it has; `advice` what to do, with the option of the purpose where it says `{option}`.
+    """
+
+    def __init__(self, problem: str, purpose: Purpose, advice: str = "Give another to {option}") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.purpose = purpose
+        self.advice = advice
+
+
+class AmbiguousName(Exception):
+    """Close has several things of a name, and none in exactly that spelling; the message has their ids."""
+
+
+def id_named(name: str, names: Mapping[str, str], what: str) -> str | None:
+    """The id of the thing that is called so; None if there is none.
+
+    It is the one with this id, else the one in exactly this spelling, else the one whose name differs in letter case,
+    white space or the composition of accents alone. `names` are all there are, by id; `what` is what they are. Raises
+    AmbiguousName.
+    """
+    if name.strip() in names:
+        return name.strip()
+    fitting = [thing for thing, its_name in names.items() if its_name == name]
+    fitting = fitting or [thing for thing, its_name in names.items() if its_name.strip() == name.strip()]
+    fitting = fitting or [thing for thing, its_name in names.items() if is_same_name(its_name, name)]
+    if len(fitting) > 1:
+        listed = " and ".join(f"{names[thing]!r} ({thing})" for thing in fitting)
+        raise AmbiguousName(
+            f"Close has {len(fitting)} {what} named {name.strip()!r}: {listed}. Name the one that is meant by its id, "
+            "or rename the others in Close"
+        )
+    return fitting[0] if fitting else None
+
+
+# Fields by name ------------------------------------------------------------------------------------------------------
+
+
+def custom_lead_field(schema: Json) -> LeadField:
+    """A lead custom field, of what Close's schema says of it."""
+    return LeadField(
+        name=schema["name"],
+        kind=schema["type"],
+        key=CUSTOM_KEY + schema["id"],
+        choices=tuple(schema.get("choices") or ()),
+        is_multiple=bool(schema.get("accepts_multiple_values")),
+        roles=tuple(schema.get("editable_with_roles") or ()),
+        created=schema.get("date_created") or "",
+    )
+
+
+STATE = LeadField("US State", "state", "addresses")
+STATUS = LeadField("Status", "status", "status_id")
+CREATED = LeadField("Date created", "datetime", "date_created")
+REGULAR_FIELDS: Mapping[str, LeadField] = {"state": STATE, "status": STATUS, "created": CREATED}
+
+
+def search_node(field: LeadField) -> Json | None:
+    """What names a field in a search; None for the state, which Close can't search."""
+    if field == STATE:
+        return None
+    return custom_field(field.id) if field.is_custom else regular_field(field.key)
+
+
+def find_field(fields: Sequence[LeadField], name: str) -> LeadField | None:
+    """The custom field of a name, None if there is none. Raises AmbiguousName."""
+    found = id_named(name, {field.id: field.name for field in fields}, "lead custom fields")
+    return next((field for field in fields if field.id == found), None)
 
 
 @dataclass(frozen=True, slots=True)
-class LeadField:
-    """A field of leads: its `title` for people, the `key` of its value in a lead, its `kind` as Close names types.
+class FieldUse:
+    """What a field is asked for: custom fields of some kinds (of any, if none are named), and fields of every lead."""
 
-    Of the fields that every lead has, the status and the state are kinds of their own. `node` names the field in a
-    search; it is None for the state, which Close can't search.
-    """
+    purpose: Purpose
+    kinds: Collection[str] = ()
+    regular: Collection[str] = ()
 
-    title: str
-    key: str
-    kind: str
-    node: Json | None = field(compare=False)
-    labels: Mapping[str, str] = field(default_factory=dict, compare=False)  # of statuses, by id
-    choices: tuple[str, ...] = ()
-    is_multiple: bool = False
+    def names_among(self, fields: Sequence[LeadField]) -> list[str]:
+        """The names that will do."""
+        return [*(field.name for field in fields if not self.kinds or field.kind in self.kinds), *self.regular]
 
 
-STATE = LeadField("US State", "addresses", "state", None)
-STATUS = LeadField("Status", "status_id", "status", regular_field("status_id"))
-CREATED = LeadField("Date created", "date_created", "datetime", regular_field("date_created"))
-REGULAR_FIELDS: Mapping[str, LeadField] = {"state": STATE, "status": STATUS, "created": CREATED}
-REGULAR_TITLES: Mapping[str, LeadField] = {field.title.casefold(): field for field in REGULAR_FIELDS.values()}
+GROUPING = FieldUse("by", regular=REGULAR_FIELDS)
+FILTERING = FieldUse("where", regular=REGULAR_FIELDS)
+DATING = FieldUse("date_field", DATES, ["created"])
+COUNTING_REVENUE = FieldUse("revenue_field", AMOUNTS)
 
 
-def field_named(schema: Sequence[Json], name: str, flag: str) -> LeadField:
+def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadField:
     """The field that a name means: state, status or created, else a custom field; `custom.` makes that sure.
 
-    Raises UnusableName, with the closest names and the flag to mend, and AmbiguousField.
+    Raises UnusableName, with the closest names, and AmbiguousName.
     """
-    regular = REGULAR_FIELDS.get(name.strip().casefold())
+    regular = REGULAR_FIELDS.get(plain_name(name))
     if regular:
         return regular
-    found = find_field(schema, name) or find_field(schema, without_prefix(name))
-    if found is None and name.strip().casefold() in REGULAR_TITLES:
-        return REGULAR_TITLES[name.strip().casefold()]
+    found = find_field(fields, name) or find_field(fields, without_prefix(name))
+    found = found or next((each for each in REGULAR_FIELDS.values() if is_same_name(each.title, name)), None)
     if found is None:
-        words = there_are(name, [each["name"] for each in schema] + [*REGULAR_FIELDS], names_for(flag, schema))
-        raise UnusableName(f"Close has no lead custom field named {name!r}; {words} Give another to {flag}")
-    return LeadField(
-        title=one_line(found["name"]),
-        key=f"custom.{found['id']}",
-        kind=found["type"],
-        node=custom_field(found["id"]),
-        choices=tuple(found.get("choices") or ()),
-        is_multiple=bool(found.get("accepts_multiple_values")),
-    )
+        known = [*(field.name for field in fields), *REGULAR_FIELDS]
+        words = there_are(name, known, use.names_among(fields))
+        raise UnusableName(f"Close has no lead custom field named {name!r}; {words}", use.purpose)
+    return found
 
 
 def without_prefix(name: str) -> str:
@@ -76,45 +140,36 @@ def without_prefix(name: str) -> str:
     return name.strip()[len(CUSTOM) :] if name.strip().casefold().startswith(CUSTOM) else name.strip()
 
 
-def names_for(flag: str, schema: Sequence[Json]) -> list[str]:
-    """The names that a flag takes: custom fields of the kinds that it is for, then those of every lead."""
-    kinds: Collection[str] = {"--date-field": DATES, "--revenue-field": AMOUNTS}.get(flag, ())
-    names = [field["name"] for field in schema if not kinds or field["type"] in kinds]
-    regular = {"--date-field": ["created"], "--revenue-field": []}.get(flag, list(REGULAR_FIELDS))
-    return [*names, *regular]
-
-
-def date_field(schema: Sequence[Json], name: str, flag: str) -> LeadField:
-    """The field of a name, which holds one date. Raises UnusableName and AmbiguousField."""
-    found = _single(field_named(schema, name, flag))
+def date_field(fields: Sequence[LeadField], name: str) -> LeadField:
+    """The field of a name, which holds one date. Raises UnusableName and AmbiguousName."""
+    found = _single(field_named(fields, name, DATING), DATING)
     if found.kind not in DATES:
-        raise UnusableName(
-            f"The field {found.title!r} in Close is of type {found.kind}, not a date; give one to {flag}"
-        )
+        raise UnusableName(f"The field {found.title!r} in Close is of type {found.kind}, not a date.", DATING.purpose)
     return found
 
 
-def amount_field(schema: Sequence[Json], name: str, flag: str) -> LeadField:
-    """The field of a name, which holds one number or text. Raises UnusableName and AmbiguousField."""
-    found = _single(field_named(schema, name, flag))
+def amount_field(fields: Sequence[LeadField], name: str) -> LeadField:
+    """The field of a name, which holds one number or text. Raises UnusableName and AmbiguousName."""
+    found = _single(field_named(fields, name, COUNTING_REVENUE), COUNTING_REVENUE)
     if found.kind not in AMOUNTS:
-        words = f"is of type {found.kind}, which holds no amounts; give a number to {flag}"
-        raise UnusableName(f"The field {found.title!r} in Close {words}")
+        problem = f"The field {found.title!r} in Close is of type {found.kind}, which holds no amounts."
+        raise UnusableName(problem, COUNTING_REVENUE.purpose)
     return found
 
 
-def _single(field: LeadField) -> LeadField:
+def _single(field: LeadField, use: FieldUse) -> LeadField:
     if field.is_multiple:
-        raise UnusableName(f"The field {field.title!r} in Close may hold several values; name one that holds one")
+        problem = f"The field {field.title!r} in Close may hold several values."
+        raise UnusableName(problem, use.purpose, "Give one with a single value to {option}")
     return field
 
 
 def there_are(name: str, known: Collection[str], likely: Collection[str] | None = None) -> str:
     """What a wrong name may have been meant for, a sentence: the closest of the likely names, else all there are."""
-    by_spelling = {each.strip().casefold(): each for each in (known if likely is None else likely)}
-    close = get_close_matches(without_prefix(name).casefold(), by_spelling, MOST_GUESSES)
-    if close:
-        return f"did you mean {' or '.join(repr(by_spelling[each]) for each in close)}?"
+    by_plain_name = {plain_name(each): each for each in (known if likely is None else likely)}
+    nearest = get_close_matches(plain_name(without_prefix(name)), by_plain_name, MOST_GUESSES)
+    if nearest:
+        return f"did you mean {' or '.join(repr(by_plain_name[each]) for each in nearest)}?"
     return f"it has {', '.join(map(repr, known)) or 'none at all'}."
 
 
@@ -155,11 +210,6 @@ def _plain_number(number: Decimal) -> str:
 def one_line(text: str) -> str:
     """A text that any file can hold, without needless white space."""
     return " ".join(encodable(text).split())
-
-
-def encodable(text: str) -> str:
-    """A text that any file can hold: JSON may carry halves of characters."""
-    return text.encode(errors="replace").decode()
 
 
 def day_of(value: object) -> date | None:

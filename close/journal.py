@@ -24,7 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-Json = dict[str, Any]
+from close.contents import Json
+
 LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
 RunState = Literal["unfinished", "finished", "partly undone", "undone"]
 ChangeKind = Literal["lead", "contact", "new contact"]

@@ -10,7 +10,8 @@ import io
 import ipaddress
 import json
 import socket
-from collections.abc import Sequence
+import ssl
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 CHUNK = 65536  # bytes that are read at a time
 
@@ -60,6 +61,23 @@ def read_content(response: requests.Response, most_bytes: int) -> bytes:
         except HTTPError as error:
             raise requests.ConnectionError(error) from None
     return b"".join(parts)
+
+
+def is_before_sending(error: requests.RequestException) -> bool:
+    """Whether a request is proved to have failed before anything left; errors of TLS and of a proxy can come later."""
+    return any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error))
+
+
+_BEFORE_SENDING = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ssl.SSLCertVerificationError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it wraps, as requests and urllib3 wrap them."""
+    yield error
+    wrapped = [*error.args, getattr(error, "reason", None), getattr(error, "original_error", None)]
+    for inner in wrapped:
+        if isinstance(inner, BaseException) and inner is not error:
+            yield from _causes(inner)
 
 
 def json_or_none(content: bytes) -> Any:

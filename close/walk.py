@@ -1,12 +1,24 @@
-"""Read all leads that a search finds, each once, however many they are and however often the walk is cut short."""
+"""All leads that a search finds, each once, however many they are and however often the walk is cut short."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from close_client import LONGEST_WALK, CloseClient, ExpiredCursor, Json, SearchPage, all_of, is_since, regular_field
+from close.contents import Json
+from close.errors import ExpiredCursor
 
+LONGEST_WALK = 10_000  # objects that one search can be followed through
 MOST_WALKS = 3  # times that a search is walked before its count is given up on
 DATE_CREATED = "date_created"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of a search: its leads as dicts, and how many the whole search has."""
+
+    leads: list[Json]
+    total: int
+
 
 PagesSince = Callable[[str], Iterator[SearchPage]]  # since a moment of creation, "" for the first there is
 Note = Callable[[int, int], None]  # how many leads were read so far, and of how many
@@ -16,18 +28,16 @@ class CountMismatch(Exception):
     """A search did not give as many leads as Close counts, so what rests on it would be wrong."""
 
 
-def read_leads(
-    close: CloseClient, condition: Json, fields: Sequence[str], note: Note = lambda _read, _total: None
-) -> list[Json]:
-    """The leads for which a condition holds, in the order of their creation, each once, as dicts of the fields.
+def read_whole(pages_since: PagesSince, count: Callable[[], int], note: Note) -> list[Json]:
+    """All leads of a search, in the order of their creation, each once.
 
     They are as many as Close counted on the way, or counts afterwards: a walk that the index changed under is made
     again, three times at most. Raises CountMismatch with the difference.
     """
     difference = ""
     for _ in range(MOST_WALKS):
-        leads, counted = walk_search(close, condition, fields, note)
-        if len(leads) == counted or len(leads) == (counted := close.count_leads(condition)):
+        leads, counted = walk(pages_since, note)
+        if len(leads) == counted or len(leads) == (counted := count()):
             return leads
         difference = f"Close counts {counted} leads and lists {len(leads)}"
     raise CountMismatch(
@@ -36,20 +46,11 @@ def read_leads(
     )
 
 
-def walk_search(
-    close: CloseClient, condition: Json, fields: Sequence[str], note: Note = lambda _read, _total: None
-) -> tuple[list[Json], int]:
-    """The leads that one walk through a search shows, and how many Close counted meanwhile, at most."""
-    wanted = sorted({"id", DATE_CREATED, *fields})
-
-    def pages_since(moment: str) -> Iterator[SearchPage]:
-        begun = all_of([condition, is_since(regular_field(DATE_CREATED), moment)]) if moment else condition
-        return close.search_pages(begun, wanted)
-
-    return walk(pages_since, note)
+def unnoted(_read: int, _total: int) -> None:
+    """Tell nobody how far a walk has come."""
 
 
-def walk(pages_since: PagesSince, note: Note = lambda _read, _total: None) -> tuple[list[Json], int]:
+def walk(pages_since: PagesSince, note: Note = unnoted) -> tuple[list[Json], int]:
     """All leads of a search, and how many Close counted meanwhile, at most.
 
     Close follows one search through 10,000 leads, and forgets where it stood after 30 seconds. A new search goes on

@@ -1,17 +1,16 @@
-"""Several jobs at a time: as many as keep Close busy and no more, or as many as are told, in their order."""
+"""Several jobs at a time, as many as keep Close busy and no more; and what came of them before an error."""
 
-import threading
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 MOST_WORKERS = 32
 SPARE = 2  # jobs whose requests wait for their turn; with more, they would only wait longer
 
-Key = TypeVar("Key", bound=Hashable)
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 def work_off(
@@ -49,36 +48,14 @@ def work_off(
                 yield in_flight.pop(future), future
 
 
-def work_in_order(
-    jobs: Sequence[Key], do: Callable[[Key], Result], *, workers: int, is_ended: Callable[[], bool]
-) -> Iterator[Result]:
-    """Yield the result of each job in the order of the jobs, several at a time; of equal ones, one is done.
+def until_error(items: Iterable[Item], kept: list[Item]) -> Exception | None:
+    """The error that ended some items early, None where none did; what came before it is put into `kept`.
 
-    Once `is_ended`, or after an error, those under way are finished and no other is begun; only the results that there
-    are come then, and the error last.
+    Whoever tells what was done has to tell it before anything is said of an error, be it a bug.
     """
-    has_ended = threading.Event()
-
-    def attempt(job: Key) -> tuple[Result] | None:
-        if is_ended() or has_ended.is_set():
-            return None
-        try:
-            return (do(job),)
-        except BaseException:  # nobody else begins; it is raised where the result is waited for
-            has_ended.set()
-            raise
-
-    error: BaseException | None = None
-    with ThreadPoolExecutor(workers) as pool:
-        futures = {job: pool.submit(attempt, job) for job in dict.fromkeys(jobs)}
-        try:
-            for job in jobs:
-                failed = futures[job].exception()
-                error = error or failed
-                done = None if failed else futures[job].result()
-                if done:
-                    yield done[0]
-        finally:
-            has_ended.set()
-    if error:
-        raise error
+    try:
+        for item in items:
+            kept.append(item)
+    except Exception as error:  # told by the caller, after what was done
+        return error
+    return None

@@ -1,18 +1,44 @@
-"""How what a run leaves gets out safely: files whole or not at all, for their owner alone; texts that do nothing."""
+"""Files: found where people put them, and written whole or not at all, for their owner alone."""
 
-import csv
 import hashlib
-import io
 import itertools
 import os
-import re
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # that turn around what is read
+from cells.safe_text import csv_text
+from commands.errors import UsageError
+
+INPUT_FOLDER = Path("input_data")
+OUTPUT_FOLDER = Path("output_data")
+
+
+def find_input(name: str) -> Path:
+    """The file as named, or of that name in input_data/. Raises UsageError where there is neither."""
+    path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
+    if path is None:
+        raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/; check its name")
+    return path
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise UsageError for a path where no file can be written."""
+    try:
+        is_file = not path.resolve().exists() or path.is_file()
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+    except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a link to itself
+        raise UsageError(f"{path} can't be written ({error}); name another file") from None
+    if INPUT_FOLDER.resolve() in path.resolve().parents:
+        raise UsageError(f"{path} would be among the files to read; name one outside of {INPUT_FOLDER}/")
+    if not is_file:
+        raise UsageError(f"{path} is not a file that can be replaced; name one such as report.csv")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} can't be written, for {folder} is no folder that you may write to")
+
+
+# Writing -------------------------------------------------------------------------------------------------------------
 
 
 def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
@@ -50,60 +76,37 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def guarded(cell: object) -> str:
-    """A cell without formulas: a text that a spreadsheet may take for one gets a leading apostrophe.
-
-    A number or a phone with its sign does not, nor do those with hyphens; but `+1+1` does.
-    """
-    text = str(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\()", text, re.DOTALL) else text
-
-
-def harmless(text: str) -> str:
-    """A text without what would steer a terminal or turn around what is read; lines stay lines."""
-    return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
-
-
-def _steers(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in DIRECTIONS
-
-
-def csv_text(lines: Iterable[Iterable[object]]) -> str:
-    """Lines of cells as CSV."""
-    return "".join(map(_csv_line, lines))
-
-
 def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
     """Write files for their owner alone: all of them, or none, and then what was there stays."""
-    written: dict[Path, Path] = {}
+    target_of: dict[Path, Path] = {}
     try:
         for path, content in files:
-            place = path.resolve()
-            place.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-            written[Path(name)] = place
+            target = path.resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+            target_of[Path(name)] = target
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        _move_all(written)
+        _move_all(target_of)
     finally:  # Ctrl-C too must leave no half-written file behind
-        for new in written:
+        for new in target_of:
             new.unlink(missing_ok=True)
 
 
-def _move_all(places: Mapping[Path, Path]) -> None:
-    """Move files into their places; where one can't be moved, put back what was there."""
-    olds = {new: new.with_name(f"{new.name}-old") for new, place in places.items() if place.exists()}
+def _move_all(target_of: Mapping[Path, Path]) -> None:
+    """Move new files to where they belong; where one can't be moved, put back what was there."""
+    olds = {new: new.with_name(f"{new.name}-old") for new, target in target_of.items() if target.exists()}
     try:
-        for new, old in olds.items() if len(places) > 1 else ():
-            _keep(places[new], old)
-        for new, place in places.items():
-            new.replace(place)
+        for new, old in olds.items() if len(target_of) > 1 else ():
+            _keep(target_of[new], old)
+        for new, target in target_of.items():
+            new.replace(target)
     except BaseException:  # Ctrl-C too must not leave new files among old ones
-        for new, place in places.items():
+        for new, target in target_of.items():
             if not new.exists():  # only what was moved is taken back
-                _put_back(place, olds.get(new))
+                _put_back(target, olds.get(new))
             elif new in olds:
                 olds[new].unlink(missing_ok=True)
         raise
@@ -111,27 +114,20 @@ def _move_all(places: Mapping[Path, Path]) -> None:
         old.unlink(missing_ok=True)
 
 
-def _keep(place: Path, old: Path) -> None:
+def _keep(path: Path, old: Path) -> None:
     """Give a file a second name, or a copy where the disk knows no second names."""
     try:
-        os.link(place, old)
+        os.link(path, old)
     except OSError:
         old.touch(mode=0o600)
-        shutil.copyfile(place, old)
+        shutil.copyfile(path, old)
 
 
-def _put_back(place: Path, old: Path | None) -> None:
+def _put_back(path: Path, old: Path | None) -> None:
     if old is None:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     elif old.exists():
-        old.replace(place)
-
-
-def _csv_line(cells: Iterable[object]) -> str:
-    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().removesuffix("\r\n") + "\n"
+        old.replace(path)
 
 
 def _numbered(path: Path) -> Iterator[Path]:

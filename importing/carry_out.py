@@ -11,30 +11,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from cells.source_file import IMPORT_KEY
-from close.journal import Journal
-from close_client import CloseClient, CloseError, Json, OutcomeUnknown, lead_link
-from importing.match_contacts import LeadFields, find_gaps
+from close.contents import Json, lead_link
+from close.errors import CloseError
+from importing.custom_fields import make_fields
+from importing.gaps import find_gaps
+from importing.lost_leads import Look, settle
 from importing.outcomes import LeadOutcome, outcome_as_planned, outcome_in_close
-from importing.own_leads import Look, Place, adopt, remove_doubles, settle
-from importing.plan import Plan, PlannedLead, lead_field
+from importing.own_leads import adopt, remove_doubles
+from importing.plan import Plan, PlannedLead
 from importing.send import LostLead, Sender, Sent, not_sent
 
-FIELD_ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
-FIELD_PAUSE = 3.0  # seconds for a field whose answer was lost to come into being
 MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
 
 
 def carry_out(
-    close: CloseClient,
-    journal: Journal,
-    plan: Plan,
-    *,
-    workers: int | None,
-    index_lag: float,
-    stop: threading.Event,
-    tell: Callable[[str], None] = lambda _: None,
-    clock: Callable[[], float] | None = None,
+    plan: Plan, *, workers: int | None, stop: threading.Event, tell: Callable[[str], None]
 ) -> Iterator[LeadOutcome]:
     """Yield what becomes of each lead: those with nothing to do first, the others as Close answers.
 
@@ -42,19 +33,19 @@ def carry_out(
     itself, what is in flight is finished and the rest is skipped. What ended the run, be it a bug of ours, is raised
     after the last outcome, so that no outcome is lost with it. `tell` is given what a person would wonder about.
     """
+    organization = plan.organization
     todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
     settled = [planned for planned in plan.leads if not _is_to_do(plan, planned)]
     try:
-        journal.start_run(plan.run_id, plan.file, plan.existing)
-        plan = _with_fields(close, journal, plan)
+        organization.journal.start_run(plan.run_id, plan.file, plan.existing)
+        fields = make_fields(organization.close, organization.journal, plan.missing_fields, organization.fields)
     except Exception as error:  # whatever it is, it leaves every lead unsent
         yield from map(outcome_as_planned, settled)
         yield from (not_sent(planned, error) for planned in todo)
         raise
-    place = Place(plan.account.user_id, plan.fields.import_key or "", index_lag)
-    now = clock or time.monotonic
-    sender = Sender(close, journal, plan, place, workers=workers, stop=stop, clock=now)
-    yield from _CarryingOut(close, journal, plan, place, sender, tell, now).outcomes(settled, todo)
+    plan = replace(plan, organization=replace(organization, fields=fields))
+    sender = Sender(plan, workers=workers, stop=stop, clock=time.monotonic)
+    yield from _CarryingOut(plan, sender, tell, time.monotonic).outcomes(settled, todo)
     if sender.ended_by:
         raise sender.ended_by
 
@@ -67,17 +58,8 @@ def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
 class _CarryingOut:
     """One run: sending, lost answers and doubles in turn, until every lead of the plan has an outcome."""
 
-    def __init__(
-        self,
-        close: CloseClient,
-        journal: Journal,
-        plan: Plan,
-        place: Place,
-        sender: Sender,
-        tell: Callable[[str], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._close, self._journal, self._plan, self._place = close, journal, plan, place
+    def __init__(self, plan: Plan, sender: Sender, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._plan, self._organization = plan, plan.organization
         self._sender, self._tell, self._clock = sender, tell, clock
         self._lost: dict[str, LostLead] = {}
         self._found: set[str] = set()  # keys of leads whose answers were lost, and that Close has
@@ -109,7 +91,7 @@ class _CarryingOut:
         for planned in jobs:
             sent = self._plan.sent.get(planned.key)
             if planned.action == "create" and sent and sent.state == "undoing":
-                self._journal.note_undone(planned.key)
+                self._organization.journal.note_undone(planned.key)
 
     def _let_through(self, results: Iterable[tuple[str, Sent]]) -> Iterator[LeadOutcome]:
         """Pass outcomes on; keep lost leads, and outcomes of leads that may be double, until they were looked for."""
@@ -134,21 +116,21 @@ class _CarryingOut:
 
     def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield what became of the leads whose answers were lost; those that Close does not have become jobs again."""
-        lag = f"{self._place.index_lag:g} s"
+        lag = f"{self._organization.index_lag:g} s"
         self._tell(f"answers lost: {len(self._lost)}. Looking for these leads in Close, for {lag} or more")
         lost_at = {key: lost.lost_at for key, lost in self._lost.items()}
         later = list(self._sender.later)
         try:
-            for key, fate in settle(self._close, self._journal, self._place, lost_at, later, self._clock):
+            for key, fate in settle(self._organization, lost_at, later, self._clock):
                 lost = self._lost.pop(key)
                 if fate.kind == "absent" and self._resends[key] < MOST_RESENDS:
-                    self._journal.note_absent(key)
+                    self._organization.journal.note_absent(key)
                     self._resends[key] += 1
                     jobs.append(replace(lost.planned, action="create"))
                 elif fate.kind == "found":
                     yield from self._go_on_with(lost.planned, fate.leads, jobs)
                 elif fate.kind == "deleted":
-                    self._journal.note_removed(key, fate.lead_id)
+                    self._organization.journal.note_removed(key, fate.lead_id)
                     yield key, LeadOutcome(lost.planned.lead, "skipped", "made, and deleted or merged in Close since")
                 else:
                     yield key, _undetermined(lost)
@@ -159,15 +141,15 @@ class _CarryingOut:
         self, planned: PlannedLead, copies: Sequence[Json], jobs: deque[PlannedLead]
     ) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield the outcome of a lead that was found after all; where it lacks something, it becomes a job instead."""
-        found = adopt(self._close, self._journal, self._place, planned.key, copies)
-        is_ours = self._journal.leads([planned.key])[planned.key].state == "created"
+        found = adopt(self._organization, planned.key, copies)
+        is_ours = self._organization.journal.leads([planned.key])[planned.key].state == "created"
         reason = "somebody else put it into Close while it was sent"
         if is_ours:
             reason = "its answer was lost, and it was found in Close by its import key"
             self._found.add(planned.key)
         if len(copies) > 1:
             self._resends[planned.key] += 1
-        gaps = find_gaps(found, planned.lead, planned.key, self._plan.fields)
+        gaps = find_gaps(found, planned.lead, planned.key, self._organization.fields)
         if gaps and self._plan.existing != "skip":
             jobs.append(replace(planned, action="update", reason=reason, gaps=gaps, found=found))
         else:
@@ -180,15 +162,15 @@ class _CarryingOut:
         if self._sender.ended_by or not self._held:
             yield from self._held.values()
             return
-        keys, lag = list(self._held), self._place.index_lag
+        keys, lag = list(self._held), self._organization.index_lag
         self._tell(f"leads sent again because they had not arrived: {len(keys)}. Looking for doubles, for {lag:g} s")
         try:
-            self._close.pause(max(0.0, self._last_resend + lag - self._clock()))
-            look = Look(self._close, self._journal, self._place, keys, list(self._sender.later))
+            self._organization.close.pause(max(0.0, self._last_resend + lag - self._clock()))
+            look = Look(self._organization, keys, list(self._sender.later))
             look.again(keys)
             for key in keys:
-                copies = remove_doubles(self._close, self._journal, self._place, key, look.copies(key))
-                self._journal.note_single(key)
+                copies = remove_doubles(self._organization, key, look.copies(key))
+                self._organization.journal.note_single(key)
                 self._sender.doubles_removed += copies.removed
                 yield _checked(self._held.pop(key), copies.left)
         except CloseError as error:
@@ -211,55 +193,3 @@ def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
 def _undetermined(lost: LostLead) -> LeadOutcome:
     reason = f"{lost.reason}, so the lead may be in Close or not; run the same command again"
     return LeadOutcome(lost.planned.lead, "undetermined", reason)
-
-
-# Custom fields -------------------------------------------------------------------------------------------------------
-
-
-def _with_fields(close: CloseClient, journal: Journal, plan: Plan) -> Plan:
-    """The plan with an id for every custom field that it fills, after making those that Close lacks."""
-    missing = plan.missing_fields
-    for name, kind in missing.items():
-        _create_field(close, journal, name, kind)
-    schema = close.lead_fields() if missing else []
-    made = {name: lead_field(_oldest(schema, name)) for name in missing}
-    key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else plan.fields.import_key
-    if key_field:
-        journal.note_key_field(key_field)
-    return replace(plan, fields=LeadFields({**plan.fields.by_name, **made}, key_field))
-
-
-def _create_field(close: CloseClient, journal: Journal, name: str, kind: str) -> None:
-    """Make a field; where its answer was lost, in an earlier run too, the schema is read before it is made again."""
-    lost: OutcomeUnknown | None = None
-    for _ in range(FIELD_ATTEMPTS):
-        if journal.is_making_field(name) and _was_made(close, name):
-            break
-        journal.note_making_field(name)
-        try:
-            close.create_lead_field(name, kind)
-            break
-        except OutcomeUnknown as error:
-            lost = error
-        except CloseError:
-            if not lost:
-                journal.note_field_settled(name)
-            raise
-    else:
-        if lost and not _was_made(close, name):
-            raise OutcomeUnknown(f"{lost} when the field {name!r} was made")
-    journal.note_field_settled(name)
-
-
-def _was_made(close: CloseClient, name: str) -> bool:
-    """Whether a field is there whose answer was lost, after giving Close the time to make it."""
-    close.pause(FIELD_PAUSE)
-    return any(each["name"] == name for each in close.lead_fields())
-
-
-def _oldest(schema: Sequence[Json], name: str) -> Json:
-    """The oldest field of a name: two machines that made one at the same time agree on it."""
-    named = [each for each in schema if each["name"] == name]
-    if not named:
-        raise OutcomeUnknown(f"Close does not show the field {name!r} yet")
-    return min(named, key=lambda each: (each.get("date_created") or "", each["id"]))

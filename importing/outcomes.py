@@ -1,14 +1,14 @@
 """What became of each lead and of each row, and whether the accounts add up."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cells.source_file import COMPANY, SourceFile
+from cells.columns import COMPANY
+from cells.source_file import SourceFile
 from cleaning import Lead, Problem
-from close.journal import Journal
-from close_client import Json, lead_link
+from close.contents import Json, lead_link
 from importing.plan import Action, Plan, PlannedLead
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
@@ -118,9 +118,9 @@ def conclude(
     return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by)
 
 
-def note_result(journal: Journal, result: ImportResult) -> None:
+def note_result(result: ImportResult) -> None:
     """Note in the journal whether a run is finished, and its outcomes, those of its earlier parts included."""
-    plan = result.plan
+    plan, journal = result.plan, result.plan.organization.journal
     sent = journal.leads(planned.key for planned in plan.leads)
     keys = {planned.lead.key: planned.key for planned in plan.leads}
     changed = {change.lead_id for change in journal.changes_of_run(plan.run_id)}
@@ -149,20 +149,6 @@ def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, in
     """How many ended in each outcome, by its name; every name is there."""
     counts = Counter(outcome.outcome for outcome in outcomes)
     return {name: counts[name] for name in OUTCOMES}
-
-
-def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:
-    """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
-    refused = [
-        Problem(row, COMPANY, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
-        for outcome in result.leads
-        if outcome.outcome == "failed"
-        for row in outcome.lead.rows
-    ]
-    problems: dict[int, list[Problem]] = defaultdict(list)
-    for problem in [*result.plan.clean.rejected, *result.dropped, *refused]:
-        problems[problem.row].append(problem)
-    return dict(sorted(problems.items()))
 
 
 def _rejected_row(problem: Problem, company: str) -> RowOutcome:

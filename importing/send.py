@@ -13,22 +13,17 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
-from close.journal import Journal
+from close.contents import kept
+from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.workers import work_off
-from close_client import (
-    CloseClient,
-    CloseError,
-    CloseUnreachable,
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    Stopped,
-)
 from importing.fill import fill_lead
+from importing.look_up import find_merged
+from importing.lost_leads import LATEST_LEADS, LaterLead
 from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
-from importing.own_leads import LATEST_LEADS, LaterLead, Place, kept, remove_doubles
-from importing.plan import LEFT_ALONE, MERGED, Plan, PlannedLead, find_merged, several_found
-from importing.refused_values import lead_body, send_mended
+from importing.own_leads import remove_doubles
+from importing.plan import LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
+from importing.refused_values import send_without_refused
+from importing.request_bodies import lead_body
 
 MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
 
@@ -56,16 +51,14 @@ class Sender:
 
     def __init__(
         self,
-        close: CloseClient,
-        journal: Journal,
         plan: Plan,
-        place: Place,
         *,
         workers: int | None,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._close, self._journal, self._plan, self._place = close, journal, plan, place
+        self._plan, self._organization = plan, plan.organization
+        self._close, self._journal = plan.organization.close, plan.organization.journal
         self._workers, self._stop, self._clock = workers, stop, clock
         self._being_filled: dict[str, threading.Lock] = {}
         self._lost_in_a_row = 0
@@ -127,11 +120,11 @@ class Sender:
 
     def _create(self, planned: PlannedLead) -> Sent:
         """Create a lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
-        lead, key, fields = planned.lead, planned.key, self._plan.fields
+        lead, key, fields = planned.lead, planned.key, self._organization.fields
         self._journal.note_sending(key, self._plan.run_id, lead.name, self._close.now())
         began = self._clock()
         try:
-            made, dropped = send_mended(self._close.create_lead, lead_body(lead, key, fields), lead, fields)
+            made, dropped = send_without_refused(self._close.create_lead, lead_body(lead, key, fields), lead, fields)
         except OutcomeUnknown as lost:
             return LostLead(planned, self._clock(), str(lost))
         except InvalidRequest as refused:
@@ -150,10 +143,10 @@ class Sender:
 
     def _fill(self, planned: PlannedLead) -> Sent:
         """Give a lead what it lacks; one job at a time, for two companies may have been merged into it in Close."""
-        lead, plan, found = planned.lead, self._plan, planned.found or {}
+        lead, found = planned.lead, planned.found or {}
         try:
             with self._being_filled.setdefault(found["id"], threading.Lock()):
-                filled = fill_lead(self._close, self._journal, plan.fields, plan.run_id, lead, planned.key, found["id"])
+                filled = fill_lead(self._organization, self._plan.run_id, lead, planned.key, found["id"])
         except NotFound:
             return self._vanished(planned)
         except InvalidRequest as refused:
@@ -181,7 +174,7 @@ class Sender:
 
     def _sort_out(self, planned: PlannedLead) -> Sent:
         """Remove the doubles that are ours, then go on with the lead that stays."""
-        copies = remove_doubles(self._close, self._journal, self._place, planned.key, planned.copies)
+        copies = remove_doubles(self._organization, planned.key, planned.copies)
         if len(copies.left) > 1:
             return outcome_as_planned(several_found(planned.lead, planned.key, copies.left))
         if not copies.left:

@@ -14,33 +14,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 
+from close.contents import Json, contact_content, kept, lead_content
+from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.journal import Change, Journal, Run, SentLead
 from close.workers import work_off
-from close_client import (
-    CloseClient,
-    CloseUnreachable,
-    InvalidRequest,
-    Json,
-    NotFound,
-    OutcomeUnknown,
-    Stopped,
-    contact_content,
-    lead_content,
-)
-from importing.own_leads import (
-    LATEST_LEADS,
-    Copies,
-    LaterLead,
-    Look,
-    Place,
-    adopt,
-    kept,
-    read_settled,
-    remove_doubles,
-    settle,
-    settle_changes,
-    why_not_ours_to_delete,
-)
+from close_client import CloseClient
+from importing.lost_changes import read_settled, settle_changes
+from importing.lost_leads import LATEST_LEADS, LaterLead, Look, settle
+from importing.organization import Organization
+from importing.own_leads import Copies, adopt, remove_doubles, why_not_ours_to_delete
 
 RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
 
@@ -55,31 +37,21 @@ class UndoneLead:
     reason: str = ""
 
 
-def undo_run(
-    close: CloseClient,
-    journal: Journal,
-    run: Run,
-    user_id: str,
-    *,
-    index_lag: float,
-    stop: threading.Event,
-    clock: Callable[[], float] | None = None,
-) -> Iterator[UndoneLead]:
+def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Iterator[UndoneLead]:
     """Yield what becomes of each lead that a run touched. What ends the undo early is raised after the last of them.
 
     Leads whose answers were lost are looked for first, as long as an import would.
     """
-    journal.note_run(run.run_id, "partly undone")
-    place = Place(user_id, journal.key_field or "", index_lag)
+    organization.journal.note_run(run.run_id, "partly undone")
     left = 0
-    for lost in _settle_lost(close, journal, run, place, clock or time.monotonic):
+    for lost in _settle_lost(organization, run):
         left += 1
         yield lost
-    for done in _side_by_side(_jobs(close, journal, run), close, stop):
+    for done in _side_by_side(_jobs(organization, run), organization.close, stop):
         left += done.outcome == "left"
         yield done
     if not left:
-        journal.note_run(run.run_id, "undone")
+        organization.journal.note_run(run.run_id, "undone")
 
 
 def count_to_undo(journal: Journal, run: Run) -> int:
@@ -92,17 +64,16 @@ def _may_be_there(lead: SentLead) -> bool:
     return lead.state in ("sending", "created", "undoing")
 
 
-def _settle_lost(
-    close: CloseClient, journal: Journal, run: Run, place: Place, clock: Callable[[], float]
-) -> Iterator[UndoneLead]:
+def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
     """Find out about the leads whose answers were lost, and remove doubles; yield those of which nobody can tell."""
+    journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
-    began = clock()
-    for key, fate in settle(close, journal, place, dict.fromkeys(lost, began), _sent_after(leads, lost), clock):
+    lost_at = dict.fromkeys(lost, time.monotonic())
+    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic):
         if fate.kind == "found":
-            adopt(close, journal, place, key, fate.leads)
-            yield from _left_copies(remove_doubles(close, journal, place, key, [lead["id"] for lead in fate.leads]))
+            adopt(organization, key, fate.leads)
+            yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
         elif fate.kind == "unknown":
             reason = "nobody can tell yet whether Close has it; run the undo again"
             yield UndoneLead("left", "", lost[key].company, reason)
@@ -110,10 +81,10 @@ def _settle_lost(
             journal.note_absent(key)
     doubtful = [lead.key for lead in leads if lead.state == "created" and not lead.is_single]
     if doubtful:
-        look = Look(close, journal, place, doubtful, ())
+        look = Look(organization, doubtful, ())
         look.again(doubtful)
         for key in doubtful:
-            yield from _left_copies(remove_doubles(close, journal, place, key, look.copies(key)))
+            yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
 
 
 def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[LaterLead]:
@@ -129,14 +100,15 @@ def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
         yield UndoneLead("left", copy["id"], copy.get("name") or "", "a second copy, and not ours to delete")
 
 
-def _jobs(close: CloseClient, journal: Journal, run: Run) -> list[Callable[[], UndoneLead]]:
+def _jobs(organization: Organization, run: Run) -> list[Callable[[], UndoneLead]]:
     """One job for each lead that the run created or changed."""
+    journal = organization.journal
     changes: dict[str, list[Change]] = defaultdict(list)
     for change in journal.changes_of_run(run.run_id):
         changes[change.lead_id].append(change)
     made = [lead for lead in journal.leads_of_run(run.run_id) if lead.state in ("created", "undoing")]
-    deletions = [partial(_delete, close, journal, lead, changes.pop(lead.lead_id, [])) for lead in made]
-    return [*deletions, *(partial(_restore, close, journal, each) for each in changes.values())]
+    deletions = [partial(_delete, organization, lead, changes.pop(lead.lead_id, [])) for lead in made]
+    return [*deletions, *(partial(_restore, organization, each) for each in changes.values())]
 
 
 def _side_by_side(
@@ -165,37 +137,38 @@ def _side_by_side(
 # A lead that the run created -----------------------------------------------------------------------------------------
 
 
-def _delete(close: CloseClient, journal: Journal, lead: SentLead, changes: Sequence[Change]) -> UndoneLead:
+def _delete(organization: Organization, lead: SentLead, changes: Sequence[Change]) -> UndoneLead:
     """Delete a lead that the run created, after taking back what the same run added to it later."""
     if changes:
-        restored = _restore(close, journal, changes)
+        restored = _restore(organization, changes)
         if restored.outcome == "left":
             return restored
     try:
-        current = close.read_lead(lead.lead_id)
-        reason = _why_left(close, journal, lead, current)
+        current = organization.close.read_lead(lead.lead_id)
+        reason = _why_left(organization, lead, current)
         if reason:
             return UndoneLead("left", lead.lead_id, lead.company, reason)
-        journal.note_undoing(lead.key)
-        close.delete_lead(lead.lead_id)
+        organization.journal.note_undoing(lead.key)
+        organization.close.delete_lead(lead.lead_id)
     except NotFound:
-        journal.note_undoing(lead.key)
-    journal.note_undone(lead.key)
+        organization.journal.note_undoing(lead.key)
+    organization.journal.note_undone(lead.key)
     return UndoneLead("deleted", lead.lead_id, lead.company)
 
 
-def _why_left(close: CloseClient, journal: Journal, lead: SentLead, current: Json) -> str:
-    later = _later_run(journal, lead.lead_id, lead.run_id)
+def _why_left(organization: Organization, lead: SentLead, current: Json) -> str:
+    later = _later_run(organization.journal, lead.lead_id, lead.run_id)
     if later:
         return f"the later import {later} added to it; undo that one first"
-    return why_not_ours_to_delete(close, current, lead.lead or {})
+    return why_not_ours_to_delete(organization.close, current, lead.lead or {})
 
 
 # A lead that was there -----------------------------------------------------------------------------------------------
 
 
-def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) -> UndoneLead:
+def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLead:
     """Take back the changes of the run to one lead, the last one first."""
+    journal = organization.journal
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
     later = _later_run(journal, lead_id, run_id, after=changes[-1].number)
     if later:
@@ -203,7 +176,7 @@ def _restore(close: CloseClient, journal: Journal, changes: Sequence[Change]) ->
     is_unsure = any(change.state == "sending" for change in changes)
     for _ in range(RESTORE_ATTEMPTS):
         try:
-            reasons = _take_all_back(close, journal, lead_id, run_id, is_unsure=is_unsure)
+            reasons = _take_all_back(organization, lead_id, run_id, is_unsure=is_unsure)
         except InvalidRequest as refused:
             return UndoneLead("left", lead_id, company, f"Close does not take it back: {refused}")
         except NotFound:
@@ -225,8 +198,9 @@ def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> s
     return next((change.run_id for change in reversed(changes) if change.run_id != run_id), "")
 
 
-def _take_all_back(close: CloseClient, journal: Journal, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
+def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
     """Why changes of a run to a lead had to be left, nothing where all were taken back."""
+    close, journal = organization.close, organization.journal
     lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
     settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id))
     reasons = []

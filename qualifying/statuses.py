@@ -1,16 +1,27 @@
 """In which status leads wait to be qualified, to which they go, and which field holds the id, as Close knows them."""
 
-from collections.abc import Sequence
+import itertools
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from close_client import CloseClient, Json, find_field
-from qualification import Verdict
-
-TEXT_FIELDS = ("text", "textarea", "hidden")  # types that keep an id as it is; a number loses its zeros
+from cells.lead_fields import NATIONAL_ID, LeadField
+from close.contents import Json
+from close.fields import TEXTS, find_field, id_named
+from close_client import CloseClient
+from qualifying.verdict import Verdict
 
 
 class WorkflowMissing(Exception):
-    """Close lacks a status or the field that leads are qualified by; the message says what to create."""
+    """Close lacks a status or the field that leads are qualified by; the message names all that is missing."""
+
+
+class UnsuitableField(WorkflowMissing):
+    """The field that was named does not keep every id as it is: a number loses its zeros."""
+
+
+class SameStatus(Exception):
+    """Two of the names that were given mean one status in Close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +36,18 @@ class WorkflowNames:
     declined: str
     id_field: str
 
+    @property
+    def statuses(self) -> list[str]:
+        """The names of the statuses that are needed."""
+        return [name for name in (self.waiting, self.prospect, self.declined) if name]
 
-USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", "National ID")
+
+USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", NATIONAL_ID)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The same as Close knows it: ids of statuses, and of the field; `labels` are those of all statuses by id.
+    """The same as Close knows it: ids of statuses, and the field; `labels` are those of all statuses by id.
 
     `created` names the statuses and the field that were just made.
     """
@@ -39,8 +55,7 @@ class Workflow:
     waiting: str
     prospect: str
     declined: str
-    id_field: str
-    id_field_name: str
+    id_field: LeadField
     labels: dict[str, str]
     created: tuple[str, ...] = ()
 
@@ -54,7 +69,7 @@ class Workflow:
 
     def typed_id(self, lead: Json) -> str:
         """What stands in the lead's id field, as text; what is no single text can't be an id."""
-        value = lead.get(f"custom.{self.id_field}")
+        value = lead.get(self.id_field.key)
         alone = value[0] if isinstance(value, list) and len(value) == 1 else value
         if alone is None or isinstance(alone, str):
             return (alone or "").strip()
@@ -64,52 +79,51 @@ class Workflow:
 def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool) -> Workflow:
     """The statuses and the field in Close; those that are missing are made if that is wanted.
 
-    Raises WorkflowMissing, naming all that is missing, and AmbiguousField.
+    Raises WorkflowMissing, naming all that is missing, SameStatus and close.fields.AmbiguousName.
     """
-    statuses = close.lead_statuses()
-    wanted = [label for label in (names.waiting, names.prospect, names.declined) if label]
-    found = {label: _status_named(statuses, label) for label in wanted}
-    known = _text_field_named(close, names.id_field)
+    labels = {status["id"]: status["label"] for status in close.lead_statuses()}
+    found = _statuses_named(names.statuses, labels)
+    field = _text_field_named(close, names.id_field)
+    missing = [name for name, status_id in found.items() if not status_id]
     if not is_creating:
-        _refuse_missing([label for label, status in found.items() if not status], "" if known else names.id_field)
-    made = {label: status or close.create_lead_status(label) for label, status in found.items()}
-    field = known or close.create_lead_field(names.id_field, "text")
-    ids = {label: status["id"] for label, status in made.items()}
+        _refuse_missing(missing, "" if field else names.id_field)
+    made = {name: close.create_lead_status(_as_made(name)) for name in missing}
+    ids = found | {name: status["id"] for name, status in made.items()}
     return Workflow(
         waiting=ids.get(names.waiting, ""),
         prospect=ids[names.prospect],
         declined=ids[names.declined],
-        id_field=field["id"],
-        id_field_name=field["name"],
-        labels={status["id"]: status["label"] for status in [*statuses, *made.values()]},
-        created=(*(label for label, status in found.items() if not status), *(() if known else (names.id_field,))),
+        id_field=field or close.create_lead_field(_as_made(names.id_field), "text"),
+        labels=labels | {status["id"]: status["label"] for status in made.values()},
+        created=tuple(map(_as_made, [*missing, *([] if field else [names.id_field])])),
     )
 
 
-def _text_field_named(close: CloseClient, name: str) -> Json | None:
+def _statuses_named(names: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """The ids of the statuses of these names, "" for one that Close lacks. Raises SameStatus and AmbiguousName."""
+    found = {name: id_named(name, labels, "lead statuses") or "" for name in names}
+    for name, other in itertools.combinations(found, 2):
+        if found[name] and found[name] == found[other]:
+            raise SameStatus(f"{name!r} and {other!r} are one status in Close")
+    return found
+
+
+def _text_field_named(close: CloseClient, name: str) -> LeadField | None:
     field = find_field(close.lead_fields(), name)
-    if field and field["type"] not in TEXT_FIELDS:
-        raise WorkflowMissing(
-            f"the lead custom field {name!r} has the type {field['type']}, which does not keep every id as it is. "
-            "Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field"
+    if field and field.kind not in TEXTS:
+        raise UnsuitableField(
+            f"the lead custom field {name!r} has the type {field.kind}, which does not keep every id as it is"
         )
     return field
 
 
-def _refuse_missing(labels: Sequence[str], field_name: str) -> None:
-    missing = [f"the lead status {label!r}" for label in labels]
+def _refuse_missing(statuses: Sequence[str], field_name: str) -> None:
+    missing = [f"the lead status {name!r}" for name in statuses]
     missing += [f"the lead custom field {field_name!r} (text)"] if field_name else []
     if missing:
-        raise WorkflowMissing(
-            f"Close lacks {', '.join(missing)}. Create what is missing in Close (Settings > Statuses & Pipelines, "
-            "Settings > Custom Fields), name what you have there with --status, --prospect-status, --declined-status "
-            "and --id-field, or let --create create it"
-        )
+        raise WorkflowMissing(f"Close lacks {', '.join(missing)}")
 
 
-def _status_named(statuses: Sequence[Json], label: str) -> Json | None:
-    same = [status for status in statuses if status["label"].strip() == label.strip()]
-    alike = same or [status for status in statuses if status["label"].strip().casefold() == label.strip().casefold()]
-    if len(alike) > 1:
-        raise WorkflowMissing(f"Close has {len(alike)} lead statuses named {label!r}. Rename all but one of them there")
-    return alike[0] if alike else None
+def _as_made(name: str) -> str:
+    """A name for what is made: as it was typed, its accents and white space as most programs write them."""
+    return " ".join(unicodedata.normalize("NFC", name).split())

@@ -5,23 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qualification import RULE_VERSION, Verdict, outcome_words
-from qualifying.check_service import PASSING_SCORE, Check
-from qualifying.people_file import pseudonym
+from qualifying.check_service import Check
+from qualifying.person import pseudonym
+from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Verdict, outcome_words
 
 Line = dict[str, Any]
-CHECK_TITLES = {"registry": "registry check", "judicial": "judicial check", "score": "score"}
 
 
 class NoVerdict(Exception):
-    """The trail knows nothing of a person; the message says what to do."""
+    """The trail knows nothing of a person."""
+
+
+class NoTrail(NoVerdict):
+    """There is no trail."""
 
 
 def as_json(verdict: Verdict) -> Line:
     """The verdict as a dict of plain values."""
     checks = {name: _check_as_json(check) for name, check in verdict.checks.items()}
     if verdict.remark:
-        checks["score"]["detail"] += f"; {verdict.remark}"
+        checks[SCORE]["detail"] += f"; {verdict.remark}"
     return {
         "person_id": verdict.person_id,
         "outcome": verdict.outcome,
@@ -39,15 +42,15 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
     line = as_json(verdict)
     for name, check in verdict.checks.items():
         line["checks"][name]["digest"] = check.digest or None
-    line["checks"]["registry"]["compared"] = list(verdict.checks["registry"].compared)
+    line["checks"][REGISTRY]["compared"] = list(verdict.checks[REGISTRY].compared)
     line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
-    line |= {"threshold": PASSING_SCORE, "rule_version": RULE_VERSION}
+    line |= {"threshold": verdict.threshold, "rule_version": verdict.rule_version}
     marks = {"sandbox": is_rehearsal, "random_score": bool(verdict.remark), "redacted": verdict.is_redacted}
     return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
 
 
 def journal_line(verdict: Verdict) -> Line:
-    """The verdict as a dict of plain values of which `verdict_of` makes it again, but for digests of answers."""
+    """The verdict as a dict of plain values of which `verdict_of` makes it again, without its rule and the digests."""
     return as_json(verdict) | {
         "attempt_id": verdict.attempt_id,
         "lead_id": verdict.lead_id,
@@ -71,7 +74,7 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
     It is a rehearsal, in the sandbox or with a score drawn at random, only where there is no other, or if it must be.
     """
     if not path.exists():
-        raise NoVerdict(f"there is no {path} here; nobody was checked from this folder")
+        raise NoTrail(f"there is no {path} here; nobody was checked from this folder")
     real, rehearsed = None, None
     for line in _lines(path):
         if {line.get("person_id"), line.get("lead_id"), line.get("attempt_id")} & set(names):
@@ -79,10 +82,7 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
             real, rehearsed = (real, line) if is_rehearsal else (line, rehearsed)
     found = (None if rehearsals_only else real) or rehearsed
     if found is None:
-        raise NoVerdict(
-            f"{path} has no verdict on this person. Check the id; what was decided with --redact is found "
-            "with --redact and the same REDACT_KEY alone"
-        )
+        raise NoVerdict(f"{path} has no verdict on this person")
     return found
 
 
@@ -99,7 +99,7 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A line with pseudonyms, which it has already if it was decided with --redact."""
+    """A line with pseudonyms, which it has already if ids were not to be read when it was decided."""
     if line.get("redacted"):
         return line
     checks = {
@@ -135,14 +135,13 @@ def _check_words(name: str, check: Mapping[str, Any]) -> str:
 
 
 def _arithmetic(line: Mapping[str, Any]) -> str:
-    checks, threshold = line["checks"], line.get("threshold")
-    both = " and ".join(f"{name} {checks[name]['status']}" for name in ("registry", "judicial"))
-    outcome = outcome_words(line["outcome"])
-    failed = [name for name in ("registry", "judicial") if checks[name]["status"] == "failed"]
-    if failed:
-        return f"{both}: a failed check decides, whatever the rest says = result {line['result']} = {outcome}"
-    if checks["registry"]["status"] == checks["judicial"]["status"] == "passed" and line["result"] is not None:
-        sign = ">" if line["result"] > threshold else "is not >"
-        return f"{both} and {line['result']} {sign} {threshold} = result {line['result']} = {outcome}"
-    score = "" if "unavailable" in both else " and score unavailable"
-    return f"{both}{score}: what could not be established clears nobody = no result = {outcome}"
+    statuses = {name: check["status"] for name, check in line["checks"].items() if name != SCORE}
+    first = " and ".join(f"{name} {status}" for name, status in statuses.items())
+    outcome, result = outcome_words(line["outcome"]), line["result"]
+    if "failed" in statuses.values():
+        return f"{first}: a failed check decides, whatever the rest says = result {result} = {outcome}"
+    if result is not None:
+        sign = ">" if line["outcome"] == "prospect" else "is not >"
+        return f"{first} and {result} {sign} {line.get('threshold')} = result {result} = {outcome}"
+    score = "" if "unavailable" in statuses.values() else f" and {SCORE} unavailable"
+    return f"{first}{score}: what could not be established clears nobody = no result = {outcome}"

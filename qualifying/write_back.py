@@ -6,6 +6,7 @@ verdict that was recorded; nobody is asked about again. A lead is read by id bef
 before each write: one that somebody moved, or gave another id, meanwhile is left as it is.
 """
 
+import contextlib
 import hashlib
 import random
 import time
@@ -13,25 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from close.conditions import custom_field, has_value, is_one_of, regular_field
+from close.contents import Json, lead_link
+from close.errors import CloseUnreachable, ExpiredCursor, InvalidRequest, NotFound, OutcomeUnknown
+from close.fields import STATUS
 from close.journal import Journal, WriteBack
-from close_client import (
-    CloseClient,
-    CloseUnreachable,
-    ExpiredCursor,
-    InvalidRequest,
-    Json,
-    NotFound,
-    OutcomeUnknown,
-    custom_field,
-    has_value,
-    is_one_of,
-    lead_link,
-    regular_field,
-)
-from qualification import Round, Verdict, outcome_words
-from qualifying.people_file import ID_RULE, Person, is_whole_id
+from close_client import CloseClient
+from qualifying.person import ID_RULE, Person, is_whole_id
+from qualifying.round import Round
 from qualifying.statuses import Workflow
-from qualifying.trail import CHECK_TITLES, journal_line, verdict_of
+from qualifying.trail import journal_line, verdict_of
+from qualifying.verdict import CHECK_TITLES, Verdict, outcome_words
 
 MOST_UNREACHABLE = 3  # leads in a row, after which Close itself is taken to be down
 MOST_TRIES = 3  # of one write whose answer got lost again and again
@@ -61,27 +54,10 @@ class Handled:
         return self.kind not in ("moved", "left", "rehearsed")
 
 
-def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> list[str]:
-    """The ids of the leads with something still to be written, and of those that search shows in the waiting status.
-
-    At most 10,000 of the latter; the rest has its turn when these are gone. Their order is drawn: if a service fails on
-    some people only, those must not come first in every round, or it is given up before all others are asked about.
-    """
-    unfinished = [write_back.lead_id for write_back in journal.unfinished_write_backs()]
-    shown: list[str] = []
-    try:
-        for lead in close.find_leads(is_one_of(regular_field("status_id"), [workflow.waiting]), ["id"]):
-            shown.append(lead["id"])
-    except ExpiredCursor:  # as for those beyond 10,000
-        pass
-    random.shuffle(shown)
-    return list(dict.fromkeys([*unfinished, *shown]))
-
-
 class WritingBack:
     """Qualifies leads and writes the verdicts back; safe to share between threads.
 
-    `index_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
+    `note_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
     says what each check found. Where scores are drawn at random, nothing is ever written.
     """
 
@@ -92,17 +68,33 @@ class WritingBack:
         workflow: Workflow,
         this_round: Round,
         *,
-        index_lag: float,
+        note_lag: float,
         has_note_detail: bool,
     ) -> None:
         self._close = close
         self._journal = journal
         self._workflow = workflow
         self._round = this_round
-        self._index_lag = index_lag
+        self._note_lag = note_lag
         self._has_note_detail = has_note_detail
         self._began = time.monotonic()
         self._unreachable = 0  # leads in a row; threads may count a little wrong
+
+    def waiting_leads(self) -> list[str]:
+        """The ids of leads with something still to be written, and of those that search shows in the waiting status.
+
+        At most 10,000 of the latter; the rest has its turn when these are gone. Their order is drawn: if a service
+        fails on some people only, those must not come first in every round, or it is given up before all others are
+        asked about.
+        """
+        unfinished = [write_back.lead_id for write_back in self._journal.unfinished_write_backs()]
+        is_waiting = is_one_of(regular_field(STATUS.key), [self._workflow.waiting])
+        shown: list[str] = []
+        with contextlib.suppress(ExpiredCursor):  # as for those beyond 10,000
+            for lead in self._close.first_leads(is_waiting, ["id"]):
+                shown.append(lead["id"])
+        random.shuffle(shown)
+        return list(dict.fromkeys([*unfinished, *shown]))
 
     def take_up(self, lead_id: str) -> Handled | None:
         """What became of a lead that is to be qualified; None where it does not wait for that any more.
@@ -165,7 +157,7 @@ class WritingBack:
 
     def _without_one_lead(self, leads: Sequence[Json], person: Person) -> Handled:
         verdict = self._round.verdict_on(person)
-        field, name = self._workflow.id_field_name, self._round.name_of(person.person_id)
+        field, name = self._workflow.id_field.name, self._round.name_of(person.person_id)
         if not leads:
             reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
             return Handled("not_found", "", reason, verdict)
@@ -174,7 +166,7 @@ class WritingBack:
 
     def _leads_of(self, person_id: str) -> list[Json]:
         """The leads that hold an id, read by id: search may show what they held before."""
-        shown = self._close.find_leads(has_value(custom_field(self._workflow.id_field), person_id), ["id"])
+        shown = self._close.first_leads(has_value(custom_field(self._workflow.id_field.id), person_id), ["id"])
         found: list[Json] = []
         for lead_id in [lead["id"] for lead in shown]:
             try:
@@ -220,7 +212,7 @@ class WritingBack:
             from_status=self._workflow.waiting,
             to_status="",
             id_digest=_digest(attempt_id, typed),
-            note=missing_id_text(self._workflow.id_field_name, typed, attempt_id),
+            note=missing_id_text(self._workflow.id_field.name, typed, attempt_id),
             verdict=None,
         )
         self._journal.note_decided(decided)
@@ -228,7 +220,7 @@ class WritingBack:
 
     @property
     def _without_id(self) -> str:
-        return f"its {self._workflow.id_field_name} is blank or no id of a person"
+        return f"its {self._workflow.id_field.name} is blank or no id of a person"
 
     @property
     def _is_dry(self) -> bool:
@@ -302,7 +294,7 @@ class WritingBack:
             return True
         if lost_at is None:
             return False
-        self._close.pause(max(0.0, lost_at + self._index_lag - time.monotonic()))
+        self._close.pause(max(0.0, lost_at + self._note_lag - time.monotonic()))
         return self._shows_note(write_back)
 
     def _shows_note(self, write_back: WriteBack) -> bool:
@@ -330,7 +322,7 @@ class WritingBack:
         if write_back.to_status and write_back.to_status not in self._workflow.labels:
             return "the status that it was to go to was deleted meanwhile"
         if _digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
-            return f"its {self._workflow.id_field_name} was changed meanwhile"
+            return f"its {self._workflow.id_field.name} was changed meanwhile"
         is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
         if status != write_back.from_status and not is_moved_by_us:
             return f"somebody moved it to {self._workflow.label(status)} meanwhile"

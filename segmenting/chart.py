@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, cast
 from xml.sax.saxutils import quoteattr
 
-from segmentation import LEADS, MEDIAN, TOTAL
+from segmenting.columns import LEADS, MEDIAN, TOTAL
 from segmenting.report import Report
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, pi
         if title:
             _write_titles(sheet, title, subtitle)
         if bars:
-            _draw_groups(sheet, bars, _plain(currency))
+            _draw_groups(sheet, bars, _drawable(currency))
         else:
             sheet.write_lines(NO_LEADS, SUBTITLE)
         return sheet.saved(picture)
@@ -148,9 +148,9 @@ def draw_report(report: Report, suffix: str, currency: str, *, is_titled: bool =
 
 
 def _write_titles(sheet: "_Sheet", title: str, subtitle: str) -> None:
-    sheet.write_lines(_plain(title), TITLE)
+    sheet.write_lines(_drawable(title), TITLE)
     sheet.skip(0.04)
-    sheet.write_lines(_plain(subtitle), SUBTITLE)
+    sheet.write_lines(_drawable(subtitle), SUBTITLE)
     sheet.skip(0.2)
 
 
@@ -162,7 +162,7 @@ def inline_svg(svg: bytes, label: str) -> str:
     text = svg.decode()
     element = re.sub(r"<style.*?</style>", "", text[text.index("<svg ") :].strip(), flags=re.DOTALL)
     element = re.sub(r'<g id="[^"]*"', "<g", element)
-    return element.replace("<svg ", f'<svg role="img" aria-label={quoteattr(_plain(label))} ', 1)
+    return element.replace("<svg ", f'<svg role="img" aria-label={quoteattr(_drawable(label))} ', 1)
 
 
 @contextmanager
@@ -246,7 +246,7 @@ class _Panel:
 
 def _draw_groups(sheet: _Sheet, bars: Sequence[Bar], currency: str) -> None:
     shown = sorted(bars, key=_rank)[:MOST_BARS]
-    names = [_shortened(_plain(bar.group), NAME, LONGEST_NAME) for bar in shown]
+    names = [_shortened(_drawable(bar.group), NAME, LONGEST_NAME) for bar in shown]
     right_of_names = MARGIN + max(_inches(name, NAME) for name in names)
     panels = _panels(shown, right_of_names + 2.5 * GAP, currency)
     _draw_headings(sheet, panels)
@@ -349,7 +349,7 @@ def _draw_bar(sheet: _Sheet, panel: _Panel, row: int, middle: float) -> None:
         sheet.write(words, NOTHING if is_nothing else VALUE, end + drawn + GAP, middle)
 
 
-def _plain(text: str) -> str:
+def _drawable(text: str) -> str:
     """A text on one line, without characters that XML and fonts know nothing of."""
     kept = (" " if unicodedata.category(each) in ("Cc", "Cs") or each in "\ufffe\uffff" else each for each in text)
     return " ".join("".join(kept).split())
@@ -357,7 +357,7 @@ def _plain(text: str) -> str:
 
 def _wrapped(text: str, kind: _Type, width: float) -> list[str]:
     """The lines of a text none of which is too wide."""
-    for letters in range(min(len(text), 250), 0, -1):
+    for letters in range(min(len(text), MOST_LETTERS), 0, -1):
         lines = textwrap.wrap(text, letters)
         if all(_inches(line, kind) <= width for line in lines):
             return lines

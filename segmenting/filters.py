@@ -2,30 +2,15 @@
 
 import math
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from cells.choices import ID_PREFIXES
+from cells.lead_fields import LeadField
+from cells.texts import is_same_name, plain_name
 from cells.us_states import state_name
-from close.fields import (
-    CREATED,
-    DATES,
-    STATUS,
-    TEXTS,
-    UNKNOWN,
-    LeadField,
-    UnusableName,
-    day_of,
-    field_named,
-    number_of,
-    one_line,
-    texts_in,
-    there_are,
-    without_prefix,
-)
-from close_client import (
-    CloseClient,
-    Json,
+from close.conditions import (
     all_of,
     any_of,
     has_value,
@@ -38,9 +23,29 @@ from close_client import (
     is_one_of,
     leads_that,
 )
+from close.contents import Json
+from close.fields import (
+    CREATED,
+    DATES,
+    FILTERING,
+    STATUS,
+    TEXTS,
+    UNKNOWN,
+    Purpose,
+    UnusableName,
+    day_of,
+    field_named,
+    id_named,
+    number_of,
+    one_line,
+    search_node,
+    texts_in,
+    there_are,
+    without_prefix,
+)
+from close_client import CloseClient
 
 MOST_LETTERS = 500  # of the texts asked for in one field; Close might refuse what comes of more
-PREFIX_OF_IDS = {"user": "user_", "contact": "cont_"}
 SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field of which Close finds just what is asked for
 
 
@@ -73,8 +78,9 @@ class Question:
     @property
     def condition(self) -> Json:
         """The question as Close's search takes it."""
-        assert self.dates.node is not None
-        in_range = is_between_days(self.dates.node, self.first.isoformat(), self.last.isoformat())
+        node = search_node(self.dates)
+        assert node is not None
+        in_range = is_between_days(node, self.first.isoformat(), self.last.isoformat())
         others = [each.condition for each in self.filters if each.condition]
         return all_of([in_range, *others]) if others else in_range
 
@@ -95,9 +101,10 @@ class Question:
     @property
     def undated(self) -> Json | None:
         """What Close is asked for the leads that lack the date, or some more; None where none can lack it."""
-        if self.dates == CREATED or self.dates.node is None:
+        node = search_node(self.dates)
+        if self.dates == CREATED or node is None:
             return None
-        return all_of([is_blank(self.dates.node), *(each.condition for each in self.filters if each.condition)])
+        return all_of([is_blank(node), *(each.condition for each in self.filters if each.condition)])
 
     @property
     def is_exact(self) -> bool:
@@ -117,47 +124,42 @@ class Question:
 # Filters by name -----------------------------------------------------------------------------------------------------
 
 
-def status_filter(close: CloseClient, labels: Sequence[str]) -> Filter:
-    """The leads in one of some statuses. Raises UnusableName."""
-    statuses = close.lead_statuses()
-    wanted: dict[str, str] = {}
-    for label in labels:
-        found = {each["id"]: each["label"] for each in statuses if _is_same(each["label"], label)}
-        if not found:
-            known = [each["label"] for each in statuses]
-            raise UnusableName(
-                f"Close has no lead status {label!r}; {there_are(label, known)} Give another to --status"
-            )
-        wanted |= found
-    assert STATUS.node is not None
+def status_filter(close: CloseClient, names: Sequence[str], purpose: Purpose = "status") -> Filter:
+    """The leads in one of some statuses, which their labels or ids tell. Raises UnusableName and AmbiguousName."""
+    labels = {status["id"]: status["label"] for status in close.lead_statuses()}
+    wanted = {(found := _status_named(name, labels, purpose)): labels[found] for name in names}
+    node = search_node(STATUS)
+    assert node is not None
     return Filter(
         words=f"Status is {' or '.join(map(one_line, dict.fromkeys(wanted.values())))}",
-        condition=is_one_of(STATUS.node, list(wanted)),
+        condition=is_one_of(node, list(wanted)),
         admits=lambda lead: lead.get("status_id") in wanted,
         fields=("status_id",),
     )
 
 
+def _status_named(name: str, labels: Mapping[str, str], purpose: Purpose) -> str:
+    found = id_named(name, labels, "lead statuses")
+    if found is None:
+        known = list(labels.values())
+        raise UnusableName(f"Close has no lead status {name!r}; {there_are(name, known)}", purpose)
+    return found
+
+
 def smart_view_filter(close: CloseClient, name: str) -> Filter:
-    """The leads that a saved search finds, which its name or its id tells. Raises UnusableName."""
-    views = close.smart_views()
-    fitting = (
-        [view for view in views if view["id"] == name]
-        or [view for view in views if view["name"].strip() == name.strip()]
-        or [view for view in views if _is_same(view["name"], name)]
-    )
-    if not fitting:
-        known = [view["name"] for view in views]
-        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)} Give another to --smart-view")
-    if len(fitting) > 1:
-        ids = " or ".join(view["id"] for view in fitting)
-        raise UnusableName(f"Close has {len(fitting)} Smart Views named {name!r}; say which by its id, {ids}")
-    (view,) = fitting
-    if _kinds_searched(view.get("s_query")) == {"contact"}:
-        raise UnusableName(f"The Smart View {name!r} is one of contacts; give one of leads to --smart-view")
+    """The leads that a saved search finds, which its name or id tells. Raises UnusableName and AmbiguousName."""
+    views = {view["id"]: view for view in close.smart_views()}
+    names = {view_id: view["name"] for view_id, view in views.items()}
+    found = id_named(name, names, "Smart Views")
+    if found is None:
+        known = list(names.values())
+        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)}", "smart_view")
+    if _kinds_searched(views[found].get("s_query")) == {"contact"}:
+        problem = f"The Smart View {name!r} is one of contacts"
+        raise UnusableName(problem, "smart_view", "give one of leads to {option}")
     return Filter(
-        words=f"in the Smart View {one_line(view['name'])}",
-        condition=is_in_smart_view(view["id"]),
+        words=f"in the Smart View {one_line(names[found])}",
+        condition=is_in_smart_view(found),
         admits=lambda _lead: True,
         is_testable=False,
     )
@@ -174,31 +176,34 @@ def _kinds_searched(node: object) -> set[str]:
     return {kind for part in node.values() for kind in _kinds_searched(part)}
 
 
-def value_filters(close: CloseClient, schema: Sequence[Json], wanted: Sequence[str]) -> list[Filter]:
+def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Sequence[str]) -> list[Filter]:
     """A filter for each field of texts such as `Industry=Finance`; several values of one field are alternatives.
 
-    Nothing after the `=` asks for leads where the field is blank. Raises UnusableName and AmbiguousField.
+    Nothing after the `=` asks for leads where the field is blank. Raises UnusableName and AmbiguousName.
     """
     values: dict[LeadField, list[str]] = {}
     for text in wanted:
-        field, value = _field_and_value(schema, text)
+        field, value = _field_and_value(fields, text)
         values.setdefault(field, []).append(value)
     return [
-        status_filter(close, [*filter(None, asked)]) if field == STATUS and any(asked) else _value_filter(field, asked)
+        status_filter(close, [*filter(None, asked)], "where")
+        if field == STATUS and any(asked)
+        else _value_filter(field, asked)
         for field, asked in values.items()
     ]
 
 
-def _field_and_value(schema: Sequence[Json], text: str) -> tuple[LeadField, str]:
+def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField, str]:
     """The field and the value that a text names. Names of fields may have equals signs in them: the longest counts."""
     parts = text.split("=")
     if len(parts) < 2:
-        raise UnusableName(f"--where {text!r} has no equals sign; write it like --where 'Industry=Finance'")
-    names = {field["name"].strip().casefold() for field in schema}
+        advice = "write it like {option} 'Industry=Finance'"
+        raise UnusableName(f"{text!r} has no equals sign", FILTERING.purpose, advice)
+    names = {plain_name(field.name) for field in fields}
     splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
-    known = [split for split in splits if without_prefix(split[0]).casefold() in names]
+    known = [split for split in splits if plain_name(without_prefix(split[0])) in names]
     name, value = known[0] if known else splits[-1]
-    return field_named(schema, name, "--where"), value.strip()
+    return field_named(fields, name, FILTERING), value.strip()
 
 
 def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
@@ -218,77 +223,83 @@ def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
 
 def _alternatives(field: LeadField, value: str) -> list[str]:
     """What a value that was asked for may be in a lead: `Unknown` is also the name of the group without any."""
-    is_blank_too = _is_same(value, UNKNOWN)
-    choices = [choice for choice in field.choices if _is_same(choice, value)] if field.kind == "choices" else [value]
-    if field.kind in ("number", *DATES, *PREFIX_OF_IDS) and is_blank_too:
+    is_blank_too = is_same_name(value, UNKNOWN)
+    if field.kind in ("number", *DATES, *ID_PREFIXES) and is_blank_too:
         return [""]
+    choices = (
+        [choice for choice in field.choices if is_same_name(choice, value)] if field.kind == "choices" else [value]
+    )
     if value and not choices and not is_blank_too:
-        words = there_are(value, field.choices)
-        raise UnusableName(
-            f"{value!r} is no choice of the field {field.title!r} in Close; {words} Give another to --where"
-        )
+        problem = f"{value!r} is no choice of the field {field.title!r} in Close; {there_are(value, field.choices)}"
+        raise UnusableName(problem, FILTERING.purpose)
     return [*(choices if value else []), *([""] if is_blank_too or not value else [])]
 
 
 def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
-    """Whether what a lead holds in a field is, or has among it, a value; letter case does not matter."""
+    """Whether what a lead holds in a field is, or has among it, a value, as people compare names."""
     if not value:
         return lambda texts: not texts
-    wanted = state_name(value) or value if field.kind == "state" else value
     if field.kind == "number":
         number = number_of(value)
         return lambda texts: any(number_of(text) == number for text in texts)
-    return lambda texts: any(_is_same(text, wanted) for text in texts)
+    wanted = plain_name((field.kind == "state" and state_name(value)) or value)
+    return lambda texts: any(plain_name(text) == wanted for text in texts)
 
 
 def _condition(field: LeadField, value: str) -> Json | None:
     """What Close is asked, which may be more than the value; None for everything.
 
-    How Close compares texts is not documented, so a text is looked for in several ways, and a blank one not at all: it
-    may be white space. Raises UnusableName for a value that the field can't have.
+    A blank text is not asked for: it may be white space. Raises UnusableName for a value that the field can't have.
     """
-    if field.node is None or (field.kind in TEXTS and not value):
+    node = search_node(field)
+    if node is None or (field.kind in TEXTS and not value):
         return None
     if not value:
-        return is_blank(field.node)
+        return is_blank(node)
     if field.kind in TEXTS:
-        spellings = dict.fromkeys(
-            unicodedata.normalize(form, spelled)
-            for spelled in (value, value.lower(), value.upper(), value.title(), value.capitalize())
-            for form in ("NFC", "NFD")
-        )
-        return any_of([condition(field.node, each) for each in spellings for condition in (has_value, has_words)])
+        return _has_text(node, value)
     if field.kind == "choices":
-        return is_one_of(field.node, [value])
+        return is_one_of(node, [value])
     if field.kind == "number":
-        return is_number(field.node, _number(field, value))
+        return is_number(node, _number(field, value))
     if field.kind in DATES:
         day = _day(field, value)
-        return is_between_days(field.node, day, day)
-    if not value.startswith(PREFIX_OF_IDS.get(field.kind, "")):
-        words = f"holds ids, and {value!r} is none; write it like {PREFIX_OF_IDS[field.kind]}..., or use a Smart View"
-        raise UnusableName(f"{field.title!r} in Close {words}")
-    return is_filled(field.node)  # how to ask for a value of another kind is not documented; the test tells them apart
+        return is_between_days(node, day, day)
+    _check_id(field, value)
+    return is_filled(node)  # how to ask for a value of another kind is not documented; the test tells them apart
+
+
+def _has_text(node: Json, text: str) -> Json:
+    """The condition that a field holds a text, looked for in several ways: how Close compares is not documented."""
+    spellings = dict.fromkeys(
+        unicodedata.normalize(form, spelled)
+        for spelled in (text, text.lower(), text.upper(), text.title(), text.capitalize())
+        for form in ("NFC", "NFD")
+    )
+    return any_of([condition(node, each) for each in spellings for condition in (has_value, has_words)])
 
 
 def _number(field: LeadField, value: str) -> float:
     number = number_of(value)
     if number is None or not math.isfinite(float(number)):
-        raise UnusableName(f"{field.title!r} in Close is a number, and {value!r} is none; write it like 1234.5")
+        raise _impossible(field, f"is a number, and {value!r} is none", "write it like 1234.5")
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _day(field: LeadField, value: str) -> str:
     day = day_of(value)
     if day is None or day.isoformat() != value:
-        raise UnusableName(f"{field.title!r} in Close is a date, and {value!r} is none; write it as YYYY-MM-DD")
+        raise _impossible(field, f"is a date, and {value!r} is none", "write it as YYYY-MM-DD")
     return day.isoformat()
 
 
-def _is_same(one: str, other: str) -> bool:
-    """Whether two texts are the same but for letter case, white space and how accents are composed."""
-    return _plain(one) == _plain(other)
+def _check_id(field: LeadField, value: str) -> None:
+    """Raise UnusableName where a field holds ids of another kind than the value is."""
+    prefix = ID_PREFIXES.get(field.kind, "")
+    if not value.startswith(prefix):
+        advice = f"write it like {prefix}..., or use a Smart View"
+        raise _impossible(field, f"holds ids, and {value!r} is none", advice)
 
 
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
+def _impossible(field: LeadField, problem: str, advice: str) -> UnusableName:
+    return UnusableName(f"{field.title!r} in Close {problem}", FILTERING.purpose, advice)

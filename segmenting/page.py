@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from segmentation import Kind, kind_of
+from segmenting.columns import Kind, kind_of
 from segmenting.report import MoneyStyle, Report
 from segmenting.text import for_people
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
-from close.fields import STATE, STATUS, LeadField, UnusableName, amount_field, date_field, encodable, field_named
+from cells.lead_fields import FOUNDED, REVENUE, LeadField
+from cells.safe_text import encodable
+from close.fields import GROUPING, STATE, STATUS, UnusableName, amount_field, date_field, field_named
 from close_client import CloseClient
-from segmenting.filters import Question, smart_view_filter, status_filter, value_filters
+from segmenting.filters import Filter, Question, smart_view_filter, status_filter, value_filters
 
 LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)  # that are read whatever is asked for
 MissingRevenue = Literal["skip", "zero"]
@@ -27,6 +29,25 @@ class Span:
     def as_json(self) -> dict[str, str]:
         """What a program is told."""
         return {"first": self.first.isoformat(), "last": self.last.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRequest:
+    """What somebody wants to know of the leads of a span, in the names that people know.
+
+    `by` are the levels of groups, none for states; `status`, `where` (`Industry=Finance`) and `smart_view` say which
+    leads; `is_compared` asks for the span before as well.
+    """
+
+    span: Span
+    date_field: str = FOUNDED
+    revenue_field: str = REVENUE
+    by: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    smart_view: str | None = None
+    missing_revenue: MissingRevenue = "skip"
+    is_compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +71,27 @@ class Segment:
         return sorted(wanted)
 
 
-def plan_segment(
-    close: CloseClient,
-    first: date,
-    last: date,
-    *,
-    date_name: str,
-    revenue_name: str,
-    by: Sequence[str] = (),
-    statuses: Sequence[str] = (),
-    where: Sequence[str] = (),
-    smart_view: str | None = None,
-    missing_revenue: MissingRevenue = "skip",
-    is_compared: bool = False,
-) -> Segment:
+def plan_segment(close: CloseClient, request: SegmentRequest) -> Segment:
     """What is meant by the names of fields, statuses and a Smart View in Close.
 
-    Raises UnusableName and AmbiguousField, and NoSpanBefore where it is to be compared.
+    Raises UnusableName and AmbiguousName, and NoSpanBefore where it is to be compared.
     """
-    span = Span(first, last)
-    previous = span_before(span) if is_compared else None
-    schema = close.lead_fields()
-    dates = date_field(schema, date_name, "--date-field")
-    revenue = amount_field(schema, revenue_name, "--revenue-field")
-    levels = tuple(_labelled(close, field_named(schema, name, "--by")) for name in by) or (STATE,)
+    span = request.span
+    previous = span_before(span) if request.is_compared else None
+    fields = close.lead_fields()
+    dates = date_field(fields, request.date_field)
+    revenue = amount_field(fields, request.revenue_field)
+    levels = _levels(close, fields, request.by)
+    filters = _filters(close, fields, request)
+    question = Question(dates, previous.first if previous else span.first, span.last, filters)
+    return Segment(span, previous, question, revenue, levels, request.missing_revenue)
+
+
+def _levels(close: CloseClient, fields: Sequence[LeadField], names: Sequence[str]) -> tuple[LeadField, ...]:
+    levels = tuple(_labelled(close, field_named(fields, name, GROUPING)) for name in names) or (STATE,)
     if len({level.key for level in levels}) < len(levels):
-        raise UnusableName("Two levels of groups are the same field; name each --by once")
-    filters = [
-        *([status_filter(close, statuses)] if statuses else []),
-        *value_filters(close, schema, where),
-        *([smart_view_filter(close, smart_view)] if smart_view is not None else []),
-    ]
-    question = Question(dates, previous.first if previous else first, last, tuple(filters))
-    return Segment(span, previous, question, revenue, levels, missing_revenue)
+        raise UnusableName("Two levels of groups are the same field", GROUPING.purpose, "name each {option} once")
+    return levels
 
 
 def _labelled(close: CloseClient, level: LeadField) -> LeadField:
@@ -90,6 +99,14 @@ def _labelled(close: CloseClient, level: LeadField) -> LeadField:
     if level != STATUS:
         return level
     return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
+
+
+def _filters(close: CloseClient, fields: Sequence[LeadField], request: SegmentRequest) -> tuple[Filter, ...]:
+    return (
+        *([status_filter(close, request.status)] if request.status else []),
+        *value_filters(close, fields, request.where),
+        *([smart_view_filter(close, request.smart_view)] if request.smart_view is not None else []),
+    )
 
 
 # The span before -----------------------------------------------------------------------------------------------------

@@ -1,40 +1,41 @@
-"""What is told of a segment beside its figures: where they come from, and what they leave out."""
+"""A report on a segment: its tables, with all that is told beside them."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
 
-from close.fields import CREATED, STATE, STATUS, encodable
-from close_client import Account, Json
-from segmentation import (
-    KINDS,
-    Kind,
-    Reading,
-    SegmentedLead,
-    kind_of,
-    name_of,
-    summarize,
-    summarize_all,
-    titles_of,
-    top_leads,
-)
-from segmenting.filters import Question
+from cells.safe_text import encodable
+from close.contents import Json
+from close_client import Account
+from segmenting.columns import KINDS, Kind, kind_of
+from segmenting.not_counted import leads_words, without_words
 from segmenting.plan import MissingRevenue, Segment
-from segmenting.unseen import Found
 
 MoneyStyle = Literal["plain", "usd"]
 ALL = "All groups"
-MOST_NAMED = 3  # leads in one warning
-MOST_AWAITED_NAMED = 10
 MISSING: Mapping[MissingRevenue, str] = {
     "skip": "leads without it are counted, but take no part in its figures",
     "zero": "leads without it have 0 in its figures",
 }
+
+
+class OtherCurrency(Exception):
+    """Amounts are to be written in dollars, and are none; the message is the currency that they are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How a segment is told: with `stats`, the `top` leads of each group, money in which style, by which version."""
+
+    stats: bool = False
+    top: int | None = None
+    money: MoneyStyle = "plain"
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Findings:
         segment = self.provenance.segment
         filters = "; ".join(each.words for each in segment.question.filters)
         asked_for = f"{segment.span} ({filters})" if filters else str(segment.span)
-        return f"{_leads(self.counts['leads'])} from {asked_for}, {_without(self.counts, segment)}"
+        return f"{leads_words(self.counts['leads'])} from {asked_for}, {without_words(self.counts, segment)}"
 
     def as_json(self) -> Json:
         """What a program is told."""
@@ -156,154 +157,3 @@ class Findings:
             "requests": self.provenance.requests,
             "provenance": self.provenance.as_json(),
         }
-
-
-def report_on(
-    reading: Reading,
-    provenance: Provenance,
-    found: Found,
-    *,
-    stats: bool = False,
-    top: int | None = None,
-    money: MoneyStyle = "plain",
-) -> Findings:
-    """What a segment came to, of the leads as they were read, and of what Close does not show as it is."""
-    segment = provenance.segment
-    counts = counts_of(reading, segment, found)
-    by = " and ".join(level.title for level in segment.levels)
-    subtitle = _subtitle(counts, segment)
-    previous = reading.earlier if segment.previous else None
-    groups = Report(
-        title=f"Leads by {by}",
-        subtitle=subtitle,
-        table=summarize(
-            reading.leads, segment.levels, stats=stats, missing_revenue=segment.missing_revenue, previous=previous
-        ),
-        total=summarize_all(reading.leads, stats=stats, missing_revenue=segment.missing_revenue, previous=previous),
-        warnings=warnings_of(reading, segment, found),
-        provenance={"Counted": subtitle, **provenance.as_texts()},
-        money=money,
-    )
-    if not top:
-        return Findings(groups, None, counts, provenance)
-    best = top_leads(reading.leads, segment.levels, top)
-    title = f"The leads with most revenue by {by}"
-    return Findings(groups, replace(groups, title=title, table=best, total={}), counts, provenance)
-
-
-def counts_of(reading: Reading, segment: Segment, found: Found) -> Json:
-    """How many leads count, and how many do not or not in full, by reason."""
-    counts = {
-        **_counts(reading.leads, segment),
-        "without_date": found.without_date if segment.question.is_exact else None,
-        "unreadable_date": len(reading.undated),
-        "no_longer_asked_for": len(reading.no_longer_asked_for),
-        "deleted": len(found.deleted),
-        "not_shown_yet": len(found.not_shown_yet),
-    }
-    return {**counts, "previous": _counts(reading.earlier, segment)} if segment.previous else counts
-
-
-def _counts(leads: Sequence[SegmentedLead], segment: Segment) -> Json:
-    return {
-        "leads": len(leads),
-        "without_revenue": sum(lead.revenue is None for lead in leads),
-        "unreadable_revenue": sum(lead.is_unreadable for lead in leads),
-        "without_state": sum(not lead.has_state for lead in leads),
-        "without_group": {
-            title: sum(not lead.groups[place] for lead in leads)
-            for place, title in enumerate(titles_of(segment.levels))
-        },
-    }
-
-
-def _subtitle(counts: Json, segment: Segment) -> str:
-    """Which leads they are and how many: `Company Founded 2000-01-01 to 2005-12-31: 9 leads, 2 without revenue`."""
-    filters = [each.words for each in segment.question.filters]
-    asked_for = ", ".join([f"{segment.question.dates.title} {segment.span}", *filters])
-    return f"{asked_for}: {_leads(counts['leads'])}, {_without(counts, segment)}"
-
-
-def _without(counts: Json, segment: Segment) -> str:
-    """How many lack what: `2 without revenue, 1 without a state`. No lead is without a status or a creation date."""
-    missing = {"revenue": counts["without_revenue"]}
-    for level, (title, number) in zip(segment.levels, counts["without_group"].items(), strict=True):
-        if level not in (STATUS, CREATED):
-            missing["a state" if level == STATE else title] = number
-    return ", ".join(f"{number:,} without {what}" for what, number in missing.items())
-
-
-def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, ...]:
-    """What was not counted, or not in full, a sentence for each reason, with names so that it can be mended."""
-    unreadable = [lead.name for lead in [*reading.leads, *reading.earlier] if lead.is_unreadable]
-    dates, revenue = segment.question.dates.title, segment.revenue.title
-    deleted = [name_of(lead) for lead in found.deleted]
-    told = [
-        (unreadable, f"whose {revenue} is no amount took no part in totals and medians"),
-        (reading.undated, f"whose {dates} is no date {_was(reading.undated)} left out"),
-        (
-            reading.no_longer_asked_for,
-            f"that Close listed {_was(reading.no_longer_asked_for)} left out, for the values that came with "
-            f"{_them(reading.no_longer_asked_for)} are not those that were asked for",
-        ),
-        (deleted, f"that an undo deleted {_was(deleted)} left out, though Close's search still lists {_them(deleted)}"),
-    ]
-    warnings = [f"{_leads(len(names))} {words}: {named(names)}" for names, words in told if names]
-    if found.without_date:
-        warnings.append(_undated_words(found.without_date, segment.question))
-    if found.not_shown_yet:
-        warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
-    if not reading.leads and not segment.question.is_exact:
-        warnings.append(
-            f"no lead has both a {dates} in the range and what --where asks for, as the whole value of its field"
-        )
-    return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
-
-
-def _undated_words(number: int, question: Question) -> str:
-    more, have, lie = ("1 more lead", "has", "lies") if number == 1 else (f"{number:,} more leads", "have", "lie")
-    which = more if question.is_exact else f"{more} that may fit"
-    return f"{which} {have} no {question.dates.title}, and so {lie} in no range"
-
-
-def _missing_words(names: Sequence[str], segment: Segment) -> str:
-    is_sure = all(each.is_testable for each in segment.question.filters)
-    missing = ("is" if len(names) == 1 else "are") if is_sure else "may be"
-    return (
-        f"{_leads(len(names))} that {_was(names)} imported just now {missing} missing here, for Close's search does "
-        f"not show {_them(names)} yet: {named(names, MOST_AWAITED_NAMED)}"
-    )
-
-
-def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
-    """A sentence for each level at which groups differ by letter case alone, and were perhaps meant to be one."""
-    sentences = []
-    for place, level in enumerate(segment.levels):
-        spellings: dict[str, set[str]] = {}
-        for group in {lead.groups[place] for lead in leads}:
-            spellings.setdefault(group.casefold(), set()).add(group)
-        alike = [" and ".join(sorted(each)) for each in spellings.values() if len(each) > 1]
-        if alike:
-            sentences.append(
-                f"groups by {level.title} that differ in letter case alone are apart: {named(sorted(alike))}"
-            )
-    return sentences
-
-
-def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """Some names in words: `Acme, Beta, Gamma and 5 more`."""
-    rest = len(names) - most
-    shown = ", ".join(" ".join(name.split()) or "(no name)" for name in names[:most])
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
-
-
-def _leads(number: int) -> str:
-    return "1 lead" if number == 1 else f"{number:,} leads"
-
-
-def _was(names: Sequence[str]) -> str:
-    return "was" if len(names) == 1 else "were"
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from commands.files import guarded, harmless
-from segmentation import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
+from cells.safe_text import guarded, harmless
 from segmenting.chart import short_amount
+from segmenting.columns import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
 from segmenting.report import MoneyStyle, Report
 
 MOST_SHOWN = 60  # groups on a terminal
@@ -74,8 +74,8 @@ def plain_table(report: Report) -> str:
     cells = [[_one_line(for_people(cell, kind, report.money)) for cell, kind in row] for row in rows]
     return _drawn(
         [
-            _Column(_one_line(title), [row[place] for row in cells], kinds[place] in ("text", "link"))
-            for place, title in enumerate(report.table.columns)
+            _Column(_one_line(title), [row[number] for row in cells], kinds[number] in ("text", "link"))
+            for number, title in enumerate(report.table.columns)
         ]
     )
 
@@ -154,11 +154,11 @@ def _outer(width: int) -> int:
 def _narrowed(columns: Sequence[_Column], room: int) -> list[_Column]:
     """Columns that fit into so many characters: those that need least have all they need, the others share the rest."""
     widths: dict[int, int] = {}
-    for place in sorted(range(len(columns)), key=lambda place: columns[place].natural_width):
+    for number in sorted(range(len(columns)), key=lambda number: columns[number].natural_width):
         share = room // (len(columns) - len(widths)) - BETWEEN
-        widths[place] = min(columns[place].natural_width, max(LEAST_NAME, share))
-        room -= widths[place] + BETWEEN
-    return [replace(column, width=widths[place]) for place, column in enumerate(columns)]
+        widths[number] = min(columns[number].natural_width, max(LEAST_NAME, share))
+        room -= widths[number] + BETWEEN
+    return [replace(column, width=widths[number]) for number, column in enumerate(columns)]
 
 
 def _drawn(columns: Sequence[_Column]) -> str:
@@ -168,9 +168,9 @@ def _drawn(columns: Sequence[_Column]) -> str:
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        side = "left" if column.is_text else "right"
+        side: Literal["left", "right"] = "left" if column.is_text else "right"
         width = column.natural_width if column.width is None else column.width
-        table.add_column(column.title, justify=side, width=width, overflow="ellipsis", no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(column.title, justify=side, width=width, overflow="ellipsis", no_wrap=True)
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*row)
     width = 1 + sum((column.width or column.natural_width) + BETWEEN for column in columns)

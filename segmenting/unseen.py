@@ -1,13 +1,21 @@
 """What Close's search shows, and what it does not show yet of what we just did: leads made, and leads deleted."""
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
-from close.walk import DATE_CREATED, Note, millisecond_of, read_leads, walk_search
-from close_client import CloseClient, Json, NotFound, PermissionDenied, all_of, is_before, is_since, regular_field
+from close.conditions import all_of, is_before, is_since, regular_field
+from close.contents import Json
+from close.errors import NotFound, PermissionDenied
+from close.journal import read_latest_leads
+from close.walk import DATE_CREATED, Note, millisecond_of
+from close_client import CloseClient
 from segmenting.filters import Question
+from segmenting.plan import Segment
 
 LOOKS_PER_LAG = 12  # while leads are waited for
 EARLY_LOOKS = 5  # that come sooner, for most leads show in seconds
@@ -33,18 +41,59 @@ class Found:
     without_date: int
 
 
-def find(close: CloseClient, question: Question, fields: Sequence[str], latest: Latest, note: Note) -> Found:
-    """The leads in answer to a question, each once, beside what is known better than by search. Raises CountMismatch.
+@dataclass(frozen=True, slots=True)
+class OwnImports:
+    """The journal of our imports, how many seconds Close's search may lag behind them, and whether it is waited for."""
+
+    journal: Path
+    index_lag: float
+    is_awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how far it is: `progress` while leads are read or show up, `waiting` for how many, before a wait."""
+
+    progress: Callable[[], AbstractContextManager[Note]]
+    waiting: Callable[[int], None]
+
+
+def read_segment(
+    close: CloseClient, organization: str, segment: Segment, imports: OwnImports, listener: Listener
+) -> Found:
+    """The leads of a segment; where that is asked for, after a wait for those that search does not show yet."""
+    since = close.now() - timedelta(seconds=imports.index_lag)
+    latest = functools.partial(read_latest_leads, imports.journal, organization, since)
+    found = _look(close, segment, latest, listener)
+    missing = found.not_shown_yet
+    if not (missing and imports.is_awaited):
+        return found
+    listener.waiting(len(missing))
+    with listener.progress() as note:
+        note(0, len(missing))
+        for shown, _ in enumerate(await_leads(close, missing, imports.index_lag), start=1):
+            note(shown, len(missing))
+    return _look(close, segment, latest, listener)
+
+
+def _look(close: CloseClient, segment: Segment, latest: Latest, listener: Listener) -> Found:
+    with listener.progress() as note:
+        return find(close, segment, latest, note)
+
+
+def find(close: CloseClient, segment: Segment, latest: Latest, note: Note) -> Found:
+    """The leads asked for, each once, beside what is known better than by search. Raises CountMismatch.
 
     The latest are asked for after the walk, so that what is done meanwhile is among them.
     """
-    shown = {lead["id"]: lead for lead in read_leads(close, question.condition, fields, note)}
+    question, fields = segment.question, segment.fields
+    shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}
     made, deleted = latest()
     missing = [lead for lead in made if lead["id"] not in shown and question.admits(lead)]
     if missing:
         still_missing = _not_shown_for_other_reasons(close, missing, question)
         within = all_of([question.condition, _made_within(missing)])  # some may show by now
-        shown |= {lead["id"]: lead for lead in read_leads(close, within, fields)}
+        shown |= {lead["id"]: lead for lead in close.all_leads(within, fields)}
         missing = [lead for lead in still_missing if lead["id"] not in shown]
     return Found(
         leads=[lead for lead_id, lead in shown.items() if lead_id not in deleted],
@@ -93,8 +142,7 @@ def _made_within(leads: Collection[Json]) -> Json:
 
 def _shown_among(close: CloseClient, leads: Collection[Json]) -> set[str]:
     """The ids of all leads made from the first to the last of some leads that search shows, whatever they hold."""
-    shown, _ = walk_search(close, _made_within(leads), ["id"])
-    return {lead["id"] for lead in shown}
+    return {lead["id"] for lead in close.walk_leads(_made_within(leads), ["id"])}
 
 
 def _deleted_since(close: CloseClient, leads: Collection[Json]) -> set[str]:

@@ -1,10 +1,12 @@
 """A report as an Excel workbook."""
 
 import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from segmentation import WIDE, Kind
+from segmenting.columns import WIDE, Kind
 from segmenting.report import MoneyStyle, Report
 from segmenting.text import for_people
 
@@ -43,39 +45,53 @@ def _write_table(book: Any, report: Report) -> None:
     header = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
     for column, title in enumerate(report.table.columns):
         sheet.write_string(0, column, _fitting(title), header)
-    formats = _formats(book, report, {})
+    look = _look(book, report, {})
     for row, cells in enumerate(report.rows(), start=1):
-        for column, (cell, kind) in enumerate(cells):
-            _write_cell(sheet, (row, column), cell, kind, report.money, formats[kind], is_linked=row <= MOST_LINKS)
-    totals = _formats(book, report, {"bold": True, "top": 1})
+        _write_row(sheet, row, cells, look)
+    look_of_totals = _look(book, report, {"bold": True, "top": 1})
     for row, cells in enumerate(report.total_rows(), start=len(report.table) + 1):
-        for column, (cell, kind) in enumerate(cells):
-            _write_cell(sheet, (row, column), cell, kind, report.money, totals[kind])
+        _write_row(sheet, row, cells, look_of_totals)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(1, len(report.table)), len(report.table.columns) - 1)
     sheet.autofit(WIDEST_COLUMN)
 
 
-def _formats(book: Any, report: Report, look: dict[str, Any]) -> dict[Kind, Any]:
-    """How the cells of each kind are shown."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How cells are shown: a format for each kind, and how money is written where it has to be a text."""
+
+    formats: Mapping[Kind, Any]
+    money: MoneyStyle
+
+
+def _look(book: Any, report: Report, also: Mapping[str, Any]) -> _Look:
     money = "$#,##0.00" if report.money == "usd" else "#,##0.00"
     patterns: dict[Kind, str] = {"text": "@", "link": "@", "count": "#,##0", "money": money, "percent": "0.00"}
-    return {kind: book.add_format({"num_format": pattern, **look}) for kind, pattern in patterns.items()}
+    formats = {kind: book.add_format({"num_format": pattern, **also}) for kind, pattern in patterns.items()}
+    return _Look(formats, report.money)
 
 
-def _write_cell(
-    sheet: Any, place: tuple[int, int], cell: Any, kind: Kind, money: MoneyStyle, look: Any, *, is_linked: bool = True
-) -> None:
+def _write_row(sheet: Any, row: int, cells: Sequence[tuple[Any, Kind]], look: _Look) -> None:
+    for column, (cell, kind) in enumerate(cells):
+        if kind == "link" and row <= MOST_LINKS and _is_link(cell):
+            sheet.write_url(row, column, cell)
+        else:
+            _write_cell(sheet, (row, column), cell, kind, look)
+
+
+def _is_link(cell: str | None) -> bool:
+    return cell is not None and cell.startswith("https://") and len(cell) <= LONGEST_LINK
+
+
+def _write_cell(sheet: Any, row_and_column: tuple[int, int], cell: Any, kind: Kind, look: _Look) -> None:
     if cell is None:
-        sheet.write_blank(*place, None, look)
-    elif kind == "link" and is_linked and cell.startswith("https://") and len(cell) <= LONGEST_LINK:
-        sheet.write_url(*place, cell)
+        sheet.write_blank(*row_and_column, None, look.formats[kind])
     elif isinstance(cell, str):
-        sheet.write_string(*place, _fitting(cell), look)
+        sheet.write_string(*row_and_column, _fitting(cell), look.formats[kind])
     elif _is_exact(Decimal(cell)):
-        sheet.write_number(*place, float(cell), look)
+        sheet.write_number(*row_and_column, float(cell), look.formats[kind])
     else:
-        sheet.write_string(*place, for_people(cell, kind, money), look)
+        sheet.write_string(*row_and_column, for_people(cell, kind, look.money), look.formats[kind])
 
 
 def _is_exact(number: Decimal) -> bool:

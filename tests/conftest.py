@@ -14,6 +14,7 @@ from hypothesis import settings
 
 import main
 from close_client import CloseClient
+from commands.environment import KEY_VARIABLES
 from sandbox import Sandbox
 from tests.misbehaving import SERVICES, Misbehaving, Way
 
@@ -46,7 +47,7 @@ Serve = Callable[..., Misbehaving]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, and an environment without keys."""
     monkeypatch.chdir(tmp_path)
-    for name in (*main.KEY_VARIABLES, "CLOSE_API_URL", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"):
+    for name in (*KEY_VARIABLES, "CLOSE_API_URL", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

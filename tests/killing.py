@@ -28,13 +28,7 @@ AT_A_TIME = 25  # seeds; 8 connections each, in this process
 TIME_LIMIT = 60 + 6 * KILLS  # seconds for one test
 KILLED = -signal.SIGKILL
 PRELOADED = (
-    "pytest",
-    "main",
-    "importing.carry_out",
-    "importing.undo",
-    "qualifying.write_back",
-    "sandbox",
-    "tests.killing",
+    *("pytest", "main", "commands.import_leads", "commands.undo", "commands.qualify", "sandbox", "tests.killing"),
 )
 
 Seen = TypeVar("Seen")

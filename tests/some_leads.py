@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox import Sandbox
-from segmentation import LEADS
+from segmenting.columns import LEADS
 from tests.conftest import Ran
 from tests.raw_close import RawClose
 

@@ -1,6 +1,10 @@
-"""The arrows between the rooms, and what may not happen in them."""
+"""The rooms of the product, the arrows between them, and what may not happen in them: docs/architecture.md in code."""
 
 import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,151 +12,98 @@ import pytest
 import main
 
 ROOT = Path(main.__file__).parent
-MOVED = {
-    "accounts": "importing.outcomes",
-    "asking": "segmenting.plan",
-    "bodies": "importing.refused_values",
-    "breaker": "qualifying.circuit_breaker",
-    "charting": "segmenting.chart",
-    "checking": "qualifying.check_service",
-    "cores": "cells.in_parallel",
-    "filling": "importing.fill",
-    "filtering": "segmenting.filters",
-    "importing": "importing.carry_out",
-    "journal": "close.journal",
-    "lagging": "segmenting.unseen",
-    "lead_fields": "close.fields",
-    "merging": "importing.match_contacts",
-    "pacing": "close.rate_gate",
-    "page": "segmenting.page",
-    "parsing": "cells.phones",
-    "people": "qualifying.people_file",
-    "planning": "importing.plan",
-    "reading": "cells.source_file",
-    "reconciling": "importing.own_leads",
-    "reporting": "segmenting.report",
-    "searching": "close.walk",
-    "sending": "importing.send",
-    "tables": "segmenting.text",
-    "trail": "qualifying.trail",
-    "transport": "close.transport",
-    "undoing": "importing.undo",
-    "us_states": "cells.us_states",
-    "workbook": "segmenting.workbook",
-    "workers": "close.workers",
-    "workflow": "qualifying.statuses",
-    "writing": "commands.files",
-    "writing_back": "qualifying.write_back",
-}
-ROOMS = (
-    {path.stem: path for path in ROOT.glob("*.py")}
-    | {room: ROOT / f"{name.replace('.', '/')}.py" for room, name in MOVED.items()}
-    | {"sandbox": ROOT / "sandbox"}
-)
-ROOM_OF = {name: room for room, name in MOVED.items()}
-
+DOORS = {"main", "close_client", "cleaning", "segmentation", "qualification"}
+PACKAGES = {"commands", "importing", "segmenting", "qualifying", "close", "cells", "sandbox"}
+ROOMS = DOORS | PACKAGES
+DOMAIN = {"close_client", "close", "cells"}
 MAY_IMPORT = {
-    "main": set(ROOMS) - {"main"},
-    "importing": {
-        *("reading", "close_client", "journal", "planning", "merging"),
-        *("sending", "reconciling", "accounts"),
-    },
-    "sending": {"close_client", "journal", "planning", "bodies", "filling", "reconciling", "accounts", "workers"},
-    "accounts": {"reading", "cleaning", "close_client", "journal", "planning"},
-    "filling": {"reading", "cleaning", "close_client", "journal", "merging", "bodies", "reconciling"},
-    "undoing": {"close_client", "journal", "reconciling", "workers"},
-    "planning": {"reading", "parsing", "cleaning", "close_client", "journal", "merging", "reconciling"},
-    "bodies": {"reading", "cleaning", "close_client", "merging"},
-    "merging": {"reading", "parsing", "cleaning"},
-    "reconciling": {"close_client", "journal"},
-    "journal": set(),
-    "writing_back": {"close_client", "journal", "people", "qualification", "trail", "workflow"},
-    "workflow": {"close_client", "qualification"},
-    "trail": {"checking", "people", "qualification"},
-    "qualification": {"checking", "people"},
-    "checking": {"breaker", "people", "transport"},
-    "people": {"reading"},
-    "breaker": set(),
-    "page": {"reporting", "segmentation", "tables"},
-    "workbook": {"reporting", "segmentation", "tables"},
-    "tables": {"charting", "reporting", "segmentation", "writing"},
-    "reporting": {"asking", "close_client", "filtering", "lagging", "lead_fields", "segmentation"},
-    "segmentation": {"asking", "close_client", "lead_fields", "parsing"},
-    "asking": {"close_client", "filtering", "lead_fields"},
-    "filtering": {"close_client", "lead_fields", "us_states"},
-    "lead_fields": {"close_client", "us_states"},
-    "lagging": {"close_client", "filtering", "searching"},
-    "searching": {"close_client"},
-    "charting": {"reporting", "segmentation"},
-    "cleaning": {"reading", "parsing", "cores"},
-    "cores": {"parsing"},
-    "reading": {"parsing"},
-    "writing": set(),
-    "parsing": {"us_states"},
-    "close_client": {"pacing", "transport"},
-    "transport": set(),
-    "pacing": set(),
-    "workers": set(),
-    "us_states": set(),
+    "main": {"commands"},
+    "commands": ROOMS - {"main", "cleaning"},
+    "segmentation": {"segmenting", *DOMAIN},
+    "qualification": {"qualifying", *DOMAIN},
+    "importing": {"cleaning", *DOMAIN},
+    "segmenting": DOMAIN,
+    "qualifying": DOMAIN,
+    "cleaning": {"cells"},
+    "close_client": {"close", "cells"},
+    "close": {"cells"},
+    "cells": set(),
     "sandbox": set(),
 }
 
 
 def files(room: str) -> list[Path]:
-    path = ROOMS[room]
-    return sorted(path.glob("**/*.py")) if path.is_dir() else [path]
+    return [ROOT / f"{room}.py"] if room in DOORS else sorted((ROOT / room).rglob("*.py"))
 
 
-def trees(room: str) -> list[ast.AST]:
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in files(room)]
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
-def imported(tree: ast.AST) -> set[str]:
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, by their whole names."""
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(ROOM_OF.get(node.module, node.module.split(".")[0]))
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 
-def test_every_room_has_its_arrows() -> None:
-    assert ROOMS.keys() == MAY_IMPORT.keys()
+def test_every_module_is_in_a_room() -> None:
+    assert {path.stem for path in ROOT.glob("*.py")} == DOORS
+    there = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert there == PACKAGES | {"benchmarks", "tests"}
+    assert not PACKAGES & (DOORS | sys.stdlib_module_names)
+    for package in PACKAGES - {"sandbox"}:  # the door of the sandbox offers what others may use of it
+        (docstring,) = ast.parse((ROOT / package / "__init__.py").read_text()).body
+        assert isinstance(docstring, ast.Expr)
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_a_room_imports_what_its_arrows_allow(room: str) -> None:
-    for tree in trees(room):
-        assert imported(tree) & ROOMS.keys() <= MAY_IMPORT[room] | ({"sandbox"} if room == "sandbox" else set())
+    for path in files(room):
+        rooms = {name.split(".")[0] for name in imported(path)}
+        assert rooms & ROOMS <= MAY_IMPORT[room] | (PACKAGES & {room}), path
+        assert not rooms & {"tests", "benchmarks"}, path
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS.keys() - {"main"}))
-def test_only_main_prints_reads_the_environment_or_exits(room: str) -> None:
-    for tree in trees(room):
-        calls = {
-            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
-        attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        assert not calls & {"print", "exit", "input"}
-        assert not attributes & {"environ", "getenv", "stdout", "stderr", "exit", "_exit"}
-        assert "SystemExit" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for room in ROOMS for path in files(room)}
+    graph = {name: (imported(path) & paths.keys()) - {name} for name, path in paths.items()}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(paths)
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
-def test_the_product_knows_nothing_of_what_tests_and_measures_it(room: str) -> None:
-    for tree in trees(room):
-        assert not imported(tree) & {"tests", "benchmarks"}
+@pytest.mark.parametrize("room", sorted(ROOMS - {"main", "commands"}))
+def test_only_the_command_line_prints_reads_the_environment_or_exits(room: str) -> None:
+    for path in files(room):
+        calls = {node.func.id for node in nodes(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        assert not calls & {"print", "exit", "input"}, path
+        attributes = {node.attr for node in nodes(path) if isinstance(node, ast.Attribute)}
+        assert not attributes & {"environ", "getenv", "stdout", "stderr", "exit", "_exit"}, path
+        assert "SystemExit" not in {node.id for node in nodes(path) if isinstance(node, ast.Name)}, path
 
 
-def test_cleaning_does_no_http() -> None:
-    for room in ("reading", "cleaning", "parsing", "us_states"):
-        for tree in trees(room):
-            assert not imported(tree) & {"requests", "urllib3", "urllib", "http", "socket"}
+def test_what_reads_cells_knows_no_http() -> None:
+    for path in [*files("cells"), *files("cleaning")]:
+        assert not {name.split(".")[0] for name in imported(path)} & {"requests", "urllib3", "urllib", "http", "socket"}
+
+
+def test_main_is_short_and_a_verb_is_loaded_only_when_it_is_asked_for() -> None:
+    assert len((ROOT / "main.py").read_text().splitlines()) <= 120
+    verbs = sorted(f"commands.{verb.module}" for verb in main.VERBS.values())
+    probe = (
+        f"import sys, main; main.main(sys.argv[1:]); print(sorted(set({verbs}) & sys.modules.keys()), file=sys.stderr)"
+    )
+    for argv, loaded in ((["--help"], []), (["runs", "--help"], ["commands.runs"])):
+        told = subprocess.run(
+            [sys.executable, "-c", probe, *argv], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert told.stderr.splitlines()[-1] == str(loaded)
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_every_file_says_in_its_first_line_what_it_is_for(room: str) -> None:
-    for tree in trees(room):
-        assert isinstance(tree, ast.Module)
-        assert (ast.get_docstring(tree) or "").splitlines()[0].strip()
+    for path in files(room):
+        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0].strip(), path

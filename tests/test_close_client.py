@@ -10,22 +10,19 @@ from typing import Any
 
 import pytest
 
-from close_client import (
-    AmbiguousField,
+from cells.lead_fields import LeadField
+from close.conditions import custom_field, has_value, is_between_days, regular_field
+from close.errors import (
     AuthenticationFailed,
-    CloseClient,
     CloseError,
     CloseUnreachable,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
     PlanLimitReached,
-    custom_field,
-    find_field,
-    has_value,
-    is_between_days,
-    regular_field,
 )
+from close.fields import AmbiguousName, find_field
+from close_client import CloseClient
 from sandbox import Fault, Sandbox
 
 OpenClient = Callable[..., CloseClient]
@@ -194,10 +191,11 @@ def test_what_is_no_answer_of_close_is_said_to_be_none(open_client: OpenClient, 
 
 
 def test_two_fields_of_one_name_are_ambiguous_and_spelling_decides() -> None:
-    fields = [{"name": "Industry", "id": "1"}, {"name": "industry", "id": "2"}]
+    fields = [LeadField("Industry", "text", "custom.cf_1"), LeadField("industry", "text", "custom.cf_2")]
     assert find_field(fields, "industry") == fields[1]
+    assert find_field(fields, "cf_1") == fields[0]
     assert find_field(fields, "other") is None
-    with pytest.raises(AmbiguousField, match="2 lead custom fields"):
+    with pytest.raises(AmbiguousName, match=r"2 lead custom fields .*'Industry' \(cf_1\) and 'industry' \(cf_2\)"):
         find_field(fields, "INDUSTRY")
 
 
@@ -245,11 +243,11 @@ def test_the_key_lives_in_the_session_alone(sandbox: Sandbox, open_client: OpenC
 
 
 def test_a_search_is_walked_to_its_end(close: CloseClient) -> None:
-    field = close.create_lead_field("Day", "date")["id"]
+    field = close.create_lead_field("Day", "date").id
     for number in range(205):
         close.create_lead({"name": f"L{number}", f"custom.{field}": f"2020-01-{1 + number % 31:02d}"})
-    found = list(close.find_leads(is_between_days(custom_field(field), "2020-01-01", "2020-01-31"), ["name"]))
+    found = list(close.first_leads(is_between_days(custom_field(field), "2020-01-01", "2020-01-31"), ["name"]))
     assert [lead["name"] for lead in found] == [f"L{number}" for number in range(205)]
     pages = list(close.search_pages(is_between_days(custom_field(field), "2020-01-31", "2020-01-31"), ["name"]))
     assert [(len(page.leads), page.total) for page in pages] == [(6, 6)]
-    assert list(close.find_leads(has_value(regular_field("name"), "nobody"), ["name"])) == []
+    assert list(close.first_leads(has_value(regular_field("name"), "nobody"), ["name"])) == []

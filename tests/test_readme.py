@@ -12,7 +12,8 @@ from typing import get_args
 import pytest
 
 import main
-from cleaning import ProblemCode
+from cells.texts import ProblemCode
+from commands.errors import Exit
 from sandbox import Sandbox
 from tests.conftest import Run
 
@@ -41,7 +42,7 @@ def test_every_command_runs_and_shows_what_the_readme_shows(run: Run, folder: Pa
         if "--watch" in argv:
             threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
         ran = run(*argv)
-        assert ran.code in (main.Exit.INTERRUPTED,) if "--watch" in argv else (main.Exit.DONE, main.Exit.INCOMPLETE)
+        assert ran.code in (Exit.INTERRUPTED,) if "--watch" in argv else (Exit.DONE, Exit.INCOMPLETE)
         is_shown = argv[0] not in ("undo", "runs") and not UNSHOWN & set(argv)
         for line in ran.out.splitlines() if is_shown else ():
             is_timed = re.search(r"(started|finished) at|requests, ", line)
@@ -50,7 +51,7 @@ def test_every_command_runs_and_shows_what_the_readme_shows(run: Run, folder: Pa
 
 def test_the_sandbox_command_is_understood() -> None:
     (argv,) = (argv for argv in COMMANDS if argv[0] == "sandbox")
-    assert main.build_parser().parse_args(argv).port == 8722
+    assert main.build_parser(argv).parse_args(argv).port == 8722
 
 
 @pytest.mark.parametrize("verb", ["import", "undo", "runs", "segment", "qualify", "sandbox"])
@@ -60,11 +61,11 @@ def test_every_flag_is_explained(run: Run, verb: str) -> None:
 
 
 def test_every_code_of_a_problem_is_explained() -> None:
-    codes = {code for part in get_args(ProblemCode) for code in get_args(part)}
+    codes = set(get_args(ProblemCode))
     assert len(codes) > 10
     assert {code for code in codes if f"`{code}`" not in README} == set()
 
 
 def test_every_room_is_in_the_table() -> None:
-    rooms = {path.name for path in ROOT.glob("*.py")} | {"sandbox/"}  # the packages get a page of their own
+    rooms = {path.name for path in ROOT.glob("*.py")} | {"sandbox/"}
     assert {room for room in rooms if f"`{room}`" not in README} == set()

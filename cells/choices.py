@@ -1,0 +1,27 @@
+"""What a text says where a field has a fixed set of values: a choice, or the id of a user or a contact."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from cells.texts import InvalidValue
+
+ID_PREFIXES = {"user": "user_", "contact": "cont_"}  # of the ids that a field of this type holds
+
+
+def parse_choice(text: str, choices: Sequence[str]) -> str:
+    """The choice that a text names exactly. Raises InvalidValue with the nearest one otherwise."""
+    choice = text.strip()
+    if choice in choices:
+        return choice
+    nearest = difflib.get_close_matches(choice, choices, n=1, cutoff=0.5)
+    hint = f"; the nearest is {nearest[0]!r}." if nearest else f"; it has {', '.join(map(repr, choices[:8]))}."
+    raise InvalidValue("not_a_choice", f"The field has no such choice in Close{hint}")
+
+
+def parse_reference(text: str, prefix: str) -> str:
+    """The id of a user or contact in Close. Raises InvalidValue for a text that is no such id."""
+    reference = text.strip()
+    if not re.fullmatch(prefix + r"\w+", reference):
+        raise InvalidValue("invalid_reference", f"The field takes an id that begins with {prefix}.")
+    return reference

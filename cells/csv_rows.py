@@ -1,0 +1,105 @@
+"""The rows of a CSV file, cell by cell: text and row numbers, nothing guessed."""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cells.texts import has_text, visible
+
+LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
+csv.field_size_limit(LARGEST_CELL)
+
+
+class InputError(Exception):
+    """The input file can't be used as it is; the message says what to do."""
+
+
+class NotInEncoding(InputError):
+    """The file is in another encoding than it is read in; the message says from where on that shows."""
+
+
+def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of any CSV file, and its rows with their numbers in a spreadsheet, blank ones left out.
+
+    Characters that nobody sees are left out of the cells. Raises InputError, naming row or line.
+    """
+    refuse_unreadable(path)
+    rows = [[visible(cell).strip() for cell in row] for row in read_rows(path, encoding)]
+    header = rows[0] if rows else []
+    if not has_text(header):
+        raise InputError(f"{path.name} has no first line with column names")
+    return header, [(number, row) for number, row in enumerate(rows[1:], 2) if has_text(row)]
+
+
+def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
+    """The rows of a CSV file, the header first and blank ones too. Raises InputError, naming row or line."""
+    read = 0
+    try:
+        with path.open(encoding=_with_bom(encoding), newline="") as file:
+            for row in csv.reader(_visible_lines(path.name, file), strict=True):
+                read += 1
+                yield row
+    except LookupError:
+        raise InputError(f"There is no text encoding named {encoding!r}; try utf-8, cp1252 or utf-16.") from None
+    except UnicodeError:
+        raise NotInEncoding(f"{path.name}{_from_where(path, encoding)}") from None
+    except csv.Error as error:
+        if "field larger" in str(error):
+            raise InputError(f"{path.name}: row {read + 1} has a cell of over {LARGEST_CELL} characters.") from None
+        raise InputError(
+            f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
+            "and a quote inside it is written twice."
+        ) from None
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raise InputError for what is plainly no text."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the file in it.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8192)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from None
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise InputError(f"{path.name} is a workbook, not text; save it as CSV (UTF-8) and import that.")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    if b"\0" in head:
+        raise InputError(f"{path.name} is a binary file, not text; save your sheet as CSV (UTF-8) and import that.")
+
+
+def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
+    """The lines of a file. Raises InputError for one with characters that no text has."""
+    for number, line in enumerate(file, 1):
+        if "\0" in line or not (line.isascii() or _SURROGATE.search(line) is None):
+            raise InputError(f"{name}: line {number} has characters that no text has; save it again as CSV (UTF-8).")
+        yield line
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_bom(path: Path) -> bool:
+    """Whether a file begins with a byte order mark of UTF-8."""
+    with path.open("rb") as file:
+        return file.read(3) == codecs.BOM_UTF8
+
+
+def _with_bom(encoding: str) -> str:
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _from_where(path: Path, encoding: str) -> str:
+    """From which line on a file is not in its encoding; the reader's own position counts from its last buffer."""
+    content = path.read_bytes()
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return f": line {line} is not {encoding.upper()}"
+    except UnicodeError:
+        pass
+    return f" is not {encoding.upper()} from its first line on"

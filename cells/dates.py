@@ -1,0 +1,105 @@
+"""What a text says as a day or a moment."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Literal, get_args
+
+from dateutil import parser as dateutil_parser
+
+from cells.texts import InvalidValue
+
+DateOrder = Literal["dmy", "mdy", "ymd"]
+DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
+
+_DAY_IN_DIGITS = re.compile(
+    r"(?P<first>[0-9]{4}|[0-9]{1,2})(?P<mark>[-/.])(?P<second>[0-9]{1,2})(?P=mark)(?P<third>[0-9]{4}|[0-9]{1,2})"
+    r"(?:[T ]+(?P<time>[0-9:.]+(?: ?[AaPp][Mm])?Z?))?"
+)
+_MIDNIGHT = re.compile(r"0?0:00(?::00(?:\.0+)?)?Z?|12:00(?::00)? ?[Aa][Mm]")
+_ORDER_WORDS: Mapping[DateOrder | None, str] = {
+    None: "",
+    "dmy": " with the day first",
+    "mdy": " with the month first",
+    "ymd": " with the year first",
+}
+
+
+def parse_date(text: str, order: DateOrder | None = None) -> str:
+    """The day as `YYYY-MM-DD`. Raises InvalidValue where day, month or a four-digit year are missing or not real.
+
+    `order` says how the column writes days with the year last; the year first is always year, month, day.
+    """
+    numeric = _DAY_IN_DIGITS.fullmatch(text.strip())
+    if numeric is None:
+        return _parse_written_date(text)
+    if numeric["time"] and not _MIDNIGHT.fullmatch(numeric["time"]):
+        raise InvalidValue("invalid_date", "There is a time of day beside the date, and the field holds dates alone.")
+    if len(numeric["first"]) < 4 and len(numeric["third"]) < 4:
+        raise InvalidValue("invalid_date", "The year needs four digits.")
+    days = date_readings(text)
+    if "ymd" in days:
+        return days["ymd"].isoformat()
+    if order in days:
+        return days[order].isoformat()
+    if order is None and len(set(days.values())) == 1:
+        return next(iter(days.values())).isoformat()
+    raise InvalidValue("invalid_date", f"This is no real date{_ORDER_WORDS[order]}.")
+
+
+def date_readings(text: str) -> dict[DateOrder, date]:
+    """The real days that a date in digits can mean, by the order that makes it so; with dots the day comes first."""
+    parts = _DAY_IN_DIGITS.fullmatch(text.strip())
+    if parts is None:
+        return {}
+    first, second, third = int(parts["first"]), int(parts["second"]), int(parts["third"])
+    if len(parts["first"]) == 4 and len(parts["third"]) < 4:
+        return _real_days({"ymd": (first, second, third)})
+    if len(parts["third"]) < 4 or len(parts["first"]) == 4:
+        return {}
+    days = _real_days({"dmy": (third, second, first), "mdy": (third, first, second)})
+    return {"dmy": days["dmy"]} if parts["mark"] == "." and "dmy" in days else days
+
+
+def _real_days(candidates: Mapping[DateOrder, tuple[int, int, int]]) -> dict[DateOrder, date]:
+    days: dict[DateOrder, date] = {}
+    for order, (year, month, day) in candidates.items():
+        try:
+            days[order] = date(year, month, day)
+        except ValueError:
+            continue
+    return days
+
+
+def _parse_written_date(text: str) -> str:
+    """A date with its month in words, by `dateutil`. That fills what is missing from a default, so two defaults must
+    agree; it takes 0087 for 1987 and any weekday for true, so both are held against what was typed."""
+    typed = _DAY_AND_YEAR.fullmatch(text)
+    if typed is None:
+        raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
+    try:
+        first, second = (
+            dateutil_parser.parse(text, default=datetime(year, month, month), ignoretz=True)
+            for year, month in ((1904, 1), (1908, 2))
+        )
+    except (ValueError, OverflowError):
+        raise InvalidValue("invalid_date", "This is not a date.") from None
+    weekdays = [weekday for word in re.findall(r"[^\W\d_]+", text) if (weekday := _NAMES.weekday(word)) is not None]
+    if first != second or f"{first.year:04d}" not in typed.groups() or weekdays not in ([], [first.weekday()]):
+        raise InvalidValue("invalid_date", "Day, month, year and weekday do not make one real date.")
+    return first.date().isoformat()
+
+
+_DAY_AND_YEAR = re.compile(r"\D*(\d{1,2})\D+(\d{4})\D*|\D*(\d{4})\D+(\d{1,2})\D*")
+_NAMES = dateutil_parser.parserinfo()
+
+
+def parse_moment(text: str) -> str:
+    """A moment in ISO 8601 with its offset. Raises InvalidValue without an offset, for that would be a guess."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidValue("invalid_date", "The field takes a moment such as 2024-03-01T09:30:00+00:00.")
+    return moment.isoformat()

@@ -1,0 +1,37 @@
+"""Names of companies and people: white space squeezed, in the case asked for."""
+
+import re
+from typing import Literal
+
+from cells.texts import InvalidValue, visible
+
+LONGEST_NAME = 1000  # characters of a contact's name in Close
+NameCase = Literal["upper", "title", "keep"]
+
+
+def clean_name(text: str, names: NameCase = "upper") -> str:
+    """A name with its white space squeezed, in the case asked for."""
+    squeezed = " ".join(visible(text).split())
+    if names == "upper":
+        return squeezed.upper()
+    return _title_case(squeezed) if names == "title" else squeezed
+
+
+def clean_contact_name(text: str, names: NameCase = "upper") -> str:
+    """A person's name as Close takes it. Raises InvalidValue where it is too long for Close."""
+    name = clean_name(text, names)
+    if len(name) > LONGEST_NAME:
+        raise InvalidValue("too_long", f"The name has {len(name)} characters, and Close takes {LONGEST_NAME}.")
+    return name
+
+
+def _title_case(text: str) -> str:
+    return re.sub(r"[^\W\d_]+(?:['’][^\W\d_]+)?", _capitalize, text)
+
+
+def _capitalize(word: re.Match[str]) -> str:
+    """A word with its capitals: also after one letter and an apostrophe (O'Neil), not after several (Andrea's)."""
+    letters = word[0]
+    if letters[1:2] in ("'", "’"):
+        return letters[:2].upper() + letters[2:].capitalize()
+    return letters.capitalize()

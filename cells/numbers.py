@@ -1,0 +1,115 @@
+"""What a text says as a number or an amount of money, in the currency of the organisation."""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cells.texts import InvalidValue
+
+MOST_DIGITS = 15  # significant digits that a JSON number keeps everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """The organisation's currency: an amount may carry its code (`USD 5`) or its sign (`$5`, `US$5`), and no other."""
+
+    code: str
+    sign: str = ""
+
+    @property
+    def signs(self) -> set[str]:
+        """What may stand beside an amount of this currency."""
+        signs = {self.sign, SIGN_BY_CURRENCY.get(self.code, "")} - {""}
+        return {self.code} | signs | {self.code[:2] + sign for sign in signs}
+
+
+# How a currency is written at home, for the ones that Close may name by code alone.
+SIGN_BY_CURRENCY = {
+    **dict.fromkeys(("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "CLP", "COP", "ARS"), "$"),
+    **{"EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴", "BRL": "R$"},
+}
+US_DOLLAR = Currency("USD", "$")
+
+
+@functools.cache
+def _amount_pattern(currency: Currency) -> re.Pattern[str]:
+    """An amount with the marks of its currency, which may be any letters, or with what looks like another's."""
+    own = "|".join(re.escape(mark) for mark in sorted(currency.signs, key=len, reverse=True))
+    before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%-]"
+    number = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
+    return re.compile(
+        rf"\(?\s*(?P<sign>[-+])?\s*(?P<before>{before})?\s*(?P<inner_sign>[-+])?\(?\s*(?P<number>{number})"
+        rf"\s*\)?\s*(?P<after>{after})?\s*\)?"
+    )
+
+
+@functools.cache
+def _plain_amount(currency: Currency) -> re.Pattern[str]:
+    """An amount that can be read at once: digits, and before them no mark or the sign of its currency."""
+    own = "|".join(re.escape(mark) for mark in sorted(currency.signs) if unicodedata.category(mark[0]) == "Sc")
+    return re.compile(rf"(?:{own})?([1-9][0-9]*(?:\.[0-9]+)?)")
+
+
+def unclear_marks(texts: Collection[str]) -> str:
+    """The marks that may part thousands as well as decimals, seen how the other numbers of a column are written.
+
+    Usually none, for the comma parts thousands and the dot decimals. Where some number writes its decimals with a
+    comma (`999,50`, `1.234,50`), the dot; and the comma too, unless others write theirs with a dot.
+    """
+    if not any(_DECIMAL_COMMA.fullmatch(text) for text in texts if "," in text or text.count(".") > 1):
+        return ""
+    return "." if any(_DECIMAL_DOT.fullmatch(text) for text in texts) else ".,"
+
+
+_DECIMAL_COMMA = re.compile(
+    r"[^\d.,]*(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3}){2,})[^\d.,]*"
+)
+_DECIMAL_DOT = re.compile(r"[^\d.,]*(?:\d{1,3}(?:,\d{3})+\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3}){2,})[^\d.,]*")
+
+
+def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -> int | float:
+    """An amount or a number as JSON can carry it; whole ones as int.
+
+    Commas may part groups of three, a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue for anything
+    else, for another currency, for more digits than a JSON number keeps, and for three digits after a mark that is
+    `unclear`: the number may be meant a thousand times larger or smaller.
+    """
+    plain = None if unclear else _plain_amount(currency).fullmatch(text)
+    if plain and len(plain[1]) <= MOST_DIGITS:
+        whole_or_not = float(plain[1])
+        return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
+    if unclear and re.fullmatch(rf"[^\d.,]*\d{{1,3}}[{unclear}]\d{{3}}[^\d.,]*", text):
+        raise InvalidValue("invalid_number", "The mark may part thousands or decimals, as the column writes them.")
+    parts = _amount_pattern(currency).fullmatch(text.strip())
+    if parts is None or _contradicts_itself(parts):
+        raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
+    _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
+    digits = parts["number"].replace(",", "")
+    if re.match(r"0\d", digits):
+        raise InvalidValue("invalid_number", "The number begins with a zero, which a number can't keep.")
+    amount = Decimal(digits)
+    if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or len(digits.split(".")[0]) > MOST_DIGITS:
+        raise InvalidValue("invalid_number", f"The number has more than {MOST_DIGITS} digits and would be rounded.")
+    is_negative = "(" in parts[0] or "-" in (parts["sign"], parts["inner_sign"])
+    signed = -amount if is_negative else amount
+    return int(signed) if signed == signed.to_integral_value() else float(signed)
+
+
+def _contradicts_itself(parts: re.Match[str]) -> bool:
+    """Whether an amount has two signs, two currencies, or brackets that do not close."""
+    opened, closed = parts[0].count("("), parts[0].count(")")
+    negations = [parts["sign"], parts["inner_sign"], opened]
+    return opened != closed or sum(map(bool, negations)) > 1 or bool(parts["before"] and parts["after"])
+
+
+def _refuse_other_currency(mark: str, currency: Currency) -> None:
+    if not mark or mark in currency.signs:
+        return
+    if mark.isalpha() or unicodedata.category(mark[-1]) == "Sc":
+        raise InvalidValue(
+            "wrong_currency", f"{mark} is not the currency of the organisation in Close, {currency.code}."
+        )
+    raise InvalidValue("invalid_number", f"{mark!r} is not part of a number.")

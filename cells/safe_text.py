@@ -1,0 +1,44 @@
+"""Texts that do nothing where they are opened or shown: no formulas, nothing that steers a terminal; lines of CSV."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable
+
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # that turn around what is read
+
+
+def guarded(cell: object) -> str:
+    """A cell without formulas: a text that a spreadsheet may take for one gets a leading apostrophe.
+
+    A number or a phone with its sign does not, nor do those with hyphens; but `+1+1` does.
+    """
+    text = str(cell)
+    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\()", text, re.DOTALL) else text
+
+
+def harmless(text: str) -> str:
+    """A text without what would steer a terminal or turn around what is read; lines stay lines."""
+    return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in DIRECTIONS
+
+
+def csv_text(lines: Iterable[Iterable[object]]) -> str:
+    """Lines of cells as CSV."""
+    return "".join(map(_csv_line, lines))
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def encodable(text: str) -> str:
+    """A text that any file can hold: JSON may carry halves of characters."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,92 @@
+"""The parts of command lines that verbs share: the parser, flags, and types of values."""
+
+import argparse
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+from commands.errors import UsageError
+
+VERSION = "0.1.0"
+INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new lead
+MOST_SECONDS = 1_000_000  # eleven days
+MOST_WORKERS = 32
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help begins with examples, whose errors are one line, and that guesses no flag."""
+
+    examples = ""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **settings})
+
+    def format_help(self) -> str:
+        return f"{self.examples}\n{super().format_help()}" if self.examples else super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        is_value = re.fullmatch(r"unrecognized arguments: [^-].*", message) and " -" not in message
+        quotes = "; a value with spaces needs quotes around it" if is_value else ""
+        raise UsageError(f"{message}{quotes}. See {self.prog} --help")
+
+
+# Flags ---------------------------------------------------------------------------------------------------------------
+
+
+def add_service_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every verb that talks to a service."""
+    parser.add_argument("--sandbox", action="store_true", help="rehearse on this machine; nothing leaves it")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument("--log", metavar="FILE", type=Path, help="append each request to a file, without names or keys")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each request")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show results and errors alone")
+
+
+def add_index_lag(parser: argparse._ActionsContainer) -> None:
+    """Add the flag for how long Close's search may lag."""
+    parser.add_argument(
+        "--index-lag",
+        type=amount,
+        metavar="SECONDS",
+        help=f"how long Close's search may take to show a new lead ({INDEX_LAG:.0f})",
+    )
+
+
+# Values --------------------------------------------------------------------------------------------------------------
+
+
+def day(text: str) -> date:
+    """A day written as YYYY-MM-DD."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a day that exists, written as YYYY-MM-DD, such as 2010-12-31")
+
+
+def workers(text: str) -> int:
+    """How many things are done at a time."""
+    return whole_number(text, MOST_WORKERS)
+
+
+def whole_number(text: str, most: int) -> int:
+    """A number from 1 to the most that it may be."""
+    if text.isdecimal() and 0 < int(text) <= most:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most:,}")
+
+
+def amount(text: str) -> float:
+    """A number of 0 or more."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+
+
+def seconds(text: str) -> float:
+    """A time of more than 0 seconds."""
+    if 0 < amount(text) <= MOST_SECONDS:
+        return amount(text)
+    raise argparse.ArgumentTypeError(f"{text} is no time to wait: more than 0 seconds, up to {MOST_SECONDS:,}")

@@ -1,0 +1,181 @@
+"""What a command works with: Close, its journal, the services and the sandbox, as the environment names them."""
+
+import argparse
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from cells.csv_rows import InputError, NotInEncoding
+from close.errors import (
+    AuthenticationFailed,
+    CloseUnreachable,
+    OutcomeUnknown,
+    PermissionDenied,
+    PlanLimitReached,
+    RequestRejected,
+    Stopped,
+)
+from close.fields import AmbiguousName
+from close.journal import JournalBusy, JournalFile, JournalUnusable, NoSuchRun, Purpose, open_journal
+from close.transport import is_loopback
+from close_client import CLOSE_URL, CloseClient
+from commands.arguments import INDEX_LAG
+from commands.error_words import COMMON_WORDS, RUN_AGAIN, Words
+from commands.errors import ConfigurationError, Exit, UsageError
+from commands.files import OUTPUT_FOLDER
+from commands.interrupts import sleep_unless
+from commands.terminal import say
+from sandbox import Sandbox
+from sandbox.disk import StateFileError
+
+JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
+SANDBOX_STATE = OUTPUT_FOLDER / "sandbox.sqlite"
+KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
+SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
+
+WORDS_OF_CLOSE: Words = {  # of every verb that talks to Close or reads the journal
+    **COMMON_WORDS,
+    AmbiguousName: (Exit.USAGE, "{}."),
+    JournalBusy: (Exit.USAGE, "{}."),
+    JournalUnusable: (Exit.USAGE, "{}."),
+    NoSuchRun: (Exit.USAGE, "{}."),
+    StateFileError: (Exit.USAGE, "{}."),
+    AuthenticationFailed: (
+        Exit.SETUP,
+        "Close does not accept the API key ({}). Copy it again from Settings > Developer > API Keys.",
+    ),
+    PlanLimitReached: (Exit.SETUP, "The plan in Close allows no more: {}. Extend it, then run again."),
+    PermissionDenied: (Exit.SETUP, "The key's user may not do this in Close: {}. Ask an administrator."),
+    RequestRejected: (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
+    OutcomeUnknown: (
+        Exit.UNREACHABLE,
+        f"{{}}, so what was to be written may be in Close or not. {RUN_AGAIN}",
+    ),
+    CloseUnreachable: (
+        Exit.UNREACHABLE,
+        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN}",
+    ),
+    Stopped: (Exit.INTERRUPTED, f"stopped; what was in flight is finished and recorded. {RUN_AGAIN}"),
+    sqlite3.Error: (Exit.BUG, f"{JOURNAL} can't be written ({{}}); is the disk full? Mend that. {RUN_AGAIN}"),
+}
+
+
+WORDS_OF_FILES: Words = {  # of every verb that reads a file
+    InputError: (Exit.USAGE, "{}."),
+    NotInEncoding: (
+        Exit.USAGE,
+        "{}. Save the file as CSV (UTF-8), or name its encoding, for example --encoding cp1252 for Excel on Windows or "
+        "--encoding utf-16.",
+    ),
+}
+
+
+@contextlib.contextmanager
+def open_close(
+    args: argparse.Namespace, stop: threading.Event, sandbox: Sandbox | None = None
+) -> Iterator[CloseClient]:
+    """A client for the Close of the environment, or for a sandbox where that was asked for; `stop` ends its waits.
+
+    Where a sandbox is running already, it is that one.
+    """
+    with contextlib.ExitStack() as stack:
+        if args.sandbox:
+            key, url = "sandbox", (sandbox or stack.enter_context(open_sandbox(args.quiet))).close_url
+        else:
+            key, url = close_key(), checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
+        client = CloseClient(key, url, sleep=sleep_unless(stop), is_redacted=getattr(args, "redact", False))
+        stack.callback(client.close)
+        yield client
+
+
+@contextlib.contextmanager
+def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
+    """The stand-ins inside this command, with the leads that earlier ones left."""
+    OUTPUT_FOLDER.mkdir(exist_ok=True)
+    with Sandbox(state=SANDBOX_STATE) as sandbox:
+        if not quiet:
+            say(f"sandbox: nothing leaves this machine; its leads are kept in {SANDBOX_STATE}")
+        yield sandbox
+
+
+@contextlib.contextmanager
+def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
+    """The journal in output_data/, which is made before anything is sent: what is done must be written somewhere."""
+    try:
+        OUTPUT_FOLDER.mkdir(exist_ok=True)
+    except OSError as error:
+        words = f"{OUTPUT_FOLDER}/ can't be made here ({error.strerror}); go to a folder that can be written"
+        raise UsageError(words) from None
+    with open_journal(JOURNAL, purpose) as journals:
+        yield journals
+
+
+def index_lag(args: argparse.Namespace, usual: float = INDEX_LAG) -> float:
+    """Seconds after which search, or a list, is taken to show what is new."""
+    if args.index_lag is not None:
+        return float(args.index_lag)
+    return SANDBOX_INDEX_LAG if args.sandbox else usual
+
+
+# Keys and addresses --------------------------------------------------------------------------------------------------
+
+
+def close_key() -> str:
+    """The API key. Raises ConfigurationError where there is none, or none that can be one."""
+    key = next(filter(None, map(secret, KEY_VARIABLES)), "")
+    if not key:
+        raise ConfigurationError(
+            "there is no API key. Set CLOSE_API_KEY to the one from Close (Settings > Developer > API Keys), "
+            "or add --sandbox to rehearse on this machine"
+        )
+    return key
+
+
+def secret(variable: str) -> str:
+    """A key or token from the environment, "" if there is none. Raises ConfigurationError for what can't be one."""
+    value = os.environ.get(variable, "").strip()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(f"{variable} has characters that no key has; copy it again")
+    return value
+
+
+def checked_url(variable: str, url: str) -> str:
+    """A base URL that a secret may be sent to: https, or http on this machine. Raises ConfigurationError."""
+    try:
+        parts = urlsplit(url.strip())
+        is_usable = bool(parts.hostname) and not parts.query and not parts.fragment and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.scheme not in ("http", "https"):
+        raise ConfigurationError(f"{variable} is no base URL; write it like https://example.com/api")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigurationError(
+            f"{variable} must begin with https://: over http anybody on the way could read the key"
+        )
+    return url.strip()
+
+
+def service_urls(names: Iterable[str], sandbox: Sandbox | None) -> dict[str, str]:
+    """The base URLs of services by name: those of a sandbox if there is one, else those of the environment."""
+    return sandbox_urls(sandbox) if sandbox else _urls_of_environment(names)
+
+
+def sandbox_urls(sandbox: Sandbox) -> dict[str, str]:
+    """The base URLs of a sandbox's services, by name."""
+    return {"registry": sandbox.registry_url, "judicial": sandbox.judicial_url, "score": sandbox.score_url}
+
+
+def _urls_of_environment(names: Iterable[str]) -> dict[str, str]:
+    """The base URLs of services by name. Raises ConfigurationError, naming all that lack."""
+    variables = {name: f"{name.upper()}_URL" for name in names}
+    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
+    if missing:
+        drawn = " Or add --random-score to draw the score." if missing == ["SCORE_URL"] else ""
+        raise ConfigurationError(
+            f"{' and '.join(missing)} must hold the base URL of the service.{drawn} "
+            "Or add --sandbox to rehearse with invented answers on this machine"
+        )
+    return {name: checked_url(variable, os.environ[variable]) for name, variable in variables.items()}

@@ -1,0 +1,280 @@
+"""import: clean a file of leads and put it into Close."""
+
+import argparse
+import functools
+import json
+import shlex
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+
+from cells.columns import KNOWN_COLUMNS
+from cells.date_orders import ContradictingDates, TwoNotedOrders, UnclearDates
+from cells.source_file import SourceFile, read_source
+from close.journal import JournalFile
+from commands.arguments import add_index_lag, add_service_flags, workers
+from commands.environment import JOURNAL, WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, open_close, open_own_journal
+from commands.error_words import RUN_AGAIN, Words, tell_early_end
+from commands.errors import Exit
+from commands.files import OUTPUT_FOLDER, find_input, write_csv, write_csv_beside_edits
+from commands.interrupts import STOPPING, noticing_interrupt
+from commands.terminal import counted, listed, say, show, with_progress
+from importing.custom_fields import SetupError
+from importing.import_file import Voice, import_file, rehearse
+from importing.organization import open_organization
+from importing.outcomes import ImportResult, check_accounts, count_outcomes
+from importing.plan import ImportSettings, Plan
+from importing.result_files import imported_lines, plan_lines, reject_lines
+
+WORDS: Words = {
+    **WORDS_OF_CLOSE,
+    **WORDS_OF_FILES,
+    UnclearDates: (
+        Exit.USAGE,
+        "{}. Add --date-order dmy if the day comes first, or --date-order mdy if the month does.",
+    ),
+    ContradictingDates: (
+        Exit.USAGE,
+        "{}. Say which one holds with --date-order dmy or --date-order mdy; the others are then reported.",
+    ),
+    TwoNotedOrders: (
+        Exit.USAGE,
+        "{}. Import the rows of each on their own, or say which one holds with --date-order.",
+    ),
+    SetupError: (Exit.SETUP, "{}."),
+}
+
+
+# Arguments -----------------------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    add_service_flags(parser)
+    parser.add_argument("file", metavar="FILE", help="a CSV file, looked for as given, then in input_data/")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done; write nothing to Close")
+    parser.add_argument(
+        "--existing",
+        choices=["merge", "skip", "create"],
+        default="merge",
+        help="leads that Close has: give them what they lack (merge), leave them alone (skip), make new ones (create)",
+    )
+    parser.add_argument("--names", choices=["upper", "title", "keep"], default="upper", help="the case of names")
+    parser.add_argument("--region", type=_region, default="US", help="the country of phone numbers without + (US)")
+    parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="how the file writes dates")
+    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
+    parser.add_argument(
+        "--workers", type=workers, metavar="N", help="requests at a time; as many as Close keeps up with if left out"
+    )
+    add_index_lag(parser)
+
+
+def _region(text: str) -> str:
+    if text.upper() in phonenumbers.SUPPORTED_REGIONS:
+        return text.upper()
+    raise argparse.ArgumentTypeError(f"{text!r} is not the two-letter code of a country")
+
+
+# Run -----------------------------------------------------------------------------------------------------------------
+
+
+def run(args: argparse.Namespace) -> int:
+    """Clean a file and put it into Close; write what became of each row."""
+    began = time.monotonic()
+    path = find_input(args.file)
+    source = read_source(path, args.encoding)
+    if not args.quiet:
+        _warn_of_columns(source)
+    stop = threading.Event()
+    stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
+    with open_own_journal() as journals, open_close(args, stop) as close, stopping:
+        organization = open_organization(close, journals, index_lag(args))
+        file, settings = str(path.resolve()), _settings(args)
+        if args.dry_run:
+            result = rehearse(organization, source, file, settings)
+        else:
+            result = import_file(organization, source, file, settings, _voice(args), stop)
+        result, files = _write_files(path.stem, result, journals, is_rehearsed=args.dry_run)
+        traffic = {"requests": close.requests_made, "throttled": close.throttled}
+        report = _report(path, result, files, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
+        show(json.dumps(report, indent=2) if args.json else _summary(report, result, args))
+    check_accounts(result)
+    if result.ended_by:
+        return tell_early_end(result.ended_by, args)
+    if not args.quiet:
+        _advise(args, result, files)
+    return _exit_code(result)
+
+
+def _settings(args: argparse.Namespace) -> ImportSettings:
+    return ImportSettings(args.existing, args.names, args.region, args.date_order, args.workers)
+
+
+def _voice(args: argparse.Namespace) -> Voice:
+    """How the import speaks: not at all if that is wanted."""
+    with_bar = functools.partial(with_progress, unit="leads", quiet=args.quiet)
+    return Voice(lambda _: None, lambda _: None, with_bar) if args.quiet else Voice(_announce, say, with_bar)
+
+
+def _exit_code(result: ImportResult) -> Exit:
+    """The exit code of an import that came to its end, the most urgent reason first."""
+    if result.has("undetermined"):
+        return Exit.UNREACHABLE
+    if result.has("rejected") or result.has("failed") or result.is_ambiguous:
+        return Exit.INCOMPLETE
+    return Exit.DONE
+
+
+# What is said beforehand ---------------------------------------------------------------------------------------------
+
+
+def _warn_of_columns(source: SourceFile) -> None:
+    """Name the columns that an import does not know."""
+    if source.ignored_columns:
+        meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
+        guess = f" Was {' or '.join(meant)} meant?" if meant else ""
+        say(
+            f"ignored columns, none of their values is imported: {', '.join(source.ignored_columns)}.{guess} "
+            "The column of a lead custom field is named custom.<Field Name>."
+        )
+
+
+def _announce(plan: Plan) -> None:
+    """Say what will be done, and what the user may not expect."""
+    if plan.organization.fields.import_key and not plan.organization.journal.has_runs():
+        say(
+            f"{JOURNAL} knows of no import into this organisation, though there were some. What was imported from "
+            "elsewhere within the last minute may not show in Close's search yet, and would be made again."
+        )
+    if plan.carries_on:
+        say(f"carrying on the unfinished run {plan.run_id}")
+    elif plan.earlier and plan.existing == "create":
+        say(f"The run {plan.earlier.run_id} of this file is finished; this one makes new leads beside those it made.")
+    say(_plan_words(plan))
+
+
+def _plan_words(plan: Plan) -> str:
+    """The plan in one line: `plan: create 58, update 2; make the custom field Industry (text)`."""
+    actions: Counter[str] = Counter(planned.action for planned in plan.leads)
+    todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
+    made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
+    fields = f"; custom fields to make: {', '.join(made)}" if made else ""
+    return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
+
+
+# Files ---------------------------------------------------------------------------------------------------------------
+
+
+def _write_files(
+    stem: str, result: ImportResult, journals: JournalFile, *, is_rehearsed: bool
+) -> tuple[ImportResult, dict[str, str | None]]:
+    """The paths of the files written, by kind; None for the plan, which a dry run writes instead of what was imported.
+
+    A full disk must not keep the report from being shown, so it becomes what ended the run.
+    """
+    files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
+    kind, lines = ("plan", plan_lines(result)) if is_rehearsed else ("imported", imported_lines(result))
+    try:
+        path = OUTPUT_FOLDER / f"{stem}_{kind}.csv"
+        write_csv(path, lines)
+        files[kind] = str(path)
+        files["rejects"] = str(_write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result, journals))
+    except (OSError, sqlite3.Error) as error:
+        return replace(result, ended_by=result.ended_by or error), files
+    return result, files
+
+
+def _write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
+    """Write the rows to mend; beside a file that somebody has edited, never over it."""
+    encoding = "utf-8-sig" if result.source.has_bom else "utf-8"
+    written, digest = write_csv_beside_edits(path, reject_lines(result), journals.digest_of, encoding)
+    journals.note_file(written, digest)
+    return written
+
+
+# What is said of the result ------------------------------------------------------------------------------------------
+
+
+def _report(
+    path: Path,
+    result: ImportResult,
+    files: Mapping[str, str | None],
+    traffic: Mapping[str, int],
+    seconds: float,
+    *,
+    is_rehearsed: bool,
+) -> dict[str, Any]:
+    """What `--json` prints; of a dry run, with the outcomes that would be."""
+    return {
+        "run_id": None if is_rehearsed else result.plan.run_id,
+        "file": str(path),
+        "dry_run": is_rehearsed,
+        "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
+        "leads": count_outcomes(result.leads),
+        "values_dropped": len(result.dropped),
+        **traffic,
+        "seconds": round(seconds, 3),
+        "files": files,
+    }
+
+
+def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
+    """The report as a person reads it."""
+    title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
+    lines = [title]
+    if report["dry_run"]:
+        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan), "the rows would become:"]
+    for name, rows in report["rows"].items():
+        leads = report["leads"].get(name, 0)
+        if rows and name != "total":
+            lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    codes: Counter[str] = Counter(problem.code for problem in result.dropped)
+    lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
+    lines += _made_words(report, result, args)
+    lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
+    told = f", {report['throttled']} told to wait" if report["throttled"] else ""
+    lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
+    return "\n".join(lines)
+
+
+def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
+    """What was made in Close besides leads, and how to take all of it back; nothing where nothing was written."""
+    if report["dry_run"] or not (report["leads"]["created"] or report["leads"]["updated"]):
+        return []
+    made = ", ".join(f"{name} ({kind})" for name, kind in result.plan.missing_fields.items())
+    undo = f"python main.py undo {report['run_id']}" + (" --sandbox" if args.sandbox else "")
+    return [
+        *([f"custom fields made: {made}"] if made else []),
+        f"run: {report['run_id']} (`{undo}` takes it back)",
+    ]
+
+
+def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
+    """Say what to do about each kind of outcome that leaves something to do."""
+    listing = files["imported"] or files["plan"]
+    if result.is_ambiguous:
+        say(f"Some companies have several leads in Close: {listing} has the links. Merge them in Close.")
+    if result.has("undetermined") and not args.dry_run:
+        say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN}".replace("{command}", args.command))
+    if result.has("rejected") or result.has("failed"):
+        command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)
+        say(
+            f"Not every row {'would get' if args.dry_run else 'got'} into Close; {files['rejects']} says why. "
+            f"Mend it there, then: {command}"
+        )
+
+
+def _repeated_flags(args: argparse.Namespace) -> str:
+    """The flags that a rejects file needs as much as the file it comes from; it knows the order of dates itself."""
+    existing = "merge" if args.existing == "create" else args.existing  # what lost a value has its lead by now
+    flags = {"--existing": (existing, "merge"), "--region": (args.region, "US"), "--names": (args.names, "upper")}
+    told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
+    return f"{told} --sandbox" if args.sandbox else told

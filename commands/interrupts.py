@@ -1,0 +1,59 @@
+"""Ctrl-C: what is in flight is finished and noted, waits are cut short, and a second one leaves at once."""
+
+import _thread
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from close.errors import Stopped
+from commands.errors import Exit
+from commands.terminal import say
+
+STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
+SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
+STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
+
+
+@contextlib.contextmanager
+def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]:
+    """Set `stop` at the first Ctrl-C or SIGTERM, with some words; leave at once at the second."""
+
+    noticed: list[int] = []
+
+    def notice(number: int, _frame: object) -> None:
+        if noticed:
+            os._exit(Exit.INTERRUPTED)
+        noticed.append(number)
+        _thread.start_new_thread(stop.set, ())  # for this thread may just hold the lock of the event that it waits for
+        if words:
+            say(words)
+
+    before = {number: signal.signal(number, notice) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
+    """A sleep that raises close.errors.Stopped soon after `stop` is set.
+
+    A short one is slept to its end: requests wait that long to keep their distance, and a lead is not to be left with
+    half of what it gets.
+    """
+
+    def sleep(seconds: float) -> None:
+        if seconds <= SHORT_WAIT:
+            time.sleep(seconds)
+            return
+        while seconds > 0:
+            if stop.is_set():
+                raise Stopped("stopped while waiting")
+            time.sleep(min(seconds, STOP_CHECK_INTERVAL))
+            seconds -= STOP_CHECK_INTERVAL
+
+    return sleep

@@ -1,0 +1,184 @@
+"""The verb `qualify`: its arguments, how people are asked about, and its exit code."""
+
+import argparse
+import contextlib
+import shlex
+import threading
+from collections.abc import Iterable
+
+from cells.texts import plain_name
+from commands.arguments import add_service_flags, amount, seconds, workers
+from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, open_close, open_sandbox, secret
+from commands.error_words import Words
+from commands.errors import ConfigurationError, Exit, UsageError
+from commands.interrupts import STOPPING, noticing_interrupt
+from commands.qualify_in_close import NOTE_LAG, qualify_in_close, watch, workflow_names
+from commands.qualify_people import WORKERS, Asking, explain_verdict, open_checks, people_named, qualify_people
+from qualifying.check_service import CHECK_DEADLINE
+from qualifying.people_file import PeopleError, UnclearIdColumn
+from qualifying.statuses import USUAL_NAMES, SameStatus, UnsuitableField, WorkflowMissing
+from qualifying.trail import NoTrail, NoVerdict
+
+CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score")
+WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
+THREE_STATUSES = "--status, --prospect-status and --declined-status must be three different statuses"
+
+WORDS: Words = {
+    **WORDS_OF_CLOSE,
+    **WORDS_OF_FILES,
+    PeopleError: (Exit.USAGE, "{}."),
+    UnclearIdColumn: (Exit.USAGE, "{} with --id-column."),
+    NoTrail: (Exit.USAGE, "{}."),
+    NoVerdict: (
+        Exit.USAGE,
+        "{}. Check the id; what was decided with --redact is found with --redact and the same REDACT_KEY alone.",
+    ),
+    SameStatus: (Exit.USAGE, f"{{}}; {THREE_STATUSES}."),
+    WorkflowMissing: (
+        Exit.SETUP,
+        "{}. Create what is missing in Close (Settings > Statuses & Pipelines, Settings > Custom Fields), name what "
+        "you have there with --status, --prospect-status, --declined-status and --id-field, or let --create create it.",
+    ),
+    UnsuitableField: (
+        Exit.SETUP,
+        "{}. Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field.",
+    ),
+}
+
+
+# Arguments -----------------------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what people may say to the verb."""
+    parser.set_defaults(shown_command=nameless)
+    add_service_flags(parser)
+    parser.add_argument("ids", metavar="ID", nargs="*", help="a person's id; - reads ids from standard input")
+    _add_who(parser.add_argument_group("who is asked about"))
+    _add_how(parser.add_argument_group("how"))
+    _add_write_back(parser.add_argument_group("writing verdicts back to Close"))
+
+
+def _add_who(who: argparse._ActionsContainer) -> None:
+    who.add_argument("--file", metavar="FILE", help="a CSV file of people, looked for as given, then in input_data/")
+    who.add_argument("--id-column", metavar="NAME", help="its column of ids; id if left out")
+    who.add_argument("--encoding", metavar="NAME", help="its encoding, such as cp1252; utf-8 if left out")
+    who.add_argument("--from-close", action="store_true", help="the leads that wait for it in Close")
+    who.add_argument("--explain", metavar="ID", help="nobody: tell how the last verdict on a person came about")
+
+
+def _add_how(how: argparse._ActionsContainer) -> None:
+    deadline = f"for one check with its repeats ({CHECK_DEADLINE:.0f})"
+    how.add_argument("--workers", type=workers, metavar="N", help=f"people at a time ({WORKERS})")
+    how.add_argument("--check-deadline", type=seconds, metavar="SECONDS", help=deadline)
+    how.add_argument("--deadline", type=seconds, metavar="SECONDS", help="for all checks together (no limit)")
+    how.add_argument("--random-score", action="store_true", help="draw the score instead of asking for it")
+    how.add_argument("--redact", action="store_true", help="show and keep pseudonyms, made with REDACT_KEY, for ids")
+
+
+def _add_write_back(back: argparse._ActionsContainer) -> None:
+    names = USUAL_NAMES
+    back.add_argument("--write-back", action="store_true", help="of the ids named: on the lead that has the id")
+    back.add_argument("--watch", type=seconds, metavar="SECONDS", help="with --from-close: look as often until Ctrl-C")
+    back.add_argument("--status", metavar="LABEL", help=f"in which leads wait ({names.waiting})")
+    back.add_argument("--id-field", metavar="NAME", help=f"the lead custom field with the id ({names.id_field})")
+    back.add_argument("--prospect-status", metavar="LABEL", help=f"to which prospects go ({names.prospect})")
+    back.add_argument("--declined-status", metavar="LABEL", help=f"to which all others go ({names.declined})")
+    back.add_argument("--create", action="store_true", help="create statuses and field where Close lacks them")
+    back.add_argument("--note-detail", action="store_true", help="tell in the note, for all in Close, what was found")
+    back.add_argument(
+        "--index-lag",
+        type=amount,
+        metavar="SECONDS",
+        help=f"how long Close may take to list a new note of a lead ({NOTE_LAG:.0f})",
+    )
+
+
+# Running it ----------------------------------------------------------------------------------------------------------
+
+
+def run(args: argparse.Namespace) -> Exit:
+    """Decide who of some people may become a prospect; every verdict is on disk before it is shown."""
+    check_flags(args)
+    redact_key = redaction_key() if args.redact else ""
+    if args.explain:
+        return explain_verdict(args, redact_key)
+    stop = threading.Event()
+    people = [] if args.from_close else people_named(args)
+    with contextlib.ExitStack() as stack:
+        sandbox = stack.enter_context(open_sandbox(args.quiet)) if args.sandbox else None
+        qualifier = stack.enter_context(open_checks(args, sandbox, stop))
+        stack.enter_context(noticing_interrupt(stop, "" if args.quiet else STOPPING))
+        asking = Asking(args, qualifier, stop, redact_key)
+        if not (args.from_close or args.write_back):
+            return qualify_people(asking, people)
+        close = stack.enter_context(open_close(args, stop, sandbox))
+        return watch(asking, close) if args.watch else qualify_in_close(asking, close, people)
+
+
+def nameless(args: argparse.Namespace) -> str:
+    """The command as it may be shown: where ids are not to be read, the word ID stands for each."""
+    if not args.redact:
+        return str(args.command)
+    ids = {*args.ids, args.explain, f"--explain={args.explain}"} - {"-"}
+    return shlex.join("ID" if word in ids else word for word in shlex.split(args.command))
+
+
+def redaction_key() -> str:
+    """The key by which ids become pseudonyms. Raises ConfigurationError where there is none."""
+    key = secret("REDACT_KEY")
+    if not key:
+        raise ConfigurationError(
+            "--redact needs a secret in REDACT_KEY, from which the pseudonyms of ids are made. "
+            "Make one, such as with `openssl rand -hex 32`, and keep it: only with it can a person be found again"
+        )
+    return key
+
+
+# Flags that go together ----------------------------------------------------------------------------------------------
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """Raise UsageError for flags that contradict each other, or would do nothing."""
+    check_sources(args)
+    writes = args.from_close or args.write_back
+    refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
+    refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
+    refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
+    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
+    refuse_idle(args, CHECK_FLAGS, not args.explain, "people to ask about")
+    if args.create and args.random_score:
+        raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
+    if writes:
+        check_workflow_names(args)
+
+
+def check_sources(args: argparse.Namespace) -> None:
+    """Raise UsageError unless people are named in one way."""
+    sources = {"ID": args.ids, "--file": args.file, "--from-close": args.from_close, "--explain": args.explain}
+    given = [name for name, is_given in sources.items() if is_given]
+    if len(given) != 1:
+        said = f"{' and '.join(given)} can't go together" if given else "nobody is named"
+        raise UsageError(
+            f"{said}: name people by their ids, by --file FILE, by - for standard input, or take --from-close; "
+            "--explain ID goes alone"
+        )
+    if "-" in args.ids and len(args.ids) > 1:
+        raise UsageError("- stands for standard input and goes alone, without other ids")
+
+
+def check_workflow_names(args: argparse.Namespace) -> None:
+    """Raise UsageError for statuses of one name, or a name that is blank."""
+    names = workflow_names(args)
+    needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
+    if not all(map(plain_name, needed)):
+        raise UsageError("a status and a field need a name; is a variable of your shell empty?")
+    if len({plain_name(name) for name in (names.waiting, names.prospect, names.declined)}) < 3:
+        raise UsageError(THREE_STATUSES)
+
+
+def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
+    """Raise UsageError for one of the flags that is given although nothing is there that it could have an effect on."""
+    for flag in flags:
+        if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False) and not is_useful:
+            raise UsageError(f"{flag} goes with {partner}")

@@ -1,0 +1,184 @@
+"""Verdicts on people who are named: on the command line, in a file or on standard input; and how one came about."""
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from commands.environment import secret, service_urls
+from commands.error_words import RUN_AGAIN
+from commands.errors import Exit, UsageError
+from commands.files import OUTPUT_FOLDER, append_line, find_input
+from commands.terminal import complain, counted, listed, say, show, with_progress
+from qualification import Qualifier
+from qualifying.check_service import CHECK_DEADLINE, CheckService
+from qualifying.people_file import people_in_file, people_in_lines
+from qualifying.person import Person, is_person_id, pseudonym
+from qualifying.round import Round
+from qualifying.trail import as_json, explained, last_verdict, redacted, trail_line
+from qualifying.verdict import CHECK_TITLES, SCORE, Verdict, outcome_words
+from sandbox import Sandbox
+
+TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
+WORKERS = 8
+RULE = "-" * 50
+FEW = 8  # people for whom a progress bar would only flash
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A command's way to ask about people, until `stop` is set; with a `redact_key`, ids are not to be read."""
+
+    args: argparse.Namespace
+    qualifier: Qualifier
+    stop: threading.Event
+    redact_key: str
+
+    def new_round(self) -> Round:
+        """A round whose verdicts are on disk before anybody gets them."""
+        lock = threading.Lock()
+
+        def record(verdict: Verdict) -> None:
+            line = trail_line(verdict, is_rehearsal=self.args.sandbox)
+            with lock:
+                append_line(TRAIL, line)
+
+        seconds = self.args.deadline or math.inf
+        return Round(self.qualifier, record, seconds=seconds, redact_key=self.redact_key, is_ended=self.stop.is_set)
+
+
+@contextlib.contextmanager
+def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threading.Event) -> Iterator[Qualifier]:
+    """The checks of the environment, or of the sandbox if there is one; once `stop` is set, none is repeated."""
+    names = [name for name in CHECK_TITLES if name != SCORE or not args.random_score]
+    tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
+    urls = service_urls(names, sandbox)
+    settings: dict[str, Any] = {"deadline": args.check_deadline or CHECK_DEADLINE, "is_ended": stop.is_set}
+    with contextlib.ExitStack() as stack:
+        services = {name: CheckService(CHECK_TITLES[name], urls[name], tokens[name], **settings) for name in names}
+        for service in services.values():
+            stack.callback(service.close)
+        yield stack.enter_context(Qualifier(services, workers=args.workers or WORKERS))
+
+
+# Who is meant --------------------------------------------------------------------------------------------------------
+
+
+def people_named(args: argparse.Namespace) -> list[Person]:
+    """The people that a command names. Raises UsageError, before anybody is asked about, for what can't be an id."""
+    if args.file:
+        return _people_in_file(args)
+    if args.ids == ["-"]:
+        return people_in_lines(_read_standard_input())
+    malformed = [number for number, text in enumerate(args.ids, 1) if not is_person_id(text)]
+    if malformed:
+        shown = "" if args.redact else f", {args.ids[malformed[0] - 1]!r},"
+        raise UsageError(
+            f"the id number {malformed[0]}{shown} is no person's id: 1 to 64 characters without spaces or slashes"
+        )
+    return [Person(text) for text in args.ids]
+
+
+def _people_in_file(args: argparse.Namespace) -> list[Person]:
+    path, encoding = find_input(args.file), args.encoding or "utf-8"
+    found = people_in_file(path, args.id_column or "", encoding, is_redacted=args.redact)
+    if not args.quiet:
+        say(_columns_words(args.file, found.columns))
+    return found.people
+
+
+def _columns_words(file: str, columns: Mapping[str, str]) -> str:
+    """Which columns of a file of people are used, and for what; others are not."""
+    others = [column for name, column in columns.items() if name != "id"]
+    compared = f"{' and '.join(others)} compared with what the registry tells" if others else "nothing is compared"
+    return f"{file}: ids from the column {columns['id']}, {compared} (that takes columns named name and birth_date)"
+
+
+def _read_standard_input() -> list[str]:
+    """The lines of standard input. Raises UsageError where they are no text."""
+    try:
+        return sys.stdin.buffer.read().decode().split("\n") if sys.stdin else []
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8; give one id a line") from None
+
+
+# What they came to ---------------------------------------------------------------------------------------------------
+
+
+def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
+    """Show a verdict on each of the people, in the order asked."""
+    args, this_round = asking.args, asking.new_round()
+    verdicts = this_round.in_order(people, this_round.verdict_on)
+    with_bar = with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW)
+    decided = list(showing(with_bar, lambda verdict: verdict, args))
+    if args.json:
+        show_verdicts(decided)
+    if len(people) > 1 and not args.quiet:
+        say(f"{counted(len(people), 'person', 'people')}: {listed(_outcome_counts(decided, len(people)))}")
+    advise_of_services(asking)
+    if asking.stop.is_set():
+        if len(decided) < len(people):
+            complain(f"stopped before everybody was asked about. {RUN_AGAIN}".replace("{command}", args.command))
+        return Exit.INTERRUPTED
+    return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
+
+
+def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
+    """How many of so many people came to each outcome, or to none."""
+    counts = Counter(outcome_words(verdict.outcome) for verdict in verdicts)
+    return {**counts, **({"not asked about": total - counts.total()} if counts.total() < total else {})}
+
+
+def showing(
+    items: Iterable[Item], verdict_of: Callable[[Item], Verdict | None], args: argparse.Namespace
+) -> Iterator[Item]:
+    """Pass items through and show the verdict of each that has one, unless verdicts are to be one document.
+
+    An item is shown when the next one is asked for, so that whoever keeps them has it by then.
+    """
+    if args.json:
+        yield from items
+        return
+    show(f"started at {datetime.now():%H:%M:%S}\n{RULE}")
+    for item in items:
+        yield item
+        verdict = verdict_of(item)
+        if verdict:
+            show(_verdict_words(verdict))
+    show(f"finished at {datetime.now():%H:%M:%S}")
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    result = "none" if verdict.result is None else verdict.result
+    return f"person id: {verdict.person_id}, qualification result: {result}\n{verdict.sentence()}\n{RULE}"
+
+
+def show_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """Show verdicts as one JSON document."""
+    show(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
+
+
+def advise_of_services(asking: Asking) -> None:
+    """Name the services that failed so often that people were no longer asked about."""
+    for service in asking.qualifier.services:
+        if service.unasked and not asking.args.quiet:
+            people = counted(service.unasked, "person was", "people were")
+            say(f"The {service.name} failed again and again, so {people} not asked about. Later: {asking.args.command}")
+
+
+def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:
+    """Show the last verdict on a person as sentences and as the sum that it comes to."""
+    wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
+    line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
+    told = redacted(line, redact_key) if redact_key else line
+    show(json.dumps(told, indent=2, ensure_ascii=False) if args.json else explained(told))
+    return Exit.DONE

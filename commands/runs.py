@@ -1,0 +1,54 @@
+"""runs: list the imports so far."""
+
+import argparse
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from close.journal import Run, read_runs
+from commands.environment import JOURNAL, WORDS_OF_CLOSE, open_close
+from commands.errors import Exit
+from commands.terminal import listed, show
+from importing.outcomes import OUTCOMES
+
+WORDS = WORDS_OF_CLOSE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    parser.add_argument("--sandbox", action="store_true", help="rehearsals in the sandbox alone")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show results and errors alone")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the imports so far, the oldest first."""
+    runs = read_runs(JOURNAL)
+    if args.sandbox:
+        with open_close(args, threading.Event()) as close:
+            organization = close.account().organization_id
+        runs = [(run, name) for run, name in runs if run.organization == organization]
+    if args.json:
+        show(json.dumps([_as_json(run) for run, _ in runs], indent=2, ensure_ascii=False))
+    else:
+        show(_as_text(runs))
+    return Exit.DONE
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "file": run.file,
+        "started": run.started,
+        "state": run.state,
+        "leads": {name: run.outcomes.get(name, 0) for name in OUTCOMES},
+    }
+
+
+def _as_text(runs: Sequence[tuple[Run, str]]) -> str:
+    lines = []
+    for run, organization_name in runs:
+        counts = listed({name: times for name, times in run.outcomes.items() if times}) or "nothing done"
+        lines.append(f"{run.run_id}  {run.state:<13}  {organization_name}  {run.file}: {counts}")
+    return "\n".join(lines) or "There are no runs yet."

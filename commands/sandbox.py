@@ -1,0 +1,61 @@
+"""sandbox: serve a stand-in for Close and the checks on this machine."""
+
+import argparse
+import contextlib
+import threading
+
+from commands.arguments import amount
+from commands.environment import sandbox_urls
+from commands.error_words import COMMON_WORDS
+from commands.errors import Exit, UsageError
+from commands.interrupts import noticing_interrupt
+from commands.terminal import say, show
+from sandbox import Fault, Sandbox
+
+DEFAULT_PORT = 8722
+WORDS = COMMON_WORDS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"{DEFAULT_PORT}; 0 for any")
+    parser.add_argument("--rate", type=_rate, metavar="N", help="requests a second per key and endpoint group")
+    parser.add_argument("--latency", type=amount, default=0.0, metavar="MS", help="milliseconds added to each answer")
+    parser.add_argument(
+        "--index-lag", type=amount, default=1.0, metavar="S", help="seconds until search shows a change"
+    )
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME=PROBABILITY", help="act out a failure")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+
+
+def _rate(text: str) -> float:
+    if amount(text) > 0:
+        return amount(text)
+    raise argparse.ArgumentTypeError("0 a second would let nothing through; leave --rate out for no limit")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the stand-ins until Ctrl-C; what they hold goes with them."""
+    try:
+        faults = [Fault.parse(text) for text in args.fault]
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    lags = {"latency": args.latency / 1000, "index_lag": args.index_lag}
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        try:
+            sandbox = stack.enter_context(Sandbox(port=args.port, rate=args.rate, faults=faults, **lags))
+        except OSError as error:
+            raise UsageError(f"port {args.port}: {error.strerror}. Take another, or --port 0 for any") from None
+        stack.enter_context(noticing_interrupt(stop))
+        variables = {"CLOSE_API_URL": sandbox.close_url, "CLOSE_API_KEY": "sandbox"}
+        variables |= {f"{name.upper()}_URL": url for name, url in sandbox_urls(sandbox).items()}
+        show("\n".join(f"export {name}={value}" for name, value in variables.items()))
+        say("A stand-in for Close and the checks; any key will do, and nothing leaves this machine. Ctrl-C ends it.")
+        stop.wait()
+    return Exit.DONE

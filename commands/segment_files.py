@@ -1,0 +1,105 @@
+"""The files of a segment: which are written, where, and in which format."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cells.safe_text import csv_text
+from commands.errors import UsageError
+from commands.files import OUTPUT_FOLDER, check_replaceable, write_files
+from segmenting.chart import draw_report, inline_svg
+from segmenting.page import page
+from segmenting.report import Findings, Report
+from segmenting.text import csv_lines
+from segmenting.workbook import workbook
+
+OUTPUT = OUTPUT_FOLDER / "output.csv"
+PAGE_SUFFIXES = (".html", ".htm")
+TABLE_SUFFIXES = (".csv", ".xlsx", *PAGE_SUFFIXES, ".txt", "")
+CHART_SUFFIXES = (".png", ".svg", ".pdf")
+SHOWN_SUFFIXES = (".csv", ".xlsx", ".html", *CHART_SUFFIXES)  # the others are spellings of these
+
+
+def output_file(text: str) -> Path | None:
+    """Where a table goes; None for standard output."""
+    return None if text == "-" else _file_of_kind(text, TABLE_SUFFIXES)
+
+
+def chart_file(text: str) -> Path:
+    """Where a picture goes."""
+    return _file_of_kind(text, CHART_SUFFIXES)
+
+
+def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
+    path = Path(text)
+    try:
+        check_replaceable(path)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if path.suffix.lower() not in suffixes:
+        kinds = ", ".join(suffix for suffix in suffixes if suffix in SHOWN_SUFFIXES)
+        raise argparse.ArgumentTypeError(f"a file that ends in {path.suffix!r} can't be written; use one of {kinds}")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFiles:
+    """Where the files of a segment go, None for each that is not written."""
+
+    output: Path | None
+    top: Path | None
+    chart: Path | None
+
+    def check(self) -> None:
+        """Raise UsageError for what can't be written. The other two were looked at when they were named."""
+        if self.top:
+            check_replaceable(self.top)
+        written = [path.resolve() for path in (self.output, self.top, self.chart) if path]
+        if len(set(written)) < len(written):
+            raise UsageError("two of the files to write are one and the same; name another with --output or --chart")
+
+
+def files_asked_for(args: argparse.Namespace) -> SegmentFiles:
+    """The files that a command asks for."""
+    return SegmentFiles(args.output, top_beside(args.output) if args.top else None, args.chart)
+
+
+def top_beside(output: Path | None) -> Path:
+    """Where the best leads of each group go: beside the table."""
+    beside = output or OUTPUT
+    return beside.with_stem(f"{beside.stem}_top")
+
+
+def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, str | None]:
+    """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
+    currency = findings.provenance.account.currency
+    contents: dict[Path, bytes] = {}
+    if files.output:
+        contents[files.output] = in_format(findings.groups, files.output.suffix, currency)
+    if files.top and findings.top:
+        contents[files.top] = in_format(findings.top, files.top.suffix)
+    if files.chart:
+        contents[files.chart] = draw_report(findings.groups, files.chart.suffix, currency)
+    write_files(contents.items())
+    paths = {"output": files.output, "top": files.top, "chart": files.chart}
+    return {kind: str(path) if path else None for kind, path in paths.items()}
+
+
+def in_format(report: Report, suffix: str, currency: str | None = None) -> bytes:
+    """A report as the end of a file's name says: a workbook, a page, else CSV. With a currency a page has a chart."""
+    if suffix.lower() == ".xlsx":
+        return workbook(report)
+    if suffix.lower() in PAGE_SUFFIXES:
+        return page(report, _chart_within(report, currency) if currency is not None else "").encode()
+    return as_csv(report).encode()
+
+
+def as_csv(report: Report) -> str:
+    """A report as lines of CSV."""
+    return csv_text(csv_lines(report))
+
+
+def _chart_within(report: Report, currency: str) -> str:
+    """A report as a picture to stand in its page, which has the titles."""
+    return inline_svg(draw_report(report, "svg", currency, is_titled=False), report.title)

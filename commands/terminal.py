@@ -1,0 +1,108 @@
+"""What is printed: results on standard output, all else on standard error, progress on a terminal alone."""
+
+import contextlib
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from cells.safe_text import harmless
+
+Note = Callable[[int, int], None]  # how much is done, and of how much
+
+
+def give_missing_streams() -> None:
+    """Put the null device where standard output or standard error was closed, so that words go nowhere else."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
+
+
+def show(text: str) -> None:
+    """Show a result. Where nobody reads it any more the command goes on all the same, for its exit code tells too."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str) -> None:
+    """Say something beside the result, if anybody listens; names in it can't steer a terminal."""
+    with contextlib.suppress(OSError):
+        print(harmless(text), file=sys.stderr, flush=True)
+
+
+def complain(words: str) -> None:
+    """Say in one line what went wrong."""
+    say(f"error: {' '.join(words.split())}")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, also where a thread is stuck, in looking up a name, say: what was to be done is done."""
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
+    if threading.active_count() > 1:
+        os._exit(code)
+    raise SystemExit(code)
+
+
+def _let_go(stream: Any) -> None:
+    """Write out what a stream still holds. Where nobody reads it, drop that: or else Python tries once more at the very
+    end, and leaves with an exit code of its own (120)."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            stream.flush()
+
+
+# Progress ------------------------------------------------------------------------------------------------------------
+
+
+def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> Iterator[Any]:
+    """Pass items through; on a terminal a bar shows how many came, how fast, and how long the rest will take."""
+    with progress_bar(unit, quiet) as note:
+        note(0, total)
+        for done, item in enumerate(items, start=1):
+            note(done, total)
+            yield item
+
+
+@contextlib.contextmanager
+def progress_bar(unit: str, quiet: bool) -> Iterator[Note]:
+    """What is to be told how much is done, and of how much; on a terminal a bar shows it."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn(f"{unit}  {{task.fields[rate]}}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    is_shared = sys.stdout.isatty()  # or else what is shown meanwhile would go where the bar is
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as progress:
+        task = progress.add_task(unit, total=None, rate="")
+
+        def note(done: int, total: int) -> None:
+            speed = progress.tasks[task].speed
+            progress.update(task, completed=done, total=total, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield note
+
+
+# Counts in words -----------------------------------------------------------------------------------------------------
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """A number of things in words: `1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts in words, the largest first: `3 invalid_email, 1 conflict`."""
+    return ", ".join(f"{times} {name}" for name, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])))

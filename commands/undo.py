@@ -1,0 +1,72 @@
+"""undo: take back what an import put into Close."""
+
+import argparse
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from close.workers import until_error
+from commands.arguments import add_index_lag, add_service_flags
+from commands.environment import WORDS_OF_CLOSE, index_lag, open_close, open_own_journal
+from commands.error_words import tell_early_end
+from commands.errors import Exit
+from commands.interrupts import STOPPING, noticing_interrupt
+from commands.terminal import counted, say, show, with_progress
+from importing.organization import open_organization
+from importing.undo import UndoneLead, count_to_undo, undo_run
+
+WORDS = WORDS_OF_CLOSE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    add_service_flags(parser)
+    parser.add_argument("run_id", metavar="RUN_ID", help="as `runs` lists it; last for the newest")
+    add_index_lag(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Take back what an import put into Close, but for what was changed or worked on since."""
+    stop = threading.Event()
+    done: list[UndoneLead] = []
+    with open_own_journal() as journals, open_close(args, stop) as close:
+        organization = open_organization(close, journals, index_lag(args))
+        run = organization.journal.find_run(args.run_id)
+        total = count_to_undo(organization.journal, run)
+        if run.state == "undone" and not args.quiet:
+            say(f"the run {run.run_id} was taken back before")
+        elif not args.quiet:
+            say(f"taking back the run {run.run_id} of {run.file}: {counted(total, 'lead')} to look at")
+        with noticing_interrupt(stop, "" if args.quiet else STOPPING):
+            undoing = undo_run(organization, run, stop)
+            ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
+    report = _report(run.run_id, done)
+    show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else _summary(report, total - len(done)))
+    if ended_by:
+        return tell_early_end(ended_by, args)
+    return Exit.INCOMPLETE if report["left"] else Exit.DONE
+
+
+def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "run_id": run_id,
+        "deleted": sum(lead.outcome == "deleted" for lead in done),
+        "restored": sum(lead.outcome == "restored" for lead in done),
+        "left": [
+            {"lead_id": lead.lead_id, "company": lead.company, "reason": lead.reason}
+            for lead in done
+            if lead.outcome == "left"
+        ],
+    }
+
+
+def _summary(report: Mapping[str, Any], waiting: int) -> str:
+    """The report as a person reads it; `waiting` leads were not looked at, for the undo ended early."""
+    left = report["left"]
+    lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
+    if waiting > 0:
+        lines[0] += f", {waiting} not looked at yet"
+    lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""The lead custom fields that a file's values go to: found in Close, or made where Close lacks them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.lead_fields import IMPORT_KEY, LeadField
+from cells.texts import is_same_name
+from close.errors import CloseError, OutcomeUnknown
+from close.fields import find_field
+from close.journal import Journal
+from close_client import CloseClient
+
+ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
+PAUSE = 3.0  # seconds for a field whose answer was lost to come into being
+
+
+class SetupError(Exception):
+    """Something in Close must be put right first; nothing was sent. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFields:
+    """The custom fields that a file's values go to, by their name in the file, and the id of that for import keys.
+
+    A field that Close has not made yet is not there, and the id is "".
+    """
+
+    by_name: Mapping[str, LeadField]
+    import_key: str
+
+    @property
+    def key_column(self) -> str:
+        """The key under which a lead holds its import key."""
+        return f"custom.{self.import_key}"
+
+
+def find_fields(there: Sequence[LeadField], spelled: Mapping[str, str], known_key_field: str | None) -> LeadFields:
+    """The fields that Close has of those that a file fills, which are given by name as its header spells them.
+
+    Raises AmbiguousName, and SetupError where the field for import keys can't be used.
+    """
+    key_field = _find_key_field(there, known_key_field)
+    found = {name: field for name, spelling in spelled.items() if (field := find_field(there, spelling))}
+    return LeadFields(found, key_field)
+
+
+def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:
+    """The id of the field for import keys: the one that the journal knows, else the oldest of its name.
+
+    Raises SetupError where it is gone, or can't hold a key.
+    """
+    found = next((field for field in fields if field.id == known_id), None) if known_id else _oldest(fields, IMPORT_KEY)
+    if known_id and not found:
+        raise SetupError(
+            f"The lead custom field {IMPORT_KEY!r} ({known_id}) of earlier imports is gone from Close, and with it the "
+            "keys of their leads. If that was meant, move output_data/journal.sqlite away and run again: leads are "
+            "then found by their names, and get keys in a new field"
+        )
+    if found and (found.kind != "text" or found.is_multiple):
+        raise SetupError(
+            f"The lead custom field {found.name!r} in Close must be of type text with one value, and is "
+            f"{found.kind}{' with several' if found.is_multiple else ''}. "
+            + (
+                "Change its type back in Close (Settings > Custom Fields)"
+                if known_id
+                else "Rename it in Close (Settings > Custom Fields); import then makes its own"
+            )
+        )
+    return found.id if found else ""
+
+
+def refuse_locked(fields: Iterable[LeadField], used: Collection[str], role_id: str) -> None:
+    """Raise SetupError where one of the fields with these ids may be written by other roles alone."""
+    locked = [field.name for field in fields if field.id in used and field.roles and role_id not in field.roles]
+    if locked:
+        raise SetupError(
+            f"This key's user may not write {', '.join(map(repr, locked))} in Close, which is kept for other roles. "
+            "Ask an administrator (Settings > Custom Fields), or leave the column out of the file"
+        )
+
+
+# Making what is missing ----------------------------------------------------------------------------------------------
+
+
+def make_fields(close: CloseClient, journal: Journal, missing: Mapping[str, str], there: LeadFields) -> LeadFields:
+    """The fields that are there and the missing ones, which are made, given by name with their types.
+
+    The journal knows the field for import keys afterwards.
+    """
+    for name, kind in missing.items():
+        _make_field(close, journal, name, kind)
+    shown = close.lead_fields() if missing else []
+    made = {name: _shown_field(shown, name) for name in missing}
+    key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else there.import_key
+    if key_field:
+        journal.note_key_field(key_field)
+    return LeadFields({**there.by_name, **made}, key_field)
+
+
+def _make_field(close: CloseClient, journal: Journal, name: str, kind: str) -> None:
+    """Make a field; where its answer was lost, in an earlier run too, the schema is read before it is made again."""
+    lost: OutcomeUnknown | None = None
+    for _ in range(ATTEMPTS):
+        if journal.is_making_field(name) and _was_made(close, name):
+            break
+        journal.note_making_field(name)
+        try:
+            close.create_lead_field(name, kind)
+            break
+        except OutcomeUnknown as error:
+            lost = error
+        except CloseError:
+            if not lost:
+                journal.note_field_settled(name)
+            raise
+    else:
+        if lost and not _was_made(close, name):
+            raise OutcomeUnknown(f"{lost} when the field {name!r} was made")
+    journal.note_field_settled(name)
+
+
+def _was_made(close: CloseClient, name: str) -> bool:
+    """Whether a field is there whose answer was lost, after giving Close the time to make it."""
+    close.pause(PAUSE)
+    return _oldest(close.lead_fields(), name) is not None
+
+
+def _shown_field(fields: Sequence[LeadField], name: str) -> LeadField:
+    field = _oldest(fields, name)
+    if field is None:
+        raise OutcomeUnknown(f"Close does not show the field {name!r} yet")
+    return field
+
+
+def _oldest(fields: Sequence[LeadField], name: str) -> LeadField | None:
+    """The oldest field of a name, None if there is none: two machines that made one at the same time agree on it."""
+    named = [field for field in fields if field.name == name]
+    named = named or [field for field in fields if is_same_name(field.name, name)]
+    return min(named, key=lambda field: (field.created, field.id), default=None)

@@ -1,0 +1,108 @@
+"""How a lead in Close differs from one in a file: what it lacks, and what it holds otherwise.
+
+A blank field is to be filled, an address added where there is none, and contacts, e-mails and phones that are not there
+yet. Whatever Close holds already stays as it is; a value of the file that differs from it is reported.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cells.columns import CUSTOM_PREFIX, LEAD_COLUMNS
+from cleaning import Contact, Lead, Problem, Value
+from close.contents import Json
+from importing.custom_fields import LeadFields
+from importing.match_contacts import ContactGap, contact_gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What a lead in Close lacks of a lead in the file; false if that is nothing.
+
+    `own` has values by the title of their column, `custom` by the name of their field; `import_key` is the key to
+    write, "" if one is there.
+    """
+
+    import_key: str = ""
+    own: dict[str, str] = field(default_factory=dict)
+    custom: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    contacts: list[ContactGap] = field(default_factory=list)
+    new_contacts: list[Contact] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.import_key or self.own or self.custom or self.contacts or self.new_contacts)
+
+    def in_words(self) -> str:
+        """What will be added, in words: `State: CA; contact ANN: a@x.com, +14155550100; new contact: BEE`."""
+        parts = [f"{LEAD_COLUMNS[title].label}: {value}" for title, value in self.own.items()]
+        parts += [f"{name}: {', '.join(map(str, values))}" for name, values in self.custom.items()]
+        parts += [f"contact {gap.called}: {', '.join(gap.items)}" for gap in self.contacts]
+        parts += [f"new contact: {contact.called}" for contact in self.new_contacts]
+        return "; ".join([*parts, *(["Import Key"] if self.import_key else [])])
+
+
+def find_gaps(found: Json, lead: Lead, key: str, fields: LeadFields) -> Gaps:
+    """What a lead that Close holds (`found`) lacks of one in the file; a field that Close has not made yet is blank."""
+    gaps, new_contacts = contact_gaps(found.get("contacts") or [], lead.contacts)
+    has_key = bool(fields.import_key) and not _is_blank(found, fields.key_column)
+    return Gaps(
+        import_key="" if has_key else key,
+        own={title: value for title, value in lead.own.items() if LEAD_COLUMNS[title].read(found) is None},
+        custom={
+            name: values
+            for name, values in lead.custom.items()
+            if name not in fields.by_name or _is_blank(found, fields.by_name[name].key)
+        },
+        contacts=gaps,
+        new_contacts=new_contacts,
+    )
+
+
+def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]:
+    """The values of a lead in the file that differ from what Close holds: nothing is overwritten, so they are lost."""
+    held = {
+        CUSTOM_PREFIX + name: (values, found.get(fields.by_name[name].key))
+        for name, values in lead.custom.items()
+        if name in fields.by_name and not _is_blank(found, fields.by_name[name].key)
+    }
+    differing = {column: each for column, each in held.items() if not _says_the_same(*each)}
+    differing |= {
+        title: ((value,), there) for title, value in lead.own.items() if (there := _other(found, title, value))
+    }
+    return [
+        Problem(lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(there))
+        for column, (values, there) in differing.items()
+    ]
+
+
+def _other(found: Json, title: str, value: str) -> str:
+    """What a lead in Close holds instead of a value of one of its own columns, "" where it holds that or nothing."""
+    column = LEAD_COLUMNS[title]
+    texts = column.read(found)
+    if texts is None or value in map(column.means, texts):
+        return ""
+    return ", ".join(filter(None, texts)) or column.blank
+
+
+def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
+    present = there if isinstance(there, list) else [there]
+    return all(any(_comparable(value) == _comparable(each) for each in present) for value in values)
+
+
+def _comparable(value: Any) -> Any:
+    """A value as it is compared: a moment may be written in several ways, and so may white space."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value) if "T" in value else " ".join(value.split())
+    except ValueError:
+        return " ".join(value.split())
+
+
+def _held_reason(there: Any) -> str:
+    shown = "; ".join(map(str, there)) if isinstance(there, list) else there
+    return f"Close has {str(shown)!r}, and nothing is overwritten; change it in Close if the file is right."
+
+
+def _is_blank(found: Json, key: str) -> bool:
+    return found.get(key) in (None, "", [])

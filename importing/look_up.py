@@ -1,0 +1,224 @@
+"""What Close and the journal hold of the companies of a file, found by reading alone.
+
+Search proposes: it shows the leads of a key or a name, and lags. What the journal knows and search does not show is
+read by id.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cleaning import Lead, import_key
+from close.conditions import any_of, custom_field, has_value, regular_field
+from close.contents import Json
+from close.errors import NotFound
+from close.journal import Journal, SentLead
+from close_client import CloseClient
+from importing.organization import Organization
+
+READERS = 8  # requests at a time, unless the user says otherwise
+NAMES_PER_SEARCH = 100  # company names looked up with one request
+KEYS_PER_SEARCH = 100  # import keys looked up with one request
+LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What Close and the journal hold of the file's companies.
+
+    `sent` is what the journal holds, by import key. `keyed` are the leads that search shows for a key; `named` those
+    that it shows for a company's names, and that have no other company's key; `known` those that the journal knows and
+    search does not show, None where they are gone.
+    """
+
+    sent: dict[str, SentLead]
+    keyed: dict[str, list[Json]]
+    named: dict[str, list[Json]]
+    known: dict[str, Json | None]
+
+
+def look_around(
+    organization: Organization, leads: Sequence[Lead], keys: Mapping[str, str], *, by_name: bool, workers: int | None
+) -> Sight:
+    """What Close and the journal hold of some leads of a file; `keys` are the import keys to send, by the company's.
+
+    They are looked for by key in search; what the journal knows beside that, by id; and with `by_name` what is in
+    neither, by the company's names.
+    """
+    sent, deleted = organization.journal.leads(keys.values()), organization.journal.deleted()
+    with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
+        keyed = _find_keyed(organization, list(keys.values()), deleted, pool)
+        unseen = [lead for key, lead in sent.items() if key not in keyed or lead.state == "undoing"]
+        known = _read_known(organization, unseen, pool)
+        nameless = [lead for lead in leads if not keyed.get(keys[lead.key]) and not known.get(keys[lead.key])]
+        named = _find_named(organization, nameless, deleted, pool) if by_name else {}
+    return _with_newest_readings(organization.journal, Sight(sent, keyed, named, known))
+
+
+def _with_newest_readings(journal: Journal, sight: Sight) -> Sight:
+    """The same, but of leads that we changed since what we read last: search may show an older state of them."""
+    believed = {key: [lead] for key, lead in sight.known.items() if lead}
+    seen = (*sight.keyed.values(), *sight.named.values(), *believed.values())
+    readings = journal.readings({lead["id"] for found in seen for lead in found})
+
+    def newer(shown: Json) -> Json:
+        read = readings.get(shown["id"])
+        return read if read and read["date_updated"] > shown["date_updated"] else shown
+
+    def newest(found: Mapping[str, list[Json]]) -> dict[str, list[Json]]:
+        return {key: [newer(lead) for lead in leads] for key, leads in found.items()}
+
+    known: dict[str, Json | None] = {key: lead for key, (lead,) in newest(believed).items()}
+    return Sight(sight.sent, newest(sight.keyed), newest(sight.named), sight.known | known)
+
+
+def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
+    return [lead for lead in leads if lead["id"] not in ids]
+
+
+# By import key -------------------------------------------------------------------------------------------------------
+
+
+def _find_keyed(
+    organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: ThreadPoolExecutor
+) -> dict[str, list[Json]]:
+    """The leads that search shows for some import keys, by key, but for those that we deleted."""
+    if not organization.fields.import_key:
+        return {}
+    shown = find_by_key(organization, keys, LOOKED_AT, pool.map)
+    return {key: alive for key, found in shown.items() if (alive := _not_among(deleted, found))}
+
+
+def find_by_key(
+    organization: Organization,
+    keys: Sequence[str],
+    fields: Sequence[str] = ("id",),
+    each: Callable[..., Iterable[list[Json]]] = map,
+) -> dict[str, list[Json]]:
+    """The leads that the index shows for some import keys, by key, as dicts of `fields`.
+
+    `each` runs the searches: `map` one after the other, the `map` of a pool side by side.
+    """
+    column = organization.fields.key_column
+
+    def search(some: Sequence[str]) -> list[Json]:
+        condition = any_of([has_value(custom_field(organization.fields.import_key), key) for key in some])
+        return list(organization.close.first_leads(condition, [*fields, column]))
+
+    found: dict[str, list[Json]] = defaultdict(list)
+    for shown in each(search, [keys[at : at + KEYS_PER_SEARCH] for at in range(0, len(keys), KEYS_PER_SEARCH)]):
+        for lead in shown:
+            found[lead.get(column) or ""].append(lead)
+    return dict(found)
+
+
+# By id ---------------------------------------------------------------------------------------------------------------
+
+
+def _read_known(
+    organization: Organization, sent: Sequence[SentLead], pool: ThreadPoolExecutor
+) -> dict[str, Json | None]:
+    """The leads that the journal knows of, by key: as noted while they are younger than the lag, else read by id."""
+    close, lag = organization.close, timedelta(seconds=organization.index_lag)
+    believed: dict[str, Json | None] = {}
+    to_read: dict[str, str] = {}
+    for lead in sent:
+        if lead.state == "created" and lead.lead and _age(close, lead.lead) < lag:
+            believed[lead.key] = lead.lead
+        elif lead.state in ("created", "removed", "undoing"):
+            to_read[lead.key] = lead.lead_id
+    readings = dict(
+        zip(to_read, pool.map(lambda lead_id: _read_or_none(close, lead_id), to_read.values()), strict=True)
+    )
+    gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
+    return believed | readings | (find_merged(close, gone) if gone else {})
+
+
+def _age(close: CloseClient, lead: Json) -> timedelta:
+    """How old a lead is, by Close's clock; never negative, though that clock is known to a second only."""
+    return max(timedelta(), close.now() - datetime.fromisoformat(lead["date_created"]))
+
+
+def _read_or_none(close: CloseClient, lead_id: str) -> Json | None:
+    try:
+        return close.read_lead(lead_id)
+    except NotFound:
+        return None
+
+
+def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
+    """The leads of some ids that exist, read by id, the oldest first."""
+    copies = [lead for lead_id in lead_ids if (lead := _read_or_none(close, lead_id))]
+    return sorted(copies, key=lambda lead: (lead.get("date_created") or "", lead["id"]))
+
+
+def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
+    """Of leads that are gone (key by id) those that were merged into another one, which is given by key."""
+    into = _merges(close)
+    found: dict[str, Json | None] = {}
+    for lead_id, key in gone.items():
+        seen = {lead_id}
+        destination = into.get(lead_id)
+        while destination and destination not in seen:
+            lead = _read_or_none(close, destination)
+            if lead:
+                found[key] = lead
+                break
+            seen.add(destination)
+            destination = into.get(destination)
+    return found
+
+
+def _merges(close: CloseClient) -> dict[str, str]:
+    """Into which lead others were merged, as the event log tells: the newest merge of each counts."""
+    into: dict[str, str] = {}
+    for event in close.lead_events("merged"):
+        ids = [value for value in (event.get("meta") or {}).values() if str(value).startswith("lead_")]
+        for source in ids:
+            for destination in ids:
+                if source != destination and source != event["object_id"]:
+                    into.setdefault(source, destination)
+    return into
+
+
+# By name -------------------------------------------------------------------------------------------------------------
+
+
+def _find_named(
+    organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: ThreadPoolExecutor
+) -> dict[str, list[Json]]:
+    """The leads that search shows for the companies' names, by the company's key; one with another key is no match.
+
+    One with the company's own key, also with a run's id behind it, is the match: an import made it for this company.
+    """
+    wanted = {lead.key for lead in leads}
+    spellings = sorted({text for lead in leads for text in _names_of(lead)})
+    column = organization.fields.key_column
+
+    def search(names: Sequence[str]) -> list[Json]:
+        condition = any_of([has_value(regular_field("name"), name) for name in names])
+        fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
+        return list(organization.close.first_leads(condition, fields))
+
+    batches = [spellings[start : start + NAMES_PER_SEARCH] for start in range(0, len(spellings), NAMES_PER_SEARCH)]
+    found: dict[str, dict[str, Json]] = defaultdict(dict)
+    for shown in pool.map(search, batches):
+        for lead in _not_among(deleted, shown):
+            key = import_key(lead.get("name") or "")
+            held = str(lead.get(column) or "")
+            if key in wanted and (held in ("", key) or held.startswith(f"{key}:")):
+                found[key][lead["id"]] = lead
+    return {key: _keyed_alone(list(by_id.values()), column) for key, by_id in found.items()}
+
+
+def _keyed_alone(leads: list[Json], column: str) -> list[Json]:
+    """Those of some leads that have a key; all where none has one."""
+    return [lead for lead in leads if lead.get(column)] or leads
+
+
+def _names_of(lead: Lead) -> set[str]:
+    """The names under which Close may hold a company: as the file spells it, and as we would write it."""
+    spelled = {text.strip() for text in lead.spellings}
+    return spelled | {" ".join(text.split()) for text in spelled} | {lead.name}

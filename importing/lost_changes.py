@@ -1,0 +1,99 @@
+"""What became of changes whose answers were lost, as a settled reading of their lead shows."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from close.contents import Json, contact_content, lead_content
+from close.errors import CloseUnreachable
+from close.journal import Change, Journal
+from close_client import CloseClient
+
+BETWEEN_READINGS = 1.0  # seconds
+MOST_READINGS = 10
+
+
+def read_settled(close: CloseClient, lead_id: str) -> Json:
+    """A lead as two readings in a row agree on it: a write whose answer was lost may still be under way.
+
+    Raises NotFound, and CloseUnreachable where no two readings agree.
+    """
+    last = close.read_lead(lead_id)
+    for _ in range(MOST_READINGS):
+        close.pause(BETWEEN_READINGS)
+        again = close.read_lead(lead_id)
+        if lead_content(again) == lead_content(last):
+            return again
+        last = again
+    raise CloseUnreachable("a lead keeps changing while it is read")
+
+
+def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> None:
+    """Note of each change whose answer was lost whether it was carried out, as a settled reading of its lead shows.
+
+    Where somebody has changed it since, what was sent is noted as answered: an undo must not take that for ours.
+    """
+    known = {change.target for change in changes if change.state == "done"}
+    for change in changes:
+        if change.state != "sending":
+            continue
+        target = _changed_target(lead, change, known)
+        if target is None:
+            journal.note_void(change.number)
+            continue
+        known.add(target["id"])
+        journal.note_changed(change.number, target["id"], _as_sent(target, change))
+
+
+def _as_sent(target: Json, change: Change) -> Json:
+    """What Close must have answered to a change: the target's content, with what was sent where that differs by now."""
+    content = lead_content(target) if change.kind == "lead" else contact_content(target)
+    is_new = change.kind == "new contact"
+    answered = contact_content({**change.sent, "id": target["id"]}) if is_new else {**content, **_sent_content(change)}
+    return {
+        name: content[name] if _comparable(content.get(name)) == _comparable(value) else value
+        for name, value in answered.items()
+    }
+
+
+def _changed_target(lead: Json, change: Change, known: Collection[str]) -> Json | None:
+    """The lead or the contact that holds what a change sent, or at least a part of it; None where nothing does."""
+    if change.kind == "lead":
+        return lead if _shows(lead_content(lead), change) else None
+    before = set(change.before.get("contact_ids", ())) | set(known)
+    candidates = [
+        contact
+        for contact in lead.get("contacts") or []
+        if (contact["id"] == change.target if change.kind == "contact" else contact["id"] not in before)
+    ]
+    whole = [contact for contact in candidates if _holds(contact_content(contact), change)]
+    return next(iter([*whole, *(each for each in candidates if _shows(contact_content(each), change))]), None)
+
+
+def _sent_content(change: Change) -> Json:
+    content = lead_content(change.sent) if change.kind == "lead" else contact_content(change.sent)
+    return {name: content[name] for name in change.sent if name in content}
+
+
+def _comparable(value: Any) -> Any:
+    """A value as it is compared with what was sent: Close may write e-mails in lower case."""
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    return {**value, "email": value["email"].casefold()} if isinstance(value, dict) and "email" in value else value
+
+
+def _holds(content: Json, change: Change) -> bool:
+    """Whether a content has all that a change sent."""
+    return all(_comparable(content.get(name)) == _comparable(value) for name, value in _sent_content(change).items())
+
+
+def _shows(content: Json, change: Change) -> bool:
+    """Whether a content has a value that a change sent and that was not there before: all of a change is done or none,
+    so somebody has changed the rest since."""
+    for name, value in _sent_content(change).items():
+        sent, now, before = (_comparable(each) for each in (value, content.get(name), change.before.get(name)))
+        if isinstance(sent, list):
+            if any(item in (now or []) and item not in (before or []) for item in sent):
+                return True
+        elif sent and now == sent != before:
+            return True
+    return False

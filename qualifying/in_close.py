@@ -1,0 +1,55 @@
+"""A round in Close: what is needed there for it, which leads are looked at, and what becomes of each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from close.journal import JournalFile
+from close_client import CloseClient
+from qualifying.person import Person
+from qualifying.round import Round
+from qualifying.statuses import WorkflowNames, find_workflow
+from qualifying.write_back import Handled, WritingBack
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How many leads, or people, a round in Close looks at, and what becomes of each, as it comes."""
+
+    total: int
+    handled: Iterator[Handled]
+
+
+@dataclass(frozen=True, slots=True)
+class QualifyingInClose:
+    """How people are qualified in one Close, round after round.
+
+    The statuses and the field of these `names` are made if that `is_creating`, and what was made is told at once.
+    `note_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
+    says what each check found.
+    """
+
+    close: CloseClient
+    names: WorkflowNames
+    is_creating: bool
+    tell_created: Callable[[Sequence[str]], None]
+    note_lag: float
+    has_note_detail: bool
+
+    def begin(self, journals: JournalFile, this_round: Round, people: Sequence[Person]) -> Begun:
+        """Begin a round on the leads of these people, or if there are none on all leads that wait."""
+        writing_back = self._writing_back(journals, this_round)
+        if people:
+            return Begun(len(people), this_round.in_order(people, writing_back.qualify))
+        lead_ids = writing_back.waiting_leads()
+        taken_up = this_round.in_order(lead_ids, writing_back.take_up)
+        return Begun(len(lead_ids), (lead for lead in taken_up if lead))
+
+    def _writing_back(self, journals: JournalFile, this_round: Round) -> WritingBack:
+        account = self.close.account()
+        journal = journals.of(account.organization_id, account.organization_name)
+        workflow = find_workflow(self.close, self.names, is_creating=self.is_creating)
+        if workflow.created:
+            self.tell_created(workflow.created)
+        return WritingBack(
+            self.close, journal, workflow, this_round, note_lag=self.note_lag, has_note_detail=self.has_note_detail
+        )

@@ -1,0 +1,99 @@
+"""A person: the id, and what we hold of them to tell one person from another."""
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+LONGEST_ID = 64  # characters
+ID_RULE = (
+    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is no number as a spreadsheet shortens it"
+)
+NAME, BIRTH_DATE = "name", "birth_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person's id, and what we hold of them: what they may be called, and the day of birth as YYYY-MM-DD, if known.
+
+    `names` are parts of names, as `name_parts` gives them: two people whose names are only spelled differently are one.
+    """
+
+    person_id: str
+    names: frozenset[tuple[str, ...]] = frozenset()
+    birth_date: str = ""
+
+    @classmethod
+    def called(cls, person_id: str, names: Iterable[str], birth_date: str = "") -> Self:
+        """A person who goes by any of these names; what has no letters is no name."""
+        return cls(person_id, frozenset(filter(None, map(name_parts, names))), birth_date)
+
+    def compared(self, name: str, birth_date: str) -> dict[str, bool]:
+        """Whether what a registry tells is as we hold it, by `name` and `birth_date`; what either lacks is left out."""
+        agrees = {NAME: name_parts(name) in self.names, BIRTH_DATE: birth_date == self.birth_date}
+        is_held = {NAME: name and self.names, BIRTH_DATE: birth_date and self.birth_date}
+        return {what: agrees[what] for what in agrees if is_held[what]}
+
+
+def is_person_id(text: str) -> bool:
+    """Whether a text can be a person's id: 1 to 64 characters without white space, control characters or `/`.
+
+    A lone `.` or `..` is refused too: in a path it would mean another place.
+    """
+    is_long_enough = 0 < len(text) <= LONGEST_ID
+    return is_long_enough and "/" not in text and text not in (".", "..") and text.isprintable() and " " not in text
+
+
+def is_whole_id(text: str) -> bool:
+    """Whether a text can be an id that no spreadsheet has shortened, such as 4.15E+09 or 123.0."""
+    return is_person_id(text) and not _DAMAGED_ID.fullmatch(text)
+
+
+_DAMAGED_ID = re.compile(r"\d([.,]\d+)?[Ee]\+\d+|\d+[.,]0+")  # as a spreadsheet writes a long number
+
+
+def pseudonym(text: str, key: str) -> str:
+    """What stands for a text where it is not to be read: always the same, and nobody can guess back without the key."""
+    return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day that exists, written YYYY-MM-DD."""
+    try:
+        return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def name_parts(name: str) -> tuple[str, ...]:
+    """The parts of a name, alike for every spelling that differs by case, accents, marks or the order of parts alone.
+
+    >>> name_parts("NÚÑEZ-O’Brien, José") == name_parts("Jose Nunez Obrien")
+    True
+    """
+    spoken = unicodedata.normalize("NFC", name).casefold().translate(_UNSPOKEN)
+    letters = unicodedata.normalize("NFKD", spoken).casefold().translate(_PLAIN_LETTERS)
+    return tuple(sorted("".join(_plain(unicodedata.normalize("NFKD", letters))).split()))
+
+
+# Letters that Unicode does not take for a plain one with a mark.
+_PLAIN_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_UNSPOKEN = str.maketrans("ё", "е", "'’‘ʼʻ′`´\u00ad\u200b\u200c\u200d\u2060\ufeff")  # ё is е with an accent
+_ACCENTED = ("LATIN", "GREEK")  # scripts in which a mark is an accent; in others it makes another letter
+
+
+def _plain(letters: str) -> Iterator[str]:
+    """Letters and digits without accents, and a space for all that parts them."""
+    script = ""
+    for char in letters:
+        kind = unicodedata.category(char)[0]
+        if kind == "M":
+            yield char if script and script not in _ACCENTED else ""
+            continue
+        script = unicodedata.name(char, "").partition(" ")[0] if kind in "LN" else ""
+        yield char if script else " "

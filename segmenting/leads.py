@@ -1,0 +1,108 @@
+"""What a segment needs of a lead: its groups and its revenue."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cells.lead_fields import LeadField
+from cells.numbers import US_DOLLAR, Currency, parse_number, unclear_marks
+from cells.safe_text import encodable
+from cells.texts import InvalidValue, is_same_name
+from close.contents import Json, lead_link
+from close.fields import STATE, UNKNOWN, day_of, number_of, texts_in
+from segmenting.plan import Segment
+
+SEPARATOR = "; "  # between the values of one lead in a field that may hold several
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedLead:
+    """What a segment needs of a lead: its group at each level ("" where it has none) and its revenue, None without.
+
+    `is_unreadable` says that there is a revenue that can't be read.
+    """
+
+    lead_id: str
+    name: str
+    link: str
+    groups: tuple[str, ...]
+    revenue: Decimal | None
+    is_unreadable: bool = False
+    has_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The leads of the span, those of the one before it, and the names of leads that do not count.
+
+    These are the ones whose date can't be read, and the ones that are no longer asked for.
+    """
+
+    leads: list[SegmentedLead]
+    earlier: list[SegmentedLead]
+    undated: list[str]
+    no_longer_asked_for: list[str]
+
+
+def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
+    """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
+    question, undated, outdated = segment.question, [], []
+    spans: dict[bool, list[Json]] = {True: [], False: []}
+    for lead in leads:
+        day = day_of(lead.get(question.dates.key))
+        if question.is_outdated(lead):
+            outdated.append(name_of(lead))
+        elif not question.admits(lead):
+            continue
+        elif day is None:
+            undated.append(name_of(lead))
+        else:
+            spans[day >= segment.span.first].append(lead)
+    now, earlier = (_segmented_all(spans[is_now], segment, currency) for is_now in (True, False))
+    return Reading(now, earlier, undated, outdated)
+
+
+def _segmented_all(leads: Sequence[Json], segment: Segment, currency: Currency) -> list[SegmentedLead]:
+    """The leads of one span, whose revenues are read as one column: each may show what marks the others mean."""
+    texts = {revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str)}
+    unclear = unclear_marks(texts)
+    return [_segmented(lead, segment, currency, unclear) for lead in leads]
+
+
+def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -> SegmentedLead:
+    stored = lead.get(segment.revenue.key)
+    amount = _amount(stored, currency, unclear)
+    return SegmentedLead(
+        lead_id=lead["id"],
+        name=name_of(lead),
+        link=lead_link(lead),
+        groups=tuple(_group(lead, level) for level in segment.levels),
+        revenue=amount,
+        is_unreadable=amount is None and stored not in (None, []) and bool(str(stored).strip()),
+        has_state=bool(_group(lead, STATE)),
+    )
+
+
+def name_of(lead: Json) -> str:
+    """What people call a lead; its id where it has no name."""
+    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
+
+
+def _group(lead: Json, level: LeadField) -> str:
+    group = SEPARATOR.join(sorted(texts_in(lead, level), key=lambda text: (size_of(text, level), text)))
+    return "" if is_same_name(group, UNKNOWN) else group
+
+
+def size_of(text: str, level: LeadField) -> Decimal:
+    """A number of a level of numbers; nothing for all others."""
+    return (number_of(text) if level.kind == "number" else None) or Decimal()
+
+
+def _amount(stored: object, currency: Currency, unclear: str) -> Decimal | None:
+    """A revenue as a number; a text is read as an import reads it, with the marks that are unclear in its column."""
+    if not isinstance(stored, str):
+        return number_of(stored)
+    try:
+        return number_of(parse_number(stored, currency, unclear))
+    except InvalidValue:
+        return None

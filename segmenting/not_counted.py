@@ -1,0 +1,139 @@
+"""What the figures of a segment leave out: how many leads, for which reason, and in which words."""
+
+from collections.abc import Sequence
+
+from close.contents import Json
+from close.fields import CREATED, STATE, STATUS
+from segmenting.columns import titles_of
+from segmenting.filters import Question
+from segmenting.leads import Reading, SegmentedLead, name_of
+from segmenting.plan import Segment
+from segmenting.unseen import Found
+
+MOST_NAMED = 3  # leads in one warning
+MOST_AWAITED_NAMED = 10
+
+
+def counts_of(reading: Reading, segment: Segment, found: Found) -> Json:
+    """How many leads count, and how many do not or not in full, by reason."""
+    counts = {
+        **_counts(reading.leads, segment),
+        "without_date": found.without_date if segment.question.is_exact else None,
+        "unreadable_date": len(reading.undated),
+        "no_longer_asked_for": len(reading.no_longer_asked_for),
+        "deleted": len(found.deleted),
+        "not_shown_yet": len(found.not_shown_yet),
+    }
+    return {**counts, "previous": _counts(reading.earlier, segment)} if segment.previous else counts
+
+
+def _counts(leads: Sequence[SegmentedLead], segment: Segment) -> Json:
+    return {
+        "leads": len(leads),
+        "without_revenue": sum(lead.revenue is None for lead in leads),
+        "unreadable_revenue": sum(lead.is_unreadable for lead in leads),
+        "without_state": sum(not lead.has_state for lead in leads),
+        "without_group": {
+            title: sum(not lead.groups[depth] for lead in leads)
+            for depth, title in enumerate(titles_of(segment.levels))
+        },
+    }
+
+
+def subtitle_of(counts: Json, segment: Segment) -> str:
+    """Which leads they are and how many: `Company Founded 2000-01-01 to 2005-12-31: 9 leads, 2 without revenue`."""
+    filters = [each.words for each in segment.question.filters]
+    asked_for = ", ".join([f"{segment.question.dates.title} {segment.span}", *filters])
+    return f"{asked_for}: {leads_words(counts['leads'])}, {without_words(counts, segment)}"
+
+
+def without_words(counts: Json, segment: Segment) -> str:
+    """How many lack what: `2 without revenue, 1 without a state`. No lead is without a status or a creation date."""
+    missing = {"revenue": counts["without_revenue"]}
+    for level, (title, number) in zip(segment.levels, counts["without_group"].items(), strict=True):
+        if level not in (STATUS, CREATED):
+            missing["a state" if level == STATE else title] = number
+    return ", ".join(f"{number:,} without {what}" for what, number in missing.items())
+
+
+def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, ...]:
+    """What was not counted, or not in full, a sentence for each reason, with names so that it can be mended."""
+    warnings = [
+        f"{leads_words(len(names))} {words}: {named(names)}"
+        for names, words in _left_out(reading, segment, found)
+        if names
+    ]
+    if found.without_date:
+        warnings.append(_undated_words(found.without_date, segment.question))
+    if found.not_shown_yet:
+        warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
+    if not reading.leads and not segment.question.is_exact:
+        has_both = f"no lead has both a {segment.question.dates.title} in the range and what the filters ask for"
+        warnings.append(f"{has_both}, as the whole value of its field")
+    return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
+
+
+def _left_out(reading: Reading, segment: Segment, found: Found) -> list[tuple[list[str], str]]:
+    """The names of the leads that are left out of something, and of what and why."""
+    unreadable = [lead.name for lead in [*reading.leads, *reading.earlier] if lead.is_unreadable]
+    undated, changed = reading.undated, reading.no_longer_asked_for
+    deleted = [name_of(lead) for lead in found.deleted]
+    return [
+        (unreadable, f"whose {segment.revenue.title} is no amount took no part in totals and medians"),
+        (undated, f"whose {segment.question.dates.title} is no date {_was(undated)} left out"),
+        (
+            changed,
+            f"that Close listed {_was(changed)} left out, for the values that came with {_them(changed)} are not those "
+            "that were asked for",
+        ),
+        (deleted, f"that an undo deleted {_was(deleted)} left out, though Close's search still lists {_them(deleted)}"),
+    ]
+
+
+def _undated_words(number: int, question: Question) -> str:
+    more, have, lie = ("1 more lead", "has", "lies") if number == 1 else (f"{number:,} more leads", "have", "lie")
+    which = more if question.is_exact else f"{more} that may fit"
+    return f"{which} {have} no {question.dates.title}, and so {lie} in no range"
+
+
+def _missing_words(names: Sequence[str], segment: Segment) -> str:
+    is_sure = all(each.is_testable for each in segment.question.filters)
+    missing = ("is" if len(names) == 1 else "are") if is_sure else "may be"
+    which = f"{leads_words(len(names))} that {_was(names)} imported just now"
+    why = f"for Close's search does not show {_them(names)} yet"
+    return f"{which} {missing} missing here, {why}: {named(names, MOST_AWAITED_NAMED)}"
+
+
+def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
+    """A sentence for each level at which groups differ by letter case alone, and were perhaps meant to be one."""
+    sentences = []
+    for depth, level in enumerate(segment.levels):
+        spellings: dict[str, set[str]] = {}
+        for group in {lead.groups[depth] for lead in leads}:
+            spellings.setdefault(group.casefold(), set()).add(group)
+        alike = [" and ".join(sorted(each)) for each in spellings.values() if len(each) > 1]
+        if alike:
+            sentences.append(
+                f"groups by {level.title} that differ in letter case alone are apart: {named(sorted(alike))}"
+            )
+    return sentences
+
+
+def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Some names in words: `Acme, Beta, Gamma and 5 more`."""
+    rest = len(names) - most
+    shown = ", ".join(" ".join(name.split()) or "(no name)" for name in names[:most])
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def leads_words(number: int) -> str:
+    """A number of leads in words: `1 lead`, `1,200 leads`."""
+    return "1 lead" if number == 1 else f"{number:,} leads"
+
+
+def _was(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
