@@ -153,5 +153,5 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests that mostly wait begin first, beside all others."""
-    items.sort(key=lambda item: item.path.name not in ("test_kill.py", "test_qualify_kill.py"))
+    """Let the groups of tests that belong together, and mostly wait, begin first, beside all others."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
