@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 
 # An environment in which nothing helps that only this machine has: no variables, and no settings in a home.
 BARE = env -i PATH="$$PATH" HOME="$(abspath $(VENV))/home" LANG=C.UTF-8 $${TMPDIR:+TMPDIR="$$TMPDIR"}
-PYTEST = $(BARE) $(SOAK) $(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BARE) $(SOAK) $(BIN)/python -m pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder
 
 # Exit code 4 says that not everything went through, which the demo's dirty file is there to show.
 show = @echo; echo '$$ python main.py $(1)'; $(BIN)/python main.py $(1) || test $$? -eq 4

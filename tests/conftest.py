@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 import main
 from close_client import CloseClient
@@ -152,6 +153,21 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
+TOGETHER = ("test_kill.py", "test_qualify_kill.py")  # the tests of each share what they mostly wait for
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the groups of tests that belong together, and mostly wait, begin first, beside all others."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Let the tests that mostly wait begin first, beside all others."""
+    items.sort(key=lambda item: item.path.name not in TOGETHER)
+
+
+class OneByOne(LoadScopeScheduling):
+    """Hands out one test after the other, so that no process is idle at the end, but whole files where tests share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.endswith(TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return OneByOne(config, log) if config.getoption("dist") == "loadscope" else None

@@ -5,6 +5,7 @@ from typing import Any
 import requests
 
 from sandbox import Sandbox
+from tests.patience import STUCK
 
 
 class RawClose(requests.Session):
@@ -16,7 +17,7 @@ class RawClose(requests.Session):
         self.base = sandbox.close_url
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().request(method, self.base + url, *args, **{"timeout": 10, **kwargs})
+        return super().request(method, self.base + url, *args, **{"timeout": STUCK, **kwargs})
 
     def made(self, path: str, **body: Any) -> Any:
         """What a POST answers; it must not be refused."""

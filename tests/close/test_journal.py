@@ -30,6 +30,7 @@ from close.journal import (
 from close_client import CloseClient
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
+from tests.patience import STUCK
 
 KEYS = ["a", "b", "c"]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -201,7 +202,7 @@ def test_the_lock_goes_with_its_process(folder: Path) -> None:
     is_held = context.Event()
     process = context.Process(target=hold_until_killed, args=(folder / "journal.sqlite", is_held), daemon=True)
     process.start()
-    assert is_held.wait(20)
+    assert is_held.wait(STUCK)
     with pytest.raises(JournalBusy), open_journal(folder / "journal.sqlite"):
         pass
     process.kill()

@@ -5,7 +5,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import assume, example, given
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from close import rate_gate
 from close.rate_gate import GateClosed, Pace, RateGate, RateGates, RateLimit, asked_wait, read_rate_limit
 from sandbox.limits import HeaderMode
+from tests.patience import STUCK, wait_until
 from tests.traffic import Client, Script, Traffic, jittery
 
 TOLD: list[HeaderMode] = ["always", "semicolons", "decimals"]
@@ -344,20 +345,12 @@ def test_a_refusal_holds_up_no_other_group() -> None:
     assert 5 <= clock.slept <= 5.1
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if is_so():
-            return
-        time.sleep(0.001)
-    raise AssertionError("it never came to that")
-
-
 def test_nobody_is_overtaken() -> None:
     opened = threading.Event()
     order: list[int] = []
 
     def sleep(_: float) -> None:
-        opened.wait(10)
+        opened.wait(STUCK)
 
     gate = RateGate(lambda: 0.0, sleep)
     gate.was_refused(gate.enter(), {"Retry-After": "5"})
@@ -374,21 +367,21 @@ def test_nobody_is_overtaken() -> None:
         time.sleep(0.002)
     opened.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(STUCK)
     assert order == list(range(20))
     assert gate.waiting == 0
 
 
 def test_an_answer_wakes_whoever_waits_for_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_gate, "NEWS_INTERVAL", 60)
+    monkeypatch.setattr(rate_gate, "NEWS_INTERVAL", 10 * STUCK)
     gate = RateGate(time.monotonic, time.sleep)
     one, two = gate.enter(), gate.enter()
-    gate.came_back(one, {"RateLimit": "limit=1000, remaining=0, reset=60"})
+    gate.came_back(one, {"RateLimit": "limit=1000, remaining=0, reset=6000"})
     waiting = threading.Thread(target=lambda: pass_through(gate, {}))
     waiting.start()
     wait_until(lambda: gate.waiting == 1)
-    gate.came_back(two, {"RateLimit": "limit=1000, remaining=999, reset=60"})
-    waiting.join(5)
+    gate.came_back(two, {"RateLimit": "limit=1000, remaining=999, reset=6000"})
+    waiting.join(STUCK)
     assert not waiting.is_alive()
 
 

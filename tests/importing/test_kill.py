@@ -9,7 +9,6 @@ import random
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -31,7 +30,8 @@ from tests.companies import (
     put_beforehand,
     write_companies,
 )
-from tests.killing import KILLED, KILLS, STUCK, TIME_LIMIT, Command, Deadly, Death, Ended, all_begun, fork_server
+from tests.killing import KILLED, KILLS, TIME_LIMIT, Command, Deadly, Death, Ended, all_begun, fork_server
+from tests.patience import STUCK, wait_until
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
 
@@ -40,8 +40,6 @@ LAG = 2.0  # seconds of the sandbox's index; the command is told more
 IMPORT = ("import", "leads.csv", "--index-lag", "4", "--json")
 PATIENT = ("import", "leads.csv", "--index-lag", "10", "--json")  # its first look is long before its last one
 MOST_ATTEMPTS = 5
-
-pytestmark = pytest.mark.xdist_group("kill")  # all seeds begin at once, in one process
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -245,14 +243,6 @@ def test_what_close_carries_out_just_after_the_kill_is_not_sent_again(started: S
 
 
 # Ctrl-C --------------------------------------------------------------------------------------------------------------
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(200 * STUCK):
-        if is_so():
-            return
-        time.sleep(0.005)
-    raise AssertionError("it never came to that")
 
 
 def test_ctrl_c_lets_what_is_in_flight_be_finished_and_says_how_to_carry_on(tmp_path: Path) -> None:

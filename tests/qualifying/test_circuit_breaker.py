@@ -1,7 +1,6 @@
 """A dead service costs seconds and not hours, and one that fails now and then is not taken for dead."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -9,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qualifying import circuit_breaker
-from qualifying.circuit_breaker import (
-    FAILURES,
-    FIRST_REST,
-    LONGEST_REST,
-    PATIENCE,
-    CircuitBreaker,
-    CircuitOpen,
-    Passage,
-)
+from qualifying.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST, CircuitBreaker, CircuitOpen, Passage
+from tests.patience import STUCK
 from tests.raw_close import Clock
 
 
@@ -104,6 +96,7 @@ def test_people_on_whom_it_always_fails_do_not_open_it_while_others_are_answered
     assert not circuit.is_open
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_late_answer_closes_it_too(circuit: CircuitBreaker) -> None:
     late = circuit.enter()
     fail(circuit, FAILURES)
@@ -165,7 +158,7 @@ def entered(circuit: CircuitBreaker, many: int) -> dict[object, int]:
     together = threading.Barrier(many)
 
     def come(_: int) -> object:
-        together.wait(10)
+        together.wait(STUCK)
         try:
             return circuit.enter().is_probe
         except CircuitOpen:
@@ -180,7 +173,7 @@ def entered(circuit: CircuitBreaker, many: int) -> dict[object, int]:
 def test_who_comes_while_a_probe_is_out_waits_for_what_it_finds(
     circuit: CircuitBreaker, monkeypatch: pytest.MonkeyPatch, *, has_answered: bool, outcome: object
 ) -> None:
-    monkeypatch.setattr(circuit_breaker, "PATIENCE", 30.0)
+    monkeypatch.setattr(circuit_breaker, "PATIENCE", STUCK)
     fail(circuit, FAILURES)
     passage = probe(circuit)
     came: list[object] = []
@@ -188,25 +181,27 @@ def test_who_comes_while_a_probe_is_out_waits_for_what_it_finds(
     waiting.start()
     waiting.join(0.05)
     circuit.note(passage, "answer" if has_answered else "failure")
-    waiting.join(20)
+    waiting.join(STUCK)
     assert came == [outcome]
 
 
 def test_a_silent_probe_holds_up_only_those_who_come_in_its_first_moments(
-    circuit: CircuitBreaker, clock: Clock
+    circuit: CircuitBreaker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(circuit, FAILURES)
     probe(circuit)
-    clock.now += PATIENCE
-    began = time.monotonic()
+    monkeypatch.setattr(circuit_breaker, "PATIENCE", 10 * STUCK)  # whoever waited would wait until the test is given up
+    clock.now += 10 * STUCK
     for _ in range(3):
         with pytest.raises(CircuitOpen):
             circuit.enter()
-    assert time.monotonic() - began < PATIENCE
 
 
 @pytest.mark.parametrize("falls_silent", [True, False])
-def test_just_after_a_failure_what_is_under_way_tells_whether_to_ask(falls_silent: bool) -> None:
+def test_just_after_a_failure_what_is_under_way_tells_whether_to_ask(
+    falls_silent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit_breaker, "PATIENCE", 10 * STUCK)
     circuit = CircuitBreaker()
     first, *others = [circuit.enter() for _ in range(FAILURES)]
     circuit.note(first, "failure")
@@ -215,7 +210,7 @@ def test_just_after_a_failure_what_is_under_way_tells_whether_to_ask(falls_silen
         assert wait([late], timeout=0.1).not_done
         for passage in others:
             circuit.note(passage, "failure" if falls_silent else "answer")
-        assert late.result(timeout=PATIENCE / 2).is_probe is falls_silent
+        assert late.result(timeout=STUCK).is_probe is falls_silent
 
 
 STEPS = st.lists(st.sampled_from(["enter", "answer", "failure", "nothing", "wait"]), max_size=60)

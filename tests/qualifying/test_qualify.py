@@ -22,6 +22,7 @@ from qualifying.round import Round
 from qualifying.verdict import Verdict
 from sandbox import Sandbox
 from tests.conftest import Run
+from tests.patience import STUCK
 
 PERSON = "123"
 
@@ -309,7 +310,7 @@ def decide_on(
 
 def test_both_checks_are_under_way_at_once(answering: Answering) -> None:
     answering.body = json.dumps({"id": "1", "exists": True, "records": []}).encode()
-    answering.meeting = threading.Barrier(2, timeout=5)  # an answer comes only when two requests wait for one
+    answering.meeting = threading.Barrier(2, timeout=STUCK)  # an answer comes only when two requests wait for one
     (verdict,) = decide_on(answering.service(), "1", workers=1, judicial=answering.service())
     assert [verdict.checks[name].status for name in ("registry", "judicial")] == ["passed", "passed"]
 
@@ -353,6 +354,6 @@ def test_a_stuck_service_holds_up_no_other_and_is_given_up(
 
 def test_people_are_side_by_side(answering: Answering) -> None:
     answering.status = 404
-    answering.meeting = threading.Barrier(8, timeout=5)
+    answering.meeting = threading.Barrier(8, timeout=STUCK)
     verdicts = decide_on(answering.service(), "abcd", workers=4, judicial=answering.service())
     assert [(verdict.person_id, verdict.outcome) for verdict in verdicts] == [(name, "not_prospect") for name in "abcd"]

@@ -32,8 +32,6 @@ REQUESTS, WRITES = 430, 115  # that one run without a death makes, about
 MOST_RUNS = 5
 INCOMPLETE = 4  # for there are people whom nobody can decide on, and leads without an id
 
-pytestmark = pytest.mark.xdist_group("qualify_kill")  # all seeds begin at once, in one process
-
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:

@@ -18,6 +18,7 @@ from sandbox import Sandbox, leads
 from sandbox.account import Account, Call
 from sandbox.store import LEADS_AT_A_TIME, Change, Origin, Store
 from sandbox.walks import Walks
+from tests.patience import STUCK
 from tests.raw_close import Clock, RawClose
 
 PERSON = {
@@ -69,13 +70,13 @@ def wrong(answer: requests.Response) -> Any:
     ids=["none", "no base64", "no key", "a password", "no colon", "no ASCII", "empty token", "other scheme"],
 )
 def test_a_request_without_a_good_key_is_401_before_anything_is_checked(sandbox: Sandbox, headers: Any) -> None:
-    answer = requests.post(sandbox.close_url + "/lead/", data="{", headers=headers, timeout=10)
+    answer = requests.post(sandbox.close_url + "/lead/", data="{", headers=headers, timeout=STUCK)
     assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
 
 
 def test_a_bearer_token_is_a_key_too(sandbox: Sandbox) -> None:
     headers = {"Authorization": "Bearer token"}
-    assert requests.get(sandbox.close_url + "/me/", headers=headers, timeout=10).status_code == 200
+    assert requests.get(sandbox.close_url + "/me/", headers=headers, timeout=STUCK).status_code == 200
 
 
 def test_only_accepted_keys_pass_when_they_are_named() -> None:
@@ -121,7 +122,7 @@ def test_a_chunked_body_is_400_whatever_the_method(close: Close) -> None:
 def wire(sandbox: Sandbox) -> Iterator[socket.socket]:
     """A bare connection to the sandbox."""
     host, port = sandbox.close_url.split("/")[2].split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=STUCK) as connection:
         yield connection
 
 
@@ -174,14 +175,16 @@ def test_long_answers_are_compressed_when_asked_for(close: Close) -> None:
 
 
 def test_a_connection_serves_many_requests_without_delay(sandbox: Sandbox) -> None:
-    connection = http.client.HTTPConnection(sandbox.close_url.split("/")[2], timeout=10)
+    connection = http.client.HTTPConnection(sandbox.close_url.split("/")[2], timeout=STUCK)
     headers = {"Authorization": "Bearer token", "Content-Type": "application/json"}
-    began = time.monotonic()
-    for _ in range(50):
+    seconds = []
+    for _ in range(100):
+        began = time.monotonic()
         connection.request("POST", "/api/v1/lead/", json.dumps({"name": "x"}), headers)
         connection.getresponse().read()
+        seconds.append(time.monotonic() - began)
     connection.close()
-    assert time.monotonic() - began < 1  # delayed acknowledgements would cost 40 ms each
+    assert min(seconds[50:]) < 0.04  # so much a delayed acknowledgement would cost each time, but for the first ones
 
 
 def test_answers_carry_a_date(close: Close) -> None:
@@ -194,10 +197,8 @@ def test_stopping_closes_idle_connections_at_once() -> None:
     with socket.create_connection((host, int(port))) as idle:
         idle.sendall(b"GET /api/v1/me/ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(9) == b"HTTP/1.1 "
-        began = time.monotonic()
-        sandbox.stop()
-        assert time.monotonic() - began < 0.5
-        idle.settimeout(1)
+        sandbox.stop()  # if it waited for whoever is idle, it would wait for ever
+        idle.settimeout(STUCK)
         while idle.recv(65536):
             pass
 

@@ -156,7 +156,10 @@ def test_without_groups_the_picture_says_so() -> None:
     assert edges(svg, "#ffffff") == [(0, chart.WIDTH * chart.POINTS_PER_INCH)]
 
 
-def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word() -> None:
+def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib import font_manager
+
+    monkeypatch.setattr(font_manager, "fontManager", font_manager.FontManager())  # what is installed now, as elsewhere
     script = (
         "import sys, segmenting.chart, tests.segmenting.test_chart as tests; assert 'matplotlib' not in sys.modules;"
         "print(tests.digest(), end=''); assert 'matplotlib.pyplot' not in sys.modules"

@@ -41,6 +41,7 @@ from segmenting.text import bar, csv_lines, terminal_table
 from segmenting.workbook import TooManyRows, workbook
 from tests.conftest import Run
 from tests.many_leads import ManyLead, fill_state
+from tests.patience import STUCK
 from tests.watched import Answer, Watched
 
 ROOT = Path(main.__file__).parent
@@ -646,7 +647,7 @@ def on_terminal(connected: Close, folder: Path) -> OnTerminal:
         with subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE, env=environment, cwd=folder) as process:
             os.close(terminal)
             written = b"".join(iter(lambda: read_from(controller), b""))
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=STUCK) == 0
         os.close(controller)
         return written.decode().replace("\r\n", "\n")
 

@@ -21,6 +21,7 @@ from segmentation import summarize
 from segmenting.columns import COLUMNS, LEADS, MEDIAN, TOP_LEAD, TOTAL
 from segmenting.leads import SegmentedLead
 from tests.conftest import Run
+from tests.patience import STUCK
 
 STATE = BY_STATE.title
 
@@ -187,7 +188,7 @@ def test_a_field_that_is_not_there_is_refused_with_those_that_are(
 
 def test_a_field_that_may_hold_several_values_is_refused(run: Run, connected: Sandbox) -> None:
     field = {"name": "Company Founded", "type": "date", "accepts_multiple_values": True}
-    requests.post(f"{connected.close_url}/custom_field/lead/", json=field, auth=("key", ""), timeout=5)
+    requests.post(f"{connected.close_url}/custom_field/lead/", json=field, auth=("key", ""), timeout=STUCK)
     ran = run("segment", "2000-01-01")
     assert (ran.code, "several values" in ran.err) == (2, True)
 
