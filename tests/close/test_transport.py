@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from close.transport import AnswerTooLarge, is_loopback, json_or_none, open_session, plain_json_or_none, read_content
+from tests.patience import STUCK
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Speak = Callable[[socket.socket], None]
@@ -55,7 +56,7 @@ def serve() -> Iterator[Callable[[Speak], str]]:
         server.stop()
 
 
-def had(url: str, seconds: float = 5.0, most_bytes: int = 1000) -> bytes:
+def had(url: str, seconds: float = STUCK, most_bytes: int = 1000) -> bytes:
     with open_session(url, 1) as session:
         response = session.get(url, stream=True, timeout=seconds, allow_redirects=False)
         return read_content(response, most_bytes)
@@ -82,7 +83,7 @@ def test_a_trickle_is_given_up_although_something_comes_all_the_time(serve: Call
     drops = {"status": [b"HTTP/1.1 200 "], "head": [HEAD], "body": [HEAD + b"Content-Length: 100\r\n\r\n"]}[kind]
     drop = {"status": b"O", "head": b"X-Drop: 1\r\n", "body": b" "}[kind]
     with pytest.raises((requests.Timeout, requests.ConnectionError)) as given_up:
-        had(serve(saying(*drops, *[drop] * 90, pause=0.02)), seconds=0.3)
+        had(serve(saying(*drops, *[drop] * 90, pause=0.1)), seconds=0.5)
     assert "timed out" in str(given_up.value).lower() or "too long" in str(given_up.value)
 
 
@@ -108,7 +109,7 @@ def test_a_redirect_is_an_answer_and_its_body_is_read_for_no_other_reason(serve:
 
     url = serve(speak)
     with open_session(url, 1) as session:
-        response = session.get(url, stream=True, timeout=5, allow_redirects=False)
+        response = session.get(url, stream=True, timeout=STUCK, allow_redirects=False)
         assert response.status_code == 302
         response.close()
 
@@ -118,15 +119,15 @@ def test_a_connection_serves_again_after_an_answer(serve: Callable[[Speak], str]
 
     def speak(connection: socket.socket) -> None:
         accepted.append(connection)
-        for _ in range(3):
+        for _ in range(4):
             connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
-            time.sleep(0.1)  # longer than what was left to the first answer must not count
+            time.sleep(0.8)  # the last answer comes when the time of the first one would be over
             connection.recv(65536)
 
     url = serve(speak)
     with open_session(url, 1) as session:
-        for _ in range(3):
-            response = session.get(url, stream=True, timeout=0.5, allow_redirects=False)
+        for _ in range(4):
+            response = session.get(url, stream=True, timeout=2.0, allow_redirects=False)
             assert read_content(response, 10) == b"{}"
     assert len(accepted) == 1
 

@@ -8,12 +8,14 @@ from contextlib import closing
 import pytest
 
 from close.workers import MOST_WORKERS, SPARE, work_off
+from tests.patience import STUCK
 
 
 class Crowd:
-    """Jobs that wait for each other: each ends once so many are under way, or nobody comes any more."""
+    """Jobs that wait for each other: each ends once so many are under way, or nobody has come for some seconds."""
 
-    def __init__(self, together: int) -> None:
+    def __init__(self, together: int, seconds: float) -> None:
+        self._seconds = seconds
         self._barrier = threading.Barrier(together)
         self._guard = threading.Lock()
         self.under_way = 0
@@ -24,7 +26,7 @@ class Crowd:
             self.under_way += 1
             self.most = max(self.most, self.under_way)
         try:
-            self._barrier.wait(0.05)
+            self._barrier.wait(self._seconds)
         except threading.BrokenBarrierError:
             self._barrier.reset()
         with self._guard:
@@ -36,14 +38,14 @@ def never() -> bool:
 
 
 def test_as_many_work_as_was_said() -> None:
-    crowd = Crowd(5)
+    crowd = Crowd(5, STUCK)
     done = work_off(deque(range(20)), crowd, waiting=lambda: 0, is_ended=never, workers=5)
     assert sorted(job for job, _ in done) == list(range(20))
     assert crowd.most == 5
 
 
 def test_more_and_more_work_while_nobody_waits_for_close() -> None:
-    crowd = Crowd(MOST_WORKERS)
+    crowd = Crowd(MOST_WORKERS, 0.2)
     assert len(list(work_off(deque(range(400)), crowd, waiting=lambda: 0, is_ended=never))) == 400
     assert crowd.most == MOST_WORKERS
 

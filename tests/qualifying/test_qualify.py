@@ -326,11 +326,11 @@ class Stuck(CheckService):
     """A service that keeps whoever asks it, whatever the deadline, as a name that can't be looked up does."""
 
     def __init__(self, until: threading.Event) -> None:
-        super().__init__("the registry check", "http://127.0.0.1:9", deadline=0.05)
+        super().__init__("the registry check", "http://127.0.0.1:9", deadline=0.3)
         self._until = until
 
     def _send(self, _exchange: object) -> tuple[int, bytes]:
-        self._until.wait(30)
+        self._until.wait(STUCK)
         return 200, b"{}"
 
 
