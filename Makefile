@@ -25,7 +25,7 @@ test: $(VENV)/developer-ready
 soak: SOAK = SOAK_KILLS=200 SOAK_SEEDS=20
 soak: $(VENV)/developer-ready
 	@echo 'Killing commands and losing their answers many times over: about ten minutes on two cores.'
-	$(PYTEST) tests/test_kill.py tests/test_qualify_kill.py tests/test_lost_answers.py
+	$(PYTEST) tests/importing/test_kill.py tests/qualifying/test_qualify_kill.py tests/importing/test_lost_answers.py
 
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
 bench: $(VENV)/developer-ready

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 import main
 from close_client import CloseClient
-from commands.environment import KEY_VARIABLES
 from sandbox import Sandbox
 from tests.misbehaving import SERVICES, Misbehaving, Way
 
@@ -25,6 +25,8 @@ settings.load_profile("steady")
 HEADER = (
     "Company,Contact Name,Contact Emails,Contact Phones,custom.Company Founded,custom.Company Revenue,Company US State"
 )
+
+KEPT = {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "MPLCONFIGDIR"}  # variables; in any language and time zone tests hold
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ Serve = Callable[..., Misbehaving]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, and an environment without keys."""
+    """An empty folder to work in, and an environment without keys, proxies and all else that somebody may have set."""
     monkeypatch.chdir(tmp_path)
-    for name in (*KEY_VARIABLES, "CLOSE_API_URL", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in os.environ.keys() - KEPT:
+        if not name.startswith(("LC_", "PYTEST_")):
+            monkeypatch.delenv(name)
     return tmp_path
 
 

@@ -156,18 +156,20 @@ def test_without_groups_the_picture_says_so() -> None:
     assert edges(svg, "#ffffff") == [(0, chart.WIDTH * chart.POINTS_PER_INCH)]
 
 
-def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib import font_manager
-
-    monkeypatch.setattr(font_manager, "fontManager", font_manager.FontManager())  # what is installed now, as elsewhere
+def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word(folder: Path) -> None:
     script = (
         "import sys, segmenting.chart, tests.segmenting.test_chart as tests; assert 'matplotlib' not in sys.modules;"
         "print(tests.digest(), end=''); assert 'matplotlib.pyplot' not in sys.modules"
     )
+    here = {"PYTHONHASHSEED": "1", "MPLCONFIGDIR": str(folder)}  # neither knows of fonts that were once installed
     elsewhere = {"PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "86400", "MPLCONFIGDIR": f"{os.devnull}/none"}
-    command, root = [sys.executable, "-c", script], Path(chart.__file__).parent.parent
-    told = subprocess.run(command, cwd=root, env=os.environ | elsewhere, capture_output=True, text=True, check=False)
-    assert (told.stdout, told.stderr) == (digest(), "")
+    command, root = [sys.executable, "-c", script], Path(chart.__file__).parent
+    told = [
+        subprocess.run(command, cwd=root, env=os.environ | place, capture_output=True, text=True, check=False)
+        for place in (here, elsewhere)
+    ]
+    assert [len(each.stdout) for each in told] == [64, 64]
+    assert (told[1].stdout, told[1].stderr) == (told[0].stdout, "")
 
 
 def test_what_matplotlib_is_set_to_neither_counts_nor_changes(caplog: pytest.LogCaptureFixture) -> None:
