@@ -13,18 +13,19 @@ OutOfOrder: a lead whose answer was lost can't be sent again before somebody loo
                absent  <----------------------------'
 """
 
-import fcntl
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from close.contents import Json
+from close.file_lock import lock_file
 
 LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
 RunState = Literal["unfinished", "finished", "partly undone", "undone"]
@@ -201,21 +202,18 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock" if purpose == "import or undo" else f"{path.name}.{purpose}.lock")
     try:
-        lock.touch(mode=0o600)
+        held = lock_file(lock)
     except OSError as error:
         raise _unwritable(path, error) from None
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JournalBusy(
-                f"another {purpose} is writing to {path}. Wait until it has ended, then run this command again"
-            ) from None
-        journal = JournalFile(path)
-        try:
+    if held is None:
+        raise JournalBusy(
+            f"another {purpose} is writing to {path}. Wait until it has ended, then run this command again"
+        )
+    try:
+        with closing(JournalFile(path)) as journal:
             yield journal
-        finally:
-            journal.close()
+    finally:
+        os.close(held)
 
 
 def read_runs(path: Path) -> list[tuple[Run, str]]:

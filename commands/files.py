@@ -70,7 +70,8 @@ def append_line(path: Path, line: str) -> None:
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(handle, "a+b") as file:
         size = file.seek(0, os.SEEK_END)
-        is_torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        file.seek(max(0, size - 1))
+        is_torn = file.read(1) not in (b"", b"\n")
         file.write("".join(["\n" * is_torn, line, "\n"]).encode())
         file.flush()
         os.fsync(file.fileno())

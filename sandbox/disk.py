@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import sqlite3
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sandbox.answers import Document
+from sandbox.file_lock import is_locked_by_another
 
 LOCK_PATIENCE = 5.0  # seconds to wait for another sandbox that may just be stopping
 SCHEMA = """
@@ -73,23 +73,19 @@ class Disk:
 
 def _locked(path: Path) -> int:
     """The descriptor of the lock file beside the state, locked for this process."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     give_up = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > give_up:
-                os.close(descriptor)
-                reason = f"{path} is in use by another sandbox: stop that one, or give this one a file of its own"
-                raise StateFileError(errno.EAGAIN, reason) from None
-            time.sleep(0.05)
-        else:
-            return descriptor
+    while is_locked_by_another(descriptor):
+        if time.monotonic() > give_up:
+            os.close(descriptor)
+            reason = f"{path} is in use by another sandbox: stop that one, or give this one a file of its own"
+            raise StateFileError(errno.EAGAIN, reason)
+        time.sleep(0.05)
+    return descriptor
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         _refuse_other_tables(connection)
