@@ -198,7 +198,7 @@ def _rejections(source: SourceFile, companies: Texts) -> list[Problem]:
     """The rows that can't be imported at all, with the reason."""
     blank = [index for index, text in enumerate(companies.distinct) if not is_text(text)]
     rejected = {
-        row: Problem(row, COMPANY, "", "no_company", "A row needs a company.")
+        row: Problem(row, COMPANY, "", "no_company", "The row has no company.")
         for row in companies.index.index[companies.index.isin(blank)]
     }
     beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
@@ -214,8 +214,8 @@ def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Proble
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
     last = source.header[source.own_positions[-1]].strip()
-    told = f"The row has {len(cells)} cells and the header {len(source.own_positions)}"
-    reason = f"{told}; a value with a comma in it needs quotes around it."
+    told = f"The row has {len(cells)} cells, but the header has {len(source.own_positions)}"
+    reason = f"{told}; put quotes around a value that contains a comma."
     return Problem(row, last, line.getvalue().removesuffix("\r\n"), "surplus_cells", reason)
 
 
@@ -299,7 +299,7 @@ def _fill_companies(leads: Sequence[Lead], lead_of_row: "pd.Series[int]", name: 
     texts = list(map(str.strip, column.texts.distinct)) if len(others) else []
     disagreed = first["text"].loc[others["lead"].unique()]
     reasons = {
-        lead: f"Row {leads[lead].origin[name]} says {texts[text]!r} for this company, and the first one stands."
+        lead: f"Row {leads[lead].origin[name]} says {texts[text]!r} for this company; the first value is kept."
         for lead, text in zip(disagreed.index, disagreed.tolist(), strict=True)
     }
     return [
@@ -376,7 +376,7 @@ def _add_items(items: list[str], more: Iterable[str], row: int, column: str) -> 
             items.append(item)
             present.add(item.casefold())
         else:
-            yield Problem(row, column, item, "too_many", f"Close keeps {MOST_ITEMS} of them for one contact.")
+            yield Problem(row, column, item, "too_many", f"Close allows at most {MOST_ITEMS} for one contact.")
 
 
 def _same_people(people: Sequence[_Person]) -> list[list[_Person]]:

@@ -115,7 +115,7 @@ class CloseClient:
         me = self._request("GET", "/me/")
         organizations = _part(me, "organizations", list)
         if not organizations:
-            raise AuthenticationFailed(401, {"error": "it belongs to no organisation"})
+            raise AuthenticationFailed(401, {"error": "it does not belong to an organization"})
         organization = self._request("GET", "/organization/{id}/", id=organizations[0]["id"])
         roles = {member.get("organization_id"): member.get("role_id") for member in me.get("memberships") or []}
         return Account(
@@ -441,7 +441,7 @@ def _read_answer(response: requests.Response, answer: object) -> Json:
 def _part(answer: Json, name: str, kind: type) -> Any:
     """A part of an answer that Close always sends. Raises CloseUnreachable where it is missing: this is not Close."""
     if not isinstance(answer.get(name), kind):
-        raise CloseUnreachable(f"what answers there is not Close: {name!r} is missing")
+        raise CloseUnreachable(f"the server that answered is not Close: {name!r} is missing")
     return answer[name]
 
 
@@ -449,7 +449,7 @@ def _leads_in(answer: Json) -> list[Json]:
     """The leads of a page. Raises CloseUnreachable where something in it is none."""
     leads: list[Json] = _part(answer, "data", list)
     if not all(isinstance(lead, dict) and isinstance(lead.get("id"), str) for lead in leads):
-        raise CloseUnreachable("what answers there is not Close: a lead has no id")
+        raise CloseUnreachable("the server that answered is not Close: a lead has no id")
     return leads
 
 
@@ -457,7 +457,7 @@ def _connection_failure(error: requests.RequestException) -> CloseError:
     """What a failure of the connection means: a write that may have arrived must not be sent again."""
     if is_before_sending(error):
         return NothingSent(f"no connection to Close ({type(error).__name__})")
-    return AnswerLost(f"the connection to Close broke ({type(error).__name__})")
+    return AnswerLost(f"the connection to Close was lost ({type(error).__name__})")
 
 
 def _log_retry(state: RetryCallState) -> None:

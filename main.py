@@ -17,15 +17,15 @@ from commands.terminal import complain, give_missing_streams, leave
 
 EXAMPLES = """\
 examples:
-  python main.py import leads.csv --sandbox                   rehearse on this machine
-  python main.py import leads.csv --dry-run                   what would be done, without writing anything to Close
-  python main.py import leads.csv                             put the leads into Close
-  python main.py undo last                                    take the last import back
-  python main.py segment 1950-01-01 2022-12-31                sum them up by US state
-  python main.py segment 2000-01-01 --output report.html      the same of a range as a page with a chart
-  python main.py qualify 123 456                              who may become a prospect?
-  python main.py qualify --from-close --watch 60              ask that of every lead put into "To qualify"
-  python main.py sandbox                                      serve a stand-in for Close
+  python main.py import leads.csv --sandbox                   try it on this machine, without Close
+  python main.py import leads.csv --dry-run                   show what would be done, without writing to Close
+  python main.py import leads.csv                             import the leads into Close
+  python main.py undo last                                    undo the last import
+  python main.py segment 1950-01-01 2022-12-31                summarize leads by US state
+  python main.py segment 2000-01-01 --output report.html      the same since 2000, as a web page with a chart
+  python main.py qualify 123 456                              check whether two people may become prospects
+  python main.py qualify --from-close --watch 60              check leads in status "To qualify" every minute
+  python main.py sandbox                                      run a local stand-in for Close
 """
 
 
@@ -47,12 +47,12 @@ class Verb:
 
 
 VERBS = {
-    "import": Verb("import_leads", "clean a file of leads and put it into Close"),
-    "segment": Verb("segment", "sum up the leads founded in a range by US state"),
-    "qualify": Verb("qualify", "decide who may become a prospect"),
-    "undo": Verb("undo", "take back what an import put into Close"),
-    "runs": Verb("runs", "list the imports so far"),
-    "sandbox": Verb("sandbox", "serve a stand-in for Close and the checks on this machine"),
+    "import": Verb("import_leads", "clean a file of leads and import it into Close"),
+    "segment": Verb("segment", "summarize the leads founded in a date range by US state"),
+    "qualify": Verb("qualify", "check who may become a prospect"),
+    "undo": Verb("undo", "undo an import"),
+    "runs": Verb("runs", "list all imports so far"),
+    "sandbox": Verb("sandbox", "run a local stand-in for Close and the checks"),
 }
 
 
@@ -79,7 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for a command as it was typed: it knows all verbs, and the arguments of the one that is asked for."""
     parser = Parser(
-        prog="main.py", description="Leads into Close, each exactly once; sums by state; who may be a prospect."
+        prog="main.py",
+        description="Import leads into Close without duplicates, summarize them by US state, and check who may become "
+        "a prospect.",
     )
     parser.examples = EXAMPLES
     parser.set_defaults(shown_command=lambda args: args.command)

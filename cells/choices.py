@@ -15,13 +15,13 @@ def parse_choice(text: str, choices: Sequence[str]) -> str:
     if choice in choices:
         return choice
     nearest = difflib.get_close_matches(choice, choices, n=1, cutoff=0.5)
-    hint = f"; the nearest is {nearest[0]!r}." if nearest else f"; it has {', '.join(map(repr, choices[:8]))}."
-    raise InvalidValue("not_a_choice", f"The field has no such choice in Close{hint}")
+    hint = f"; the closest is {nearest[0]!r}." if nearest else f"; it has {', '.join(map(repr, choices[:8]))}."
+    raise InvalidValue("not_a_choice", f"The field in Close does not have this choice{hint}")
 
 
 def parse_reference(text: str, prefix: str) -> str:
     """The id of a user or contact in Close. Raises InvalidValue for a text that is no such id."""
     reference = text.strip()
     if not re.fullmatch(prefix + r"\w+", reference):
-        raise InvalidValue("invalid_reference", f"The field takes an id that begins with {prefix}.")
+        raise InvalidValue("invalid_reference", f"The field needs an id that begins with {prefix}.")
     return reference

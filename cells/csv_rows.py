@@ -29,7 +29,7 @@ def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tup
     rows = [[visible(cell).strip() for cell in row] for row in read_rows(path, encoding)]
     header = rows[0] if rows else []
     if not has_text(header):
-        raise InputError(f"{path.name} has no first line with column names")
+        raise InputError(f"{path.name}: the first line is blank. It must contain the column names.")
     return header, [(number, row) for number, row in enumerate(rows[1:], 2) if has_text(row)]
 
 
@@ -42,40 +42,44 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
                 read += 1
                 yield row
     except LookupError:
-        raise InputError(f"There is no text encoding named {encoding!r}; try utf-8, cp1252 or utf-16.") from None
+        raise InputError(f"Unknown text encoding {encoding!r}. Try utf-8, cp1252 or utf-16.") from None
     except UnicodeError:
         raise NotInEncoding(f"{path.name}{_from_where(path, encoding)}") from None
     except csv.Error as error:
         if "field larger" in str(error):
-            raise InputError(f"{path.name}: row {read + 1} has a cell of over {LARGEST_CELL} characters.") from None
+            raise InputError(
+                f"{path.name}: row {read + 1} has a cell with more than {LARGEST_CELL} characters. Shorten it."
+            ) from None
         raise InputError(
             f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
-            "and a quote inside it is written twice."
+            "and a quote inside it must be written twice."
         ) from None
 
 
 def refuse_unreadable(path: Path) -> None:
     """Raise InputError for what is plainly no text."""
     if path.is_dir():
-        raise InputError(f"{path} is a folder; name the file in it.")
+        raise InputError(f"{path} is a folder. Name a file in it.")
     try:
         with path.open("rb") as file:
             head = file.read(8192)
     except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}.") from None
+        raise InputError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from None
     if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise InputError(f"{path.name} is a workbook, not text; save it as CSV (UTF-8) and import that.")
+        raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return
     if b"\0" in head:
-        raise InputError(f"{path.name} is a binary file, not text; save your sheet as CSV (UTF-8) and import that.")
+        raise InputError(f"{path.name} is not a text file. Save your sheet as CSV (UTF-8) and use that file.")
 
 
 def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
     """The lines of a file. Raises InputError for one with characters that no text has."""
     for number, line in enumerate(file, 1):
         if "\0" in line or not (line.isascii() or _SURROGATE.search(line) is None):
-            raise InputError(f"{name}: line {number} has characters that no text has; save it again as CSV (UTF-8).")
+            raise InputError(
+                f"{name}: line {number} has characters that are not valid in text. Save the file again as CSV (UTF-8)."
+            )
         yield line
 
 
@@ -102,4 +106,4 @@ def _from_where(path: Path, encoding: str) -> str:
         return f": line {line} is not {encoding.upper()}"
     except UnicodeError:
         pass
-    return f" is not {encoding.upper()} from its first line on"
+    return f" is not {encoding.upper()} from the first line on"

@@ -55,10 +55,10 @@ def _proved_order(column: str, texts: Texts) -> DateOrder | None:
     proofs = {next(iter(orders)): example for orders, example in examples.items() if len(orders) == 1}
     if len(proofs) > 1:
         seen = " and ".join(f"{text!r} (row {row})" for row, text in proofs.values())
-        raise ContradictingDates(f"The column {column} writes dates in two orders, {seen}")
+        raise ContradictingDates(f"The column {column} has dates in two different orders: {seen}")
     if examples and not proofs:
         row, text = next(iter(examples.values()))
-        raise UnclearDates(f"The dates in {column} can be read in two ways, such as {text!r} (row {row})")
+        raise UnclearDates(f"The dates in {column} can be read in two ways, for example {text!r} (row {row})")
     return next(iter(proofs), None)
 
 
@@ -66,7 +66,7 @@ def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
     """What a rejects file of ours noted when the whole column was there to prove it."""
     found = {_order_in_note(note, column) for note in notes.unique()} - {None}
     if len(found) > 1:
-        raise TwoNotedOrders(f"The column {DATE_ORDER_COLUMN} names two orders")
+        raise TwoNotedOrders(f"The column {DATE_ORDER_COLUMN} contains two different orders")
     return next(iter(found), None)
 
 

@@ -19,9 +19,9 @@ _DAY_IN_DIGITS = re.compile(
 _MIDNIGHT = re.compile(r"0?0:00(?::00(?:\.0+)?)?Z?|12:00(?::00)? ?[Aa][Mm]")
 _ORDER_WORDS: Mapping[DateOrder | None, str] = {
     None: "",
-    "dmy": " with the day first",
-    "mdy": " with the month first",
-    "ymd": " with the year first",
+    "dmy": " when read with the day first",
+    "mdy": " when read with the month first",
+    "ymd": " when read with the year first",
 }
 
 
@@ -34,7 +34,7 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
     if numeric is None:
         return _parse_written_date(text)
     if numeric["time"] and not _MIDNIGHT.fullmatch(numeric["time"]):
-        raise InvalidValue("invalid_date", "There is a time of day beside the date, and the field holds dates alone.")
+        raise InvalidValue("invalid_date", "This has a time of day, but the field holds only dates.")
     if len(numeric["first"]) < 4 and len(numeric["third"]) < 4:
         raise InvalidValue("invalid_date", "The year needs four digits.")
     days = date_readings(text)
@@ -44,7 +44,7 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
         return days[order].isoformat()
     if order is None and len(set(days.values())) == 1:
         return next(iter(days.values())).isoformat()
-    raise InvalidValue("invalid_date", f"This is no real date{_ORDER_WORDS[order]}.")
+    raise InvalidValue("invalid_date", f"This is not a real date{_ORDER_WORDS[order]}.")
 
 
 def date_readings(text: str) -> dict[DateOrder, date]:
@@ -76,7 +76,7 @@ def _parse_written_date(text: str) -> str:
     agree; it takes 0087 for 1987 and any weekday for true, so both are held against what was typed."""
     typed = _DAY_AND_YEAR.fullmatch(text)
     if typed is None:
-        raise InvalidValue("invalid_date", "A date needs its day, its month and a year of four digits.")
+        raise InvalidValue("invalid_date", "A date needs a day, a month and a four-digit year.")
     try:
         first, second = (
             dateutil_parser.parse(text, default=datetime(year, month, month), ignoretz=True)
@@ -86,7 +86,7 @@ def _parse_written_date(text: str) -> str:
         raise InvalidValue("invalid_date", "This is not a date.") from None
     weekdays = [weekday for word in re.findall(r"[^\W\d_]+", text) if (weekday := _NAMES.weekday(word)) is not None]
     if first != second or f"{first.year:04d}" not in typed.groups() or weekdays not in ([], [first.weekday()]):
-        raise InvalidValue("invalid_date", "Day, month, year and weekday do not make one real date.")
+        raise InvalidValue("invalid_date", "The day, month, year and weekday do not make a real date.")
     return first.date().isoformat()
 
 
@@ -101,5 +101,5 @@ def parse_moment(text: str) -> str:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidValue("invalid_date", "The field takes a moment such as 2024-03-01T09:30:00+00:00.")
+        raise InvalidValue("invalid_date", "The field needs a date and time such as 2024-03-01T09:30:00+00:00.")
     return moment.isoformat()

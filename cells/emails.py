@@ -48,5 +48,5 @@ def _validated_email(text: str) -> str:
     if len(email) > LONGEST_EMAIL:
         raise InvalidValue("invalid_email", f"The address has more than {LONGEST_EMAIL} characters.")
     if not _TOP_LEVEL_DOMAIN.search(email):
-        raise InvalidValue("invalid_email", "Close takes an address only if its last part is 2 to 63 plain letters.")
+        raise InvalidValue("invalid_email", "Close only accepts an address that ends in 2 to 63 plain letters.")
     return email

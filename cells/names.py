@@ -21,7 +21,7 @@ def clean_contact_name(text: str, names: NameCase = "upper") -> str:
     """A person's name as Close takes it. Raises InvalidValue where it is too long for Close."""
     name = clean_name(text, names)
     if len(name) > LONGEST_NAME:
-        raise InvalidValue("too_long", f"The name has {len(name)} characters, and Close takes {LONGEST_NAME}.")
+        raise InvalidValue("too_long", f"The name has {len(name)} characters; Close allows {LONGEST_NAME}.")
     return name
 
 

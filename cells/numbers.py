@@ -82,14 +82,16 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -
         whole_or_not = float(plain[1])
         return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
     if unclear and re.fullmatch(rf"[^\d.,]*\d{{1,3}}[{unclear}]\d{{3}}[^\d.,]*", text):
-        raise InvalidValue("invalid_number", "The mark may part thousands or decimals, as the column writes them.")
+        raise InvalidValue(
+            "invalid_number", "In this column the dot or comma may separate thousands or decimals, so this is unclear."
+        )
     parts = _amount_pattern(currency).fullmatch(text.strip())
     if parts is None or _contradicts_itself(parts):
         raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
     _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
     digits = parts["number"].replace(",", "")
     if re.match(r"0\d", digits):
-        raise InvalidValue("invalid_number", "The number begins with a zero, which a number can't keep.")
+        raise InvalidValue("invalid_number", "The number begins with a zero, which would be lost.")
     amount = Decimal(digits)
     if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or len(digits.split(".")[0]) > MOST_DIGITS:
         raise InvalidValue("invalid_number", f"The number has more than {MOST_DIGITS} digits and would be rounded.")
@@ -110,6 +112,6 @@ def _refuse_other_currency(mark: str, currency: Currency) -> None:
         return
     if mark.isalpha() or unicodedata.category(mark[-1]) == "Sc":
         raise InvalidValue(
-            "wrong_currency", f"{mark} is not the currency of the organisation in Close, {currency.code}."
+            "wrong_currency", f"{mark} is not the currency of your organization in Close, which is {currency.code}."
         )
-    raise InvalidValue("invalid_number", f"{mark!r} is not part of a number.")
+    raise InvalidValue("invalid_number", f"{mark!r} can't be part of a number.")

@@ -30,7 +30,7 @@ _PHONE_PARSE_REASONS = {
 _PHONE_LENGTH_REASONS = {
     phonenumbers.ValidationResult.TOO_SHORT: "The number is too short for its country.",
     phonenumbers.ValidationResult.TOO_LONG: "The number is too long for its country.",
-    phonenumbers.ValidationResult.INVALID_LENGTH: "No number of its country has this length.",
+    phonenumbers.ValidationResult.INVALID_LENGTH: "Phone numbers of its country never have this length.",
     phonenumbers.ValidationResult.INVALID_COUNTRY_CODE: "No country has this country code.",
     phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "The area code is missing.",
 }
@@ -47,7 +47,7 @@ def parse_phone(text: str, region: str = "US") -> str:
     if plain is not None:
         return plain
     if _DAMAGED_PHONE.fullmatch(typed):
-        raise InvalidValue("damaged_phone", "A spreadsheet has changed this number; type it again, as text.")
+        raise InvalidValue("damaged_phone", "A spreadsheet has damaged this number; type it again, as text.")
     digits, extension = _bare_phone(text)
     e164 = plain_phone(digits.strip(), region) or _possible_phone(digits, region)
     return f"{e164}x{extension}" if extension else e164
@@ -59,7 +59,9 @@ def _possible_phone(digits: str, region: str) -> str:
     except phonenumbers.NumberParseException as error:
         raise InvalidValue("invalid_phone", _PHONE_PARSE_REASONS.get(error.error_type, _NOT_A_PHONE)) from None
     if digits.startswith("00") and number.country_code_source == phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY:
-        raise InvalidValue("invalid_phone", f"00 does not lead abroad from {region}; write + and the country code.")
+        raise InvalidValue(
+            "invalid_phone", f"International numbers do not begin with 00 in {region}; write + and the country code."
+        )
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise InvalidValue("invalid_phone", _PHONE_LENGTH_REASONS[possible])
@@ -159,11 +161,11 @@ def _bare_phone(text: str) -> tuple[str, str]:
     before, number, after = text[: found[0]], text[found[0] : found[-1] + 1], text[found[-1] + 1 :]
     for joined in before[-1:] + after[:1]:
         if not (joined.isspace() or joined in _PARTING_MARKS or _is_symbol(joined)):
-            raise InvalidValue("invalid_phone", f"{joined!r} is joined to the number and may be a part of it.")
+            raise InvalidValue("invalid_phone", f"{joined!r} is attached to the number and may be part of it.")
     _refuse_unknown_characters(f"{before} {after}")
     parts = _PHONE_WITH_EXTENSION.fullmatch(number)
     if parts is None or _TWO_PHONES.search(number):
-        raise InvalidValue("invalid_phone", "What stands between the digits is not part of one number.")
+        raise InvalidValue("invalid_phone", "The text between the digits can't be part of one phone number.")
     extension = "".join(str(unicodedata.decimal(digit)) for digit in parts["extension"] or "")
     return parts["number"], extension
 
@@ -171,10 +173,10 @@ def _bare_phone(text: str) -> tuple[str, str]:
 def _refuse_unknown_characters(label: str) -> None:
     for char in label:
         if not (char.isspace() or char.isalpha() or char in _LABEL_MARKS or _is_symbol(char)):
-            raise InvalidValue("invalid_phone", f"{char!r} may stand for a digit that is not known.")
+            raise InvalidValue("invalid_phone", f"{char!r} may stand for an unknown digit.")
     for word in re.findall(r"\w+|[^\w\s]+", label):
         if _MASK.fullmatch(word):
-            raise InvalidValue("invalid_phone", f"{word!r} may stand for digits that are not known.")
+            raise InvalidValue("invalid_phone", f"{word!r} may stand for unknown digits.")
 
 
 def _is_symbol(char: str) -> bool:

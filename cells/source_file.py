@@ -63,7 +63,7 @@ class SourceFile:
     def ignored_columns(self) -> list[str]:
         """The columns with values that mean nothing to an import, as they are written."""
         return [
-            title.strip() or f"(column {index + 1} without a name)"
+            title.strip() or f"(unnamed column {index + 1})"
             for index, title in enumerate(self.header)
             if canonical(title) is None
             and not title.strip().startswith("_")
@@ -98,10 +98,10 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
         header = tuple(next(rows, ()))
         numbers, columns, surplus = _by_column(rows, len(header))
     if not (numbers or has_text(header)):
-        raise InputError(f"{path.name} is empty. It needs a first line with column names, such as {COMPANY}.")
+        raise InputError(f"{path.name} is empty. The first line must contain the column names, such as {COMPANY}.")
     _refuse_header(path.name, header)
     if not numbers:
-        raise InputError(f"{path.name} holds column names but no rows; there is nothing to import.")
+        raise InputError(f"{path.name} has column names but no rows. Add the rows to import.")
     index = pd.Index(numbers, name=ROW_COLUMN)
     cells = pd.DataFrame(dict(enumerate(columns)), index=index, columns=range(len(header)), dtype=object)
     return SourceFile(has_bom=has_bom(path), header=header, cells=cells, surplus=surplus)
@@ -133,12 +133,12 @@ def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[l
 
 def _refuse_header(name: str, header: Sequence[str]) -> None:
     if not has_text(header):
-        raise InputError(f"{name}: the first line is blank; it must hold the column names.")
+        raise InputError(f"{name}: the first line is blank. It must contain the column names.")
     columns = [column for title in header if (column := canonical(title)) is not None]
     known = Counter(map(plain_name, columns))
     twice = [column for column in columns if known[plain_name(column)] > 1]
     if twice:
-        raise InputError(f"{name}: the column {twice[0]!r} is there twice; rename or remove one of them.")
+        raise InputError(f"{name}: the column {twice[0]!r} appears twice. Rename or remove one of them.")
     if plain_name(COMPANY) not in known:
         raise InputError(_no_company_column(name, header))
 
@@ -146,9 +146,9 @@ def _refuse_header(name: str, header: Sequence[str]) -> None:
 def _no_company_column(name: str, header: Sequence[str]) -> str:
     found = ", ".join(repr(title.strip()) for title in header[:10])
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        return f"{name}: the cells are not separated by commas ({found}); save the file as comma-separated CSV."
+        return f"{name}: the cells are not separated by commas ({found}). Save the file as comma-separated CSV."
     return (
-        f"{name}: there is no column named {COMPANY!r} in the first line, only {found}. Rename the right one, "
+        f"{name}: the first line does not have a column named {COMPANY!r}, only {found}. Rename the right one, "
         "and delete any lines above the column names."
     )
 

@@ -149,5 +149,5 @@ def parse_state(text: str) -> str:
     """The two-letter code of a US state or territory. Raises InvalidValue for any other text."""
     code = state_code(text)
     if code is None:
-        raise InvalidValue("unknown_state", "This is no US state or territory; write its name or its two-letter code.")
+        raise InvalidValue("unknown_state", "This is not a US state or territory; write its name or two-letter code.")
     return code

@@ -82,7 +82,7 @@ class Throttled(CloseError):
     """429: refused before any work was done. `wait` is in how many seconds it is worth another try."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__("Close kept asking to wait")
+        super().__init__("Close kept asking us to wait")
         self.wait = wait
 
 

@@ -207,7 +207,7 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
         raise _unwritable(path, error) from None
     if held is None:
         raise JournalBusy(
-            f"another {purpose} is writing to {path}. Wait until it has ended, then run this command again"
+            f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
         with closing(JournalFile(path)) as journal:
@@ -329,8 +329,8 @@ class Journal:
                 f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND run_id = ?", self.organization, run_id
             )
         if not found:
-            what = "import that wrote anything to" if run_id == LAST else f"run {run_id} of"
-            raise NoSuchRun(f"there is no {what} this organisation; `python main.py runs` lists all runs")
+            what = "No import has written anything to" if run_id == LAST else f"No run {run_id} was found for"
+            raise NoSuchRun(f"{what} this organization; `python main.py runs` lists all runs")
         return _run(found)
 
     def start_run(self, run_id: str, file: str, existing: str) -> None:
@@ -447,7 +447,7 @@ class Journal:
             ).rowcount
             self._database.execute("COMMIT" if moved else "ROLLBACK")
         if not moved:
-            raise OutOfOrder(f"note_undone: not from the state of {key}")
+            raise OutOfOrder(f"note_undone: not allowed in the state of {key}")
 
     def note_deleted(self, lead_id: str, stays: str) -> None:
         """A double was deleted; `stays` is the lead that it was a double of."""
@@ -574,7 +574,7 @@ class Journal:
 
     def _move(self, statement: str, *values: object) -> None:
         if self._write(statement, *values) != 1:
-            raise OutOfOrder(f"not from the state that the journal holds: {statement.split(' WHERE ')[0]}")
+            raise OutOfOrder(f"not allowed in the state that the journal holds: {statement.split(' WHERE ')[0]}")
 
 
 _RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
@@ -622,10 +622,10 @@ def _open(path: Path) -> sqlite3.Connection:
         if isinstance(error, sqlite3.OperationalError):
             raise _unwritable(path, error) from None
         raise JournalUnusable(
-            f"{path} can't be used as a journal ({error}). Move it away, or put the right one there"
+            f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
         ) from None
     return database
 
 
 def _unwritable(path: Path, error: Exception) -> JournalUnusable:
-    return JournalUnusable(f"{path} can't be written ({error}). Make it and its folder writable")
+    return JournalUnusable(f"{path} can't be written ({error}). Make the file and its folder writable")

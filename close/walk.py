@@ -39,10 +39,10 @@ def read_whole(pages_since: PagesSince, count: Callable[[], int], note: Note) ->
         leads, counted = walk(pages_since, note)
         if len(leads) == counted or len(leads) == (counted := count()):
             return leads
-        difference = f"Close counts {counted} leads and lists {len(leads)}"
+        difference = f"Close counts {counted} leads but lists {len(leads)}"
     raise CountMismatch(
-        f"The leads could not be read whole in {MOST_WALKS} attempts: {difference}. Run the same command again in a "
-        "minute, or ask for a shorter range."
+        f"The leads could not be read in full in {MOST_WALKS} attempts: {difference}. Run the same command again in a "
+        "minute, or choose a shorter range."
     )
 
 

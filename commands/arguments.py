@@ -36,11 +36,11 @@ class Parser(argparse.ArgumentParser):
 
 def add_service_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every verb that talks to a service."""
-    parser.add_argument("--sandbox", action="store_true", help="rehearse on this machine; nothing leaves it")
+    parser.add_argument("--sandbox", action="store_true", help="try it on this machine; nothing leaves it")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
-    parser.add_argument("--log", metavar="FILE", type=Path, help="append each request to a file, without names or keys")
+    parser.add_argument("--log", metavar="FILE", type=Path, help="log each request to FILE, without names or keys")
     parser.add_argument("-v", "--verbose", action="store_true", help="show each request")
-    parser.add_argument("-q", "--quiet", action="store_true", help="show results and errors alone")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show only results and errors")
 
 
 def add_index_lag(parser: argparse._ActionsContainer) -> None:
@@ -63,7 +63,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a day that exists, written as YYYY-MM-DD, such as 2010-12-31")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a valid date; write it as YYYY-MM-DD, such as 2010-12-31")
 
 
 def workers(text: str) -> int:
@@ -82,11 +82,11 @@ def amount(text: str) -> float:
     """A number of 0 or more."""
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number, or is less than 0")
 
 
 def seconds(text: str) -> float:
     """A time of more than 0 seconds."""
     if 0 < amount(text) <= MOST_SECONDS:
         return amount(text)
-    raise argparse.ArgumentTypeError(f"{text} is no time to wait: more than 0 seconds, up to {MOST_SECONDS:,}")
+    raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST_SECONDS:,} seconds, not {text}")

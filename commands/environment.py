@@ -47,19 +47,22 @@ WORDS_OF_CLOSE: Words = {  # of every verb that talks to Close or reads the jour
         Exit.SETUP,
         "Close does not accept the API key ({}). Copy it again from Settings > Developer > API Keys.",
     ),
-    PlanLimitReached: (Exit.SETUP, "The plan in Close allows no more: {}. Extend it, then run again."),
-    PermissionDenied: (Exit.SETUP, "The key's user may not do this in Close: {}. Ask an administrator."),
-    RequestRejected: (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the key."),
+    PlanLimitReached: (Exit.SETUP, "Your Close plan does not allow this: {}. Upgrade it, then run again."),
+    PermissionDenied: (
+        Exit.SETUP,
+        "The API key's user is not allowed to do this in Close: {}. Ask an administrator.",
+    ),
+    RequestRejected: (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the API key."),
     OutcomeUnknown: (
         Exit.UNREACHABLE,
-        f"{{}}, so what was to be written may be in Close or not. {RUN_AGAIN}",
+        f"Close may or may not have saved the last change ({{}}). {RUN_AGAIN}",
     ),
     CloseUnreachable: (
         Exit.UNREACHABLE,
-        f"Close can't be reached: {{}}. Check the connection and CLOSE_API_URL. {RUN_AGAIN}",
+        f"Close can't be reached: {{}}. Check your internet connection and CLOSE_API_URL. {RUN_AGAIN}",
     ),
-    Stopped: (Exit.INTERRUPTED, f"stopped; what was in flight is finished and recorded. {RUN_AGAIN}"),
-    sqlite3.Error: (Exit.BUG, f"{JOURNAL} can't be written ({{}}); is the disk full? Mend that. {RUN_AGAIN}"),
+    Stopped: (Exit.INTERRUPTED, f"Stopped. Requests already sent were finished and recorded. {RUN_AGAIN}"),
+    sqlite3.Error: (Exit.BUG, f"{JOURNAL} can't be written ({{}}). Check that the disk is not full. {RUN_AGAIN}"),
 }
 
 
@@ -107,7 +110,7 @@ def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFil
     try:
         OUTPUT_FOLDER.mkdir(exist_ok=True)
     except OSError as error:
-        words = f"{OUTPUT_FOLDER}/ can't be made here ({error.strerror}); go to a folder that can be written"
+        words = f"{OUTPUT_FOLDER}/ can't be created here ({error.strerror}). Go to a folder that you can write to"
         raise UsageError(words) from None
     with open_journal(JOURNAL, purpose) as journals:
         yield journals
@@ -128,8 +131,8 @@ def close_key() -> str:
     key = next(filter(None, map(secret, KEY_VARIABLES)), "")
     if not key:
         raise ConfigurationError(
-            "there is no API key. Set CLOSE_API_KEY to the one from Close (Settings > Developer > API Keys), "
-            "or add --sandbox to rehearse on this machine"
+            "No API key found. Set CLOSE_API_KEY to the key from Close (Settings > Developer > API Keys), "
+            "or add --sandbox to try this on your machine without Close"
         )
     return key
 
@@ -138,7 +141,7 @@ def secret(variable: str) -> str:
     """A key or token from the environment, "" if there is none. Raises ConfigurationError for what can't be one."""
     value = os.environ.get(variable, "").strip()
     if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigurationError(f"{variable} has characters that no key has; copy it again")
+        raise ConfigurationError(f"{variable} contains characters that can't be part of a key. Copy the key again")
     return value
 
 
@@ -150,10 +153,10 @@ def checked_url(variable: str, url: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or parts.scheme not in ("http", "https"):
-        raise ConfigurationError(f"{variable} is no base URL; write it like https://example.com/api")
+        raise ConfigurationError(f"{variable} is not a base URL. Write it like https://example.com/api")
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigurationError(
-            f"{variable} must begin with https://: over http anybody on the way could read the key"
+            f"{variable} must begin with https://, because others on the network can read what is sent over http"
         )
     return url.strip()
 
@@ -173,9 +176,9 @@ def _urls_of_environment(names: Iterable[str]) -> dict[str, str]:
     variables = {name: f"{name.upper()}_URL" for name in names}
     missing = [variable for variable in variables.values() if not os.environ.get(variable)]
     if missing:
-        drawn = " Or add --random-score to draw the score." if missing == ["SCORE_URL"] else ""
+        drawn = " Or add --random-score to use a random score." if missing == ["SCORE_URL"] else ""
         raise ConfigurationError(
-            f"{' and '.join(missing)} must hold the base URL of the service.{drawn} "
-            "Or add --sandbox to rehearse with invented answers on this machine"
+            f"Missing service address: set {' and '.join(missing)} to the base URL.{drawn} "
+            "Or add --sandbox to try this on your machine with made-up answers"
         )
     return {name: checked_url(variable, os.environ[variable]) for name, variable in variables.items()}

@@ -14,12 +14,12 @@ RUN_AGAIN = "Run the same command again to carry on: {command}"
 COMMON_WORDS: Words = {  # of every verb; each adds its own
     UsageError: (Exit.USAGE, "{}."),
     ConfigurationError: (Exit.SETUP, "{}."),
-    KeyboardInterrupt: (Exit.INTERRUPTED, f"stopped. {RUN_AGAIN}"),
+    KeyboardInterrupt: (Exit.INTERRUPTED, f"Stopped. {RUN_AGAIN}"),
     ModuleNotFoundError: (
         Exit.SETUP,
         "{}. Run `make demo` once, then `source .venv/bin/activate` in every new terminal.",
     ),
-    OSError: (Exit.BUG, f"{{}}. Mend that. {RUN_AGAIN}"),
+    OSError: (Exit.BUG, f"{{}}. Fix this first. {RUN_AGAIN}"),
 }
 
 
@@ -29,7 +29,7 @@ def in_words(error: BaseException, command: str, words: Words = COMMON_WORDS) ->
         if kind in words:
             code, told = words[kind]
             return code, told.replace("{}", str(error).removesuffix(".")).replace("{command}", command)
-    return Exit.BUG, f"unexpected {type(error).__name__}: {error}. This is a bug; -v shows where."
+    return Exit.BUG, f"Unexpected {type(error).__name__}: {error}. This is a bug. Add -v to see where it happened."
 
 
 def tell_early_end(error: Exception, args: argparse.Namespace) -> Exit:

@@ -19,7 +19,7 @@ def find_input(name: str) -> Path:
     """The file as named, or of that name in input_data/. Raises UsageError where there is neither."""
     path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
     if path is None:
-        raise UsageError(f"there is no file {name}, neither here nor in {INPUT_FOLDER}/; check its name")
+        raise UsageError(f"The file {name} was not found, neither here nor in {INPUT_FOLDER}/. Check its name")
     return path
 
 
@@ -29,13 +29,13 @@ def check_replaceable(path: Path) -> None:
         is_file = not path.resolve().exists() or path.is_file()
         folder = next(parent for parent in path.absolute().parents if parent.exists())
     except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a link to itself
-        raise UsageError(f"{path} can't be written ({error}); name another file") from None
+        raise UsageError(f"{path} can't be written ({error}). Choose another file") from None
     if INPUT_FOLDER.resolve() in path.resolve().parents:
-        raise UsageError(f"{path} would be among the files to read; name one outside of {INPUT_FOLDER}/")
+        raise UsageError(f"{path} is in the folder for input files. Choose a file outside {INPUT_FOLDER}/")
     if not is_file:
-        raise UsageError(f"{path} is not a file that can be replaced; name one such as report.csv")
+        raise UsageError(f"{path} is not a file that can be replaced. Choose a file such as report.csv")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{path} can't be written, for {folder} is no folder that you may write to")
+        raise UsageError(f"{path} can't be written: {folder} is not a folder that you can write to. Choose another")
 
 
 # Writing -------------------------------------------------------------------------------------------------------------

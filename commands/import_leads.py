@@ -43,11 +43,11 @@ WORDS: Words = {
     ),
     ContradictingDates: (
         Exit.USAGE,
-        "{}. Say which one holds with --date-order dmy or --date-order mdy; the others are then reported.",
+        "{}. Add --date-order dmy or --date-order mdy to say which one is right; the other dates are then reported.",
     ),
     TwoNotedOrders: (
         Exit.USAGE,
-        "{}. Import the rows of each on their own, or say which one holds with --date-order.",
+        "{}. Import the rows of each order separately, or add --date-order to say which one is right.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
@@ -59,20 +59,20 @@ WORDS: Words = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
-    parser.add_argument("file", metavar="FILE", help="a CSV file, looked for as given, then in input_data/")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done; write nothing to Close")
+    parser.add_argument("file", metavar="FILE", help="a CSV file; if it is not found, it is looked for in input_data/")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done; write nothing to Close")
     parser.add_argument(
         "--existing",
         choices=["merge", "skip", "create"],
         default="merge",
-        help="leads that Close has: give them what they lack (merge), leave them alone (skip), make new ones (create)",
+        help="leads already in Close: add what is missing (merge), leave them alone (skip), create new ones (create)",
     )
-    parser.add_argument("--names", choices=["upper", "title", "keep"], default="upper", help="the case of names")
-    parser.add_argument("--region", type=_region, default="US", help="the country of phone numbers without + (US)")
-    parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="how the file writes dates")
+    parser.add_argument("--names", choices=["upper", "title", "keep"], default="upper", help="letter case of names")
+    parser.add_argument("--region", type=_region, default="US", help="country of phone numbers written without + (US)")
+    parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="order of day, month and year in dates")
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
     parser.add_argument(
-        "--workers", type=workers, metavar="N", help="requests at a time; as many as Close keeps up with if left out"
+        "--workers", type=workers, metavar="N", help="requests at a time; by default as many as Close can handle"
     )
     add_index_lag(parser)
 
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _region(text: str) -> str:
     if text.upper() in phonenumbers.SUPPORTED_REGIONS:
         return text.upper()
-    raise argparse.ArgumentTypeError(f"{text!r} is not the two-letter code of a country")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a two-letter country code")
 
 
 # Run -----------------------------------------------------------------------------------------------------------------
@@ -140,10 +140,10 @@ def _warn_of_columns(source: SourceFile) -> None:
     """Name the columns that an import does not know."""
     if source.ignored_columns:
         meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
-        guess = f" Was {' or '.join(meant)} meant?" if meant else ""
+        guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
         say(
-            f"ignored columns, none of their values is imported: {', '.join(source.ignored_columns)}.{guess} "
-            "The column of a lead custom field is named custom.<Field Name>."
+            f"ignored columns, which are not imported: {', '.join(source.ignored_columns)}.{guess} "
+            "To import a column into a lead custom field, name it custom.<Field Name>."
         )
 
 
@@ -151,22 +151,25 @@ def _announce(plan: Plan) -> None:
     """Say what will be done, and what the user may not expect."""
     if plan.organization.fields.import_key and not plan.organization.journal.has_runs():
         say(
-            f"{JOURNAL} knows of no import into this organisation, though there were some. What was imported from "
-            "elsewhere within the last minute may not show in Close's search yet, and would be made again."
+            f"{JOURNAL} has no record of imports into this organization, but there were some. Leads imported from "
+            "elsewhere within the last minute may not show in Close's search yet and would be created again."
         )
     if plan.carries_on:
-        say(f"carrying on the unfinished run {plan.run_id}")
+        say(f"Carrying on the unfinished run {plan.run_id}.")
     elif plan.earlier and plan.existing == "create":
-        say(f"The run {plan.earlier.run_id} of this file is finished; this one makes new leads beside those it made.")
+        say(
+            f"This file was already imported in run {plan.earlier.run_id}. This run creates new leads in addition to "
+            "those."
+        )
     say(_plan_words(plan))
 
 
 def _plan_words(plan: Plan) -> str:
-    """The plan in one line: `plan: create 58, update 2; make the custom field Industry (text)`."""
+    """The plan in one line: `plan: create 58, update 2; custom fields to create: Industry (text)`."""
     actions: Counter[str] = Counter(planned.action for planned in plan.leads)
     todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
     made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
-    fields = f"; custom fields to make: {', '.join(made)}" if made else ""
+    fields = f"; custom fields to create: {', '.join(made)}" if made else ""
     return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
 
 
@@ -231,7 +234,7 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
     title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
-        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan), "the rows would become:"]
+        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan), "outcomes of an import now:"]
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
@@ -240,7 +243,7 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
     lines += _made_words(report, result, args)
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
-    told = f", {report['throttled']} told to wait" if report["throttled"] else ""
+    told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)
 
@@ -252,7 +255,7 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
     made = ", ".join(f"{name} ({kind})" for name, kind in result.plan.missing_fields.items())
     undo = f"python main.py undo {report['run_id']}" + (" --sandbox" if args.sandbox else "")
     return [
-        *([f"custom fields made: {made}"] if made else []),
+        *([f"custom fields created: {made}"] if made else []),
         f"run: {report['run_id']} (`{undo}` takes it back)",
     ]
 
@@ -261,14 +264,14 @@ def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, 
     """Say what to do about each kind of outcome that leaves something to do."""
     listing = files["imported"] or files["plan"]
     if result.is_ambiguous:
-        say(f"Some companies have several leads in Close: {listing} has the links. Merge them in Close.")
+        say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
     if result.has("undetermined") and not args.dry_run:
-        say(f"Of some leads nobody knows yet whether Close has them. {RUN_AGAIN}".replace("{command}", args.command))
+        say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
     if result.has("rejected") or result.has("failed"):
         command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)
         say(
-            f"Not every row {'would get' if args.dry_run else 'got'} into Close; {files['rejects']} says why. "
-            f"Mend it there, then: {command}"
+            f"Not every row {'would be' if args.dry_run else 'was'} imported; {files['rejects']} says why. "
+            f"Fix the rows there, then run: {command}"
         )
 
 

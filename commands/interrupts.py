@@ -12,7 +12,7 @@ from close.errors import Stopped
 from commands.errors import Exit
 from commands.terminal import say
 
-STOPPING = "stopping: finishing what is in flight; Ctrl-C again leaves at once"
+STOPPING = "Stopping: finishing the requests already sent. Press Ctrl-C again to quit at once."
 SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
 STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
 

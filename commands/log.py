@@ -35,7 +35,7 @@ def logging_requests(args: argparse.Namespace) -> Iterator[None]:
             handlers.append(LogHandler(sys.stderr))
         if getattr(args, "log", None):
             if getattr(args, "file", None) and args.log.exists() and args.log.samefile(find_input(args.file)):
-                raise UsageError(f"--log {args.log} is the file to read; name another one")
+                raise UsageError(f"--log {args.log} is the input file. Choose another file for the log")
             handlers.append(LogHandler(stack.enter_context(open_log(args.log))))
         for handler in handlers:
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -53,7 +53,7 @@ def open_log(path: Path) -> Iterator[TextIO]:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
-        raise UsageError(f"--log {path}: {error.strerror}. Name a file that can be written") from None
+        raise UsageError(f"--log {path}: {error.strerror}. Choose a file that you can write to") from None
     file = os.fdopen(handle, "a", encoding="utf-8")
     try:
         yield file

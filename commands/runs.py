@@ -17,9 +17,9 @@ WORDS = WORDS_OF_CLOSE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    parser.add_argument("--sandbox", action="store_true", help="rehearsals in the sandbox alone")
+    parser.add_argument("--sandbox", action="store_true", help="list only imports into the sandbox")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
-    parser.add_argument("-q", "--quiet", action="store_true", help="show results and errors alone")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show only results and errors")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,13 +18,17 @@ WORDS = COMMON_WORDS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"{DEFAULT_PORT}; 0 for any")
-    parser.add_argument("--rate", type=_rate, metavar="N", help="requests a second per key and endpoint group")
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port ({DEFAULT_PORT}); 0 for any free one"
+    )
+    parser.add_argument(
+        "--rate", type=_rate, metavar="N", help="requests a second, for each API key and endpoint group"
+    )
     parser.add_argument("--latency", type=amount, default=0.0, metavar="MS", help="milliseconds added to each answer")
     parser.add_argument(
         "--index-lag", type=amount, default=1.0, metavar="S", help="seconds until search shows a change"
     )
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME=PROBABILITY", help="act out a failure")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME=PROBABILITY", help="simulate a failure")
 
 
 def _port(text: str) -> int:
@@ -36,7 +40,7 @@ def _port(text: str) -> int:
 def _rate(text: str) -> float:
     if amount(text) > 0:
         return amount(text)
-    raise argparse.ArgumentTypeError("0 a second would let nothing through; leave --rate out for no limit")
+    raise argparse.ArgumentTypeError("the rate must be more than 0; leave out --rate for no limit")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,11 +55,14 @@ def run(args: argparse.Namespace) -> int:
         try:
             sandbox = stack.enter_context(Sandbox(port=args.port, rate=args.rate, faults=faults, **lags))
         except OSError as error:
-            raise UsageError(f"port {args.port}: {error.strerror}. Take another, or --port 0 for any") from None
+            raise UsageError(f"Port {args.port}: {error.strerror}. Use another, or --port 0 for any free one") from None
         stack.enter_context(noticing_interrupt(stop))
         variables = {"CLOSE_API_URL": sandbox.close_url, "CLOSE_API_KEY": "sandbox"}
         variables |= {f"{name.upper()}_URL": url for name, url in sandbox_urls(sandbox).items()}
         show("\n".join(f"export {name}={value}" for name, value in variables.items()))
-        say("A stand-in for Close and the checks; any key will do, and nothing leaves this machine. Ctrl-C ends it.")
+        say(
+            "This is a stand-in for Close and the checks. Any API key works, and nothing leaves this machine. "
+            "Press Ctrl-C to stop it."
+        )
         stop.wait()
     return Exit.DONE

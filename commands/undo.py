@@ -22,7 +22,7 @@ WORDS = WORDS_OF_CLOSE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
-    parser.add_argument("run_id", metavar="RUN_ID", help="as `runs` lists it; last for the newest")
+    parser.add_argument("run_id", metavar="RUN_ID", help="id of a run, as `runs` lists it; last for the newest")
     add_index_lag(parser)
 
 
@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
         if run.state == "undone" and not args.quiet:
-            say(f"the run {run.run_id} was taken back before")
+            say(f"Run {run.run_id} was already undone.")
         elif not args.quiet:
-            say(f"taking back the run {run.run_id} of {run.file}: {counted(total, 'lead')} to look at")
+            say(f"Undoing run {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
             undoing = undo_run(organization, run, stop)
             ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
@@ -67,6 +67,6 @@ def _summary(report: Mapping[str, Any], waiting: int) -> str:
     left = report["left"]
     lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
     if waiting > 0:
-        lines[0] += f", {waiting} not looked at yet"
+        lines[0] += f", {waiting} not checked yet"
     lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
     return "\n".join(lines)

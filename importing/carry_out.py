@@ -70,7 +70,7 @@ class _CarryingOut:
     def outcomes(self, settled: Iterable[PlannedLead], todo: Sequence[PlannedLead]) -> Iterator[LeadOutcome]:
         """Yield one outcome for every lead: first those with nothing to do."""
         yield from self._let_through((planned.key, outcome_as_planned(planned)) for planned in settled)
-        began, reason = self._clock(), "its answer was lost in an earlier run"
+        began, reason = self._clock(), "Close's answer was lost in an earlier run"
         self._lost = {each.key: LostLead(each, began, reason) for each in todo if each.action == "look up"}
         jobs = deque(each for each in todo if each.action != "look up")
         self._forget_deleted(jobs)
@@ -84,7 +84,7 @@ class _CarryingOut:
         yield from map(_undetermined, self._lost.values())
         yield from self._check_doubles()
         if self._sender.doubles_removed:
-            self._tell(f"doubles of our own that were removed from Close: {self._sender.doubles_removed}")
+            self._tell(f"duplicates from our own imports removed from Close: {self._sender.doubles_removed}")
 
     def _forget_deleted(self, jobs: Iterable[PlannedLead]) -> None:
         """Note of leads that an undo was deleting when it was cut off, and that are gone, that they are."""
@@ -117,7 +117,7 @@ class _CarryingOut:
     def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield what became of the leads whose answers were lost; those that Close does not have become jobs again."""
         lag = f"{self._organization.index_lag:g} s"
-        self._tell(f"answers lost: {len(self._lost)}. Looking for these leads in Close, for {lag} or more")
+        self._tell(f"answers lost: {len(self._lost)}. Looking for these leads in Close, which takes {lag} or more")
         lost_at = {key: lost.lost_at for key, lost in self._lost.items()}
         later = list(self._sender.later)
         try:
@@ -131,7 +131,7 @@ class _CarryingOut:
                     yield from self._go_on_with(lost.planned, fate.leads, jobs)
                 elif fate.kind == "deleted":
                     self._organization.journal.note_removed(key, fate.lead_id)
-                    yield key, LeadOutcome(lost.planned.lead, "skipped", "made, and deleted or merged in Close since")
+                    yield key, LeadOutcome(lost.planned.lead, "skipped", "created, then deleted or merged in Close")
                 else:
                     yield key, _undetermined(lost)
         except CloseError as error:
@@ -143,9 +143,9 @@ class _CarryingOut:
         """Yield the outcome of a lead that was found after all; where it lacks something, it becomes a job instead."""
         found = adopt(self._organization, planned.key, copies)
         is_ours = self._organization.journal.leads([planned.key])[planned.key].state == "created"
-        reason = "somebody else put it into Close while it was sent"
+        reason = "somebody else added it to Close at the same time"
         if is_ours:
-            reason = "its answer was lost, and it was found in Close by its import key"
+            reason = "Close's answer was lost, but the lead was found in Close by its import key"
             self._found.add(planned.key)
         if len(copies) > 1:
             self._resends[planned.key] += 1
@@ -163,7 +163,9 @@ class _CarryingOut:
             yield from self._held.values()
             return
         keys, lag = list(self._held), self._organization.index_lag
-        self._tell(f"leads sent again because they had not arrived: {len(keys)}. Looking for doubles, for {lag:g} s")
+        self._tell(
+            f"leads sent again because they had not arrived: {len(keys)}. Looking for duplicates, which takes {lag:g} s"
+        )
         try:
             self._organization.close.pause(max(0.0, self._last_resend + lag - self._clock()))
             look = Look(self._organization, keys, list(self._sender.later))
@@ -182,14 +184,14 @@ def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
     """The outcome of a lead that was sent twice, after its doubles were looked for."""
     if len(copies) > 1:
         links = " ".join(map(lead_link, copies))
-        reason = f"Close has {len(copies)} leads for this company, merge them there: {links}"
+        reason = f"Close has {len(copies)} leads for this company; merge them there: {links}"
         return replace(outcome, reason=reason, is_ambiguous=True)
     if not copies or copies[0]["id"] == outcome.lead_id:
         return outcome
-    reason = "made twice, because an answer was lost; the newer one was removed"
+    reason = "created twice because an answer was lost; the newer lead was removed"
     return replace(outcome, reason=reason, lead_id=copies[0]["id"], link=lead_link(copies[0]))
 
 
 def _undetermined(lost: LostLead) -> LeadOutcome:
-    reason = f"{lost.reason}, so the lead may be in Close or not; run the same command again"
+    reason = f"{lost.reason}, so the lead may or may not be in Close; run the same command again"
     return LeadOutcome(lost.planned.lead, "undetermined", reason)

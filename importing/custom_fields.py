@@ -52,18 +52,18 @@ def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:
     found = next((field for field in fields if field.id == known_id), None) if known_id else _oldest(fields, IMPORT_KEY)
     if known_id and not found:
         raise SetupError(
-            f"The lead custom field {IMPORT_KEY!r} ({known_id}) of earlier imports is gone from Close, and with it the "
-            "keys of their leads. If that was meant, move output_data/journal.sqlite away and run again: leads are "
-            "then found by their names, and get keys in a new field"
+            f"The lead custom field {IMPORT_KEY!r} ({known_id}) of earlier imports no longer exists in Close, so the "
+            "import keys of their leads are lost. If that was intended, move output_data/journal.sqlite to another "
+            "folder and run again: leads are then found by name and get keys in a new field"
         )
     if found and (found.kind != "text" or found.is_multiple):
         raise SetupError(
-            f"The lead custom field {found.name!r} in Close must be of type text with one value, and is "
-            f"{found.kind}{' with several' if found.is_multiple else ''}. "
+            f"The lead custom field {found.name!r} in Close must be of type text with a single value, but is of type "
+            f"{found.kind}{' with several values' if found.is_multiple else ''}. "
             + (
                 "Change its type back in Close (Settings > Custom Fields)"
                 if known_id
-                else "Rename it in Close (Settings > Custom Fields); import then makes its own"
+                else "Rename it in Close (Settings > Custom Fields); the import then creates its own"
             )
         )
     return found.id if found else ""
@@ -74,8 +74,8 @@ def refuse_locked(fields: Iterable[LeadField], used: Collection[str], role_id: s
     locked = [field.name for field in fields if field.id in used and field.roles and role_id not in field.roles]
     if locked:
         raise SetupError(
-            f"This key's user may not write {', '.join(map(repr, locked))} in Close, which is kept for other roles. "
-            "Ask an administrator (Settings > Custom Fields), or leave the column out of the file"
+            f"The API key's user is not allowed to edit {', '.join(map(repr, locked))} in Close; only other roles are. "
+            "Ask an administrator (Settings > Custom Fields), or remove the column from the file"
         )
 
 
@@ -115,7 +115,7 @@ def _make_field(close: CloseClient, journal: Journal, name: str, kind: str) -> N
             raise
     else:
         if lost and not _was_made(close, name):
-            raise OutcomeUnknown(f"{lost} when the field {name!r} was made")
+            raise OutcomeUnknown(f"{lost} while the field {name!r} was created")
     journal.note_field_settled(name)
 
 

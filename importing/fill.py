@@ -85,7 +85,7 @@ class _Filling:
                 filled = last if last and "contacts" in last else self._close.read_lead(self._id)
                 self._journal.note_reading(kept(filled))
                 return self._filled(filled)
-        raise lost or OutcomeUnknown("the lead kept being changed in Close")
+        raise lost or OutcomeUnknown("the lead kept changing in Close")
 
     def _read(self, *, is_unsure: bool) -> Json:
         """The lead by id; where answers were lost, once it has settled, with what became of those changes noted."""

@@ -101,7 +101,7 @@ def _comparable(value: Any) -> Any:
 
 def _held_reason(there: Any) -> str:
     shown = "; ".join(map(str, there)) if isinstance(there, list) else there
-    return f"Close has {str(shown)!r}, and nothing is overwritten; change it in Close if the file is right."
+    return f"Close already has {str(shown)!r}, which is kept; if the file is right, change it in Close."
 
 
 def _is_blank(found: Json, key: str) -> bool:

@@ -111,7 +111,7 @@ def conclude(
     """The result with an outcome for every row of the file, also where a bug kept some lead's from coming."""
     accounted = {outcome.lead.key for outcome in outcomes}
     lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
-    leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"cut off: {ended_by}") for lead in lost)]
+    leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"interrupted: {ended_by}") for lead in lost)]
     companies = source.column(COMPANY)
     rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
     rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
@@ -142,7 +142,9 @@ def check_accounts(result: ImportResult) -> None:
     """Raise AssertionError unless every row of the file ended in exactly one outcome."""
     rows = [row.row for row in result.rows]
     if rows != list(result.source.cells.index):
-        raise AssertionError(f"{len(rows)} outcomes for {len(result.source.cells)} rows: the accounts do not add up")
+        raise AssertionError(
+            f"{len(rows)} outcomes for {len(result.source.cells)} rows; each row must have exactly one"
+        )
 
 
 def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, int]:

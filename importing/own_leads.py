@@ -110,7 +110,7 @@ def _as_answered(organization: Organization, sent: SentLead, copy: Json) -> Json
 def why_not_ours_to_delete(close: CloseClient, lead: Json, answered: Json) -> str:
     """Why a lead that we made must stay: somebody changed it or worked on it since. "" where nobody did."""
     if lead_content(lead) != lead_content(answered):
-        return "it was changed in Close since"
+        return "it has since been changed in Close"
     kinds = sorted({str(activity.get("_type")) for activity in close.activities(lead["id"])} - {CREATION})
     if kinds:
         return f"it has activities in Close: {', '.join(kinds)}"

@@ -22,9 +22,10 @@ from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
 from importing.organization import Organization
 
-LEFT_ALONE = "in Close already, and --existing skip leaves it alone"
-MERGED = "merged in Close into this lead"
-OUR_DOUBLE = "the newer one is removed if this machine made it and nobody has touched it"
+LEFT_ALONE = "already in Close; existing leads are left alone"
+MERGED = "merged into this lead in Close"
+GONE = "deleted or merged in Close since it was imported; it is not created again"
+OUR_DOUBLE = "the newer one is removed if this machine created it and nobody has changed it"
 
 Existing = Literal["merge", "skip", "create"]
 Action = Literal["create", "update", "unchanged", "skip", "look up"]
@@ -171,7 +172,7 @@ class _Decision:
     def __call__(self, lead: Lead, key: str) -> PlannedLead:
         sent = self.sight.sent.get(key)
         if sent and sent.state == "sending":
-            return PlannedLead(lead, key, "look up", "sent before, and its answer was lost: looked for before anything")
+            return PlannedLead(lead, key, "look up", "sent before, but Close's answer was lost; it is looked for first")
         known = self.sight.known.get(key)
         shown = self.sight.keyed.get(key, []) if not (sent and sent.state == "undoing") else []
         found = shown or ([known] if known else self.sight.named.get(lead.key, []))
@@ -182,15 +183,14 @@ class _Decision:
             is_merged = bool(sent and known and known["id"] != sent.lead_id)
             return self._about_existing(lead, key, found[0], is_merged=is_merged)
         if sent and sent.state in ("created", "removed"):
-            reason = "deleted or merged in Close since it was imported; --existing create would make a new lead"
-            return PlannedLead(lead, key, "skip", reason)
+            return PlannedLead(lead, key, "skip", GONE)
         return PlannedLead(lead, key, "create")
 
     def _about_existing(self, lead: Lead, key: str, found: Json, *, is_merged: bool) -> PlannedLead:
         if self.existing == "skip":
             return PlannedLead(lead, key, "skip", LEFT_ALONE, found=found)
         gaps = find_gaps(found, lead, key, self.organization.fields)
-        where = MERGED if is_merged else "in Close already"
+        where = MERGED if is_merged else "already in Close"
         conflicts = tuple(find_conflicts(found, lead, self.organization.fields))
         if gaps and self.existing == "merge":
             return PlannedLead(lead, key, "update", where, gaps, found, conflicts=conflicts)
@@ -200,5 +200,5 @@ class _Decision:
 def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:
     """The plan to leave a company alone that has several leads in Close."""
     links = " ".join(sorted(lead_link(each) for each in found))
-    reason = f"Close has {len(found)} leads for this company, merge them there: {links}"
+    reason = f"Close has {len(found)} leads for this company; merge them there: {links}"
     return PlannedLead(lead, key, "skip", reason, copies=tuple(each["id"] for each in found))

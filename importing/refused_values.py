@@ -97,7 +97,7 @@ def _at(body: Any, path: Path) -> Any:
 def _refused_problem(body: Json, path: Path, words: str, lead: Lead, fields: LeadFields) -> Problem | None:
     """The problem for a refused value, in the row and column that it came from; None if it came from Close itself."""
     value = _at(body, path)
-    reason = f"Close does not take it: {words}"
+    reason = f"Close does not accept this: {words}"
     own = next((title for title in lead.own if LEAD_COLUMNS[title].key == path[0]), None)
     if own:
         return Problem(lead.origin[own], own, lead.own[own], "refused", reason)

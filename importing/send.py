@@ -21,7 +21,7 @@ from importing.look_up import find_merged
 from importing.lost_leads import LATEST_LEADS, LaterLead
 from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
 from importing.own_leads import remove_doubles
-from importing.plan import LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
+from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
 from importing.refused_values import send_without_refused
 from importing.request_bodies import lead_body
 
@@ -79,7 +79,7 @@ class Sender:
                 self._count_lost(sent)
                 yield planned.key, sent
         if self._stop.is_set() and jobs:
-            self.end(Stopped("stopped"))
+            self.end(Stopped("the import was stopped"))
 
     def _is_ended(self) -> bool:
         return self.ended_by is not None or self._stop.is_set()
@@ -101,13 +101,13 @@ class Sender:
         if isinstance(error, CloseError):
             return self._cut_off(planned, error)
         log.error("%s while a lead was sent", type(error).__name__)
-        return LeadOutcome(planned.lead, "undetermined", f"an unexpected {type(error).__name__} came between")
+        return LeadOutcome(planned.lead, "undetermined", f"interrupted by an unexpected {type(error).__name__}")
 
     def _cut_off(self, planned: PlannedLead, error: CloseError) -> LeadOutcome:
         """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
         found = planned.found
         if found and self._journal.changes_of_lead(found["id"], self._plan.run_id):
-            reason = f"only a part of what it lacks may have been added, for the import ended: {error}"
+            reason = f"only part of what was missing may have been added, because the import ended early: {error}"
             return outcome_in_close(found, planned.lead, "undetermined", reason, planned.gaps.in_words())
         return not_sent(planned, error)
 
@@ -152,7 +152,7 @@ class Sender:
         except InvalidRequest as refused:
             return outcome_in_close(found, lead, "failed", str(refused))
         except OutcomeUnknown as lost:
-            reason = f"{lost}, time and again; run the same command again"
+            reason = f"{lost} several times; run the same command again"
             return outcome_in_close(found, lead, "undetermined", reason, planned.gaps.in_words())
         outcome: Outcome = "updated" if filled.changes else "unchanged"
         return outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
@@ -169,7 +169,7 @@ class Sender:
             return self._fill(replace(planned, action="update", reason=MERGED, found=into, copies=()))
         sent = self._journal.leads([planned.key]).get(planned.key)
         if sent and sent.state in ("created", "removed"):
-            return LeadOutcome(planned.lead, "skipped", "deleted or merged in Close since it was imported")
+            return LeadOutcome(planned.lead, "skipped", GONE)
         return self._create(replace(planned, action="create"))
 
     def _sort_out(self, planned: PlannedLead) -> Sent:
@@ -181,7 +181,7 @@ class Sender:
             return self._vanished(planned)
         self.doubles_removed += copies.removed
         stays = copies.left[0]
-        reason = "in Close already; a double of it that this machine had made was removed"
+        reason = "already in Close; a duplicate that this machine had created was removed"
         if self._plan.existing == "merge":
             return self._fill(replace(planned, action="update", reason=reason, found=stays))
         if self._plan.existing == "skip":

@@ -75,7 +75,7 @@ def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
             adopt(organization, key, fate.leads)
             yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
         elif fate.kind == "unknown":
-            reason = "nobody can tell yet whether Close has it; run the undo again"
+            reason = "it is not known yet whether Close has this lead; run the undo again"
             yield UndoneLead("left", "", lost[key].company, reason)
         else:
             journal.note_absent(key)
@@ -97,7 +97,9 @@ def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list
 def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
     """The copies of a lead that had to stay, but for the oldest, which is looked at with the rest of the run."""
     for copy in copies.left[1:]:
-        yield UndoneLead("left", copy["id"], copy.get("name") or "", "a second copy, and not ours to delete")
+        yield UndoneLead(
+            "left", copy["id"], copy.get("name") or "", "a duplicate that somebody else created, changed or used"
+        )
 
 
 def _jobs(organization: Organization, run: Run) -> list[Callable[[], UndoneLead]]:
@@ -159,7 +161,7 @@ def _delete(organization: Organization, lead: SentLead, changes: Sequence[Change
 def _why_left(organization: Organization, lead: SentLead, current: Json) -> str:
     later = _later_run(organization.journal, lead.lead_id, lead.run_id)
     if later:
-        return f"the later import {later} added to it; undo that one first"
+        return f"the later import {later} also changed it; undo that import first"
     return why_not_ours_to_delete(organization.close, current, lead.lead or {})
 
 
@@ -172,13 +174,14 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
     later = _later_run(journal, lead_id, run_id, after=changes[-1].number)
     if later:
-        return UndoneLead("left", lead_id, company, f"the later import {later} added to it; undo that one first")
+        reason = f"the later import {later} also changed it; undo that import first"
+        return UndoneLead("left", lead_id, company, reason)
     is_unsure = any(change.state == "sending" for change in changes)
     for _ in range(RESTORE_ATTEMPTS):
         try:
             reasons = _take_all_back(organization, lead_id, run_id, is_unsure=is_unsure)
         except InvalidRequest as refused:
-            return UndoneLead("left", lead_id, company, f"Close does not take it back: {refused}")
+            return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
         except NotFound:
             for change in journal.changes_of_lead(lead_id, run_id):
                 (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
@@ -189,7 +192,7 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
         if reasons:
             return UndoneLead("left", lead_id, company, "; ".join(reasons))
         return UndoneLead("restored", lead_id, company)
-    raise CloseUnreachable("answers got lost time and again")
+    raise CloseUnreachable("Close's answers were lost several times")
 
 
 def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> str:
@@ -222,7 +225,7 @@ def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
     if ours:
         with suppress(NotFound):
             close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
-    return "" if len(ours) == len(differing) else "a value that was added was changed in Close since"
+    return "" if len(ours) == len(differing) else "a value that was added has since been changed in Close"
 
 
 def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
@@ -232,7 +235,7 @@ def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
     if all(content[name] == change.before[name] for name in change.before):
         return ""
     if content != change.after:
-        return f"the contact {content['name']} was changed in Close since"
+        return f"the contact {content['name']} has since been changed in Close"
     blank_as_null = {name: None if value == "" else value for name, value in change.before.items()}
     with suppress(NotFound):
         close.update_contact(change.target, blank_as_null)
@@ -245,7 +248,7 @@ def _take_back_contact(close: CloseClient, lead: Json, change: Change) -> str:
     if not contact:
         return ""
     if contact_content(contact) != change.after:
-        return f"the contact {contact.get('name') or ''} was changed in Close since"
+        return f"the contact {contact.get('name') or ''} has since been changed in Close"
     for kind, things in (
         ("activities", close.activities(change.lead_id)),
         ("a task", close.tasks(change.lead_id)),

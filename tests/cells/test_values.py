@@ -482,5 +482,5 @@ def test_names_are_squeezed_and_put_in_the_case_asked_for(text: str, names: Name
 
 def test_a_choice_must_be_one_that_close_has() -> None:
     assert parse_choice(" Retail ", ["Retail", "Finance"]) == "Retail"
-    with pytest.raises(InvalidValue, match="the nearest is 'Finance'"):
+    with pytest.raises(InvalidValue, match="the closest is 'Finance'"):
         parse_choice("finance", ["Retail", "Finance"])

@@ -50,7 +50,7 @@ def test_an_import_works_and_is_the_only_one_where_fcntl_is_missing(folder: Path
     assert (ran.returncode, "created" in ran.stdout) == (0, True), ran.stderr
     with lock_of(folder / "output_data" / "journal.sqlite.lock"):
         ran = import_without_fcntl()
-        assert (ran.returncode, "another import or undo is writing" in ran.stderr) == (2, True), ran.stderr
+        assert (ran.returncode, "Another import or undo is writing" in ran.stderr) == (2, True), ran.stderr
 
 
 def test_a_link_as_lock_file_is_locked_and_what_it_points_at_stays_as_it_is(folder: Path) -> None:

@@ -185,7 +185,7 @@ def test_whatever_happens_each_lead_is_there_once_in_the_end(
 
 def test_one_process_writes_at_a_time(folder: Path) -> None:
     path = folder / "journal.sqlite"
-    with open_journal(path), pytest.raises(JournalBusy, match="Wait until it has ended"), open_journal(path):
+    with open_journal(path), pytest.raises(JournalBusy, match="Wait until it has finished"), open_journal(path):
         pass
     with open_journal(path):
         pass

@@ -93,7 +93,7 @@ def test_import_makes_one_field_for_a_name_and_finds_it_again(
 def test_a_file_that_names_a_column_in_two_spellings_is_refused(run: Run, write: Callable[..., Path]) -> None:
     write("Acme,1,2", header=f"Company,custom.{SPELLINGS[0]},custom.{SPELLINGS[3]}")
     ran = run("import", "leads.csv", "--sandbox")
-    assert (ran.code, "is there twice" in ran.err) == (2, True)
+    assert (ran.code, "appears twice" in ran.err) == (2, True)
 
 
 def test_of_two_fields_the_exact_spelling_wins_or_else_both_are_named_by_their_ids(

@@ -119,7 +119,7 @@ def test_the_report_is_the_same_in_words(run: Run, write: Write, connected: Sand
     ran = run("import", "leads.csv")
     assert "leads.csv: 3 rows, 2 leads" in ran.out
     assert "values dropped: 1 (1 invalid_email)" in ran.out
-    assert "Mend it there, then: python main.py import output_data/leads_rejects.csv" in ran.err
+    assert "Fix the rows there, then run: python main.py import output_data/leads_rejects.csv" in ran.err
 
 
 # The rejects file
@@ -199,7 +199,7 @@ def test_a_place_for_the_output_is_found_before_anything_is_sent(
     (folder / "output_data").write_text("in the way")
     write("Acme,,,,,,")
     ran = run("import", "leads.csv")
-    assert (ran.code, "go to a folder that can be written" in ran.err) == (2, True)
+    assert (ran.code, "Go to a folder that you can write to" in ran.err) == (2, True)
     assert connected.report()["requests"] == 0
 
 
@@ -282,7 +282,7 @@ def test_a_full_plan_stops_the_run_and_says_what_was_not_sent(run: Run, write: W
         assert ran.code == 3
         assert (ran.json["leads"]["created"], ran.json["leads"]["skipped"]) == (3, 37)
         assert sandbox.report()["requests_by_endpoint"]["POST /lead/"] <= 6
-        assert ran.err.splitlines()[-1].startswith("error: The plan in Close allows no more")
+        assert ran.err.splitlines()[-1].startswith("error: Your Close plan does not allow this")
 
 
 def test_a_close_that_is_down_is_not_sent_the_whole_file(run: Run, write: Write, connect: Connect) -> None:
@@ -378,7 +378,7 @@ def test_what_ends_the_making_of_fields_is_recorded(run: Run, write: Write, conn
         write("Acme,,,,,,", ",Ann,,,,,")
         ran = run("import", "leads.csv", "--json")
         assert (ran.code, ran.json["rows"]["skipped"], ran.json["rows"]["rejected"]) == (5, 1, 1)
-        assert "may be in Close or not" in ran.err
+        assert "may or may not have saved" in ran.err
         assert sandbox.report()["leads"] == 0
 
 

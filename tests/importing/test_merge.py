@@ -76,7 +76,7 @@ def test_blanks_are_filled_and_nothing_is_overwritten(
         k: v for k, v in (before | added).items() if k not in unlike
     }
     line = only_line(ran)
-    assert (line["outcome"], line["reason"], line["lead id"]) == ("updated", "in Close already", acme["id"])
+    assert (line["outcome"], line["reason"], line["lead id"]) == ("updated", "already in Close", acme["id"])
     assert line["changes"] == "Company Founded: 1987-05-17; contact Ann: ann@y.com, +14155550101; Import Key"
 
 
@@ -211,7 +211,7 @@ def test_two_leads_of_one_name_are_left_alone_and_reported(
     ran = run("import", "leads.csv", "--json")
     assert (ran.code, nothing_but(ran, "skipped")) == (4, True)
     assert all(link in only_line(ran)["reason"] for link in links)
-    assert "Merge them in Close" in ran.err
+    assert "Merge them there" in ran.err
     assert leads_held(user) == before
 
 
@@ -258,12 +258,12 @@ def test_leads_can_be_made_beside_those_that_exist(run: Run, write: Write, conne
 def test_a_finished_file_makes_new_leads_again_and_says_so_first(run: Run, write: Write, connected: Sandbox) -> None:
     write("Acme,Ann,,,,,", "Beta,,,,,,")
     first = run("import", "leads.csv", "--existing", "create", "--json")
-    assert "makes new leads" not in first.err
+    assert "creates new leads" not in first.err
     second = run("import", "leads.csv", "--existing", "create", "--json")
     assert nothing_but(second, "created")
     said = second.err.splitlines()
     assert first.json["run_id"] in said[0]
-    assert "makes new leads" in said[0]
+    assert "creates new leads" in said[0]
     assert said[1].startswith("plan: create 2")
     assert connected.report()["leads"] == 4
     assert run("undo", "last").code == 0
@@ -293,7 +293,7 @@ def test_making_leads_beside_others_is_carried_on_where_the_plan_ended_it(
         connect(sandbox)
         second = run(*command)
         assert (second.code, second.json["run_id"]) == (0, first.json["run_id"])
-        assert second.err.startswith(f"carrying on the unfinished run {first.json['run_id']}")
+        assert second.err.startswith(f"Carrying on the unfinished run {first.json['run_id']}")
         assert (second.json["leads"]["unchanged"], second.json["leads"]["created"]) == (4, 2)
         assert sandbox.report()["leads"] == 6
 
@@ -533,7 +533,7 @@ def test_a_key_field_that_can_hold_no_key_stops_the_import(
     written = writes_to(connected)
     write("Acme,,,,,,")
     ran = run("import", "leads.csv")
-    assert (ran.code, "must be of type text with one value" in ran.err, ran.out) == (3, True, "")
+    assert (ran.code, "must be of type text with a single value" in ran.err, ran.out) == (3, True, "")
     assert writes_to(connected) == written
 
 
@@ -556,7 +556,7 @@ def test_a_field_that_this_key_may_not_write_stops_the_import_before_any_write(
     write("Acme,Retail,5", "Beta,,", header="Company,custom.Industry,custom.Staff")
     for flags in ((), ("--dry-run",)):
         ran = run("import", "leads.csv", *flags)
-        assert (ran.code, f"may not write '{name}'" in ran.err, ran.out) == (3, True, "")
+        assert (ran.code, f"is not allowed to edit '{name}'" in ran.err, ran.out) == (3, True, "")
     assert writes_to(connected) == written
 
 
@@ -647,7 +647,7 @@ def test_a_value_that_differs_from_close_is_reported_and_nothing_is_overwritten(
     assert line["_column"].splitlines() == ["custom.Company Founded", "custom.Company Revenue", "Company US State"]
     assert line["_value"].splitlines() == ["1987-05-18", "7.5", "NY"]
     assert set(line["_code"].splitlines()) == {"conflict"}
-    assert "Close has '1987-05-17', and nothing is overwritten" in line["_reason"]
+    assert "Close already has '1987-05-17', which is kept" in line["_reason"]
     with RawClose(connected) as close:
         acme = named(leads_held(close), "ACME")
         assert acme["addresses"][0]["state"] == "CA"

@@ -143,7 +143,7 @@ def test_the_plan_is_told_alike_by_both_and_carried_out(run: Run, write: Write, 
     assert "nothing was written to Close" in dry.out.splitlines()[0]
     words = dry.out.splitlines()[1]
     assert words == (
-        "plan: create 2; custom fields to make: Import Key (text), Company Founded (date), Company Revenue (number)"
+        "plan: create 2; custom fields to create: Import Key (text), Company Founded (date), Company Revenue (number)"
     )
     assert run("import", "leads.csv").err.splitlines()[0] == words
     assert run("import", "leads.csv", "--dry-run").out.splitlines()[1] == "plan: unchanged 2"
@@ -262,7 +262,7 @@ def test_a_double_that_is_gone_though_search_still_shows_it_is_no_double(
     machines.run("a", "One")
     machines.run("b", "One")
     time.sleep(60)
-    assert "doubles of our own that were removed from Close: 1" in machines.run("b", "One").err
+    assert "duplicates from our own imports removed from Close: 1" in machines.run("b", "One").err
     ran = machines.run("a", "One")
     assert (ran.code, outcomes(ran), "removed" in ran.err) == (0, {"unchanged": 1}, False)
     assert keys_in(sandbox) == [1]
@@ -323,7 +323,7 @@ def test_a_second_import_on_one_journal_is_refused_without_a_request(
     assert (ran.code, codes, connected.report()["leads"]) == (0, [2, 2, 2], 1)
     assert len(ran.err.splitlines()) == 3
     for line in ran.err.splitlines():
-        assert line.startswith("error: another import or undo is writing to output_data/journal.sqlite. Wait")
+        assert line.startswith("error: Another import or undo is writing to output_data/journal.sqlite. Wait")
 
 
 # What Close refuses
@@ -409,7 +409,7 @@ def test_single_values_that_close_refuses_are_dropped_and_reported(
         ("custom.Industry", "Retail", "refused"),
     }
     words = table(ran.json["files"]["rejects"])[0]["_reason"]
-    assert words == "Close does not take it: Invalid email address."
+    assert words == "Close does not accept this: Invalid email address."
     acme = next(lead for lead in leads_held(user).values() if lead["display_name"].upper() == "ACME")
     assert [(str(name).upper(), *rest) for name, *rest in people_on(acme)] == [
         ("ANN", ["ann@x.com"], ["+14155550100"]),
@@ -577,4 +577,4 @@ def test_accounts_that_do_not_add_up_are_a_bug_that_is_told(
     write("Acme,,,,,,", "Beta,,,,,,")
     ran = run("import", "leads.csv", "--json")
     assert (ran.code, connected.report()["leads"]) == (1, 2)
-    assert "the accounts do not add up" in ran.err.splitlines()[-1]
+    assert "each row must have exactly one" in ran.err.splitlines()[-1]
