@@ -234,7 +234,8 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
     title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
-        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan), "outcomes of an import now:"]
+        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
+        lines.append("if imported now, the rows would be:")
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
