@@ -1,1 +1,1 @@
-"""What stands in a cell: read, understood, written safely."""
+"""Cells: reading them, understanding what they say, and writing them safely."""

@@ -1,4 +1,4 @@
-"""What a text says where a field has a fixed set of values: a choice, or the id of a user or a contact."""
+"""Reading a text for a field with a fixed set of values: a choice, or the id of a user or a contact."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ ID_PREFIXES = {"user": "user_", "contact": "cont_"}  # of the ids that a field o
 
 
 def parse_choice(text: str, choices: Sequence[str]) -> str:
-    """The choice that a text names exactly. Raises InvalidValue with the nearest one otherwise."""
+    """The choice that a text names exactly. Raises InvalidValue, naming the closest choice, if it names none."""
     choice = text.strip()
     if choice in choices:
         return choice
@@ -20,7 +20,7 @@ def parse_choice(text: str, choices: Sequence[str]) -> str:
 
 
 def parse_reference(text: str, prefix: str) -> str:
-    """The id of a user or contact in Close. Raises InvalidValue for a text that is no such id."""
+    """The id of a user or contact in Close. Raises InvalidValue if the text is not such an id."""
     reference = text.strip()
     if not re.fullmatch(prefix + r"\w+", reference):
         raise InvalidValue("invalid_reference", f"The field needs an id that begins with {prefix}.")

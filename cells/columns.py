@@ -22,17 +22,17 @@ PHONES = "Contact Phones"
 CUSTOM_PREFIX = "custom."
 ROWS_AT_ONCE = 10_000  # a small part of a large file
 
-REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what a rejects file of ours adds
+REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what our rejects files add
 ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
 class LeadColumn:
-    """A column whose values go to a part of a lead that every lead has, rather than to a custom field.
+    """A column whose values go to a part that every lead has, rather than to a custom field.
 
-    `title` heads the column, `label` is what people call the value. `key` is the part of a lead in Close that holds it:
-    `write` makes that part from a value; `read` gives the texts that a lead holds there, or None where there is room
-    for a value. `blank` says what a lead holds where the part is there without such a text.
+    `title` is the column's header, `label` is what people call the value. `key` is the part of a lead in Close that
+    holds it: `write` builds that part from a value; `read` returns the texts that a lead holds there, or None if there
+    is room for a value. `blank` describes a lead that has the part, but no such text in it.
     """
 
     title: str
@@ -44,7 +44,7 @@ class LeadColumn:
     blank: str
 
     def means(self, text: str) -> str:
-        """The value that a text in Close stands for, the text itself where it stands for none."""
+        """The value that a text in Close stands for, or the text itself if it does not stand for one."""
         try:
             return self.parse(text)
         except InvalidValue:
@@ -78,7 +78,7 @@ KNOWN_COLUMNS = (COMPANY, CONTACT_NAME, EMAILS, PHONES, *LEAD_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The `distinct` texts of a column in the order in which they first appear, and by row the `index` of its text."""
+    """The `distinct` texts of a column in order of first appearance, and for each row the `index` of its text."""
 
     distinct: list[str]
     index: "pd.Series[int]"
@@ -92,7 +92,7 @@ class Texts:
         return Texts([self.distinct[number] for number in distinct], pd.Series(index.astype("int32"), index=kept.index))
 
     def by_row(self, of_texts: Sequence[Any]) -> "pd.Series[Any]":
-        """By row, what is known of its text."""
+        """For each row, the entry of `of_texts` that belongs to its text."""
         return pd.Series(of_texts).take(self.index.to_numpy()).set_axis(self.index.index)
 
 
@@ -110,8 +110,8 @@ Parsed = tuple[tuple[Any, ...], tuple[Lost, ...]]  # the clean values of a cell,
 class Parser:
     """How a column's cells are parsed.
 
-    Where most cells hold one value of a usual form, `parse_plain` gives its value, or None for another cell. Where the
-    others may be slow, `parse_part` is what each of their parts needs.
+    If most cells hold one value in a usual form, `parse_plain` returns that value, or None for any other cell. If those
+    other cells may be slow to parse, `parse_part` parses one part of them.
     """
 
     parse_cell: Callable[[str], Parsed]
@@ -121,9 +121,9 @@ class Parser:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column parsed: of each of its distinct texts the clean value, or None.
+    """A parsed column: the clean value of each of its distinct texts, or None.
 
-    By the index of a text, `several` has the values of one with more of them, and `lost` what was lost of one.
+    By the index of a text, `several` has all values of a text with more than one, and `lost` what was lost from it.
     """
 
     texts: Texts
@@ -138,7 +138,7 @@ class Column:
 
 
 def parse_column(texts: Texts, parser: Parser) -> Column:
-    """The column, each distinct text parsed once: at a glance if that will do, on all cores if very many need more."""
+    """The column, with each distinct text parsed once: by the fast path where possible, on all cores if many remain."""
     parse_plain = parser.parse_plain or (lambda _: None)
     column = Column(texts, list(map(parse_plain, texts.distinct)), {}, {})
     left = [index for index, value in enumerate(column.values) if value is None]
@@ -157,7 +157,7 @@ def parse_column(texts: Texts, parser: Parser) -> Column:
 
 
 def _known(parse: Callable[[str], Any], cells: Iterable[str]) -> Callable[[str], Any]:
-    """The parser again, with what it makes of every part of these cells known beforehand."""
+    """The same parser, but with its results for every part of these cells computed in advance."""
     parts = list(dict.fromkeys(part for cell in cells for part in _SEPARATORS.split(cell) if is_text(part)))
     known = dict(zip(parts, parse_many(parse, parts), strict=True))
 
@@ -176,7 +176,7 @@ _SEPARATORS = re.compile(r"[\r\n,]|;(?!ext=)")
 
 
 def one_value(parse: Callable[[str], Any]) -> Callable[[str], Parsed]:
-    """A parser of cells that hold one value, or nothing."""
+    """A parser for cells that hold one value or nothing."""
 
     def parse_cell(text: str) -> Parsed:
         if not is_text(text):
@@ -190,7 +190,7 @@ def one_value(parse: Callable[[str], Any]) -> Callable[[str], Parsed]:
 
 
 def several_values(parse: Callable[[str], Any], separators: re.Pattern[str]) -> Callable[[str], Parsed]:
-    """A parser of cells that may hold several values, with these between them; equal ones count once."""
+    """A parser for cells that may hold several values, divided by `separators`; equal values count once."""
     parse_one = one_value(parse)
 
     def parse_cell(text: str) -> Parsed:
@@ -202,7 +202,7 @@ def several_values(parse: Callable[[str], Any], separators: re.Pattern[str]) -> 
 
 
 def known_parsers(names: NameCase, region: str) -> dict[str, Parser]:
-    """The parsers for the columns that every file may have, by title; that of companies is read as a whole."""
+    """The parsers for the columns that any file may have, by title; the company column is read separately."""
     parse_phones = functools.partial(parse_phone, region=region)
     plain_phones = functools.partial(plain_phone, region=region)
     return {

@@ -13,17 +13,17 @@ csv.field_size_limit(LARGEST_CELL)
 
 
 class InputError(Exception):
-    """The input file can't be used as it is; the message says what to do."""
+    """The input file can't be used in its present form; the message says what to do."""
 
 
 class NotInEncoding(InputError):
-    """The file is in another encoding than it is read in; the message says from where on that shows."""
+    """The file is not in the encoding that it is read with; the message says from which line on."""
 
 
 def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header of any CSV file, and its rows with their numbers in a spreadsheet, blank ones left out.
+    """The header of any CSV file, and its rows that are not blank, with their row numbers in a spreadsheet.
 
-    Characters that nobody sees are left out of the cells. Raises InputError, naming row or line.
+    Invisible characters are left out of the cells. Raises InputError, naming the row or line.
     """
     refuse_unreadable(path)
     rows = [[visible(cell).strip() for cell in row] for row in read_rows(path, encoding)]
@@ -34,7 +34,7 @@ def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tup
 
 
 def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
-    """The rows of a CSV file, the header first and blank ones too. Raises InputError, naming row or line."""
+    """All rows of a CSV file, including the header and blank ones. Raises InputError, naming the row or line."""
     read = 0
     try:
         with path.open(encoding=_with_bom(encoding), newline="") as file:
@@ -57,7 +57,7 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
 
 
 def refuse_unreadable(path: Path) -> None:
-    """Raise InputError for what is plainly no text."""
+    """Raise InputError for a file that is clearly not text."""
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
     try:
@@ -74,7 +74,7 @@ def refuse_unreadable(path: Path) -> None:
 
 
 def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
-    """The lines of a file. Raises InputError for one with characters that no text has."""
+    """The lines of a file. Raises InputError for a line with characters that are not valid in text."""
     for number, line in enumerate(file, 1):
         if "\0" in line or not (line.isascii() or _SURROGATE.search(line) is None):
             raise InputError(
@@ -87,7 +87,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def has_bom(path: Path) -> bool:
-    """Whether a file begins with a byte order mark of UTF-8."""
+    """Whether a file begins with a UTF-8 byte order mark."""
     with path.open("rb") as file:
         return file.read(3) == codecs.BOM_UTF8
 
@@ -97,7 +97,7 @@ def _with_bom(encoding: str) -> str:
 
 
 def _from_where(path: Path, encoding: str) -> str:
-    """From which line on a file is not in its encoding; the reader's own position counts from its last buffer."""
+    """The first line that does not fit the encoding; the reader's own position counts only from its last buffer."""
     content = path.read_bytes()
     try:
         content.decode(encoding)

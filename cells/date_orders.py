@@ -1,4 +1,4 @@
-"""In which order the dates of a column are written: as asked, as noted, or as the column proves."""
+"""The order of day, month and year in a date column: as requested, as noted, or as the values prove."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from cells.texts import is_same_name
 
 
 class AmbiguousDates(InputError):
-    """A column's dates can be read in more than one way, and only who knows the file can tell which one is meant."""
+    """A column's dates can be read in more than one way, and only somebody who knows the file can tell which."""
 
 
 class UnclearDates(AmbiguousDates):
@@ -20,17 +20,17 @@ class UnclearDates(AmbiguousDates):
 
 
 class ContradictingDates(AmbiguousDates):
-    """Some dates of a column can only have the day first, and others only the month."""
+    """Some dates in a column must have the day first, and others must have the month first."""
 
 
 class TwoNotedOrders(AmbiguousDates):
-    """A rejects file notes two orders for one column."""
+    """A rejects file notes two different orders for one column."""
 
 
 def find_date_orders(
     columns: Mapping[str, Texts], asked: DateOrder | None, notes: "pd.Series[str]"
 ) -> dict[str, DateOrder]:
-    """How each date column writes its dates: as asked, else as its rejects file noted, else as its values prove."""
+    """The date order of each date column: as requested, else as a rejects file noted, else as its values prove."""
     found = {
         CUSTOM_PREFIX + name: asked
         or _noted_order(CUSTOM_PREFIX + name, notes)
@@ -41,9 +41,9 @@ def find_date_orders(
 
 
 def _proved_order(column: str, texts: Texts) -> DateOrder | None:
-    """How a column writes its dates, as its values prove; None where every one of them can be read in one way alone.
+    """The date order that a column's values prove; None if each of them can be read in only one way anyway.
 
-    Raises AmbiguousDates where the values allow two orders, or prove two.
+    Raises AmbiguousDates if the values allow two orders, or prove two.
     """
     examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
     first_rows = texts.index.drop_duplicates().index
@@ -63,7 +63,7 @@ def _proved_order(column: str, texts: Texts) -> DateOrder | None:
 
 
 def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
-    """What a rejects file of ours noted when the whole column was there to prove it."""
+    """The order that one of our rejects files noted, when the whole column was still there to prove it."""
     found = {_order_in_note(note, column) for note in notes.unique()} - {None}
     if len(found) > 1:
         raise TwoNotedOrders(f"The column {DATE_ORDER_COLUMN} contains two different orders")
@@ -80,7 +80,7 @@ def _order_in_note(note: str, column: str) -> DateOrder | None:
 
 
 def note_date_orders(orders: Mapping[str, DateOrder]) -> str:
-    """What a rejects file says of its date columns: `dmy`, or `column=dmy; column=mdy` where they differ."""
+    """What a rejects file notes about its date columns: `dmy`, or `column=dmy; column=mdy` if they differ."""
     if len(set(orders.values())) <= 1:
         return next(iter(orders.values()), "")
     return "; ".join(f"{column}={order}" for column, order in orders.items())

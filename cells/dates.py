@@ -1,4 +1,4 @@
-"""What a text says as a day or a moment."""
+"""Reading a text as a date, or as a date and time."""
 
 import re
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ _ORDER_WORDS: Mapping[DateOrder | None, str] = {
 
 
 def parse_date(text: str, order: DateOrder | None = None) -> str:
-    """The day as `YYYY-MM-DD`. Raises InvalidValue where day, month or a four-digit year are missing or not real.
+    """The date as `YYYY-MM-DD`. Raises InvalidValue if day, month or a four-digit year is missing or not real.
 
-    `order` says how the column writes days with the year last; the year first is always year, month, day.
+    `order` says how the column writes dates that end with the year; if the year comes first, the month comes next.
     """
     numeric = _DAY_IN_DIGITS.fullmatch(text.strip())
     if numeric is None:
@@ -48,7 +48,7 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
 
 
 def date_readings(text: str) -> dict[DateOrder, date]:
-    """The real days that a date in digits can mean, by the order that makes it so; with dots the day comes first."""
+    """The real dates that a date in digits can mean, by date order; a date written with dots has the day first."""
     parts = _DAY_IN_DIGITS.fullmatch(text.strip())
     if parts is None:
         return {}
@@ -72,8 +72,8 @@ def _real_days(candidates: Mapping[DateOrder, tuple[int, int, int]]) -> dict[Dat
 
 
 def _parse_written_date(text: str) -> str:
-    """A date with its month in words, by `dateutil`. That fills what is missing from a default, so two defaults must
-    agree; it takes 0087 for 1987 and any weekday for true, so both are held against what was typed."""
+    """A date with its month in words, read by `dateutil`. `dateutil` takes missing parts from a default, so the results
+    with two defaults must agree. It reads 0087 as 1987 and accepts any weekday, so both are compared with the text."""
     typed = _DAY_AND_YEAR.fullmatch(text)
     if typed is None:
         raise InvalidValue("invalid_date", "A date needs a day, a month and a four-digit year.")
@@ -95,7 +95,7 @@ _NAMES = dateutil_parser.parserinfo()
 
 
 def parse_moment(text: str) -> str:
-    """A moment in ISO 8601 with its offset. Raises InvalidValue without an offset, for that would be a guess."""
+    """A date and time in ISO 8601 with its offset. Raises InvalidValue without an offset, which would be a guess."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a text says as an e-mail address: the address in normal form, or why it is none."""
+"""Reading a text as an email address: the address in normal form, or why it is not one."""
 
 import re
 
@@ -12,22 +12,22 @@ _TOP_LEVEL_DOMAIN = re.compile(r"\.[a-z]{2,63}$", re.IGNORECASE)
 _PLAIN_EMAIL = re.compile(
     r"([A-Za-z0-9_+'&-]+(?:\.[A-Za-z0-9_+'&-]+)*)@((?:[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\.)+([A-Za-z]{2,}))"
 )
-_PLAIN_EMAIL_LENGTH = 64  # characters; so short an address has no part that is too long
+_PLAIN_EMAIL_LENGTH = 64  # characters; an address this short has no part that is too long
 _SPECIAL_ENDINGS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 _MAILBOXES_WITHOUT_CASE = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
 def parse_email(text: str) -> str:
-    """The address in normal form; it is not looked up. Raises InvalidValue where Close would not have it.
+    """The address in normal form; it is not looked up. Raises InvalidValue if Close would not accept it.
 
-    The reasons are those of `email_validator`; what Close asks for beyond that is known of its open-source checks.
+    The reasons come from `email_validator`; what Close requires beyond that is known from its open-source checks.
     """
     typed = visible(text).strip()
     return plain_email(typed) or _validated_email(typed)
 
 
 def plain_email(text: str) -> str | None:
-    """What `parse_email` makes of an address of the usual form, many times as fast; None for any other text."""
+    """The result of `parse_email` for an address in the usual form, but much faster; None for any other text."""
     parts = _PLAIN_EMAIL.fullmatch(text)
     if parts is None or len(text) > _PLAIN_EMAIL_LENGTH:
         return None

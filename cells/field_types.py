@@ -1,4 +1,4 @@
-"""What type a lead custom field has: how its cells are parsed, and which type a new one gets."""
+"""Types of lead custom fields: how their cells are parsed, and which type a new field gets."""
 
 import functools
 import re
@@ -19,7 +19,7 @@ TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new 
 
 
 def field_parser(field: LeadField, currency: Currency, order: DateOrder | None, texts: Collection[str]) -> Parser:
-    """The parser for the cells of a column that fills a field; `texts` are all that stand in it."""
+    """The parser for the cells of a column that fills a field; `texts` are all the texts in the column."""
     unclear = unclear_marks(texts) if field.kind == "number" else ""
     parsers: dict[str, Callable[[str], Any]] = {
         "number": lambda text: parse_number(text, currency, unclear),
@@ -39,11 +39,11 @@ def field_parser(field: LeadField, currency: Currency, order: DateOrder | None, 
 LIST_SEPARATORS = re.compile(r"[\r\n;]")
 
 
-# The type of a field that is to be made -------------------------------------------------------------------------------
+# The type of a new field ----------------------------------------------------------------------------------------------
 
 
 def fields_to_make(columns: Mapping[str, Texts], known: Collection[str], currency: Currency) -> dict[str, LeadField]:
-    """The custom fields that Close lacks, by name; a column without values makes none."""
+    """The custom fields to create because Close does not have them, by name; a column without values needs no field."""
     missing = {
         name: texts for name, texts in columns.items() if name not in known and any(map(is_text, texts.distinct))
     }
@@ -51,7 +51,7 @@ def fields_to_make(columns: Mapping[str, Texts], known: Collection[str], currenc
 
 
 def _type_of(name: str, texts: Texts, currency: Currency) -> str:
-    """The type of a field to be made: fixed for those that we rest on, else what nearly all values are."""
+    """The type of a new field: fixed for the fields that we depend on, otherwise the type of nearly all its values."""
     if plain_name(name) in FIXED_TYPES:
         return FIXED_TYPES[plain_name(name)]
     times = texts.index.value_counts().to_dict()
@@ -73,13 +73,13 @@ _LONG_NUMBER = re.compile(rf"(?:[0-9][.,]?){{{MOST_DIGITS + 1}}}")
 
 
 def _is_more_than_a_number(text: str) -> bool:
-    """Whether a number would lose something of a text: its first zero or plus sign, or its last digits."""
+    """Whether a text would lose something as a number: its leading zero or plus sign, or its last digits."""
     has_head = _LEADING_ZERO.fullmatch(text) or _PHONE_LIKE.fullmatch(text)
     return bool(has_head and not date_readings(text)) or _LONG_NUMBER.search(text) is not None
 
 
 def _is_amount(text: str, currency: Currency) -> bool:
-    """Whether a text is a number or an amount of money, also of another currency if it bears that one's sign."""
+    """Whether a text is a number or an amount of money, even in another currency if it has that currency's sign."""
     try:
         parse_number(text, currency)
     except InvalidValue as invalid:

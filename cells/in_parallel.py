@@ -1,7 +1,7 @@
-"""How very many texts are parsed: on all cores, where that is worth starting them.
+"""Parsing very many texts on all cores, if there are enough of them to make that worthwhile.
 
-Each further core is a Python process of its own that imports what parsing needs and no more. It is never a fork, for
-this process may hold locks, files and threads; and it ends as soon as the pipe to it closes, however this one may end.
+Each additional core runs a separate Python process that imports only what parsing needs. It is never a fork, because
+this process may hold locks, files and threads. It ends as soon as the pipe to it closes, however this process ends.
 """
 
 import contextlib
@@ -17,20 +17,20 @@ from typing import Any
 from cells.texts import InvalidValue, ProblemCode
 
 ROOT = Path(__file__).resolve().parent.parent  # from where modules are found by their names
-MANY = 50_000  # texts; the slowest take 5 seconds, and a process is there after half a second
-MOST_CORES = 8  # a machine may show many more than it lends
-AT_ONCE = 100  # texts between two looks at what the others have done
+MANY = 50_000  # texts; the slowest kind takes 5 seconds for these, and starting a process takes half a second
+MOST_CORES = 8  # a machine may report many more cores than it lets us use
+AT_ONCE = 100  # texts parsed here before checking what the other processes have done
 SHARE = 10  # times as many that another process gets at once
 
 Parsed = (
     tuple[Any, None] | tuple[None, tuple[ProblemCode, str]]
-)  # the value, or the code and the reason why there is none
+)  # the value, or the code and the reason if there is none
 
 
 def parse_many(parse: Callable[[str], Any], texts: Sequence[str], others: int | None = None) -> list[Parsed]:
-    """What a function of `cells` makes of each text, in their order.
+    """The result of a function of `cells` for each text, in order.
 
-    `others` is the number of processes that help, if not as many as there are cores and the number of texts is worth.
+    `others` is the number of processes that help; by default it depends on the number of cores and of texts.
     """
     parts = [texts[first : first + AT_ONCE] for first in range(0, len(texts), AT_ONCE)]
     results: list[list[Parsed]] = [[] for _ in parts]
@@ -57,7 +57,7 @@ def _worth(texts: int) -> int:
 
 
 def _with_news(given: dict[Connection, list[int]], wait: bool) -> list[Connection]:
-    """The pipes on which a process says that it is ready, has results, or is gone."""
+    """The pipes whose process is ready, has results or has ended."""
     news = multiprocessing.connection.wait(list(given), timeout=None if wait else 0)
     return [pipe for pipe in given if pipe in news]
 
@@ -71,7 +71,7 @@ def _parsed(parse: Callable[[str], Any], text: str) -> Parsed:
 
 @contextlib.contextmanager
 def _processes(number: int) -> Iterator[list[Connection]]:
-    """Pipes to processes that parse; fewer where they can't be started."""
+    """Pipes to processes that parse; fewer than requested if they can't be started."""
     with contextlib.ExitStack() as stack:
         pipes = []
         with contextlib.suppress(OSError, ValueError):
@@ -86,7 +86,7 @@ def _processes(number: int) -> Iterator[list[Connection]]:
 
 @contextlib.contextmanager
 def _process(pipe: int) -> Iterator[None]:
-    """A process of its own session, so that Ctrl-C reaches only us; it is gone at the end, whatever it does."""
+    """A process in its own session, so that Ctrl-C reaches only us; it is killed at the end, whatever it is doing."""
     command = [sys.executable, "-m", __name__, str(pipe)]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(
@@ -99,7 +99,7 @@ def _process(pipe: int) -> Iterator[None]:
 
 
 def _serve(pipe: Connection) -> None:
-    """Parse what comes until the other end is closed."""
+    """Parse whatever arrives until the other end closes."""
     results: list[list[Parsed]] = []
     while True:
         pipe.send(results)

@@ -1,4 +1,4 @@
-"""The fields of leads that columns fill: what each is called, and of which type it is in Close."""
+"""The lead fields that columns fill: the name and type that each has in Close."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from cells.safe_text import encodable
 
 FOUNDED = "Company Founded"
 REVENUE = "Company Revenue"
-NATIONAL_ID = "National ID"  # of people who are to be qualified; as a number it would lose its first zeros
-IMPORT_KEY = "Import Key"  # by which an import finds its leads again
-CUSTOM_KEY = "custom."  # before the id of a custom field, under which a lead holds its value
+NATIONAL_ID = "National ID"  # of people to qualify; as a number it would lose its leading zeros
+IMPORT_KEY = "Import Key"  # lets an import find its leads again
+CUSTOM_KEY = "custom."  # comes before the id of a custom field in the key under which a lead holds its value
 
 
 @dataclass(frozen=True, slots=True)
 class LeadField:
     """A field of leads: its name, its `kind` as Close names types, and the `key` under which a lead holds its value.
 
-    One that Close has not made yet has no key. `roles` are the ids of the only roles that may write it, none for all of
-    them; `created` is when it was made. Of the fields that every lead has, the status and the state are kinds of their
-    own; `labels` are what the status is called, by id.
+    A field that does not exist in Close yet has no key. `roles` are the ids of the roles that may edit it, empty if all
+    may; `created` is when it was created. Among the fields that every lead has, status and state have kinds of their
+    own; `labels` are the names of the statuses, by id.
     """
 
     name: str
@@ -32,15 +32,15 @@ class LeadField:
 
     @property
     def title(self) -> str:
-        """The name on one line, of characters that any file can hold."""
+        """The name on one line, with only characters that any file can hold."""
         return " ".join(encodable(self.name).split())
 
     @property
     def is_custom(self) -> bool:
-        """Whether it is a custom field, and not one that every lead has."""
+        """Whether it is a custom field rather than one that every lead has."""
         return self.key.startswith(CUSTOM_KEY)
 
     @property
     def id(self) -> str:
-        """The id of a custom field, "" where Close has not made it yet."""
+        """The id of a custom field, "" if it does not exist in Close yet."""
         return self.key.removeprefix(CUSTOM_KEY)

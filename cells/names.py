@@ -1,4 +1,4 @@
-"""Names of companies and people: white space squeezed, in the case asked for."""
+"""Names of companies and people: extra white space removed, in the requested letter case."""
 
 import re
 from typing import Literal
@@ -10,7 +10,7 @@ NameCase = Literal["upper", "title", "keep"]
 
 
 def clean_name(text: str, names: NameCase = "upper") -> str:
-    """A name with its white space squeezed, in the case asked for."""
+    """A name without extra white space, in the requested letter case."""
     squeezed = " ".join(visible(text).split())
     if names == "upper":
         return squeezed.upper()
@@ -18,7 +18,7 @@ def clean_name(text: str, names: NameCase = "upper") -> str:
 
 
 def clean_contact_name(text: str, names: NameCase = "upper") -> str:
-    """A person's name as Close takes it. Raises InvalidValue where it is too long for Close."""
+    """A person's name as Close accepts it. Raises InvalidValue if it is too long for Close."""
     name = clean_name(text, names)
     if len(name) > LONGEST_NAME:
         raise InvalidValue("too_long", f"The name has {len(name)} characters; Close allows {LONGEST_NAME}.")
@@ -30,7 +30,7 @@ def _title_case(text: str) -> str:
 
 
 def _capitalize(word: re.Match[str]) -> str:
-    """A word with its capitals: also after one letter and an apostrophe (O'Neil), not after several (Andrea's)."""
+    """A capitalized word: also after one letter and an apostrophe (O'Neil), but not after several (Andrea's)."""
     letters = word[0]
     if letters[1:2] in ("'", "’"):
         return letters[:2].upper() + letters[2:].capitalize()

@@ -1,4 +1,4 @@
-"""What a text says as a number or an amount of money, in the currency of the organisation."""
+"""Reading a text as a number or an amount of money in the organization's currency."""
 
 import functools
 import re
@@ -14,19 +14,19 @@ MOST_DIGITS = 15  # significant digits that a JSON number keeps everywhere
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """The organisation's currency: an amount may carry its code (`USD 5`) or its sign (`$5`, `US$5`), and no other."""
+    """The organization's currency: an amount may have its code (`USD 5`) or its sign (`$5`, `US$5`), but no other."""
 
     code: str
     sign: str = ""
 
     @property
     def signs(self) -> set[str]:
-        """What may stand beside an amount of this currency."""
+        """The marks that may stand next to an amount in this currency."""
         signs = {self.sign, SIGN_BY_CURRENCY.get(self.code, "")} - {""}
         return {self.code} | signs | {self.code[:2] + sign for sign in signs}
 
 
-# How a currency is written at home, for the ones that Close may name by code alone.
+# The sign that each currency uses in its own country, because Close may give only the code.
 SIGN_BY_CURRENCY = {
     **dict.fromkeys(("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "CLP", "COP", "ARS"), "$"),
     **{"EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴", "BRL": "R$"},
@@ -36,7 +36,7 @@ US_DOLLAR = Currency("USD", "$")
 
 @functools.cache
 def _amount_pattern(currency: Currency) -> re.Pattern[str]:
-    """An amount with the marks of its currency, which may be any letters, or with what looks like another's."""
+    """An amount with a mark of this currency, which may be any letters, or with what looks like another currency's."""
     own = "|".join(re.escape(mark) for mark in sorted(currency.signs, key=len, reverse=True))
     before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%-]"
     number = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
@@ -48,16 +48,16 @@ def _amount_pattern(currency: Currency) -> re.Pattern[str]:
 
 @functools.cache
 def _plain_amount(currency: Currency) -> re.Pattern[str]:
-    """An amount that can be read at once: digits, and before them no mark or the sign of its currency."""
+    """An amount that can be read directly: digits, with at most the sign of this currency before them."""
     own = "|".join(re.escape(mark) for mark in sorted(currency.signs) if unicodedata.category(mark[0]) == "Sc")
     return re.compile(rf"(?:{own})?([1-9][0-9]*(?:\.[0-9]+)?)")
 
 
 def unclear_marks(texts: Collection[str]) -> str:
-    """The marks that may part thousands as well as decimals, seen how the other numbers of a column are written.
+    """The marks that could separate either thousands or decimals, judging by all the numbers in a column.
 
-    Usually none, for the comma parts thousands and the dot decimals. Where some number writes its decimals with a
-    comma (`999,50`, `1.234,50`), the dot; and the comma too, unless others write theirs with a dot.
+    Usually none: the comma separates thousands, and the dot decimals. If some number has a decimal comma (`999,50`,
+    `1.234,50`), the dot is unclear; the comma too, unless other numbers have a decimal dot.
     """
     if not any(_DECIMAL_COMMA.fullmatch(text) for text in texts if "," in text or text.count(".") > 1):
         return ""
@@ -71,11 +71,11 @@ _DECIMAL_DOT = re.compile(r"[^\d.,]*(?:\d{1,3}(?:,\d{3})+\.\d+|\d+\.(?:\d{1,2}|\
 
 
 def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -> int | float:
-    """An amount or a number as JSON can carry it; whole ones as int.
+    """An amount or a number that JSON can hold; whole numbers as int.
 
-    Commas may part groups of three, a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue for anything
-    else, for another currency, for more digits than a JSON number keeps, and for three digits after a mark that is
-    `unclear`: the number may be meant a thousand times larger or smaller.
+    Commas may separate groups of three digits, and a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue
+    for anything else, for another currency, for more digits than a JSON number keeps, and for three digits after a mark
+    that is `unclear`, because the intended number may be a thousand times larger or smaller.
     """
     plain = None if unclear else _plain_amount(currency).fullmatch(text)
     if plain and len(plain[1]) <= MOST_DIGITS:
@@ -101,7 +101,7 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -
 
 
 def _contradicts_itself(parts: re.Match[str]) -> bool:
-    """Whether an amount has two signs, two currencies, or brackets that do not close."""
+    """Whether an amount has two signs, two currencies or unbalanced parentheses."""
     opened, closed = parts[0].count("("), parts[0].count(")")
     negations = [parts["sign"], parts["inner_sign"], opened]
     return opened != closed or sum(map(bool, negations)) > 1 or bool(parts["before"] and parts["after"])

@@ -1,4 +1,4 @@
-"""What a text says as a phone number: the number as E.164, or why it is none."""
+"""Reading a text as a phone number: the number in E.164 form, or why it is not one."""
 
 import functools
 import re
@@ -37,10 +37,10 @@ _PHONE_LENGTH_REASONS = {
 
 
 def parse_phone(text: str, region: str = "US") -> str:
-    """The number as E.164, an extension as Close writes it: `+14155550100x12`.
+    """The number in E.164 form, with an extension written as Close does: `+14155550100x12`.
 
-    Symbols and labels around the number go; a number without `+` is read as one of `region`. Raises InvalidValue for
-    what is no possible number, and for anything from which another number than the one meant could be made.
+    Symbols and labels around the number are dropped; a number without `+` is read as a number in `region`. Raises
+    InvalidValue if the number is not possible, and if the text could turn into a different number than the one meant.
     """
     typed = text.strip()
     plain = plain_phone(typed, region)
@@ -73,9 +73,9 @@ _PHONE_MARKS = str.maketrans("", "", " ().-")
 
 
 def plain_phone(text: str, region: str = "US") -> str | None:
-    """What `parse_phone` makes of a number of the usual form, many times as fast; None for any other text.
+    """The result of `parse_phone` for a number in the usual form, but much faster; None for any other text.
 
-    It takes the steps of `phonenumbers` by that library's own tables, and gives up wherever these leave a choice.
+    It follows the steps of `phonenumbers` with that library's own tables, and gives up wherever these leave a choice.
     """
     parts = _PLAIN_PHONE.fullmatch(text)
     if parts is None or ("." in text and _DAMAGED_PHONE.fullmatch(text)):
@@ -101,9 +101,9 @@ def _e164_abroad(digits: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _NumberingPlan:
-    """What `phonenumbers` knows of a country's numbers: those behind its calling `code`, of any of these `lengths`.
+    """What `phonenumbers` knows about a country's numbers: the calling `code`, and the `lengths` of the rest.
 
-    `prefix` is what may stand before them at home, and may rewrite them; `abroad` is what leads out of the country.
+    `prefix` may come before a number inside the country, and may rewrite it; `abroad` starts an international call.
     """
 
     code: str
@@ -115,7 +115,7 @@ class _NumberingPlan:
     abroad: re.Pattern[str] | None
 
     def e164(self, digits: str) -> str | None:
-        """The number with its code, without a prefix; None where only the library can tell which that is."""
+        """The number with its country code and without a prefix; None if only the library can tell what that is."""
         cut = self.prefix.match(digits) if self.prefix else None
         if cut:
             digits = digits[cut.end() :]
@@ -154,7 +154,7 @@ def _plan_of_region(region: str) -> _NumberingPlan | None:
 
 
 def _bare_phone(text: str) -> tuple[str, str]:
-    """The number and its extension without what stands around them."""
+    """The number and its extension, without the text around them."""
     found = [index for index, char in enumerate(text) if char.isdecimal() or char == "+"]
     if not any(map(str.isdecimal, text)):
         raise InvalidValue("invalid_phone", _NOT_A_PHONE)
@@ -180,7 +180,7 @@ def _refuse_unknown_characters(label: str) -> None:
 
 
 def _is_symbol(char: str) -> bool:
-    """Whether a character is a picture, or joins or directs others unseen; not a shape that can hide a digit."""
+    """Whether a character is a picture or an invisible mark, but not a shape that may hide a digit."""
     return (
         unicodedata.category(char) == "Cf" or char in _JOINERS or (bool(_PICTURE.match(char)) and char not in _SHAPES)
     )

@@ -1,4 +1,4 @@
-"""Texts that do nothing where they are opened or shown: no formulas, nothing that steers a terminal; lines of CSV."""
+"""Texts that are safe to open or show, without formulas or terminal control characters; and lines of CSV."""
 
 import csv
 import io
@@ -6,20 +6,20 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # that turn around what is read
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the reading direction
 
 
 def guarded(cell: object) -> str:
-    """A cell without formulas: a text that a spreadsheet may take for one gets a leading apostrophe.
+    """A cell without formulas: a text that a spreadsheet may take for a formula gets a leading apostrophe.
 
-    A number or a phone with its sign does not, nor do those with hyphens; but `+1+1` does.
+    A number or phone number with a sign or with hyphens does not get one, but `+1+1` does.
     """
     text = str(cell)
     return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\()", text, re.DOTALL) else text
 
 
 def harmless(text: str) -> str:
-    """A text without what would steer a terminal or turn around what is read; lines stay lines."""
+    """A text without characters that control a terminal or change the reading direction; line breaks are kept."""
     return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
 
 
@@ -33,12 +33,12 @@ def csv_text(lines: Iterable[Iterable[object]]) -> str:
 
 
 def _csv_line(cells: Iterable[object]) -> str:
-    """A line of CSV. Python's writer puts a carriage return into quotes only where lines end with one."""
+    """A line of CSV. Python's writer quotes a carriage return only if lines end with one."""
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def encodable(text: str) -> str:
-    """A text that any file can hold: JSON may carry halves of characters."""
+    """A text that any file can hold: JSON may contain halves of characters (lone surrogates)."""
     return text.encode(errors="replace").decode()

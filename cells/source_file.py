@@ -1,4 +1,4 @@
-"""What a file of leads says, column by column: text and row numbers, nothing guessed."""
+"""The contents of a file of leads, column by column: text and row numbers, nothing guessed."""
 
 import contextlib
 import gc
@@ -29,10 +29,10 @@ from cells.texts import has_text, is_same_name, is_text, plain_name, visible
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it stands: `header`, and `cells`, a frame of text indexed by row number, a column per header cell.
+    """A file as it is: `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
 
-    Row numbers are a spreadsheet's: the header is 1, and blank lines are counted but not held. `surplus` has, by row
-    number, the cells beyond the header's last. `has_bom` tells that the file began with a byte order mark.
+    Row numbers are those of a spreadsheet: the header is 1, and blank lines are counted but not kept. `surplus` has the
+    cells beyond the header's last one, by row number. `has_bom` says whether the file began with a byte order mark.
     """
 
     has_bom: bool
@@ -42,17 +42,17 @@ class SourceFile:
 
     @property
     def positions(self) -> dict[str, int]:
-        """Where each known column is: its canonical name -> its index in the header."""
+        """The position of each known column: its canonical name -> its index in the header."""
         return {name: index for index, title in enumerate(self.header) if (name := canonical(title)) is not None}
 
     @property
     def own_positions(self) -> list[int]:
-        """The positions of the columns that are the file's own, and not what a rejects file of ours adds."""
+        """The positions of the file's own columns, without those that our rejects files add."""
         return [index for index, title in enumerate(self.header) if title.strip() not in REJECT_COLUMNS]
 
     @property
     def custom_fields(self) -> dict[str, str]:
-        """The lead custom fields that the file fills, in its order: by name, as the header spells each."""
+        """The lead custom fields that the file fills, in order: by name, each as the header spells it."""
         return {
             name.removeprefix(CUSTOM_PREFIX): self.header[index].strip()[len(CUSTOM_PREFIX) :].strip()
             for name, index in self.positions.items()
@@ -61,7 +61,7 @@ class SourceFile:
 
     @property
     def ignored_columns(self) -> list[str]:
-        """The columns with values that mean nothing to an import, as they are written."""
+        """The columns with values that an import does not know, as the header spells them."""
         return [
             title.strip() or f"(unnamed column {index + 1})"
             for index, title in enumerate(self.header)
@@ -71,16 +71,16 @@ class SourceFile:
         ]
 
     def column(self, name: str) -> pd.Series:
-        """The cells of a known column, blank where the file has no such column."""
+        """The cells of a known column, blank if the file does not have that column."""
         index = self.positions.get(name)
         return pd.Series("", index=self.cells.index, dtype=object) if index is None else self.cells[index]
 
 
 @contextlib.contextmanager
 def few_collections() -> Iterator[None]:
-    """While millions of objects are made to stay, Python seldom looks for garbage, and only among the latest.
+    """Make Python look for garbage rarely, and only among new objects, while millions of lasting objects are created.
 
-    Some must be looked for all the same: each number that `phonenumbers` refuses leaves a circle of objects.
+    It still has to look sometimes: each number that `phonenumbers` refuses leaves a reference cycle behind.
     """
     usual = gc.get_threshold()
     gc.set_threshold(50_000, 1_000_000, 1_000_000)
@@ -91,7 +91,7 @@ def few_collections() -> Iterator[None]:
 
 
 def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
-    """The file's cells as text, nothing guessed. Raises InputError, naming row or line, where it can't be read."""
+    """The file's cells as text, nothing guessed. Raises InputError, naming the row or line, if it can't be read."""
     refuse_unreadable(path)
     with few_collections():
         rows = read_rows(path, encoding)
@@ -108,9 +108,9 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
 
 
 def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:
-    """The numbers of the rows that are not blank, their cells by column, and by number what is beyond the last column.
+    """The numbers of the rows that are not blank, their cells by column, and the cells beyond the last column by row.
 
-    Equal texts of a column are one object, unless they hardly ever repeat.
+    Equal texts in a column share one object, unless texts in that column hardly ever repeat.
     """
     numbers: list[int] = []
     columns: list[list[str]] = [[] for _ in range(width)]
@@ -154,7 +154,7 @@ def _no_company_column(name: str, header: Sequence[str]) -> str:
 
 
 def canonical(title: str) -> str | None:
-    """The name by which we know a column, or None where we do not."""
+    """Our name for a column, or None if we do not know it."""
     spelled = unicodedata.normalize("NFC", " ".join(visible(title).split()))
     known = _COLUMN_BY_PLAIN_NAME.get(plain_name(title))
     if known is not None or not spelled.casefold().startswith(CUSTOM_PREFIX):

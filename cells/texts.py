@@ -1,4 +1,4 @@
-"""A text as people typed it: what is visible of it, which names are the same, and why a value can't be kept."""
+"""Text as people typed it: which of it is visible, which names are the same, and why a value can't be kept."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class InvalidValue(Exception):
 
 
 def visible(text: str) -> str:
-    """A text without the characters that nobody sees: zero-width spaces, soft hyphens, marks of direction and order."""
+    """A text without invisible characters: zero-width spaces, soft hyphens, direction and byte order marks."""
     return text if text.isascii() else text.translate(_INVISIBLE)
 
 
@@ -43,19 +43,19 @@ _INVISIBLE = dict.fromkeys(
 
 
 def is_text(cell: str) -> bool:
-    """Whether anything is to be seen in a cell."""
+    """Whether a cell has anything visible."""
     return bool(visible(cell).strip())
 
 
 def has_text(row: Sequence[str]) -> bool:
-    """Whether anything is to be seen in a row; most rows are decided by their first character."""
+    """Whether a row has anything visible; for most rows, the first character is enough to tell."""
     return bool(row) and (row[0][:1].isalnum() or any(map(is_text, row)))
 
 
 def plain_name(name: str) -> str:
-    """A name as names are compared: letter case, white space and how accents are composed do not matter.
+    """The form in which names are compared: letter case, white space and the composition of accents do not matter.
 
-    For names of columns, fields, statuses and Smart Views. The caseless match is that of the Unicode Standard, section
+    For names of columns, fields, statuses and Smart Views. This is the caseless match of the Unicode Standard, section
     3.13 (D145).
     """
     decomposed = unicodedata.normalize("NFD", visible(name)).casefold()
@@ -63,5 +63,5 @@ def plain_name(name: str) -> str:
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Whether people mean the same by two names of a column, field, status or Smart View."""
+    """Whether two names of a column, field, status or Smart View mean the same to people."""
     return plain_name(one) == plain_name(other)

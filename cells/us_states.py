@@ -1,7 +1,7 @@
-"""What a text says about a US state: its two-letter code, or its full name.
+"""Reading a text as a US state: its two-letter code or its full name.
 
-States, the District of Columbia, territories and the armed forces' "states", with the codes of the US Postal Service
-(Publication 28, appendix B) and the abbreviations in common use before those codes.
+These are the states, the District of Columbia, the territories and the armed forces' "states", with the codes of the
+US Postal Service (Publication 28, appendix B) and the abbreviations that were common before those codes.
 """
 
 import re
@@ -133,7 +133,7 @@ def state_name(text: str) -> str | None:
 
 
 def _spelling(text: str) -> str:
-    """The form in which spellings are compared: `N.Y.`, `US-NY` and `ny` are one."""
+    """The form in which spellings are compared: `N.Y.`, `US-NY` and `ny` are the same."""
     words = re.sub(r"[.'’ʻ]", "", text.casefold()).replace(",", " ").split()
     return " ".join(words).removeprefix("us-")
 

@@ -172,7 +172,9 @@ class _Decision:
     def __call__(self, lead: Lead, key: str) -> PlannedLead:
         sent = self.sight.sent.get(key)
         if sent and sent.state == "sending":
-            return PlannedLead(lead, key, "look up", "sent before, but Close's answer was lost; it is looked up in Close first")
+            return PlannedLead(
+                lead, key, "look up", "sent before, but Close's answer was lost; it is looked up in Close first"
+            )
         known = self.sight.known.get(key)
         shown = self.sight.keyed.get(key, []) if not (sent and sent.state == "undoing") else []
         found = shown or ([known] if known else self.sight.named.get(lead.key, []))
