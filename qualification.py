@@ -41,7 +41,9 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
         compared = person.compared(name, birth_date)
         differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
         if differing:
-            return Check("failed", f"in the registry under another {' and '.join(differing)}", compared=tuple(compared))
+            return Check(
+                "failed", f"in the registry with a different {' and '.join(differing)}", compared=tuple(compared)
+            )
         return Check("passed", "in the registry", compared=tuple(compared))
 
     return service.ask(judge, "GET", "/people/{id}", person, call)
@@ -83,7 +85,7 @@ def draw_score() -> Check:
 
 def _judge_score(score: int) -> Check:
     if not 0 <= score <= 100:
-        raise Unavailable("a score must lie between 0 and 100")
+        raise Unavailable("the score is not between 0 and 100")
     if score > PASSING_SCORE:
         return Check("passed", f"score {score} of 100 (over {PASSING_SCORE})", score=score)
     return Check("failed", f"score {score} of 100 (not over {PASSING_SCORE})", score=score)
@@ -92,7 +94,7 @@ def _judge_score(score: int) -> Check:
 def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
     """The field of an answer about this person. Raises Unavailable where the answer is anything else."""
     if status in (401, 403):
-        raise Unavailable(f"status {status}: its token is not accepted")
+        raise Unavailable(f"status {status}: it does not accept the token")
     if status != 200:
         raise Unavailable(f"status {status}")
     if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
@@ -182,7 +184,7 @@ class Qualifier:
 
     def _score(self, person: Person, first: Mapping[str, Check], ends_at: float) -> Check:
         if any(check.status != "passed" for check in first.values()):
-            return Check("unavailable", "not asked for, since a check was not passed")
+            return Check("unavailable", "not requested because a check was not passed")
         if SCORE not in self._services:
             return draw_score()
         return self._begin(SCORE, ends_at, check_score, person, first)()
@@ -200,7 +202,7 @@ class Qualifier:
                 return begun.result(max(0.0, latest - time.monotonic()))
             except TimeoutError:
                 if begun.cancel():
-                    return service.unavailable("not asked: it still holds those asked before")
+                    return service.unavailable("not asked: it is still busy with earlier requests")
                 return service.leave_behind(call, time.monotonic() - now)
 
         return wait

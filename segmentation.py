@@ -218,7 +218,7 @@ def _tables(reading: Reading, segment: Segment, presentation: Presentation) -> t
 
 
 def _top_report(groups: Report, reading: Reading, segment: Segment, number: int) -> Report:
-    title = f"The leads with most revenue by {_names_of(segment.levels)}"
+    title = f"Leads with the most revenue by {_names_of(segment.levels)}"
     return replace(groups, title=title, table=top_leads(reading.leads, segment.levels, number), total={})
 
 

@@ -32,7 +32,7 @@ class UnusableName(Exception):
     `problem` says what it has; `advice` what to do, with the option of the purpose where it says `{option}`.
     """
 
-    def __init__(self, problem: str, purpose: Purpose, advice: str = "Give another to {option}") -> None:
+    def __init__(self, problem: str, purpose: Purpose, advice: str = "Check the name given to {option}") -> None:
         super().__init__(problem)
         self.problem = problem
         self.purpose = purpose
@@ -58,8 +58,8 @@ def id_named(name: str, names: Mapping[str, str], what: str) -> str | None:
     if len(fitting) > 1:
         listed = " and ".join(f"{names[thing]!r} ({thing})" for thing in fitting)
         raise AmbiguousName(
-            f"Close has {len(fitting)} {what} named {name.strip()!r}: {listed}. Name the one that is meant by its id, "
-            "or rename the others in Close"
+            f"Close has {len(fitting)} {what} named {name.strip()!r}: {listed}. Use the id of the one you mean, or "
+            "rename the others in Close"
         )
     return fitting[0] if fitting else None
 
@@ -131,7 +131,7 @@ def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadFi
     if found is None:
         known = [*(field.name for field in fields), *REGULAR_FIELDS]
         words = there_are(name, known, use.names_among(fields))
-        raise UnusableName(f"Close has no lead custom field named {name!r}; {words}", use.purpose)
+        raise UnusableName(f"Close has no lead custom field named {name!r}. {words}", use.purpose)
     return found
 
 
@@ -144,7 +144,8 @@ def date_field(fields: Sequence[LeadField], name: str) -> LeadField:
     """The field of a name, which holds one date. Raises UnusableName and AmbiguousName."""
     found = _single(field_named(fields, name, DATING), DATING)
     if found.kind not in DATES:
-        raise UnusableName(f"The field {found.title!r} in Close is of type {found.kind}, not a date.", DATING.purpose)
+        problem = f"The field {found.title!r} in Close is of type {found.kind}, not a date."
+        raise UnusableName(problem, DATING.purpose, "Choose a date field for {option}")
     return found
 
 
@@ -152,15 +153,15 @@ def amount_field(fields: Sequence[LeadField], name: str) -> LeadField:
     """The field of a name, which holds one number or text. Raises UnusableName and AmbiguousName."""
     found = _single(field_named(fields, name, COUNTING_REVENUE), COUNTING_REVENUE)
     if found.kind not in AMOUNTS:
-        problem = f"The field {found.title!r} in Close is of type {found.kind}, which holds no amounts."
-        raise UnusableName(problem, COUNTING_REVENUE.purpose)
+        problem = f"The field {found.title!r} in Close is of type {found.kind}, which does not hold amounts."
+        raise UnusableName(problem, COUNTING_REVENUE.purpose, "Choose a number or text field for {option}")
     return found
 
 
 def _single(field: LeadField, use: FieldUse) -> LeadField:
     if field.is_multiple:
-        problem = f"The field {field.title!r} in Close may hold several values."
-        raise UnusableName(problem, use.purpose, "Give one with a single value to {option}")
+        problem = f"The field {field.title!r} in Close can hold several values."
+        raise UnusableName(problem, use.purpose, "Choose a field with a single value for {option}")
     return field
 
 
@@ -169,8 +170,8 @@ def there_are(name: str, known: Collection[str], likely: Collection[str] | None 
     by_plain_name = {plain_name(each): each for each in (known if likely is None else likely)}
     nearest = get_close_matches(plain_name(without_prefix(name)), by_plain_name, MOST_GUESSES)
     if nearest:
-        return f"did you mean {' or '.join(repr(by_plain_name[each]) for each in nearest)}?"
-    return f"it has {', '.join(map(repr, known)) or 'none at all'}."
+        return f"Did you mean {' or '.join(repr(by_plain_name[each]) for each in nearest)}?"
+    return f"Available: {', '.join(map(repr, known))}." if known else "None exist yet."
 
 
 # What a lead holds ---------------------------------------------------------------------------------------------------

@@ -21,27 +21,27 @@ from qualifying.trail import NoTrail, NoVerdict
 
 CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score")
 WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
-THREE_STATUSES = "--status, --prospect-status and --declined-status must be three different statuses"
+THREE_STATUSES = "--status, --prospect-status and --declined-status must name three different statuses"
 
 WORDS: Words = {
     **WORDS_OF_CLOSE,
     **WORDS_OF_FILES,
     PeopleError: (Exit.USAGE, "{}."),
     UnclearIdColumn: (Exit.USAGE, "{} with --id-column."),
-    NoTrail: (Exit.USAGE, "{}."),
+    NoTrail: (Exit.USAGE, "{}. Change to the folder where the person was checked."),
     NoVerdict: (
         Exit.USAGE,
-        "{}. Check the id; what was decided with --redact is found with --redact and the same REDACT_KEY alone.",
+        "{}. Check the id. Verdicts made with --redact are found only with --redact and the same REDACT_KEY.",
     ),
-    SameStatus: (Exit.USAGE, f"{{}}; {THREE_STATUSES}."),
+    SameStatus: (Exit.USAGE, f"{{}}. {THREE_STATUSES}."),
     WorkflowMissing: (
         Exit.SETUP,
         "{}. Create what is missing in Close (Settings > Statuses & Pipelines, Settings > Custom Fields), name what "
-        "you have there with --status, --prospect-status, --declined-status and --id-field, or let --create create it.",
+        "you use instead with --status, --prospect-status, --declined-status and --id-field, or add --create.",
     ),
     UnsuitableField: (
         Exit.SETUP,
-        "{}. Make a text field for ids in Close (Settings > Custom Fields) and name it with --id-field.",
+        "{}. Create a text field for ids in Close (Settings > Custom Fields) and name it with --id-field.",
     ),
 }
 
@@ -53,44 +53,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what people may say to the verb."""
     parser.set_defaults(shown_command=nameless)
     add_service_flags(parser)
-    parser.add_argument("ids", metavar="ID", nargs="*", help="a person's id; - reads ids from standard input")
-    _add_who(parser.add_argument_group("who is asked about"))
-    _add_how(parser.add_argument_group("how"))
-    _add_write_back(parser.add_argument_group("writing verdicts back to Close"))
+    parser.add_argument("ids", metavar="ID", nargs="*", help="id of a person to check; - reads ids from standard input")
+    _add_who(parser.add_argument_group("who to check"))
+    _add_how(parser.add_argument_group("how to check"))
+    _add_write_back(parser.add_argument_group("writing results to Close"))
 
 
 def _add_who(who: argparse._ActionsContainer) -> None:
-    who.add_argument("--file", metavar="FILE", help="a CSV file of people, looked for as given, then in input_data/")
-    who.add_argument("--id-column", metavar="NAME", help="its column of ids; id if left out")
-    who.add_argument("--encoding", metavar="NAME", help="its encoding, such as cp1252; utf-8 if left out")
-    who.add_argument("--from-close", action="store_true", help="the leads that wait for it in Close")
-    who.add_argument("--explain", metavar="ID", help="nobody: tell how the last verdict on a person came about")
+    who.add_argument("--file", metavar="FILE", help="CSV file of people; looked for as given, then in input_data/")
+    who.add_argument("--id-column", metavar="NAME", help="column of the file with the ids (default: id)")
+    who.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1252 (default: utf-8)")
+    who.add_argument("--from-close", action="store_true", help="check the leads that wait in Close")
+    who.add_argument(
+        "--explain", metavar="ID", help="check nobody; show how the last verdict on this person came about"
+    )
 
 
 def _add_how(how: argparse._ActionsContainer) -> None:
-    deadline = f"for one check with its repeats ({CHECK_DEADLINE:.0f})"
-    how.add_argument("--workers", type=workers, metavar="N", help=f"people at a time ({WORKERS})")
+    deadline = f"time limit for one check, retries included (default: {CHECK_DEADLINE:.0f})"
+    how.add_argument("--workers", type=workers, metavar="N", help=f"people to check at a time (default: {WORKERS})")
     how.add_argument("--check-deadline", type=seconds, metavar="SECONDS", help=deadline)
-    how.add_argument("--deadline", type=seconds, metavar="SECONDS", help="for all checks together (no limit)")
-    how.add_argument("--random-score", action="store_true", help="draw the score instead of asking for it")
-    how.add_argument("--redact", action="store_true", help="show and keep pseudonyms, made with REDACT_KEY, for ids")
+    how.add_argument(
+        "--deadline", type=seconds, metavar="SECONDS", help="time limit for all checks together (default: none)"
+    )
+    how.add_argument("--random-score", action="store_true", help="draw a random score instead of asking for it")
+    how.add_argument(
+        "--redact", action="store_true", help="show and store pseudonyms made with REDACT_KEY instead of ids"
+    )
 
 
 def _add_write_back(back: argparse._ActionsContainer) -> None:
     names = USUAL_NAMES
-    back.add_argument("--write-back", action="store_true", help="of the ids named: on the lead that has the id")
-    back.add_argument("--watch", type=seconds, metavar="SECONDS", help="with --from-close: look as often until Ctrl-C")
-    back.add_argument("--status", metavar="LABEL", help=f"in which leads wait ({names.waiting})")
-    back.add_argument("--id-field", metavar="NAME", help=f"the lead custom field with the id ({names.id_field})")
-    back.add_argument("--prospect-status", metavar="LABEL", help=f"to which prospects go ({names.prospect})")
-    back.add_argument("--declined-status", metavar="LABEL", help=f"to which all others go ({names.declined})")
-    back.add_argument("--create", action="store_true", help="create statuses and field where Close lacks them")
-    back.add_argument("--note-detail", action="store_true", help="tell in the note, for all in Close, what was found")
+    back.add_argument("--write-back", action="store_true", help="write each result to the lead that has the id")
+    back.add_argument(
+        "--watch", type=seconds, metavar="SECONDS", help="with --from-close: look again this often until Ctrl-C"
+    )
+    back.add_argument("--status", metavar="LABEL", help=f"status of waiting leads (default: {names.waiting})")
+    back.add_argument("--id-field", metavar="NAME", help=f"lead custom field with the id (default: {names.id_field})")
+    back.add_argument("--prospect-status", metavar="LABEL", help=f"status for prospects (default: {names.prospect})")
+    back.add_argument(
+        "--declined-status", metavar="LABEL", help=f"status for non-prospects (default: {names.declined})"
+    )
+    back.add_argument("--create", action="store_true", help="create the statuses and the field if Close lacks them")
+    back.add_argument(
+        "--note-detail", action="store_true", help="put what was found into the note, for all in Close to read"
+    )
     back.add_argument(
         "--index-lag",
         type=amount,
         metavar="SECONDS",
-        help=f"how long Close may take to list a new note of a lead ({NOTE_LAG:.0f})",
+        help=f"how long Close may take to list a new note of a lead (default: {NOTE_LAG:.0f})",
     )
 
 
@@ -129,8 +141,8 @@ def redaction_key() -> str:
     key = secret("REDACT_KEY")
     if not key:
         raise ConfigurationError(
-            "--redact needs a secret in REDACT_KEY, from which the pseudonyms of ids are made. "
-            "Make one, such as with `openssl rand -hex 32`, and keep it: only with it can a person be found again"
+            "--redact needs a secret in REDACT_KEY to make pseudonyms from ids. "
+            "Create one, for example with `openssl rand -hex 32`, and keep it: without it nobody can be found again"
         )
     return key
 
@@ -144,11 +156,13 @@ def check_flags(args: argparse.Namespace) -> None:
     writes = args.from_close or args.write_back
     refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
     refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
-    refuse_idle(args, ("--write-back",), args.ids or args.file, "ids, for --from-close does it always")
+    refuse_idle(
+        args, ("--write-back",), args.ids or args.file, "ids or --file (--from-close always writes results to Close)"
+    )
     refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
-    refuse_idle(args, CHECK_FLAGS, not args.explain, "people to ask about")
+    refuse_idle(args, CHECK_FLAGS, not args.explain, "people to check, not with --explain")
     if args.create and args.random_score:
-        raise UsageError("--create writes to Close, and --random-score has nothing written there; leave one out")
+        raise UsageError("--create writes to Close, but --random-score writes nothing there. Leave one of them out")
     if writes:
         check_workflow_names(args)
 
@@ -158,13 +172,12 @@ def check_sources(args: argparse.Namespace) -> None:
     sources = {"ID": args.ids, "--file": args.file, "--from-close": args.from_close, "--explain": args.explain}
     given = [name for name, is_given in sources.items() if is_given]
     if len(given) != 1:
-        said = f"{' and '.join(given)} can't go together" if given else "nobody is named"
+        said = f"{' and '.join(given)} can't be combined" if given else "No people given"
         raise UsageError(
-            f"{said}: name people by their ids, by --file FILE, by - for standard input, or take --from-close; "
-            "--explain ID goes alone"
+            f"{said}. Pass ids, --file FILE, - for standard input, or --from-close; use --explain ID on its own"
         )
     if "-" in args.ids and len(args.ids) > 1:
-        raise UsageError("- stands for standard input and goes alone, without other ids")
+        raise UsageError("- stands for standard input and can't be combined with other ids. Leave one of them out")
 
 
 def check_workflow_names(args: argparse.Namespace) -> None:
@@ -172,7 +185,9 @@ def check_workflow_names(args: argparse.Namespace) -> None:
     names = workflow_names(args)
     needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
     if not all(map(plain_name, needed)):
-        raise UsageError("a status and a field need a name; is a variable of your shell empty?")
+        raise UsageError(
+            "The name of a status or field is blank. Check whether a shell variable in the command is empty"
+        )
     if len({plain_name(name) for name in (names.waiting, names.prospect, names.declined)}) < 3:
         raise UsageError(THREE_STATUSES)
 
@@ -181,4 +196,4 @@ def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: objec
     """Raise UsageError for one of the flags that is given although nothing is there that it could have an effect on."""
     for flag in flags:
         if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False) and not is_useful:
-            raise UsageError(f"{flag} goes with {partner}")
+            raise UsageError(f"{flag} works only with {partner}. Leave it out otherwise")

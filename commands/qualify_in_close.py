@@ -23,6 +23,7 @@ from qualifying.write_back import Handled
 
 NOTE_LAG = 10.0  # seconds; the notes of one lead are listed without a search, and people see them at once
 LONGEST_WATCH_WAIT = 600.0  # seconds between two looks while Close can't be reached
+KIND_WORDS = {"left": "left unchanged", "rehearsed": "rehearsed only"}  # where the name of the kind alone is not clear
 
 
 def workflow_names(args: argparse.Namespace) -> WorkflowNames:
@@ -83,7 +84,7 @@ def _tell_handled(handled: Sequence[Handled], asking: Asking) -> None:
 
 def _exit_code(handled: Sequence[Handled], args: argparse.Namespace) -> Exit:
     if any(lead.kind == "unknown" for lead in handled):
-        complain(f"of some leads nobody knows what was written. {RUN_AGAIN}".replace("{command}", args.command))
+        complain(f"It is not known what was written to some leads. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.UNREACHABLE
     return Exit.INCOMPLETE if any(lead.is_unsettled for lead in handled) else Exit.DONE
 
@@ -102,10 +103,12 @@ def _tell_apart(handled: Iterable[Handled]) -> None:
 def _round_words(handled: Iterable[Handled]) -> str:
     """What became of the leads of a round, in a line."""
     counts = Counter(
-        outcome_words(lead.verdict.outcome) if lead.verdict and lead.kind == "moved" else lead.kind.replace("_", " ")
+        outcome_words(lead.verdict.outcome)
+        if lead.verdict and lead.kind == "moved"
+        else KIND_WORDS.get(lead.kind, lead.kind.replace("_", " "))
         for lead in handled
     )
-    return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no lead waits to be qualified"
+    return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no leads are waiting to be qualified"
 
 
 # Again and again -----------------------------------------------------------------------------------------------------
@@ -152,6 +155,10 @@ def _tell_round(handled: Sequence[Handled], trouble: str, asking: Asking) -> Non
     if not asking.args.quiet:  # of one without an id its note tells, in every round the same
         _tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
     words = [_round_words(handled)] if handled or not trouble else []
-    words += [f"the {each.name} is given up for now" for each in asking.qualifier.services if each.is_given_up]
+    words += [
+        f"the {each.name} kept failing and is not asked for now"
+        for each in asking.qualifier.services
+        if each.is_given_up
+    ]
     line = "; ".join(filter(None, [*words, trouble]))
     (say if asking.args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")

@@ -83,7 +83,7 @@ def people_named(args: argparse.Namespace) -> list[Person]:
     if malformed:
         shown = "" if args.redact else f", {args.ids[malformed[0] - 1]!r},"
         raise UsageError(
-            f"the id number {malformed[0]}{shown} is no person's id: 1 to 64 characters without spaces or slashes"
+            f"Id number {malformed[0]}{shown} is not a valid id. An id has 1 to 64 characters without spaces or slashes"
         )
     return [Person(text) for text in args.ids]
 
@@ -99,8 +99,8 @@ def _people_in_file(args: argparse.Namespace) -> list[Person]:
 def _columns_words(file: str, columns: Mapping[str, str]) -> str:
     """Which columns of a file of people are used, and for what; others are not."""
     others = [column for name, column in columns.items() if name != "id"]
-    compared = f"{' and '.join(others)} compared with what the registry tells" if others else "nothing is compared"
-    return f"{file}: ids from the column {columns['id']}, {compared} (that takes columns named name and birth_date)"
+    compared = f"{' and '.join(others)} compared with the registry" if others else "nothing compared with the registry"
+    return f"{file}: ids from the column {columns['id']}, {compared} (only columns name and birth_date can be)"
 
 
 def _read_standard_input() -> list[str]:
@@ -108,7 +108,7 @@ def _read_standard_input() -> list[str]:
     try:
         return sys.stdin.buffer.read().decode().split("\n") if sys.stdin else []
     except UnicodeDecodeError:
-        raise UsageError("standard input is not UTF-8; give one id a line") from None
+        raise UsageError("Standard input is not UTF-8 text. Send one id per line, in UTF-8") from None
 
 
 # What they came to ---------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
     advise_of_services(asking)
     if asking.stop.is_set():
         if len(decided) < len(people):
-            complain(f"stopped before everybody was asked about. {RUN_AGAIN}".replace("{command}", args.command))
+            complain(f"Stopped before everybody was checked. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.INTERRUPTED
     return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
 
@@ -135,7 +135,7 @@ def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
 def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
     """How many of so many people came to each outcome, or to none."""
     counts = Counter(outcome_words(verdict.outcome) for verdict in verdicts)
-    return {**counts, **({"not asked about": total - counts.total()} if counts.total() < total else {})}
+    return {**counts, **({"not checked": total - counts.total()} if counts.total() < total else {})}
 
 
 def showing(
@@ -171,8 +171,8 @@ def advise_of_services(asking: Asking) -> None:
     """Name the services that failed so often that people were no longer asked about."""
     for service in asking.qualifier.services:
         if service.unasked and not asking.args.quiet:
-            people = counted(service.unasked, "person was", "people were")
-            say(f"The {service.name} failed again and again, so {people} not asked about. Later: {asking.args.command}")
+            people = counted(service.unasked, "person", "people")
+            say(f"The {service.name} kept failing and was not asked about {people}. Run later: {asking.args.command}")
 
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:

@@ -35,9 +35,9 @@ LARGEST_JSON_NUMBER = Decimal("1e300")
 
 WORDS: Words = {
     **WORDS_OF_CLOSE,
-    NoSpanBefore: (Exit.USAGE, "{}."),
+    NoSpanBefore: (Exit.USAGE, "{}. Choose a later START, or leave out --compare."),
     TooManyRows: (Exit.USAGE, "{}."),
-    OtherCurrency: (Exit.USAGE, "amounts in this organisation are in {}, not in dollars; leave out --money."),
+    OtherCurrency: (Exit.USAGE, "Amounts in this organization are in {}, not in US dollars. Leave out --money."),
     CountMismatch: (Exit.INCOMPLETE, "{}."),
 }
 
@@ -48,14 +48,16 @@ WORDS: Words = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     add_service_flags(parser)
-    parser.add_argument("start", metavar="START", type=day, help="the first day, YYYY-MM-DD")
-    parser.add_argument("end", metavar="END", type=day, nargs="?", help="the last day, included; today if left out")
+    parser.add_argument("start", metavar="START", type=day, help="first day of the range, YYYY-MM-DD")
+    parser.add_argument(
+        "end", metavar="END", type=day, nargs="?", help="last day of the range, included (default: today)"
+    )
     _add_which_leads(parser.add_argument_group("which leads"))
-    _add_what_is_told(parser.add_argument_group("what is told of them"))
-    _add_where_to(parser.add_argument_group("where to"))
-    late = parser.add_argument_group("what was imported just now")
+    _add_what_is_told(parser.add_argument_group("what to show"))
+    _add_where_to(parser.add_argument_group("where to write it"))
+    late = parser.add_argument_group("just after an import")
     late.add_argument(
-        "--wait", action="store_true", help="wait until Close's search shows it, for the index lag at most"
+        "--wait", action="store_true", help="wait until Close's search shows new leads, for --index-lag seconds at most"
     )
     add_index_lag(late)
 
@@ -65,16 +67,19 @@ def _add_which_leads(which: argparse._ActionsContainer) -> None:
         "--date-field",
         metavar="NAME",
         default=FOUNDED,
-        help=f"the lead custom field that has to lie in the range ({FOUNDED}); created for when the lead was made",
+        help=f"lead custom field whose date must be in the range (default: {FOUNDED}), or created: the creation date",
     )
-    which.add_argument("--status", metavar="LABEL", action="append", help="in this lead status; repeat it for several")
+    which.add_argument(
+        "--status", metavar="LABEL", action="append", help="only leads in this status; repeat for several"
+    )
     which.add_argument(
         "--where",
         metavar="FIELD=VALUE",
         action="append",
-        help="with this value in a custom field, state or status; of one field twice either, of several fields each",
+        help="only leads with this value in a custom field, state or status; repeat with one field to match any of its "
+        "values, with several fields to match all of them",
     )
-    which.add_argument("--smart-view", metavar="NAME", help="that a search saved in Close finds")
+    which.add_argument("--smart-view", metavar="NAME", help="only leads in this Smart View of Close")
 
 
 def _add_what_is_told(what: argparse._ActionsContainer) -> None:
@@ -82,17 +87,24 @@ def _add_what_is_told(what: argparse._ActionsContainer) -> None:
         "--by",
         metavar="NAME",
         action="append",
-        help="groups by state (as without it), by status or by a lead custom field; repeat it for groups within groups",
+        help="group by state (the default), status or a lead custom field; repeat for groups within groups",
     )
-    what.add_argument("--revenue-field", metavar="NAME", default=REVENUE, help=f"a lead custom field ({REVENUE})")
-    what.add_argument("--stats", action="store_true", help="mean, lowest, quartiles, highest and share as well")
-    what.add_argument("--compare", choices=["previous"], help="with the same span just before, and the change")
-    what.add_argument("--top", metavar="N", type=_count, help="in a second file, the N best leads of each group")
+    what.add_argument(
+        "--revenue-field",
+        metavar="NAME",
+        default=REVENUE,
+        help=f"lead custom field with the revenue (default: {REVENUE})",
+    )
+    what.add_argument("--stats", action="store_true", help="also show mean, lowest, quartiles, highest and share")
+    what.add_argument("--compare", choices=["previous"], help="also show the period just before, and the change")
+    what.add_argument(
+        "--top", metavar="N", type=_count, help="write the N leads with the most revenue in each group to a second file"
+    )
     what.add_argument(
         "--missing-revenue",
         choices=["skip", "zero"],
         default="skip",
-        help="leave leads without revenue out of median, mean and the like (skip), or count them as 0 (zero)",
+        help="leave leads without revenue out of the revenue figures (skip, the default), or count them as 0 (zero)",
     )
 
 
@@ -102,10 +114,15 @@ def _add_where_to(where: argparse._ActionsContainer) -> None:
         metavar="FILE",
         type=output_file,
         default=OUTPUT,
-        help=f"a .csv, .xlsx or .html file ({OUTPUT}); - for CSV on standard output",
+        help=f"write the table to this .csv, .xlsx or .html file (default: {OUTPUT}); - for CSV on standard output",
     )
-    where.add_argument("--chart", metavar="FILE", type=chart_file, help="draw it: a .png, .svg or .pdf file")
-    where.add_argument("--money", choices=["plain", "usd"], default="plain", help="1234.50, or $1,234.50 (usd)")
+    where.add_argument("--chart", metavar="FILE", type=chart_file, help="draw a chart in this .png, .svg or .pdf file")
+    where.add_argument(
+        "--money",
+        choices=["plain", "usd"],
+        default="plain",
+        help="write amounts as 1234.50 (plain, the default) or $1,234.50 (usd)",
+    )
 
 
 def _count(text: str) -> int:
@@ -119,7 +136,9 @@ def run(args: argparse.Namespace) -> int:
     """Sum up the leads with a date in a range by group; write the table, and what else is asked for."""
     began = time.monotonic()
     if args.json and args.output is None:
-        raise UsageError("--json and --output - would both go to standard output; name a file, or leave one out")
+        raise UsageError(
+            "--json and --output - both write to standard output. Leave one of them out, or give --output a file"
+        )
     files = files_asked_for(args)
     files.check()
     findings = _findings(args, _request(args))
@@ -149,8 +168,8 @@ def _span(first: date, asked: date | None) -> Span:
     """The days asked for; the last one is today where it was left out. Raises UsageError for a span that ends early."""
     last = asked or datetime.now(UTC).date()
     if last < first:
-        words = f"the range ends on {last}{'' if asked else ' (today)'}, before it starts on {first}"
-        raise UsageError(f"{words}; put the earlier day first")
+        words = f"The range ends on {last}{'' if asked else ' (today)'}, before it starts on {first}"
+        raise UsageError(f"{words}. Put the earlier day first")
     return Span(first, last)
 
 
@@ -169,7 +188,7 @@ def _findings(args: argparse.Namespace, request: SegmentRequest) -> Findings:
 def _with_option(unusable: UnusableName) -> str:
     """What is wrong with a name, and what to do, with the option that it was given to."""
     option = f"--{unusable.purpose.replace('_', '-')}"
-    joint = " " if unusable.problem.endswith((".", "?")) else "; "
+    joint = " " if unusable.problem.endswith((".", "?")) else ". "
     return unusable.problem + joint + unusable.advice.replace("{option}", option)
 
 
@@ -187,7 +206,7 @@ def _shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]
 
 def _tell_wait(quiet: bool, leads: int) -> None:
     if not quiet:
-        say(f"waiting for {counted(leads, 'lead')} imported just now to show in Close's search")
+        say(f"waiting until Close's search shows {counted(leads, 'lead')} imported just now")
 
 
 def _tell(findings: Findings, files: Mapping[str, str | None]) -> None:

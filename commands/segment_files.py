@@ -39,7 +39,7 @@ def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
     if path.suffix.lower() not in suffixes:
         kinds = ", ".join(suffix for suffix in suffixes if suffix in SHOWN_SUFFIXES)
-        raise argparse.ArgumentTypeError(f"a file that ends in {path.suffix!r} can't be written; use one of {kinds}")
+        raise argparse.ArgumentTypeError(f"files that end in {path.suffix!r} are not supported; use one of {kinds}")
     return path
 
 
@@ -57,7 +57,7 @@ class SegmentFiles:
             check_replaceable(self.top)
         written = [path.resolve() for path in (self.output, self.top, self.chart) if path]
         if len(set(written)) < len(written):
-            raise UsageError("two of the files to write are one and the same; name another with --output or --chart")
+            raise UsageError("Two of the files to write are the same file. Choose another name for --output or --chart")
 
 
 def files_asked_for(args: argparse.Namespace) -> SegmentFiles:

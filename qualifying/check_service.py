@@ -156,7 +156,7 @@ class CheckService:
         try:
             call.passage = self._breaker.enter(request.deadline - began)
         except CircuitOpen:
-            return self.unavailable("not asked: it failed again and again")
+            return self.unavailable("not asked: it kept failing")
         came, check = self._asked(judge, request, call) if time.monotonic() < request.deadline else self._late(call)
         if came == "failure" and call.ends_at < began + self.deadline:
             came = "nothing"  # the time for all checks was over, which says nothing of the service
@@ -184,12 +184,12 @@ class CheckService:
 
     def _late(self, call: Call) -> tuple[Came, Check]:
         is_over = call.ends_at <= time.monotonic()
-        reason = "the time for all checks is over" if is_over else "no time was left for it"
+        reason = "the time for all checks was up" if is_over else "no time was left for it"
         return "nothing", self.unavailable(f"not asked: {reason}")
 
     def _note(self, passage: Passage, came: Came) -> None:
         if self._breaker.note(passage, came):
-            turned = "open, it is given up" if self._breaker.is_open else "closed, it answers again"
+            turned = "open, not asking it for now" if self._breaker.is_open else "closed, it answers again"
             log.warning("%s: circuit %s", self.name, turned)
 
     def _repeating(self, request: _Request, call: Call) -> Retrying:

@@ -26,9 +26,9 @@ def people_in_lines(lines: Iterable[str]) -> list[Person]:
     """The people whose ids stand in lines, one in each that is not blank. Raises PeopleError."""
     typed = {number: line.strip("\ufeff \t\r\n") for number, line in enumerate(lines, 1)}
     ids = {number: text for number, text in typed.items() if text}
-    _refuse_malformed({number: text for number, text in ids.items() if not is_whole_id(text)}, "standard input: line")
+    _refuse_malformed({number: text for number, text in ids.items() if not is_whole_id(text)}, "Standard input: line")
     if not ids:
-        raise PeopleError("standard input names nobody; give one id a line")
+        raise PeopleError("Standard input has no ids. Write one id per line")
     return [Person(text) for text in ids.values()]
 
 
@@ -58,7 +58,7 @@ def people_in_file(
     malformed = {number: each.person_id for number, each in people.items() if not is_whole_id(each.person_id)}
     _refuse_malformed(malformed, f"{path.name}: row")
     if not people:
-        raise PeopleError(f"{path.name} holds column names but no people; there is nobody to ask about")
+        raise PeopleError(f"{path.name} has column names but no people. Add a row for each person")
     known = _known_of_each(path.name, people)
     columns = {name: titles[index].strip() for name, index in indexes.items()}
     return PeopleFile([known[person.person_id] for person in people.values()], columns)
@@ -78,10 +78,10 @@ class _Header:
         twice = [key for key, times in keys.items() if times > 1]
         if twice:
             which = "a column" if self.is_redacted else f"the column {twice[0]!r}"
-            raise PeopleError(f"{self.file}: {which} is there twice; rename or remove one of them")
+            raise PeopleError(f"{self.file}: {which} occurs twice. Rename or remove one of them")
         if len(self.titles) == 1 and any(mark in self.titles[0] for mark in ";\t|"):
             raise PeopleError(
-                f"{self.file}: the cells are not separated by commas; save the file as comma-separated CSV"
+                f"{self.file}: the cells are not separated by commas. Save the file as comma-separated CSV"
             )
 
     def indexes(self, id_column: str) -> dict[str, int]:
@@ -90,9 +90,9 @@ class _Header:
         wanted = [_title_key(name) for name in ([id_column] if id_column else ID_COLUMNS)]
         found = [key for key in keys if key in wanted]
         if len(found) != 1:
-            lacking = f"there is no column {id_column or ID_COLUMNS[0]!r}"
+            lacking = f"no column is named {id_column or ID_COLUMNS[0]!r}"
             problem = "several columns could hold the ids" if found else lacking
-            raise UnclearIdColumn(f"{self.file}: {problem}. Name the right one of {self._listed}")
+            raise UnclearIdColumn(f"{self.file}: {problem}. Choose one of {self._listed}")
         known = {"id": found[0], NAME: _title_key(NAME), BIRTH_DATE: _title_key(BIRTH_DATE)}
         return {name: keys.index(key) for name, key in known.items() if key in keys}
 
@@ -109,11 +109,13 @@ def _title_key(title: str) -> str:
 
 def _person_in(header: _Header, number: int, row: Sequence[str], indexes: Mapping[str, int]) -> Person:
     if len(row) > len(header.titles):
-        raise PeopleError(f"{header.file}: row {number} has more cells than the header; put quotes around commas")
+        raise PeopleError(
+            f"{header.file}: row {number} has more cells than the header. Put quotes around cells that contain commas"
+        )
     cells = {name: "".join(row[index : index + 1]).strip() for name, index in indexes.items()}
     birth_date = cells.get(BIRTH_DATE, "")
     if birth_date and not is_day(birth_date):
-        raise PeopleError(f"{header.file}: the {BIRTH_DATE} in row {number} is no day written as YYYY-MM-DD")
+        raise PeopleError(f"{header.file}: row {number}: the {BIRTH_DATE} is not a date. Write it as YYYY-MM-DD")
     return Person.called(cells["id"], [cells.get(NAME, "")], birth_date)
 
 
@@ -126,8 +128,8 @@ def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]
         names, dates = before.names | person.names, {before.birth_date, person.birth_date} - {""}
         if len(names) > 1 or len(dates) > 1:
             raise PeopleError(
-                f"{file}: rows {first[person.person_id]} and {number} have one id, but different names or dates of "
-                "birth. Mend or delete the wrong one"
+                f"{file}: rows {first[person.person_id]} and {number} have the same id, but different names or "
+                "dates of birth. Correct or delete the wrong one"
             )
         known[person.person_id] = Person(person.person_id, names, "".join(dates))
         first.setdefault(person.person_id, number)
@@ -136,8 +138,10 @@ def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]
 
 def _refuse_malformed(malformed: Mapping[int, str], where: str) -> None:
     """Raise PeopleError naming rows or lines, but no ids."""
-    for is_blank, words in ((True, "there is no id"), (False, f"no person's id; {ID_RULE}")):
+    for is_blank, words in ((True, "the id is missing"), (False, f"not a valid id; {ID_RULE}")):
         numbers = [str(number) for number, text in malformed.items() if bool(text) is not is_blank]
         if numbers:
             listed = ", ".join(numbers[:MOST_NAMED]) + (" ..." if len(numbers) > MOST_NAMED else "")
-            raise PeopleError(f"{where}{'s' * (len(numbers) > 1)} {listed}: {words}. Mend that; nobody was asked about")
+            raise PeopleError(
+                f"{where}{'s' * (len(numbers) > 1)} {listed}: {words}. Correct this and run again; nobody was checked"
+            )

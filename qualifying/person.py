@@ -10,7 +10,8 @@ from typing import Self
 
 LONGEST_ID = 64  # characters
 ID_RULE = (
-    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is no number as a spreadsheet shortens it"
+    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number that a spreadsheet "
+    "shortened"
 )
 NAME, BIRTH_DATE = "name", "birth_date"
 

@@ -104,7 +104,7 @@ def _statuses_named(names: Sequence[str], labels: Mapping[str, str]) -> dict[str
     found = {name: id_named(name, labels, "lead statuses") or "" for name in names}
     for name, other in itertools.combinations(found, 2):
         if found[name] and found[name] == found[other]:
-            raise SameStatus(f"{name!r} and {other!r} are one status in Close")
+            raise SameStatus(f"{name!r} and {other!r} are the same status in Close")
     return found
 
 
@@ -112,7 +112,7 @@ def _text_field_named(close: CloseClient, name: str) -> LeadField | None:
     field = find_field(close.lead_fields(), name)
     if field and field.kind not in TEXTS:
         raise UnsuitableField(
-            f"the lead custom field {name!r} has the type {field.kind}, which does not keep every id as it is"
+            f"The lead custom field {name!r} is of type {field.kind}, which does not keep every id as it is"
         )
     return field
 
@@ -121,7 +121,7 @@ def _refuse_missing(statuses: Sequence[str], field_name: str) -> None:
     missing = [f"the lead status {name!r}" for name in statuses]
     missing += [f"the lead custom field {field_name!r} (text)"] if field_name else []
     if missing:
-        raise WorkflowMissing(f"Close lacks {', '.join(missing)}")
+        raise WorkflowMissing(f"Missing in Close: {', '.join(missing)}")
 
 
 def _as_made(name: str) -> str:

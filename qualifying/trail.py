@@ -74,7 +74,7 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
     It is a rehearsal, in the sandbox or with a score drawn at random, only where there is no other, or if it must be.
     """
     if not path.exists():
-        raise NoTrail(f"there is no {path} here; nobody was checked from this folder")
+        raise NoTrail(f"{path} does not exist: nobody was checked from this folder")
     real, rehearsed = None, None
     for line in _lines(path):
         if {line.get("person_id"), line.get("lead_id"), line.get("attempt_id")} & set(names):
@@ -117,7 +117,7 @@ def explained(line: Mapping[str, Any]) -> str:
         f"{outcome_words(line['outcome'])}, decided at {line['decided_at']} (attempt {line.get('attempt_id')}, "
         f"rule {line.get('rule_version')})",
         *([f"lead: {line['lead_id']}"] if line.get("lead_id") else []),
-        *(["This is a rehearsal in the sandbox, about nobody real."] if line.get("sandbox") else []),
+        *(["This was a rehearsal in the sandbox; no real person was checked."] if line.get("sandbox") else []),
         *(_check_words(name, check) for name, check in checks.items()),
         _arithmetic(line),
     ]
@@ -129,7 +129,7 @@ def _check_words(name: str, check: Mapping[str, Any]) -> str:
         f"asked {'once' if check['attempts'] == 1 else str(check['attempts']) + ' times'} in {check['seconds']:.3f} s"
     )
     digest = f", SHA-256 of the answer {check['digest']}" if check.get("digest") else ""
-    compared = f", compared with what is held: {', '.join(check['compared'])}" if check.get("compared") else ""
+    compared = f", compared with our data: {', '.join(check['compared'])}" if check.get("compared") else ""
     how = f" ({asked}{compared}{digest})" if check["attempts"] else ""
     return f"{CHECK_TITLES.get(name, name)}: {check['status']}, {check['detail']}{how}"
 
@@ -139,9 +139,9 @@ def _arithmetic(line: Mapping[str, Any]) -> str:
     first = " and ".join(f"{name} {status}" for name, status in statuses.items())
     outcome, result = outcome_words(line["outcome"]), line["result"]
     if "failed" in statuses.values():
-        return f"{first}: a failed check decides, whatever the rest says = result {result} = {outcome}"
+        return f"{first}: a failed check decides, whatever the others say = result {result} = {outcome}"
     if result is not None:
         sign = ">" if line["outcome"] == "prospect" else "is not >"
         return f"{first} and {result} {sign} {line.get('threshold')} = result {result} = {outcome}"
     score = "" if "unavailable" in statuses.values() else f" and {SCORE} unavailable"
-    return f"{first}{score}: what could not be established clears nobody = no result = {outcome}"
+    return f"{first}{score}: a check without an answer clears nobody = no result = {outcome}"

@@ -151,7 +151,7 @@ class WritingBack:
         named = replace(person, names=person.names or held.names)
         verdict = self._round.verdict_on(named, lead["id"])
         if held.names and not named.names & held.names:
-            reason = "nothing is written: none of its contacts has the name that the file gives this person"
+            reason = "nothing was written: no contact of the lead has the name given in the file"
             return _handled(lead, "ambiguous", reason, verdict)
         return self._write_back(lead, person.person_id, verdict)
 
@@ -159,9 +159,9 @@ class WritingBack:
         verdict = self._round.verdict_on(person)
         field, name = self._workflow.id_field.name, self._round.name_of(person.person_id)
         if not leads:
-            reason = f"no lead in Close has {name} in its field {field}, as far as search shows by now"
+            reason = f"no lead in Close has {name} in the field {field}; search may not show recent changes yet"
             return Handled("not_found", "", reason, verdict)
-        reason = f"{len(leads)} leads have {name} in their field {field}; merge them in Close"
+        reason = f"{len(leads)} leads have {name} in the field {field}; merge them in Close"
         return Handled("ambiguous", " and ".join(map(lead_link, leads)), reason, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
@@ -181,11 +181,11 @@ class WritingBack:
     def _write_back(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
         goal = self._workflow.goal(verdict)
         if not goal:
-            return _handled(lead, "undetermined", "left where it is, to be tried again", verdict)
+            return _handled(lead, "undetermined", "not moved; to be tried again later", verdict)
         if verdict.remark:
-            return _handled(lead, "rehearsed", f"nothing is written to Close: {verdict.remark}", verdict)
+            return _handled(lead, "rehearsed", f"nothing was written to Close because {verdict.remark}", verdict)
         if lead.get("status_id") == goal:
-            return _handled(lead, "moved", f"is in {self._workflow.label(goal)} already", verdict)
+            return _handled(lead, "moved", f"already in {self._workflow.label(goal)}", verdict)
         decided = WriteBack(
             lead_id=lead["id"],
             attempt_id=verdict.attempt_id,
@@ -220,7 +220,7 @@ class WritingBack:
 
     @property
     def _without_id(self) -> str:
-        return f"its {self._workflow.id_field.name} is blank or no id of a person"
+        return f"its {self._workflow.id_field.name} is blank or not a valid id"
 
     @property
     def _is_dry(self) -> bool:
@@ -249,7 +249,7 @@ class WritingBack:
             if not reason and write_back.to_status:
                 reason = self._move(replace(write_back, state="noted"))
         except NotFound:
-            reason = "it was deleted in Close meanwhile"
+            reason = "the lead was deleted in Close in the meantime"
         except InvalidRequest as refusal:
             return Handled("refused", link, f"Close refused: {refusal}", verdict)
         except CloseUnreachable as error:
@@ -261,7 +261,7 @@ class WritingBack:
         if reason:
             return Handled("left", link, reason, verdict)
         if not write_back.to_status:
-            return Handled("without_id", link, f"{self._without_id}; a note says so")
+            return Handled("without_id", link, f"{self._without_id}; a note on the lead says so")
         return Handled("moved", link, f"moved to {self._workflow.label(write_back.to_status)}", verdict)
 
     def _write_note(self, write_back: WriteBack) -> str:
@@ -284,7 +284,7 @@ class WritingBack:
                     self._journal.note_write_back(write_back, "decided")  # there is nothing to look for
                 raise
         else:
-            raise OutcomeUnknown("the answers to a note got lost again and again")
+            raise OutcomeUnknown("Close's answers to a note were lost several times")
         self._journal.note_write_back(write_back, "noted")
         return ""
 
@@ -314,18 +314,18 @@ class WritingBack:
                 continue
             if moved.get("status_id") == write_back.to_status:
                 return ""
-        raise OutcomeUnknown("the answers to a change of status got lost again and again")
+        raise OutcomeUnknown("Close's answers to a change of status were lost several times")
 
     def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
         """Why a lead is not to be written to any more, "" if it is as it was when that was decided, or moved by us."""
         status = lead.get("status_id")
         if write_back.to_status and write_back.to_status not in self._workflow.labels:
-            return "the status that it was to go to was deleted meanwhile"
+            return "the status it should move to was deleted in the meantime"
         if _digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
-            return f"its {self._workflow.id_field.name} was changed meanwhile"
+            return f"its {self._workflow.id_field.name} was changed in the meantime"
         is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
         if status != write_back.from_status and not is_moved_by_us:
-            return f"somebody moved it to {self._workflow.label(status)} meanwhile"
+            return f"somebody moved it to {self._workflow.label(status)} in the meantime"
         return ""
 
 
@@ -333,9 +333,9 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
     """What a note on the lead says. All in Close can read it, so what was found is told only if that is wanted."""
     ran = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.attempts]
     lines = [
-        f"Qualification: {outcome_words(verdict.outcome)}.",
-        f"Checks that ran: {', '.join(ran)}.",
-        *([f"Found: {verdict.findings()}."] if has_detail else []),
+        f"Qualification result: {outcome_words(verdict.outcome)}.",
+        f"Checks made: {', '.join(ran)}.",
+        *([f"Findings: {verdict.findings()}."] if has_detail else []),
         f"Attempt: {verdict.attempt_id}",
     ]
     return "\n".join(lines)
@@ -343,11 +343,11 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
 
 def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
     """What a note says on a lead whose person has no id, or none that can be one."""
-    advice = f"Correct it: {ID_RULE}." if typed else "Write the id of the person there."
+    advice = f"Please correct it: {ID_RULE}." if typed else "Please enter the person's id in this field."
     return "\n".join(
         [
-            f"Qualification: not possible. {field_name} is {'not usable' if typed else 'blank'}.",
-            f"{advice} Then the lead is checked.",
+            f"This lead could not be qualified: its {field_name} is {'not a valid id' if typed else 'blank'}.",
+            f"{advice} The lead will then be checked.",
             f"Attempt: {attempt_id}",
         ]
     )

@@ -66,7 +66,7 @@ def _score(_nobody: str, body: Any) -> Document:
     if not isinstance(body, dict) or not isinstance(body.get("id"), str):
         raise Refused(400, {"error": "The body must be a JSON object with an id."})
     if not _is_unicode(body["id"]):
-        raise Refused(400, {"error": "The id must be text; half of a surrogate pair is none."})
+        raise Refused(400, {"error": "The id must be valid Unicode text, without half of a surrogate pair."})
     if body.get("registry") not in STATUSES or body.get("judicial") not in STATUSES:
         raise Refused(400, {"error": f"The statuses of both checks are needed, each one of {', '.join(STATUSES)}."})
     return {"id": body["id"], "score": 50 + tail(body["id"]) % 51}

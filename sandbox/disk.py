@@ -78,7 +78,7 @@ def _locked(path: Path) -> int:
     while is_locked_by_another(descriptor):
         if time.monotonic() > give_up:
             os.close(descriptor)
-            reason = f"{path} is in use by another sandbox: stop that one, or give this one a file of its own"
+            reason = f"{path} is in use by another sandbox. Stop that one, or use a different file"
             raise StateFileError(errno.EAGAIN, reason)
         time.sleep(0.05)
     return descriptor
@@ -94,7 +94,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.executescript(SCHEMA)
     except sqlite3.DatabaseError as error:
         connection.close()
-        reason = f"{path} does not hold the state of a sandbox ({error}): move it away to start afresh"
+        reason = f"{path} is not a state file of the sandbox ({error}). Move it away to start with a new one"
         raise StateFileError(errno.EINVAL, reason) from None
     return connection
 

@@ -18,7 +18,7 @@ FAULTS: Mapping[str, str] = {
     "504-after": "504, although the request was carried out",
     "stall": "the request is carried out at once, the answer comes much later",
     "cut": "the request is carried out, the connection is closed in the middle of the answer",
-    "html": "the request is carried out, the answer is 502 with a page for people",
+    "html": "the request is carried out, the answer is 502 with an HTML page",
     "429-bare": "429 without body and without headers, nothing done",
     "429-surprise": "429 although the last answer promised that more requests may come, nothing done",
 }
@@ -37,9 +37,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
-            raise ValueError(f"There is no fault {self.name!r}. The faults are: {', '.join(FAULTS)}.")
+            raise ValueError(f"Unknown fault {self.name!r}. Choose one of: {', '.join(FAULTS)}.")
         if not 0 <= self.probability <= 1:
-            raise ValueError(f"The probability of {self.name} must be from 0 to 1, not {self.probability}.")
+            raise ValueError(f"The probability of {self.name} must be between 0 and 1, not {self.probability}.")
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -49,7 +49,9 @@ class Fault:
         try:
             chance = float(probability) if probability else 1.0
         except ValueError:
-            raise ValueError(f"{probability!r} in {text!r} is not a probability. Write {what}=0.1, say.") from None
+            raise ValueError(
+                f"{probability!r} in {text!r} is not a probability. Write, for example, {what}=0.1."
+            ) from None
         return cls(name.strip(), chance, on.strip())
 
     def concerns(self, method: str, path: str) -> bool:

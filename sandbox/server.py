@@ -66,7 +66,9 @@ class Sandbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if event_lag > index_lag:
-            raise ValueError(f"The event log lags at most as much as the index: {event_lag} s is over {index_lag} s.")
+            raise ValueError(
+                f"event_lag must not be longer than index_lag: {event_lag} s is longer than {index_lag} s."
+            )
         self._port = port
         self._latency = latency
         self._stall_seconds = stall_seconds

@@ -253,7 +253,9 @@ def _draw_groups(sheet: _Sheet, bars: Sequence[Bar], currency: str) -> None:
     _draw_rows(sheet, names, right_of_names, panels)
     if len(bars) > MOST_BARS:
         sheet.skip(0.15)
-        said = f"The {MOST_BARS} groups with the most revenue of {len(bars):,}; the table has them all."
+        said = (
+            f"These are the {MOST_BARS} groups with the most revenue, out of {len(bars):,}; the table lists them all."
+        )
         sheet.write_lines(said, REMARK)
 
 

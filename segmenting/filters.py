@@ -142,7 +142,7 @@ def _status_named(name: str, labels: Mapping[str, str], purpose: Purpose) -> str
     found = id_named(name, labels, "lead statuses")
     if found is None:
         known = list(labels.values())
-        raise UnusableName(f"Close has no lead status {name!r}; {there_are(name, known)}", purpose)
+        raise UnusableName(f"Close has no lead status named {name!r}. {there_are(name, known)}", purpose)
     return found
 
 
@@ -153,10 +153,10 @@ def smart_view_filter(close: CloseClient, name: str) -> Filter:
     found = id_named(name, names, "Smart Views")
     if found is None:
         known = list(names.values())
-        raise UnusableName(f"Close has no Smart View {name!r}; {there_are(name, known)}", "smart_view")
+        raise UnusableName(f"Close has no Smart View named {name!r}. {there_are(name, known)}", "smart_view")
     if _kinds_searched(views[found].get("s_query")) == {"contact"}:
-        problem = f"The Smart View {name!r} is one of contacts"
-        raise UnusableName(problem, "smart_view", "give one of leads to {option}")
+        problem = f"The Smart View {name!r} lists contacts, not leads"
+        raise UnusableName(problem, "smart_view", "Choose a Smart View of leads for {option}")
     return Filter(
         words=f"in the Smart View {one_line(names[found])}",
         condition=is_in_smart_view(found),
@@ -197,7 +197,7 @@ def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField,
     """The field and the value that a text names. Names of fields may have equals signs in them: the longest counts."""
     parts = text.split("=")
     if len(parts) < 2:
-        advice = "write it like {option} 'Industry=Finance'"
+        advice = "Write it like {option} 'Industry=Finance'"
         raise UnusableName(f"{text!r} has no equals sign", FILTERING.purpose, advice)
     names = {plain_name(field.name) for field in fields}
     splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
@@ -230,7 +230,7 @@ def _alternatives(field: LeadField, value: str) -> list[str]:
         [choice for choice in field.choices if is_same_name(choice, value)] if field.kind == "choices" else [value]
     )
     if value and not choices and not is_blank_too:
-        problem = f"{value!r} is no choice of the field {field.title!r} in Close; {there_are(value, field.choices)}"
+        problem = f"{value!r} is not a choice of the field {field.title!r} in Close. {there_are(value, field.choices)}"
         raise UnusableName(problem, FILTERING.purpose)
     return [*(choices if value else []), *([""] if is_blank_too or not value else [])]
 
@@ -282,14 +282,14 @@ def _has_text(node: Json, text: str) -> Json:
 def _number(field: LeadField, value: str) -> float:
     number = number_of(value)
     if number is None or not math.isfinite(float(number)):
-        raise _impossible(field, f"is a number, and {value!r} is none", "write it like 1234.5")
+        raise _impossible(field, f"holds numbers, and {value!r} is not a number", "Write it like 1234.5")
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _day(field: LeadField, value: str) -> str:
     day = day_of(value)
     if day is None or day.isoformat() != value:
-        raise _impossible(field, f"is a date, and {value!r} is none", "write it as YYYY-MM-DD")
+        raise _impossible(field, f"holds dates, and {value!r} is not a date", "Write it as YYYY-MM-DD")
     return day.isoformat()
 
 
@@ -297,9 +297,9 @@ def _check_id(field: LeadField, value: str) -> None:
     """Raise UnusableName where a field holds ids of another kind than the value is."""
     prefix = ID_PREFIXES.get(field.kind, "")
     if not value.startswith(prefix):
-        advice = f"write it like {prefix}..., or use a Smart View"
-        raise _impossible(field, f"holds ids, and {value!r} is none", advice)
+        advice = f"Write it like {prefix}..., or use a Smart View"
+        raise _impossible(field, f"holds ids, and {value!r} is not an id of that kind", advice)
 
 
 def _impossible(field: LeadField, problem: str, advice: str) -> UnusableName:
-    return UnusableName(f"{field.title!r} in Close {problem}", FILTERING.purpose, advice)
+    return UnusableName(f"The field {field.title!r} in Close {problem}", FILTERING.purpose, advice)

@@ -68,8 +68,8 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     if found.not_shown_yet:
         warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
     if not reading.leads and not segment.question.is_exact:
-        has_both = f"no lead has both a {segment.question.dates.title} in the range and what the filters ask for"
-        warnings.append(f"{has_both}, as the whole value of its field")
+        none = f"No lead with a {segment.question.dates.title} in the range matches the filters"
+        warnings.append(f"{none}. A filter has to name the whole value of a field, not just a part of it")
     return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
 
 
@@ -79,29 +79,36 @@ def _left_out(reading: Reading, segment: Segment, found: Found) -> list[tuple[li
     undated, changed = reading.undated, reading.no_longer_asked_for
     deleted = [name_of(lead) for lead in found.deleted]
     return [
-        (unreadable, f"whose {segment.revenue.title} is no amount took no part in totals and medians"),
-        (undated, f"whose {segment.question.dates.title} is no date {_was(undated)} left out"),
+        (
+            unreadable,
+            f"{_is(unreadable)} counted, but left out of totals and medians because {_its(unreadable)} "
+            f"{segment.revenue.title} is not an amount",
+        ),
+        (
+            undated,
+            f"{_was(undated)} left out because {_its(undated)} {segment.question.dates.title} is not a date",
+        ),
         (
             changed,
-            f"that Close listed {_was(changed)} left out, for the values that came with {_them(changed)} are not those "
-            "that were asked for",
+            f"that Close's search still lists {_was(changed)} left out because {_its(changed)} values no longer match "
+            "the date range and filters",
         ),
-        (deleted, f"that an undo deleted {_was(deleted)} left out, though Close's search still lists {_them(deleted)}"),
+        (deleted, f"that Close's search still lists {_was(deleted)} left out because an undo deleted {_them(deleted)}"),
     ]
 
 
 def _undated_words(number: int, question: Question) -> str:
-    more, have, lie = ("1 more lead", "has", "lies") if number == 1 else (f"{number:,} more leads", "have", "lie")
-    which = more if question.is_exact else f"{more} that may fit"
-    return f"{which} {have} no {question.dates.title}, and so {lie} in no range"
+    which = leads_words(number) if question.is_exact else f"{leads_words(number)} that may match the filters"
+    have, were = ("has", "was") if number == 1 else ("have", "were")
+    return f"{which} {have} no {question.dates.title} date and {were} left out"
 
 
 def _missing_words(names: Sequence[str], segment: Segment) -> str:
     is_sure = all(each.is_testable for each in segment.question.filters)
-    missing = ("is" if len(names) == 1 else "are") if is_sure else "may be"
-    which = f"{leads_words(len(names))} that {_was(names)} imported just now"
-    why = f"for Close's search does not show {_them(names)} yet"
-    return f"{which} {missing} missing here, {why}: {named(names, MOST_AWAITED_NAMED)}"
+    missing = _is(names) if is_sure else "may be"
+    which = f"{leads_words(len(names))} imported just now"
+    why = f"because Close's search does not show {_them(names)} yet"
+    return f"{which} {missing} missing from these figures {why}: {named(names, MOST_AWAITED_NAMED)}"
 
 
 def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
@@ -114,7 +121,8 @@ def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
         alike = [" and ".join(sorted(each)) for each in spellings.values() if len(each) > 1]
         if alike:
             sentences.append(
-                f"groups by {level.title} that differ in letter case alone are apart: {named(sorted(alike))}"
+                f"Groups by {level.title} that differ only in letter case are counted separately: "
+                f"{named(sorted(alike))}"
             )
     return sentences
 
@@ -129,6 +137,14 @@ def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
 def leads_words(number: int) -> str:
     """A number of leads in words: `1 lead`, `1,200 leads`."""
     return "1 lead" if number == 1 else f"{number:,} leads"
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _its(names: Sequence[str]) -> str:
+    return "its" if len(names) == 1 else "their"
 
 
 def _was(names: Sequence[str]) -> str:

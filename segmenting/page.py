@@ -25,9 +25,9 @@ def page(report: Report, chart: str = "") -> str:
         body="\n".join(rows),
         total="".join(f"<tfoot>{_row(cells, report.money)}</tfoot>" for cells in report.total_rows()),
         nothing="" if rows else "<p>No leads in this range.</p>",
-        warnings=f"<h2>Not counted, or not in full</h2>\n<ul>{warnings}</ul>" if warnings else "",
+        warnings=f"<h2>Left out of these figures</h2>\n<ul>{warnings}</ul>" if warnings else "",
         provenance="".join(made.values()),
-        query=f"<details><summary>What Close was asked</summary><dl>{query}</dl></details>" if query else "",
+        query=f"<details><summary>Search sent to Close</summary><dl>{query}</dl></details>" if query else "",
     )
 
 
@@ -37,7 +37,7 @@ def _row(cells: list[tuple[Any, Kind]], money: MoneyStyle) -> str:
 
 def _cell(cell: Any, kind: Kind, money: MoneyStyle) -> str:
     if kind == "link" and cell and cell.startswith("https://"):
-        return f'<td><a href="{escape(cell)}" rel="noopener noreferrer">open in Close</a></td>'
+        return f'<td><a href="{escape(cell)}" rel="noopener noreferrer">Open in Close</a></td>'
     return _element("td", for_people(cell, kind, money), kind)
 
 

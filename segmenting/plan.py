@@ -90,7 +90,9 @@ def plan_segment(close: CloseClient, request: SegmentRequest) -> Segment:
 def _levels(close: CloseClient, fields: Sequence[LeadField], names: Sequence[str]) -> tuple[LeadField, ...]:
     levels = tuple(_labelled(close, field_named(fields, name, GROUPING)) for name in names) or (STATE,)
     if len({level.key for level in levels}) < len(levels):
-        raise UnusableName("Two levels of groups are the same field", GROUPING.purpose, "name each {option} once")
+        raise UnusableName(
+            "Leads are grouped by the same field twice", GROUPING.purpose, "Name each field only once with {option}"
+        )
     return levels
 
 
@@ -113,7 +115,7 @@ def _filters(close: CloseClient, fields: Sequence[LeadField], request: SegmentRe
 
 
 class NoSpanBefore(Exception):
-    """There are no dates as long before the span; the message says what to do."""
+    """The period before a span would begin before the first date that can be written."""
 
 
 def span_before(span: Span) -> Span:
@@ -126,4 +128,4 @@ def span_before(span: Span) -> Span:
             return Span(date(year, month + 1, 1), end)
         return Span(end - (span.last - span.first), end)
     except (OverflowError, ValueError):
-        raise NoSpanBefore(f"there is no span as long before {span.first}; begin later, or don't compare") from None
+        raise NoSpanBefore(f"The period before {span.first} would begin before the year 1") from None

@@ -19,8 +19,8 @@ from segmenting.plan import MissingRevenue, Segment
 MoneyStyle = Literal["plain", "usd"]
 ALL = "All groups"
 MISSING: Mapping[MissingRevenue, str] = {
-    "skip": "leads without it are counted, but take no part in its figures",
-    "zero": "leads without it have 0 in its figures",
+    "skip": "leads without revenue are counted, but left out of the revenue figures",
+    "zero": "leads without revenue count as 0 in the revenue figures",
 }
 
 
@@ -74,16 +74,16 @@ class Provenance:
         segment, question = self.segment, self.segment.question
         in_utc = ", in UTC" if question.dates.kind == "datetime" else ""
         texts = {
-            "Organisation": f"{self.account.organization_name} ({self.account.organization_id})",
+            "Organization": f"{self.account.organization_name} ({self.account.organization_id})",
             "Leads": f"{question.dates.title} from {segment.span}, both days included{in_utc}",
             "Filters": "; ".join(each.words for each in question.filters),
             "Compared with": str(segment.previous or ""),
-            "Groups": ", then ".join(level.title for level in segment.levels),
+            "Grouped by": ", then ".join(level.title for level in segment.levels),
             "Revenue": f"{segment.revenue.title}, in {self.account.currency}; {MISSING[segment.missing_revenue]}",
-            "Leads read": f"{self.leads_read:,}{' of both spans' if segment.previous else ''}",
+            "Leads read": f"{self.leads_read:,}{' in both periods' if segment.previous else ''}",
             "Requests to Close": f"{self.requests:,}",
-            "Made at": f"{self.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-            "Made by": f"close-lead-pipeline {self.version}",
+            "Created at": f"{self.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            "Created by": f"close-lead-pipeline {self.version}",
             "Query": json.dumps(question.query, ensure_ascii=False),
         }
         return {label: encodable(text) for label, text in texts.items() if text}

@@ -32,7 +32,9 @@ def workbook(report: Report) -> bytes:
     from xlsxwriter import Workbook
 
     if len(report.table) + 2 > MOST_ROWS:
-        raise TooManyRows(f"{len(report.table):,} rows are more than a workbook can hold; write a .csv file instead")
+        raise TooManyRows(
+            f"The table has {len(report.table):,} rows, more than a workbook can hold; write a .csv file instead"
+        )
     file = io.BytesIO()
     with Workbook(file, {"in_memory": True}) as book:
         _write_table(book, report)
@@ -102,14 +104,14 @@ def _fitting(text: str) -> str:
     """A text, or its beginning and how long it was."""
     if len(text) <= LONGEST_CELL:
         return text
-    words = f" … (cut: it has {len(text):,} characters)"
+    words = f" … (cut off; the full text has {len(text):,} characters)"
     return text[: LONGEST_CELL - len(words)] + words
 
 
 def _write_provenance(book: Any, report: Report) -> None:
     sheet = book.add_worksheet("How it was made")
     label, text = book.add_format({"bold": True, "valign": "top"}), book.add_format({"text_wrap": True})
-    lines = [*(("Not counted", warning) for warning in report.warnings), *report.provenance.items()]
+    lines = [*(("Left out", warning) for warning in report.warnings), *report.provenance.items()]
     for row, (name, value) in enumerate(lines):
         sheet.write_string(row, 0, name, label)
         sheet.write_string(row, 1, _fitting(value), text)

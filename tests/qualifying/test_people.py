@@ -16,28 +16,28 @@ from tests.conftest import Run, Serve
 PERSON = "123456789"
 
 UNUSABLE_FILES = {
-    "a space in the id": (f"id\n{PERSON}\n12 3\n", "row 3: no person's id"),
-    "a slash in the id": ("id\n12/3\n", "row 2: no person's id"),
-    "no id in a row": (f"id,name\n{PERSON},Ann\n,Bob\n", "row 3: there is no id"),
-    "a row that ends before its id": ("name,id\nAnn\n", "row 2: there is no id"),
-    "too long an id": ("id\n" + "1" * 65, "row 2: no person's id"),
-    "many that are none": ("id\n" + "a b\n" * 9, "rows 2, 3, 4, 5, 6 ...: no person's id"),
-    "two names of one id": ("id,name\n1,Ann\n2,Bob\n1,Eve\n", "rows 2 and 4 have one id"),
-    "two birth dates of one id": ("id,birth_date\n1,1990-02-28\n1,1990-02-27\n", "rows 2 and 3 have one id"),
-    "semicolons": ("id;name\n1;Ann\n", "save the file as comma-separated"),
-    "shortened by a spreadsheet": ("id\n1.23457E+11\n", "row 2: no person's id"),
-    "shortened without a point": ("id\n1E+11\n", "row 2: no person's id"),
-    "shortened with a comma": ('id\n"1,23457E+11"\n', "row 2: no person's id"),
-    "shortened with a small e": ("id\n1.23457e+11\n", "row 2: no person's id"),
-    "turned into a fraction": ("id\n123456789.0\n", "row 2: no person's id"),
-    "no column of ids": (f"number\n{PERSON}\n", "there is no column 'id'"),
+    "a space in the id": (f"id\n{PERSON}\n12 3\n", "row 3: not a valid id"),
+    "a slash in the id": ("id\n12/3\n", "row 2: not a valid id"),
+    "no id in a row": (f"id,name\n{PERSON},Ann\n,Bob\n", "row 3: the id is missing"),
+    "a row that ends before its id": ("name,id\nAnn\n", "row 2: the id is missing"),
+    "too long an id": ("id\n" + "1" * 65, "row 2: not a valid id"),
+    "many that are none": ("id\n" + "a b\n" * 9, "rows 2, 3, 4, 5, 6 ...: not a valid id"),
+    "two names of one id": ("id,name\n1,Ann\n2,Bob\n1,Eve\n", "rows 2 and 4 have the same id"),
+    "two birth dates of one id": ("id,birth_date\n1,1990-02-28\n1,1990-02-27\n", "rows 2 and 3 have the same id"),
+    "semicolons": ("id;name\n1;Ann\n", "Save the file as comma-separated"),
+    "shortened by a spreadsheet": ("id\n1.23457E+11\n", "row 2: not a valid id"),
+    "shortened without a point": ("id\n1E+11\n", "row 2: not a valid id"),
+    "shortened with a comma": ('id\n"1,23457E+11"\n', "row 2: not a valid id"),
+    "shortened with a small e": ("id\n1.23457e+11\n", "row 2: not a valid id"),
+    "turned into a fraction": ("id\n123456789.0\n", "row 2: not a valid id"),
+    "no column of ids": (f"number\n{PERSON}\n", "no column is named 'id'"),
     "two columns of ids": (f"id,National ID\n{PERSON},{PERSON}\n", "several columns"),
-    "the column twice": (f"id,ID\n{PERSON},{PERSON}\n", "there twice"),
-    "a name twice": (f"id,name,Name\n{PERSON},a,b\n", "there twice"),
-    "a birth date in another order": (f"id,birth_date\n{PERSON},28.02.1990\n", "row 2 is no day"),
-    "a birth date that never was": (f"id,birth_date\n{PERSON},1990-02-30\n", "row 2 is no day"),
+    "the column twice": (f"id,ID\n{PERSON},{PERSON}\n", "occurs twice"),
+    "a name twice": (f"id,name,Name\n{PERSON},a,b\n", "occurs twice"),
+    "a birth date in another order": (f"id,birth_date\n{PERSON},28.02.1990\n", "row 2: the birth_date is not a date"),
+    "a birth date that never was": (f"id,birth_date\n{PERSON},1990-02-30\n", "row 2: the birth_date is not a date"),
     "a row with too many cells": (f"id,name\n{PERSON},Example,Ann\n", "row 2 has more cells"),
-    "nothing": ("", "no first line"),
+    "nothing": ("", "the first line is blank"),
 }
 
 
@@ -66,7 +66,7 @@ def test_lines_that_can_not_be_ids_ask_nobody(
     server = serve()
     ran = run("qualify", "-")
     assert (ran.code, ran.out, server.heard.people) == (2, "", {})
-    assert "standard input" in ran.err
+    assert "Standard input" in ran.err
     assert not (folder / "output_data").exists()
 
 

@@ -278,7 +278,7 @@ def test_the_log_tells_when_a_service_is_given_up(
     run("qualify", *"abcdefgh", "--workers", "1", "--log", "log.txt")
     told = [line for line in (folder / "log.txt").read_text().splitlines() if "circuit" in line]
     assert len(told) == 1
-    assert told[0].endswith("WARNING registry check: circuit open, it is given up")
+    assert told[0].endswith("WARNING registry check: circuit open, not asking it for now")
 
 
 def test_a_service_that_is_not_there_is_unavailable() -> None:

@@ -154,7 +154,7 @@ def check_lead(close: RawClose, lead_id: str, typed: str, verdicts: dict[str, An
         assert verdict["person_id"] == typed
         assert verdict["outcome"] == ("prospect" if wanted == "Prospect" else "not_prospect")
     elif notes:
-        assert "not possible" in notes[0]
+        assert "could not be qualified" in notes[0]
 
 
 # A kill whose request Close carries out when the next process has looked for it once already --------------------------

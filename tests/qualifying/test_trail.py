@@ -46,7 +46,7 @@ def test_a_verdict_is_explained_by_what_each_service_said(run: Run, serve: Serve
     assert "person id: 123" in ran.out
     assert f"attempt {line['attempt_id']}" in ran.out
     assert f"SHA-256 of the answer {line['checks']['registry']['digest']}" in ran.out
-    assert ran.out.endswith("whatever the rest says = result 0 = not a prospect\n")
+    assert ran.out.endswith("whatever the others say = result 0 = not a prospect\n")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_was_not_established_is_told(run: Run, serve: Serve, service: str) 
     serve(**{service: literal(b"{}")})
     run("qualify", "123")
     ran = explained(run, "123")
-    assert "what could not be established clears nobody = no result = undetermined" in ran.out
+    assert "a check without an answer clears nobody = no result = undetermined" in ran.out
     assert f"{service} unavailable" in ran.out
 
 
@@ -155,7 +155,7 @@ def test_redacted_the_answer_can_not_be_guessed_from_its_digest(
 def test_redacted_a_dead_service_gives_nobody_away(run: Run, serve: Serve, folder: Path, redact_key: str) -> None:
     serve(registry=refused)
     ran = run("qualify", *PEOPLE, "--redact", "--workers", "1", "--check-deadline", "0.2", "--log", "run.log", "-v")
-    assert "not asked about. Later: python main.py qualify ID" in ran.err
+    assert "Run later: python main.py qualify ID" in ran.err
     assert_names_nobody(folder, ran)
 
 

@@ -284,11 +284,11 @@ def test_the_note_on_a_lead_without_an_id_is_there_once(desk: Desk, monkeypatch:
     with desk.sandbox.troubled([Fault(name, on=NOTE, times=1)]):
         ran = desk.qualify()
     assert (ran.code, ran.json) == (4, [])
-    assert "its National ID is blank or no id of a person; a note says so" in ran.err
+    assert "its National ID is blank or not a valid id; a note on the lead says so" in ran.err
     again = desk.qualify()
     assert (again.code, again.json) == (4, [])
     (note,) = desk.notes(lead_id)
-    assert note.startswith("Qualification: not possible. National ID is blank")
+    assert note.startswith("This lead could not be qualified: its National ID is blank")
     assert (desk.asked(), desk.status(lead_id)) == (0, "To qualify")
 
 
@@ -323,8 +323,8 @@ def test_a_lead_that_an_agent_moves_meanwhile_stays_there(desk: Desk, moment: st
     desk.meddle(lambda: desk.move(lead_id, "Potential"), *MOMENTS[moment])
     ran = desk.qualify()
     assert ran.code == 0
-    assert f"lead/{lead_id}/: somebody moved it to Potential meanwhile" in ran.err
-    assert "1 lead: 1 left" in ran.err
+    assert f"lead/{lead_id}/: somebody moved it to Potential in the meantime" in ran.err
+    assert "1 lead: 1 left unchanged" in ran.err
     assert desk.qualify().json == []
     assert desk.status(lead_id) == "Potential"
     assert len(desk.notes(lead_id)) == (moment == "between note and status")
@@ -336,7 +336,7 @@ def test_a_lead_that_gets_another_id_meanwhile_is_left_and_then_checked_for_that
     lead_id = desk.lead(typed="123")
     desk.meddle(lambda: desk.put(lead_id, **{desk.key: "129"}), *MOMENTS[moment])
     ran = desk.qualify()
-    assert "its National ID was changed meanwhile" in ran.err
+    assert "its National ID was changed in the meantime" in ran.err
     assert desk.status(lead_id) == "To qualify"
     again = desk.qualify()
     assert [verdict["person_id"] for verdict in again.json] == ["129"]
@@ -349,7 +349,7 @@ def test_a_lead_that_is_deleted_meanwhile_is_told_and_holds_up_nobody(desk: Desk
     lead_id = desk.lead()
     desk.meddle(lambda: desk.close.delete(f"/lead/{lead_id}/"), *MOMENTS[moment])
     ran = desk.qualify()
-    assert (ran.code, "it was deleted in Close meanwhile" in ran.err) == (0, True)
+    assert (ran.code, "the lead was deleted in Close in the meantime" in ran.err) == (0, True)
     other_id = desk.lead(typed="124")
     again = desk.qualify()
     assert [verdict["person_id"] for verdict in again.json] == ["124"]
@@ -370,7 +370,7 @@ def test_a_lead_whose_writing_was_cut_off_and_that_was_moved_since_is_left(desk:
         assert desk.qualify().code == 5
     desk.move(lead_id, "Potential")
     ran = desk.qualify()
-    assert (ran.code, "somebody moved it to Potential meanwhile" in ran.err) == (0, True)
+    assert (ran.code, "somebody moved it to Potential in the meantime" in ran.err) == (0, True)
     assert (desk.status(lead_id), len(desk.notes(lead_id))) == ("Potential", 1)
 
 
@@ -468,7 +468,7 @@ def test_a_person_whom_no_lead_holds_gets_a_verdict_and_is_told(desk: Desk) -> N
     other_id = desk.lead(typed="1234")
     ran = desk.qualify("123", "--write-back")
     assert (ran.code, ran.json[0]["outcome"]) == (4, "prospect")
-    assert "no lead in Close has 123 in its field National ID" in ran.err
+    assert "no lead in Close has 123 in the field National ID" in ran.err
     desk.check_untouched(other_id)
 
 
@@ -508,7 +508,7 @@ def test_a_file_that_calls_the_person_otherwise_than_the_lead_has_nothing_writte
     (folder / "people.csv").write_text("id,name\n123,Ann Lee\n", encoding="utf-8")
     ran = desk.qualify("--file", "people.csv", "--write-back")
     assert (ran.code, ran.json[0]["outcome"]) == (4, "prospect")
-    assert f"lead/{lead_id}/: nothing is written: none of its contacts has the name" in ran.err
+    assert f"lead/{lead_id}/: nothing was written: no contact of the lead has the name" in ran.err
     desk.check_untouched(lead_id)
     (folder / "people.csv").write_text("id,name\n123,ADAMS Eve\n", encoding="utf-8")
     assert desk.qualify("--file", "people.csv", "--write-back").code == 0
@@ -551,7 +551,7 @@ def test_a_field_of_numbers_is_refused(bare: Desk) -> None:
     bare.close.made("/status/lead/", label="Not eligible")
     bare.close.made("/custom_field/lead/", name="National ID", type="number")
     ran = bare.qualify("--from-close", "--create")
-    assert (ran.code, "has the type number" in ran.err) == (3, True)
+    assert (ran.code, "is of type number" in ran.err) == (3, True)
     assert bare.made("POST /custom_field/lead/") == 1
 
 
@@ -582,19 +582,19 @@ def test_a_note_tells_no_score_and_no_reason_unless_that_is_wanted(desk: Desk) -
     desk.qualify()
     (prospect,), (refused,) = desk.notes(quiet), desk.notes(quiet_too)
     assert prospect.splitlines()[:2] == [
-        "Qualification: prospect.",
-        "Checks that ran: registry check, judicial check, score.",
+        "Qualification result: prospect.",
+        "Checks made: registry check, judicial check, score.",
     ]
     assert refused.splitlines()[:2] == [
-        "Qualification: not a prospect.",
-        "Checks that ran: registry check, judicial check.",
+        "Qualification result: not a prospect.",
+        "Checks made: registry check, judicial check.",
     ]
     assert [len(note.splitlines()) for note in (prospect, refused)] == [3, 3]
     detailed, detailed_too = desk.lead(typed="223"), desk.lead(typed="229")
     desk.qualify("--from-close", "--note-detail")
     (prospect,), (refused,) = desk.notes(detailed), desk.notes(detailed_too)
-    assert "Found: in the registry, no judicial records, score 73 of 100 (over 60)." in prospect
-    assert "Found: in the registry, 1 judicial record." in refused
+    assert "Findings: in the registry, no judicial records, score 73 of 100 (over 60)." in prospect
+    assert "Findings: in the registry, 1 judicial record." in refused
 
 
 def test_scores_that_are_drawn_write_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -602,7 +602,7 @@ def test_scores_that_are_drawn_write_nothing(desk: Desk, monkeypatch: pytest.Mon
     monkeypatch.delenv("SCORE_URL")
     for flags in (("--from-close",), ("123", "--write-back")):
         ran = desk.qualify(*flags, "--random-score")
-        assert "nothing is written to Close: scores are drawn at random" in ran.err
+        assert "nothing was written to Close because scores are drawn at random" in ran.err
     assert (desk.made("POST /activity/note/"), desk.made("PUT /lead/{id}/"), journalled()) == (0, 0, [])
     assert [desk.status(lead_id) for lead_id in leads] == ["To qualify"] * 2
 
@@ -650,7 +650,9 @@ def test_what_can_be_no_id_gets_a_note_and_nobody_is_asked(desk: Desk, typed: st
     assert desk.qualify().code == 4
     assert (desk.asked(), desk.status(lead_id), desk.status(other)) == (1, "To qualify", "Prospect")
     (note,) = desk.notes(lead_id)
-    assert note.startswith("Qualification: not possible. National ID is not usable.\nCorrect it: an id has")
+    assert note.startswith(
+        "This lead could not be qualified: its National ID is not a valid id.\nPlease correct it: an id has"
+    )
 
 
 def test_the_trail_names_the_lead_and_what_was_compared(desk: Desk, folder: Path) -> None:
@@ -664,7 +666,7 @@ def test_the_trail_names_the_lead_and_what_was_compared(desk: Desk, folder: Path
 @pytest.mark.parametrize("flags", [["--status", ""], ["--prospect-status", " "], ["--id-field", ""]])
 def test_a_name_that_is_empty_is_refused(desk: Desk, flags: list[str]) -> None:
     ran = desk.run("qualify", "--from-close", *flags)
-    assert (ran.code, "need a name" in ran.err) == (2, True)
+    assert (ran.code, "name of a status or field is blank" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("on", [NOTE, PUT])
@@ -710,7 +712,7 @@ def test_a_lead_that_close_always_fails_on_holds_up_no_other(desk: Desk, on: str
     desk.sandbox.watch = watch
     for _ in range(2):
         ran = desk.qualify("--from-close", "--workers", "1")
-        assert (ran.code, f"lead/{failing}/: the answers to a" in ran.err) == (5, True)
+        assert (ran.code, f"lead/{failing}/: Close's answers to a" in ran.err) == (5, True)
         assert "Run the same command again" in ran.err
         for lead_id in others:
             desk.check_written(lead_id)
@@ -833,9 +835,9 @@ def test_a_watch_looks_again_and_again_and_tells_each_round_in_a_line(desk: Desk
     assert ran.code == 130
     assert [line.split("  ", 1)[1] for line in ran.out.splitlines()] == [
         "1 lead: 1 prospect",
-        "no lead waits to be qualified",
+        "no leads are waiting to be qualified",
         "1 lead: 1 not a prospect",
-        "no lead waits to be qualified",
+        "no leads are waiting to be qualified",
     ]
     assert waits[:3] == [60, 60, 60]
     desk.check_written(leads[0])
@@ -914,7 +916,7 @@ def test_a_watch_names_the_leads_that_need_somebody(desk: Desk, waits: list[floa
     desk.sandbox.watch = meddle
     ran = watch_rounds(desk)
     assert (ran.code, rounds.acts) == (130, [])
-    assert ran.err.count(f"lead/{moved}/: somebody moved it to Potential meanwhile") == 1
+    assert ran.err.count(f"lead/{moved}/: somebody moved it to Potential in the meantime") == 1
     assert f"lead/{refused}/: Close refused: No." in ran.err
     assert f"lead/{blank}/" not in ran.err
 
@@ -955,8 +957,8 @@ def test_a_second_qualification_is_refused_and_a_watch_waits_for_its_turn(desk: 
     with open_journal(JOURNAL, "qualification"):
         for flags in (("--from-close",), ("123", "--write-back")):
             ran = desk.qualify(*flags)
-            assert (ran.code, "another qualification is writing" in ran.err) == (2, True)
+            assert (ran.code, "Another qualification is writing" in ran.err) == (2, True)
         interrupt_after_a_round(waits)
         ran = watch_rounds(desk)
-        assert (ran.code, "another qualification is writing" in ran.out) == (130, True)
+        assert (ran.code, "Another qualification is writing" in ran.out) == (130, True)
     desk.check_untouched(lead_id)

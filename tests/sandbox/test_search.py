@@ -395,7 +395,7 @@ def test_lists_of_notes_lag_only_where_that_is_wanted_and_a_note_by_its_id_never
 
 
 def test_events_do_not_lag_more_than_the_index() -> None:
-    with pytest.raises(ValueError, match="at most as much as the index"):
+    with pytest.raises(ValueError, match="must not be longer than index_lag"):
         Sandbox(index_lag=1, event_lag=2)
 
 

@@ -143,7 +143,7 @@ def test_a_name_that_is_cut_keeps_its_end_where_the_last_level_stands() -> None:
 
 
 def test_of_very_many_groups_the_first_are_shown_and_it_is_said() -> None:
-    said = "The 80 groups with the most revenue of 3,000; the table has them all."
+    said = "These are the 80 groups with the most revenue, out of 3,000; the table lists them all."
     shown = texts(drawn(bars(3000)[::-1]))
     assert [each for each in shown if each.startswith("Group")] == [f"Group {each}" for each in range(3000, 2920, -1)]
     assert shown[-1] == said

@@ -263,7 +263,7 @@ def test_a_text_is_read_as_an_amount_or_said_to_be_none(
         (1, total, None if total is None else "Acme")
     ]
     assert (ran.json["unreadable_revenue"], ran.json["without_revenue"]) == (is_unreadable, total is None)
-    assert ("is no amount" in ran.err) == is_unreadable
+    assert ("is not an amount" in ran.err) == is_unreadable
 
 
 def test_texts_whose_marks_are_unclear_beside_others_are_no_amounts(asked: Asked, texts: SomeLeads) -> None:
@@ -521,7 +521,7 @@ def test_the_span_before_ends_the_day_before_and_is_as_long(first: date, days: i
 )
 def test_a_span_before_there_are_dates_is_refused(run: Run, leads: SomeLeads, first: str, last: str) -> None:
     ran = run("segment", first, last, "--compare", "previous")
-    assert (ran.code, f"no span as long before {first}" in ran.err, ran.out) == (2, True, "")
+    assert (ran.code, f"The period before {first} would begin" in ran.err, ran.out) == (2, True, "")
 
 
 def test_figures_stand_beside_those_of_the_span_before(run: Run, leads: SomeLeads) -> None:
@@ -610,7 +610,7 @@ def test_dollars_are_refused_where_amounts_are_in_another_currency(
     with Sandbox(currency="EUR") as running:
         connect(running)
         ran = run("segment", THE_DAY, "--money", "usd")
-    assert (ran.code, "in EUR, not in dollars" in ran.err) == (2, True)
+    assert (ran.code, "in EUR, not in US dollars" in ran.err) == (2, True)
     assert not list(folder.glob("**/*.csv"))
 
 
@@ -620,7 +620,7 @@ def test_dollars_are_refused_where_amounts_are_in_another_currency(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--json", "--output", "-"], "--json and --output - would both go to standard output"),
+        (["--json", "--output", "-"], "--json and --output - both write to standard output"),
         (["--top", "0"], "not a number from 1 to"),
         (["--top", "-1"], "-1"),
         (["--top", "two"], "'two' is not a number"),
@@ -638,8 +638,8 @@ def test_dollars_are_refused_where_amounts_are_in_another_currency(
         (["--money", "eur"], "invalid choice"),
         (["--by"], "expected one argument. See"),
         (["2001-01-01", "Real", "Estate"], "Real Estate; a value with spaces needs quotes around it. See"),
-        (["1999-01-01"], "put the earlier day first"),
-        (["2000-02-30"], "is not a day that exists"),
+        (["1999-01-01"], "Put the earlier day first"),
+        (["2000-02-30"], "is not a valid date"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_asked_or_written(

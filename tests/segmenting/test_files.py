@@ -296,7 +296,7 @@ def test_values_of_filters_and_the_organisation_are_told_as_they_are(run: Run, l
     assert [run("segment", *argv, "--output", name).code for name in ("x.html", "x.xlsx")] == [0, 0]
     page = page_at("x.html")
     for told in (page.provenance, provenance_in("x.xlsx")):
-        assert told["Organisation"].startswith("=Ørg <b>& {x} %s (orga_")
+        assert told["Organization"].startswith("=Ørg <b>& {x} %s (orga_")
         assert told["Filters"] == "Industry is <i>&{0}%s or =1+1"
     assert not {tag for tag, _ in page.tags} & {"b", "i"}
     assert "Industry is <i>&{0}%s or =1+1: 2 leads" in page.texts["p"][0]
@@ -350,7 +350,7 @@ def test_a_lead_that_close_lists_without_the_date_is_left_out_and_said(
     sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **odd} for each in body["data"]]})
     ran = run("segment", *DAYS, "--json")
     assert (ran.json["leads"], ran.json["no_longer_asked_for"], ran.json["unreadable_date"]) == (0, 1, 0)
-    assert "not those that were asked for: (no name)\n" in ran.err
+    assert "no longer match the date range and filters: (no name)\n" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_a_text_too_long_for_a_cell_ends_with_its_length(run: Run, lead: Lead) -
     lead("Beta", "b" * 32_767, 1)
     assert run("segment", *BY_INDUSTRY, "--output", "x.xlsx").code == 0
     cut, whole = (row[0] for row in cells_at("x.xlsx")[1:-1])
-    assert (len(cut), cut.endswith("a … (cut: it has 32,768 characters)")) == (32_767, True)
+    assert (len(cut), cut.endswith("a … (cut off; the full text has 32,768 characters)")) == (32_767, True)
     assert whole == "b" * 32_767
 
 
@@ -378,7 +378,9 @@ def test_a_title_or_a_warning_too_long_for_a_cell_is_cut_too() -> None:
     report = Report("", "", pd.DataFrame({"t" * 40_000: ["x"]}, dtype=object), ("w" * 40_000,), {})
     book = load_workbook(io.BytesIO(workbook(report)))
     texts = book["Segment"]["A1"].value, book["How it was made"]["B1"].value
-    assert [(len(text), text[0], text.endswith("(cut: it has 40,000 characters)")) for text in texts] == [
+    assert [
+        (len(text), text[0], text.endswith("(cut off; the full text has 40,000 characters)")) for text in texts
+    ] == [
         (32_767, "t", True),
         (32_767, "w", True),
     ]
@@ -487,7 +489,7 @@ def test_what_is_no_safe_link_is_a_text(link: str) -> None:
 
 def test_a_table_longer_than_a_sheet_is_refused_with_what_to_do() -> None:
     report = Report("Leads", "", pd.DataFrame({LEADS: range(1_048_575)}), (), {})
-    with pytest.raises(TooManyRows, match=r"1,048,575 rows are more than a workbook can hold; write a \.csv file"):
+    with pytest.raises(TooManyRows, match=r"has 1,048,575 rows, more than a workbook can hold; write a \.csv file"):
         workbook(report)
 
 
@@ -578,9 +580,9 @@ def test_what_was_not_counted_is_told_on_the_page_in_the_workbook_and_beside_the
     lead("Acme & Sons", "x", **{worth: "a lot"})
     for name in ("x.html", "x.xlsx"):
         ran = run("segment", *DAYS, "--revenue-field", "Worth <b>", "--output", name)
-    told = "1 lead whose Worth <b> is no amount took no part in totals and medians: Acme & Sons"
+    told = "1 lead is counted, but left out of totals and medians because its Worth <b> is not an amount: Acme & Sons"
     assert page_at("x.html").texts["li"] == [told]
-    assert provenance_in("x.xlsx")["Not counted"] == told
+    assert provenance_in("x.xlsx")["Left out"] == told
     assert f"warning: {told}" in ran.err
 
 
@@ -590,13 +592,13 @@ def test_the_page_the_workbook_and_the_json_tell_how_they_were_made(run: Run, ea
         sandbox.paths.clear()
         assert run("segment", *BY_INDUSTRY, *ALL_COLUMNS, "--output", name).code == 0
         told = page_at(name).provenance if name == "x.html" else provenance_in(name)
-        assert told["Organisation"].startswith("Sandbox (orga_")
+        assert told["Organization"].startswith("Sandbox (orga_")
         assert told["Leads"] == "Company Founded from 2000-01-01 to 2000-12-31, both days included"
         assert told["Compared with"] == "1999-01-01 to 1999-12-31"
         assert told["Revenue"].startswith("Company Revenue, in USD; ")
-        assert (told["Leads read"], told["Requests to Close"]) == ("8 of both spans", str(len(sandbox.paths)))
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", told["Made at"])
-        assert told["Made by"].endswith(f" {version}")
+        assert (told["Leads read"], told["Requests to Close"]) == ("8 in both periods", str(len(sandbox.paths)))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", told["Created at"])
+        assert told["Created by"].endswith(f" {version}")
         assert json.loads(told["Query"])["type"] == "and"
     made = run("segment", *BY_INDUSTRY, *ALL_COLUMNS, "--json").json["provenance"]
     assert (made["version"], made["leads_read"], made["query"]) == (version, 8, json.loads(told["Query"]))
@@ -918,9 +920,9 @@ def a_picture_that_fails(sandbox: Close, monkeypatch: pytest.MonkeyPatch) -> Non
     ("trouble", "code", "words"),
     [
         (unreachable_in_the_middle, 5, "Close can't be reached"),
-        (another_count, 4, "Close counts 99 leads and lists 6"),
+        (another_count, 4, "Close counts 99 leads but lists 6"),
         (a_full_disk, 1, "No space left on device"),
-        (control_c_while_writing, 130, "stopped"),
+        (control_c_while_writing, 130, "Stopped"),
         (a_picture_that_fails, 1, "no ink"),
     ],
 )
@@ -994,14 +996,14 @@ def test_a_file_to_read_is_not_written_over(run: Run, earnings: None, folder: Pa
     (folder / "input_data").mkdir()
     (folder / "input_data" / "leads.csv").write_text("mine")
     ran = run("segment", *DAYS, "--output", "input_data/leads.csv")
-    assert (ran.code, "among the files to read" in ran.err) == (2, True)
+    assert (ran.code, "in the folder for input files" in ran.err) == (2, True)
     assert (folder / "input_data" / "leads.csv").read_text() == "mine"
 
 
 def test_two_files_that_are_one_are_refused(run: Run, earnings: None, folder: Path) -> None:
     Path("x.png").symlink_to("x.csv")
     ran = run("segment", *DAYS, "--output", "x.csv", "--chart", "x.png")
-    assert (ran.code, "one and the same" in ran.err, Path("x.csv").exists()) == (2, True, False)
+    assert (ran.code, "are the same file" in ran.err, Path("x.csv").exists()) == (2, True, False)
 
 
 @pytest.mark.parametrize("name", ["loop.csv", "x" * 300 + ".csv"])

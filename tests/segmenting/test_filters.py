@@ -150,7 +150,7 @@ def test_within_each_group_of_the_first_level_the_second_is_sorted_with_what_is_
 def test_the_same_field_at_two_levels_is_refused(run: Run, leads: SomeLeads, folder: Path, by: tuple[str]) -> None:
     leads.field("Industry")
     ran = run("segment", THE_DAY, *(part for name in by for part in ("--by", name)))
-    assert (ran.code, "name each --by once" in ran.err) == (2, True)
+    assert (ran.code, "Name each field only once with --by" in ran.err) == (2, True)
     assert not list(folder.glob("**/*.csv"))
 
 
@@ -265,32 +265,32 @@ def test_a_name_behind_custom_is_that_of_a_custom_field(asked: Asked, leads: Som
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--date-field", "Company Fonded"], "did you mean 'Company Founded'? Give"),
-        (["--revenue-field", "Revenue"], "did you mean 'Company Revenue'?"),
-        (["--by", "Industy"], "did you mean 'Industry' or 'Industry2'?"),
-        (["--by", "Industy"], "Give another to --by"),
-        (["--by", "custom.Industy"], "did you mean 'Industry' or 'Industry2'?"),
+        (["--date-field", "Company Fonded"], "Did you mean 'Company Founded'? Check"),
+        (["--revenue-field", "Revenue"], "Did you mean 'Company Revenue'?"),
+        (["--by", "Industy"], "Did you mean 'Industry' or 'Industry2'?"),
+        (["--by", "Industy"], "Check the name given to --by"),
+        (["--by", "custom.Industy"], "Did you mean 'Industry' or 'Industry2'?"),
         (["--by", "custom.state"], "no lead custom field named 'custom.state'"),
         (["--by", ""], "no lead custom field named ''"),
-        (["--by", "Qqqq"], "it has 'Company Founded', 'Company Revenue', 'Industry', 'Industry2'"),
-        (["--where", "Industy=Retail"], "did you mean 'Industry' or 'Industry2'?"),
+        (["--by", "Qqqq"], "Available: 'Company Founded', 'Company Revenue', 'Industry', 'Industry2'"),
+        (["--where", "Industy=Retail"], "Did you mean 'Industry' or 'Industry2'?"),
         (["--where", "Industry"], "has no equals sign"),
         (["--where", "=Retail"], "no lead custom field named ''"),
-        (["--status", "Potental"], "did you mean 'Potential'?"),
-        (["--status", ""], "no lead status ''"),
-        (["--where", "status=Potental"], "did you mean 'Potential'?"),
-        (["--smart-view", "Leads wihout contacts"], "did you mean 'Leads without contacts'?"),
+        (["--status", "Potental"], "Did you mean 'Potential'?"),
+        (["--status", ""], "no lead status named ''"),
+        (["--where", "status=Potental"], "Did you mean 'Potential'?"),
+        (["--smart-view", "Leads wihout contacts"], "Did you mean 'Leads without contacts'?"),
         (["--date-field", "Industry"], "is of type text, not a date"),
         (["--date-field", "state"], "not a date"),
-        (["--date-field", "Days"], "may hold several values"),
-        (["--revenue-field", "Company Founded"], "is of type date, which holds no amounts"),
-        (["--revenue-field", "status"], "which holds no amounts"),
-        (["--where", "Company Revenue=lots"], "'lots' is none; write it like 1234.5"),
-        (["--where", "Company Revenue=NaN"], "'NaN' is none"),
-        (["--where", "Company Founded=June"], "'June' is none; write it as YYYY-MM-DD"),
-        (["--where", "Company Founded=2000-02-30"], "'2000-02-30' is none"),
-        (["--where", "Company Founded=20000615"], "'20000615' is none"),
-        (["--where", "Tier=Gld"], "is no choice of the field 'Tier' in Close; did you mean 'Gold'?"),
+        (["--date-field", "Days"], "can hold several values"),
+        (["--revenue-field", "Company Founded"], "is of type date, which does not hold amounts"),
+        (["--revenue-field", "status"], "which does not hold amounts"),
+        (["--where", "Company Revenue=lots"], "'lots' is not a number. Write it like 1234.5"),
+        (["--where", "Company Revenue=NaN"], "'NaN' is not a number"),
+        (["--where", "Company Founded=June"], "'June' is not a date. Write it as YYYY-MM-DD"),
+        (["--where", "Company Founded=2000-02-30"], "'2000-02-30' is not a date"),
+        (["--where", "Company Founded=20000615"], "'20000615' is not a date"),
+        (["--where", "Tier=Gld"], "is not a choice of the field 'Tier' in Close. Did you mean 'Gold'?"),
     ],
 )
 def test_a_name_or_value_that_is_not_in_close_is_refused_with_what_may_be_meant(
@@ -312,9 +312,9 @@ def test_a_name_or_value_that_is_not_in_close_is_refused_with_what_may_be_meant(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--date-field", "Company Fonded"], "did you mean 'Company Founded'?"),
-        (["--revenue-field", "Company Revenu"], "did you mean 'Company Revenue'?"),
-        (["--revenue-field", "sttae"], "it has 'Company Founded', 'Company Revenue'"),
+        (["--date-field", "Company Fonded"], "Did you mean 'Company Founded'?"),
+        (["--revenue-field", "Company Revenu"], "Did you mean 'Company Revenue'?"),
+        (["--revenue-field", "sttae"], "Available: 'Company Founded', 'Company Revenue'"),
     ],
 )
 def test_no_field_is_suggested_that_would_be_refused(run: Run, leads: SomeLeads, argv: list[str], words: str) -> None:
@@ -324,7 +324,7 @@ def test_no_field_is_suggested_that_would_be_refused(run: Run, leads: SomeLeads,
 def test_a_question_ends_with_a_question_mark_alone(run: Run, leads: SomeLeads) -> None:
     leads.field("Industry")
     ran = run("segment", THE_DAY, "--by", "Industy")
-    assert "did you mean 'Industry'?" in ran.err
+    assert "Did you mean 'Industry'?" in ran.err
     assert "?." not in ran.err
 
 
@@ -557,7 +557,8 @@ def test_a_person_who_is_asked_for_by_name_is_refused(asked: Asked, leads: SomeL
     leads.field("Owner", kind)
     ran = asked("--where", "Owner=Ann")
     assert (ran.code, ran.out) == (2, "")
-    assert f"'Owner' in Close holds ids, and 'Ann' is none; write it like {prefix}..., or use a Smart View" in ran.err
+    words = f"'Owner' in Close holds ids, and 'Ann' is not an id of that kind. Write it like {prefix}..., or use a"
+    assert f"{words} Smart View" in ran.err
 
 
 def test_close_is_asked_for_a_text_in_every_usual_spelling(asked: Asked, leads: SomeLeads) -> None:
@@ -684,7 +685,10 @@ def test_the_last_of_very_many_smart_views_is_found(asked: Asked, leads: SomeLea
 def test_a_smart_view_of_contacts_is_refused(run: Run, leads: SomeLeads) -> None:
     leads.sandbox.add_smart_view("People", {"type": "and", "queries": [CONTACTS_QUERY, {"type": "match_all"}]})
     ran = run("segment", THE_DAY, "--smart-view", "people")
-    assert (ran.code, "'people' is one of contacts; give one of leads to --smart-view" in ran.err) == (2, True)
+    assert (
+        ran.code,
+        "'people' lists contacts, not leads. Choose a Smart View of leads for --smart-view" in ran.err,
+    ) == (2, True)
 
 
 def test_a_smart_view_of_leads_may_ask_about_their_contacts(asked: Asked, leads: SomeLeads) -> None:
@@ -715,8 +719,8 @@ def test_a_lead_that_no_longer_fits_is_left_out_and_said(
         running.watch = changing_the_last_lead_after_the_first_page(running, {"custom.Company Revenue": 5})
         ran = run("segment", THE_DAY, THE_DAY, "--where", "Company Revenue=1", "--json")
     assert (ran.json["leads"], ran.json["no_longer_asked_for"], ran.json["rows"][0][LEADS]) == (249, 1, 249)
-    assert "1 lead that Close listed was left out" in ran.err
-    assert "asked for: Lead 249" in ran.err
+    assert "1 lead that Close's search still lists was left out because its values no longer match" in ran.err
+    assert "the date range and filters: Lead 249" in ran.err
 
 
 def changing_the_last_lead_after_the_first_page(
@@ -759,8 +763,8 @@ def test_what_is_no_date_or_no_amount_is_counted_by_its_reason_everywhere(
     assert {name: ran.json[name] for name in expected} == expected
     assert ran.json["without_group"] == {"Industry": 1}
     for words in (
-        "1 lead whose Company Revenue is no amount took no part in totals and medians: Loose",
-        "1 lead whose Company Founded is no date was left out: Timeless",
+        "1 lead is counted, but left out of totals and medians because its Company Revenue is not an amount: Loose",
+        "1 lead was left out because its Company Founded is not a date: Timeless",
     ):
         assert words in ran.err
         assert words in page.err
@@ -771,12 +775,16 @@ def test_what_is_no_date_or_no_amount_is_counted_by_its_reason_everywhere(
 @pytest.mark.parametrize(
     ("argv", "count", "words"),
     [
-        ([], 3, "3 more leads have no Company Founded, and so lie in no range"),
-        (["--where", "Tier=Gold"], 1, "1 more lead has no Company Founded, and so lies in no range"),
+        ([], 3, "3 leads have no Company Founded date and were left out"),
+        (["--where", "Tier=Gold"], 1, "1 lead has no Company Founded date and was left out"),
         (["--where", "Tier=Silver"], 0, None),
-        (["--status", "Qualified"], 1, "1 more lead has no Company Founded"),
-        (["--where", "Industry=Art"], None, "1 more lead that may fit has no Company Founded"),
-        (["--where", "Tier=Gold", "--where", "state=CA"], None, "1 more lead that may fit has no Company Founded"),
+        (["--status", "Qualified"], 1, "1 lead has no Company Founded date"),
+        (["--where", "Industry=Art"], None, "1 lead that may match the filters has no Company Founded date"),
+        (
+            ["--where", "Tier=Gold", "--where", "state=CA"],
+            None,
+            "1 lead that may match the filters has no Company Founded date",
+        ),
         (["--date-field", "created"], 0, None),
     ],
 )
@@ -791,16 +799,16 @@ def test_leads_that_only_lack_the_date_are_counted_where_close_can_tell(
     leads.add("Bare", founded=None)
     ran = asked(*argv)
     assert ran.json["without_date"] == count
-    assert words in ran.err if words else "more lead" not in ran.err
+    assert words in ran.err if words else "no Company Founded date" not in ran.err
 
 
 def test_where_filters_admit_no_lead_it_is_said_what_they_need(asked: Asked, leads: SomeLeads) -> None:
     leads.field("Industry")
     leads.add("Acme", values={"Industry": "Retail trade"})
-    words = "no lead has both a Company Founded in the range and what the filters ask for, as the whole value"
+    words = "No lead with a Company Founded in the range matches the filters. A filter has to name the whole value"
     assert words in asked("--where", "Industry=Retail").err
-    assert "no lead has both" not in asked("--where", "Industry=Retail trade").err
-    assert "no lead has both" not in asked("--date-field", "created").err
+    assert "matches the filters" not in asked("--where", "Industry=Retail trade").err
+    assert "matches the filters" not in asked("--date-field", "created").err
 
 
 def test_what_was_asked_for_is_in_the_last_line(asked: Asked, leads: SomeLeads) -> None:
@@ -814,7 +822,7 @@ def test_groups_of_two_spans_that_differ_in_letter_case_alone_are_told(run: Run,
     leads.add("Now", values={"Industry": "Retail"})
     leads.add("Then", values={"Industry": "RETAIL"}, founded="2000-06-14")
     ran = run("segment", THE_DAY, THE_DAY, "--by", "Industry", "--compare", "previous")
-    assert "are apart: RETAIL and Retail" in ran.err
+    assert "are counted separately: RETAIL and Retail" in ran.err
 
 
 def test_groups_that_differ_in_letter_case_alone_are_told(asked: Asked, leads: SomeLeads) -> None:
@@ -824,7 +832,7 @@ def test_groups_that_differ_in_letter_case_alone_are_told(asked: Asked, leads: S
         leads.add("Acme", values={"Industry": industry, "Size": size})
     err = asked("--by", "Industry", "--by", "Size").err
     for title, groups in (("Industry", "Art and art, RETAIL and Retail and retail"), ("Size", "L and l")):
-        assert f"warning: groups by {title} that differ in letter case alone are apart: {groups}\n" in err
+        assert f"warning: Groups by {title} that differ only in letter case are counted separately: {groups}\n" in err
 
 
 def test_no_lead_is_said_to_lack_what_every_lead_has(asked: Asked, leads: SomeLeads) -> None:

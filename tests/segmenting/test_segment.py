@@ -103,7 +103,7 @@ def test_the_end_is_today_if_left_out(run: Run, connected: Sandbox, add: Callabl
 
 def test_a_first_day_after_today_is_refused_with_both(run: Run, connected: Sandbox) -> None:
     ran = run("segment", "2999-01-01")
-    assert (ran.code, "(today), before it starts on 2999-01-01; put the earlier day first" in ran.err) == (2, True)
+    assert (ran.code, "(today), before it starts on 2999-01-01. Put the earlier day first" in ran.err) == (2, True)
 
 
 def test_no_match_gives_the_header_alone(run: Run, connected: Sandbox, add: Callable[..., None], folder: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_field_that_is_not_there_is_refused_with_those_that_are(
 ) -> None:
     close.create_lead_field("Industry", "text")
     ran = run("segment", "2000-01-01")
-    assert (ran.code, "no lead custom field named 'Company Founded'; it has 'Industry'" in ran.err) == (2, True)
+    assert (ran.code, "no lead custom field named 'Company Founded'. Available: 'Industry'" in ran.err) == (2, True)
     ran = run("segment", "2000-01-01", "--date-field", "Industry")
     assert (ran.code, "not a date" in ran.err) == (2, True)
 

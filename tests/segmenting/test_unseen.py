@@ -97,7 +97,7 @@ def test_what_was_imported_just_now_is_named_where_search_does_not_show_it(
     put_in(ACME, BETA, OLD)
     ran = segment(run)
     assert counted(ran) == (0, 2)
-    assert "warning: 2 leads that were imported just now are missing here" in ran.err
+    assert "warning: 2 leads imported just now are missing from these figures" in ran.err
     assert named(ran) == ["ACME", "BETA"]
 
 
@@ -119,7 +119,7 @@ def test_the_table_is_written_beside_the_warning(run: Run, lagging: Watched, put
     put_in(ACME)
     ran = run("segment", *RANGE)
     assert ran.code == 0
-    assert "1 lead that was imported just now is missing here" in ran.err
+    assert "1 lead imported just now is missing from these figures" in ran.err
     assert len((folder / "output_data" / "output.csv").read_text().splitlines()) == 1
 
 
@@ -177,7 +177,7 @@ def test_with_a_smart_view_leads_may_be_missing(run: Run, lagging: Watched, put_
     view = lagging.add_smart_view("All", {"type": "object_type", "object_type": "lead"})
     ran = segment(run, "--smart-view", view["name"])
     assert counted(ran) == (0, 1)
-    assert "imported just now may be missing here" in ran.err
+    assert "imported just now may be missing from these figures" in ran.err
 
 
 def dated_back(sandbox: Watched, seconds: float) -> None:
@@ -286,7 +286,7 @@ def test_a_lead_that_was_undone_is_told_while_search_still_lists_it(
     assert run("undo", "last").code == 0
     ran = segment(run)
     assert (counted(ran), ran.json["deleted"]) == ((0, 0), 1)
-    assert "1 lead that an undo deleted was left out, though Close's search still lists it: ACME" in ran.err
+    assert "1 lead that Close's search still lists was left out because an undo deleted it: ACME" in ran.err
 
 
 def test_an_import_undone_and_made_again_is_not_summed_up_twice(
@@ -313,7 +313,7 @@ def test_what_was_imported_just_now_is_waited_for(
     ran = segment(run, "--wait", *flags)
     assert counted(ran) == (2, 0)
     assert {row["US State"]: row[TOTAL] for row in ran.json["rows"]} == {"California": 1000, "New York": 20}
-    assert "waiting for 2 leads imported just now" in ran.err
+    assert "waiting until Close's search shows 2 leads imported just now" in ran.err
     assert named(ran) == []
     assert LAG - 5 <= clock() - began <= LAG + 15
 

@@ -166,7 +166,7 @@ def test_more_leads_of_one_instant_than_a_search_reaches_are_no_silent_loss(run:
     with holding([a_lead(each, LONG_AGO) for each in range(450)], most_walked=400) as sandbox:
         bodies = before_searches(sandbox, {})
         ran = run("segment", str(FIRST), str(LAST))
-        assert (ran.code, "Close counts 450 leads and lists 400" in ran.err) == (4, True)
+        assert (ran.code, "Close counts 450 leads but lists 400" in ran.err) == (4, True)
         assert (walks(bodies), len(bodies)) == (3, 3 * (2 + 2 + 1))
 
 
@@ -234,7 +234,7 @@ def test_a_lead_whose_date_leaves_the_range_during_the_walk_takes_no_other_with_
         assert sums(ran) == (before if was_read else plain_sums(sandbox, FIRST, LAST))
         assert (len(names(ran)), name in names(ran)) == (999 + was_read, was_read)
         assert ran.json["no_longer_asked_for"] == (not was_read and not is_cut)
-        assert (f"asked for: {name}" in ran.err) == (not was_read and not is_cut)
+        assert (f"the date range and filters: {name}" in ran.err) == (not was_read and not is_cut)
 
 
 def ids(sandbox: Watched) -> dict[str, str]:
@@ -285,7 +285,7 @@ def test_a_count_that_never_agrees_ends_without_a_table(run: Run, holding: Open,
         bodies = miscounting(sandbox, lambda _walk: by)
         ran = run("segment", str(FIRST), str(LAST), "--top", "3", "--chart", "chart.svg")
         assert (ran.code, ran.out) == (4, "")
-        assert f"Close counts {250 + by} leads and lists 250" in ran.err
+        assert f"Close counts {250 + by} leads but lists 250" in ran.err
         assert walks(bodies) == 3
         assert contents(folder / "output_data") == files
         assert not (folder / "chart.svg").exists()
