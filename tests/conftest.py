@@ -46,13 +46,20 @@ Run = Callable[..., Ran]
 Serve = Callable[..., Misbehaving]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def environment() -> Iterator[None]:
+    """An environment without keys, proxies and all else that somebody may have set."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - KEPT:
+            if not name.startswith(("LC_", "PYTEST_")):
+                patch.delenv(name)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, and an environment without keys, proxies and all else that somebody may have set."""
+    """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
-    for name in os.environ.keys() - KEPT:
-        if not name.startswith(("LC_", "PYTEST_")):
-            monkeypatch.delenv(name)
     return tmp_path
 
 
