@@ -1,4 +1,4 @@
-.PHONY: demo test soak bench check
+.PHONY: demo test soak bench check pictures
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,6 +30,11 @@ soak: $(VENV)/developer-ready
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
 bench: $(VENV)/developer-ready
 	$(BIN)/python -m benchmarks
+
+# The pictures of README and docs, from real runs. Only the page needs Chromium.
+pictures: $(VENV)/developer-ready
+	@echo 'Making the pictures in docs/pictures: about ten seconds.'
+	$(BIN)/python docs/pictures.py
 
 check: $(VENV)/developer-ready
 	@echo 'Checking style and types, then running all tests: about three minutes on two cores.'

@@ -56,7 +56,7 @@ def save(name: str, drawing: str) -> None:
 
 def say(words: str) -> None:
     """Tell whoever makes the pictures."""
-    print(words, file=sys.stderr)  # noqa: T201
+    print(words, file=sys.stderr)
 
 
 # Commands ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The README is true: every command in it runs, and every flag, variable, code and file of the product is in it."""
+"""README and docs/ are true: each command runs, in the order in which they are written, and nothing is left out."""
 
 import os
 import re
@@ -6,6 +6,8 @@ import shlex
 import shutil
 import signal
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -13,59 +15,146 @@ import pytest
 
 import main
 from cells.texts import ProblemCode
+from commands.environment import KEY_VARIABLES
 from commands.errors import Exit
+from importing.outcomes import OUTCOMES
 from sandbox import Sandbox
-from tests.conftest import Run
+from sandbox.faults import FAULTS
+from tests.conftest import Ran, Run, trail_lines
+from tests.patience import wait_until
 
 ROOT = Path(main.__file__).parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-RUN_ID = r"\d{8}-\d{6}-[0-9a-f]{4}"
-UNSHOWN = {
-    "--dry-run",
-    "--output",
-    "--by",
-    "--top",
-    "--explain",
-    "--watch",
-    "--status",
-    "applicants.csv",
-}  # what comes of them says nothing new
-COMMANDS = [shlex.split(line)[2:] for line in re.findall(r"^python main\.py .+$", README, re.MULTILINE)]
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
+BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+VARYING = {
+    r"\d{8}-\d{6}-[0-9a-f]{4}": "RUN",
+    r" at \d\d:\d\d:\d\d": " at TIME",
+    r"\d+ requests, [\d.]+ s": "TRAFFIC",
+}
 
 
-def test_every_command_runs_and_shows_what_the_readme_shows(run: Run, folder: Path, connected: Sandbox) -> None:
+@dataclass(frozen=True)
+class Block:
+    """A block of code on a page: commands, what they print, a file, or lines for another system."""
+
+    kind: str
+    text: str
+    before: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of the product, `make demo` included, which runs some."""
+        lines = self.text.splitlines() if self.kind == "" else []
+        return [line for line in lines if line.startswith("python main.py ") or line == "make demo"]
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it shows what the commands right before it print."""
+        return self.kind == "" and not self.commands and self.before.rstrip().endswith("\n```")
+
+    @property
+    def file(self) -> str:
+        """Where the reader is told to save it: the last path before it, "" if it is not a file."""
+        return re.findall(r"`(input_data/[^`]+)`", self.before)[-1] if self.kind == "csv" else ""
+
+
+def blocks(page: str) -> Iterator[Block]:
+    for found in BLOCK.finditer(page):
+        yield Block(found["kind"], found["text"], page[: found.start()])
+
+
+def words_of(command: str) -> list[list[str]]:
+    """The arguments of each command of the product that a line runs."""
+    if command == "make demo":
+        demo = re.findall(r"\$\(call show,(.*)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+        return [shlex.split(line) for line in demo]
+    return [shlex.split(command)[2:]]
+
+
+def without_what_varies(text: str) -> str:
+    for pattern, word in VARYING.items():
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def interrupt_after_a_round(folder: Path) -> None:
+    """Press Ctrl-C once the watch has decided on somebody."""
+    before = len(trail_lines(folder))
+
+    def interrupt() -> None:
+        wait_until(lambda: len(trail_lines(folder)) > before)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_runs_in_its_order_and_prints_what_is_shown(
+    run: Run, folder: Path, connected: Sandbox, name: str
+) -> None:
     shutil.copytree(ROOT / "input_data", folder / "input_data")
-    shown = re.sub(f"{RUN_ID} --sandbox`|{RUN_ID}", lambda found: "RUN" + "`" * found[0].endswith("`"), README)
-    served = sorted((argv for argv in COMMANDS if argv[0] != "sandbox"), key=lambda argv: argv[0] in ("undo", "runs"))
-    assert {argv[0] for argv in served} == {"import", "undo", "runs", "segment", "qualify"}
-    for argv in served:
-        if "--watch" in argv:
-            threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        ran = run(*argv)
-        assert ran.code in (Exit.INTERRUPTED,) if "--watch" in argv else (Exit.DONE, Exit.INCOMPLETE)
-        is_shown = argv[0] not in ("undo", "runs") and not UNSHOWN & set(argv)
-        for line in ran.out.splitlines() if is_shown else ():
-            is_timed = re.search(r"(started|finished) at|requests, ", line)
-            assert is_timed or re.sub(RUN_ID, "RUN", line).replace(" --sandbox`", "`").rstrip() in shown, line
+    printed = ""
+    for block in blocks(PAGES[name]):
+        if block.file:
+            (folder / block.file).write_text(block.text, encoding="utf-8")
+        elif block.is_output:
+            for line in without_what_varies(block.text).splitlines():
+                assert line.rstrip() in printed, line
+        for command in block.commands:
+            printed = ""
+            for argv in words_of(command):
+                printed += without_what_varies(run_as_read(run, folder, argv).out)
 
 
-def test_the_sandbox_command_is_understood() -> None:
-    (argv,) = (argv for argv in COMMANDS if argv[0] == "sandbox")
-    assert main.build_parser(argv).parse_args(argv).port == 8722
+def run_as_read(run: Run, folder: Path, argv: list[str]) -> Ran:
+    """What a command of the manual does; none of them disappoints the reader."""
+    if argv[0] == "sandbox":
+        assert main.build_parser(argv).parse_args(argv).port == 8722
+        return Ran(0, "", "")
+    if "--watch" in argv:
+        interrupt_after_a_round(folder)
+    ran = run(*argv)
+    assert ran.code in ((Exit.INTERRUPTED,) if "--watch" in argv else (Exit.DONE, Exit.INCOMPLETE)), (argv, ran.err)
+    assert argv[0] != "segment" or not re.search(r"^0 leads", ran.err, re.MULTILINE), (argv, ran.err)
+    return ran
 
 
-@pytest.mark.parametrize("verb", ["import", "undo", "runs", "segment", "qualify", "sandbox"])
-def test_every_flag_is_explained(run: Run, verb: str) -> None:
-    flags = set(re.findall(r"(?<![\w-])--[a-z-]+", run(verb, "--help").out)) - {"--help", "--verbose", "--quiet"}
-    assert {flag for flag in flags if flag not in README} == set()
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= 150
+    for name, page in PAGES.items():
+        folder = ROOT if name == "README.md" else ROOT / "docs"
+        for link in re.findall(r"\]\((?!https:)([^)#]+)\)", page):
+            assert (folder / link).is_file(), (name, link)
 
 
-def test_every_code_of_a_problem_is_explained() -> None:
-    codes = set(get_args(ProblemCode))
-    assert len(codes) > 10
-    assert {code for code in codes if f"`{code}`" not in README} == set()
+def test_every_verb_is_in_the_readme() -> None:
+    verbs = {argv[0] for block in blocks(PAGES["README.md"]) for line in block.commands for argv in words_of(line)}
+    assert verbs == main.VERBS.keys() - {"sandbox"}
 
 
-def test_every_room_is_in_the_table() -> None:
-    rooms = {path.name for path in ROOT.glob("*.py")} | {"sandbox/"}
-    assert {room for room in rooms if f"`{room}`" not in README} == set()
+@pytest.mark.parametrize(
+    ("verb", "page"),
+    [
+        ("import", "import.md"),
+        ("undo", "import.md"),
+        ("runs", "import.md"),
+        ("segment", "segment.md"),
+        ("qualify", "qualify.md"),
+        ("sandbox", "sandbox.md"),
+    ],
+)
+def test_every_flag_is_explained_on_the_page_of_its_verb(run: Run, verb: str, page: str) -> None:
+    flags = set(re.findall(r"(?<![\w-])--[a-z-]+", run(verb, "--help").out)) - {"--help"}
+    assert {flag for flag in flags if f"`{flag}" not in PAGES[page] + PAGES["exit-codes.md"]} == set()
+
+
+def test_codes_outcomes_faults_exit_codes_and_variables_are_explained() -> None:
+    wanted = {
+        "import.md": [*get_args(ProblemCode), *OUTCOMES],
+        "sandbox.md": [*FAULTS],
+        "exit-codes.md": [*KEY_VARIABLES, "CLOSE_API_URL", "REGISTRY_URL", "SCORE_TOKEN", "REDACT_KEY", "NO_COLOR"],
+    }
+    for page, words in wanted.items():
+        assert {word for word in words if f"`{word}`" not in PAGES[page]} == set()
+    for code in Exit:
+        assert f"| {code:d} | " in PAGES["exit-codes.md"]
