@@ -45,9 +45,9 @@ from segmenting.unseen import Found, Listener, OwnImports, read_segment
 def segment_leads(
     close: CloseClient, request: SegmentRequest, presentation: Presentation, imports: OwnImports, listener: Listener
 ) -> Findings:
-    """What the leads that are asked for come to, of all that Close shows of them.
+    """The figures of the leads asked for, as Close shows them now.
 
-    Raises OtherCurrency, CountMismatch, and for what is asked UnusableName, AmbiguousName and NoSpanBefore.
+    Raises OtherCurrency and CountMismatch, and UnusableName, AmbiguousName or NoSpanBefore for the request.
     """
     account = close.account()
     if presentation.money == "usd" and account.currency != "USD":
@@ -71,10 +71,10 @@ def summarize(
     missing_revenue: MissingRevenue = "skip",
     previous: Iterable[SegmentedLead] | None = None,
 ) -> pd.DataFrame:
-    """A row per group in the order of the names, at each level leads without one last, as `Unknown`.
+    """A row per group, ordered by name; at each level, leads without a group come last as `Unknown`.
 
-    Columns: one per level with its title, COLUMNS, STATS where asked for, COMPARISON with `previous` leads. Cells are
-    of the kinds that `kind_of` says: text, int, and Decimal with two places, or None where no lead has revenue.
+    Columns: one per level with its title, COLUMNS, STATS if asked for, and COMPARISON if there are `previous` leads.
+    Cells have the kinds that `kind_of` gives: text, int, and Decimal with two places, or None if no lead has revenue.
     """
     grouped, before = _by_group(leads), _by_group(previous or ())
     groups = sorted({**grouped, **before}, key=lambda group: _order(group, levels))
@@ -97,7 +97,7 @@ def summarize_all(
     missing_revenue: MissingRevenue = "skip",
     previous: Iterable[SegmentedLead] | None = None,
 ) -> dict[str, Any]:
-    """The figures of all leads together, by the same columns as a row per group has them."""
+    """The figures of all leads together, under the same columns as the row of a group."""
     together = summarize(
         [replace(lead, groups=()) for lead in leads],
         (),
@@ -109,7 +109,7 @@ def summarize_all(
 
 
 def top_leads(leads: Iterable[SegmentedLead], levels: Sequence[LeadField], number: int) -> pd.DataFrame:
-    """The leads with most revenue of each group, best first, so many at most; a tie goes by name.
+    """The leads with the most revenue in each group, best first, at most `number` of them; ties are ordered by name.
 
     Columns: one per level with its title, then TOP_COLUMNS.
     """
@@ -130,7 +130,7 @@ def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[Segm
 
 
 def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[bool, Decimal, str, str]]:
-    """What groups are sorted by, level by level: numbers by size, all else by name, what is unknown last."""
+    """The sort key of a group, level by level: numbers by size, everything else by name, unknown groups last."""
     return [
         (not name, size_of(name.partition(SEPARATOR)[0], level), name.casefold(), name)
         for name, level in zip(group, levels, strict=True)
@@ -142,7 +142,7 @@ def _named(group: tuple[str, ...]) -> list[str]:
 
 
 def _ranked(leads: Iterable[SegmentedLead]) -> list[SegmentedLead]:
-    """The leads with revenue, the most first; equal ones by name, then by id, so that the order is always the same."""
+    """The leads with revenue, highest first; ties by name, then by id, so that the order is always the same."""
     earning = [
         (lead.revenue.copy_negate(), lead.name, lead.lead_id, lead) for lead in leads if lead.revenue is not None
     ]
@@ -150,7 +150,7 @@ def _ranked(leads: Iterable[SegmentedLead]) -> list[SegmentedLead]:
 
 
 def _figures(leads: Sequence[SegmentedLead], missing_revenue: MissingRevenue) -> dict[str, Any]:
-    """The figures of one group by column, exact; None where there is nothing to tell."""
+    """The exact figures of one group by column; None where there is nothing to show."""
     ranked = _ranked(leads)
     revenues = [lead.revenue for lead in ranked if lead.revenue is not None]
     if missing_revenue == "zero":
@@ -173,7 +173,7 @@ def _add_shares(figures: Iterable[dict[str, Any]]) -> None:
 
 
 def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
-    """Add what was before and the change since. A group without any lead has a total of nothing, not an unknown one."""
+    """Add the earlier figures and the change since. A group without leads has a total of zero, not an unknown one."""
     for column in COMPARED:
         now, then = (Decimal() if column == TOTAL and not each[LEADS] else each[column] for each in (figures, before))
         figures |= {column: now, f"{PREVIOUS}{column}": then}
@@ -181,7 +181,7 @@ def _compare(figures: dict[str, Any], before: Mapping[str, Any]) -> None:
 
 
 def _cell(figure: Any) -> Any:
-    """A figure as it is shown: money and shares with two places, half up."""
+    """A figure as it is shown: money and shares are rounded half up to two places."""
     return WIDE.plus(figure.quantize(Decimal("0.01"), ROUND_HALF_UP, WIDE)) if isinstance(figure, Decimal) else figure
 
 
@@ -189,7 +189,7 @@ def _cell(figure: Any) -> Any:
 
 
 def report_on(reading: Reading, provenance: Provenance, found: Found, presentation: Presentation) -> Findings:
-    """What a segment came to, of the leads as they were read, and of what Close does not show as it is."""
+    """The findings of a segment, from the leads as they were read and from what Close's search shows wrongly."""
     segment = provenance.segment
     counts = counts_of(reading, segment, found)
     subtitle = subtitle_of(counts, segment)
@@ -208,7 +208,7 @@ def report_on(reading: Reading, provenance: Provenance, found: Found, presentati
 
 
 def _tables(reading: Reading, segment: Segment, presentation: Presentation) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The groups, and the figures of all together."""
+    """The groups, and the figures of all of them together."""
     previous = reading.earlier if segment.previous else None
     stats, missing = presentation.stats, segment.missing_revenue
     return (

@@ -46,7 +46,7 @@ WORDS: Words = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the verb takes."""
+    """Add the arguments of the verb."""
     add_service_flags(parser)
     parser.add_argument("start", metavar="START", type=day, help="first day of the range, YYYY-MM-DD")
     parser.add_argument(
@@ -133,7 +133,7 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sum up the leads with a date in a range by group; write the table, and what else is asked for."""
+    """Sum up the leads with a date in a range by group; write the table and whatever else is asked for."""
     began = time.monotonic()
     if args.json and args.output is None:
         raise UsageError(
@@ -165,7 +165,7 @@ def _request(args: argparse.Namespace) -> SegmentRequest:
 
 
 def _span(first: date, asked: date | None) -> Span:
-    """The days asked for; the last one is today where it was left out. Raises UsageError for a span that ends early."""
+    """The days asked for; the last one is today if left out. Raises UsageError if the range ends before it starts."""
     last = asked or datetime.now(UTC).date()
     if last < first:
         words = f"The range ends on {last}{'' if asked else ' (today)'}, before it starts on {first}"
@@ -174,7 +174,7 @@ def _span(first: date, asked: date | None) -> Span:
 
 
 def _findings(args: argparse.Namespace, request: SegmentRequest) -> Findings:
-    """What a segment comes to. Raises UsageError for a name of nothing in Close."""
+    """What a segment comes to. Raises UsageError for a name that means nothing usable in Close."""
     presentation = Presentation(args.stats, args.top, args.money, VERSION)
     imports = OwnImports(JOURNAL, index_lag(args), args.wait)
     listener = Listener(functools.partial(progress_bar, "leads", args.quiet), functools.partial(_tell_wait, args.quiet))
@@ -186,7 +186,7 @@ def _findings(args: argparse.Namespace, request: SegmentRequest) -> Findings:
 
 
 def _with_option(unusable: UnusableName) -> str:
-    """What is wrong with a name, and what to do, with the option that it was given to."""
+    """What is wrong with a name and what to do, naming the option that it was given to."""
     option = f"--{unusable.purpose.replace('_', '-')}"
     joint = " " if unusable.problem.endswith((".", "?")) else ". "
     return unusable.problem + joint + unusable.advice.replace("{option}", option)
@@ -196,7 +196,7 @@ def _with_option(unusable: UnusableName) -> str:
 
 
 def _shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
-    """What goes to standard output: the document, the table as CSV, or the table as people read it."""
+    """What goes to standard output: the JSON document, the table as CSV, or the table for people."""
     if args.json:
         return json_of(document)
     if args.output is None:
@@ -210,7 +210,7 @@ def _tell_wait(quiet: bool, leads: int) -> None:
 
 
 def _tell(findings: Findings, files: Mapping[str, str | None]) -> None:
-    """Say beside the result what was counted, what was not, and where the files are."""
+    """Say on standard error what was counted, what was left out, and where the files are."""
     for warning in findings.groups.warnings:
         say(f"warning: {warning}")
     if findings.provenance.segment.previous:
@@ -220,7 +220,7 @@ def _tell(findings: Findings, files: Mapping[str, str | None]) -> None:
 
 
 def json_of(document: Mapping[str, Any]) -> str:
-    """A document as JSON whose amounts are numbers with all their digits; texts where no JSON number is as large."""
+    """A document as JSON. Amounts are numbers with all their digits, or texts if too large for a JSON number."""
     mark = secrets.token_hex()
 
     def marked(amount: Decimal) -> str:

@@ -52,7 +52,7 @@ class SegmentFiles:
     chart: Path | None
 
     def check(self) -> None:
-        """Raise UsageError for what can't be written. The other two were looked at when they were named."""
+        """Raise UsageError for what can't be written. The output and the chart were already checked as arguments."""
         if self.top:
             check_replaceable(self.top)
         written = [path.resolve() for path in (self.output, self.top, self.chart) if path]
@@ -72,7 +72,7 @@ def top_beside(output: Path | None) -> Path:
 
 
 def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, str | None]:
-    """The paths of the files written, by kind. All are made before the first is written, so that none is half of it."""
+    """Write the files; return their paths by kind. None is written before all are made, so they belong together."""
     currency = findings.provenance.account.currency
     contents: dict[Path, bytes] = {}
     if files.output:
@@ -87,7 +87,7 @@ def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, st
 
 
 def in_format(report: Report, suffix: str, currency: str | None = None) -> bytes:
-    """A report as the end of a file's name says: a workbook, a page, else CSV. With a currency a page has a chart."""
+    """A report in the format of a file's suffix: workbook, page, else CSV. With a currency, a page has a chart."""
     if suffix.lower() == ".xlsx":
         return workbook(report)
     if suffix.lower() in PAGE_SUFFIXES:
@@ -101,5 +101,5 @@ def as_csv(report: Report) -> str:
 
 
 def _chart_within(report: Report, currency: str) -> str:
-    """A report as a picture to stand in its page, which has the titles."""
+    """A report as a picture for use inside its page, which has the titles."""
     return inline_svg(draw_report(report, "svg", currency, is_titled=False), report.title)

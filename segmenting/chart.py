@@ -21,7 +21,7 @@ from segmenting.report import Report
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
-MOST_BARS = 80  # a taller picture fits no page and no screen
+MOST_BARS = 80  # a taller picture would fit neither a page nor a screen
 UNITS = {0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # by power of ten
 UNIT_NAMES = {"k": "thousand", "M": "million", "B": "billion", "T": "trillion"}
 SHORT = Context(prec=3, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -35,9 +35,9 @@ WIDTH = 11.0
 MARGIN = 0.4
 ROW = 0.27
 THICKNESS = 0.17  # of a bar
-HAIR = 2 / 150  # of a line; a bar is no shorter, so that little is not taken for nothing
+HAIR = 2 / 150  # of a line; bars are at least this long, so that little does not look like nothing
 LONGEST_NAME = 2.6
-MOST_LETTERS = 250  # of a name that are ever measured
+MOST_LETTERS = 250  # of a name that are measured at most
 LEADS_WIDTH = 1.5
 MEDIAN_WIDTH = 1.9
 GUTTER = 0.4  # between panels
@@ -48,13 +48,13 @@ POINTS_PER_INCH = 72
 INK = "#1b2733"
 QUIET = "#5b6773"
 STRONG = "#1f5f99"
-SOFT = "#6a9ac4"  # three times as dark as the paper, as a bar has to be to be seen
+SOFT = "#6a9ac4"  # three times as dark as the paper, which a bar needs to be seen
 BAND = "#f4f6f8"
 AXIS = "#9aa5b0"
 
 # DejaVu comes with matplotlib; Verdana has its widths, for a browser on a machine without it.
 SANS = ["DejaVu Sans", "Verdana", "Segoe UI", "Helvetica", "Arial"]
-# For what DejaVu lacks, those of them that are there. Fonts of coloured emoji are bitmaps, which can't be drawn.
+# Used for characters that DejaVu lacks, if installed. Color emoji fonts are bitmaps, which can't be drawn.
 FALLBACKS = [
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans SC"),
     *("PingFang SC", "Hiragino Sans GB", "Hiragino Sans", "Apple SD Gothic Neo", "Arial Unicode MS"),
@@ -64,8 +64,8 @@ FALLBACKS = [
 ]
 OURS = {
     "font.sans-serif": SANS,
-    "svg.fonttype": "none",  # text stays text, in the fonts of whoever looks at it
-    "pdf.fonttype": 3,  # with 42, what comes from an OpenType font, as most Chinese ones are, is blank
+    "svg.fonttype": "none",  # text stays text, shown in the fonts of the viewer
+    "pdf.fonttype": 3,  # with 42, text in an OpenType font, such as most Chinese ones, is blank
 }
 METADATA: dict[str, dict[str, None]] = {  # without dates and versions, so that the same groups give the same bytes
     "png": {"Software": None},
@@ -88,7 +88,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """How a text looks: its size in points, colour and weight."""
+    """How a text looks: its size in points, color and weight."""
 
     size: float
     colour: str = INK
@@ -120,10 +120,10 @@ def short_amount(amount: Decimal) -> str:
 
 
 def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, picture: Picture) -> bytes:
-    """A picture with a row per group, the most revenue first, those without revenue last.
+    """A picture with a row per group, the most revenue first, groups without revenue last.
 
-    Of very many groups it shows the first, and says so. Without a title it is for a page that has one. The same groups
-    give the same bytes on the same machine.
+    If there are very many groups, it shows only the first ones and says so. Without a title, it is for a page that has
+    one of its own. The same groups give the same bytes on the same machine.
     """
     with _undisturbed():
         sheet = _Sheet()
@@ -137,7 +137,7 @@ def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, pi
 
 
 def draw_report(report: Report, suffix: str, currency: str, *, is_titled: bool = True) -> bytes:
-    """The groups of a report as a picture, of the kind that the end of a file's name says."""
+    """The groups of a report as a picture, in the format that the suffix of a file name says."""
     bars = [
         Bar(" / ".join(record[name] for name in report.names), record[LEADS], record[TOTAL], record[MEDIAN])
         for record in report.records()
@@ -155,9 +155,9 @@ def _write_titles(sheet: "_Sheet", title: str, subtitle: str) -> None:
 
 
 def inline_svg(svg: bytes, label: str) -> str:
-    """The `<svg>` element of a picture, to stand in a page of HTML, with a label for those who do not see it.
+    """The `<svg>` element of a picture, for use inside an HTML page, with a label for people who do not see it.
 
-    Its ids and its style sheet are left out: they would hold for the whole page, and nothing in it needs them.
+    Its ids and its style sheet are removed: they would apply to the whole page, and the picture does not need them.
     """
     text = svg.decode()
     element = re.sub(r"<style.*?</style>", "", text[text.index("<svg ") :].strip(), flags=re.DOTALL)
@@ -167,7 +167,7 @@ def inline_svg(svg: bytes, label: str) -> str:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Whatever the user has set for matplotlib is out of force, and it keeps its remarks on fonts to itself."""
+    """Ignore the user's matplotlib settings, and keep matplotlib from commenting on fonts."""
     loggers = [logging.getLogger(name) for name in ("matplotlib", "fontTools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -184,7 +184,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 class _Sheet:
-    """White paper of one width, written on from the top down; places are inches from its top left corner."""
+    """White paper of a fixed width, filled from the top down; places are in inches from its top left corner."""
 
     def __init__(self) -> None:
         from matplotlib.figure import Figure
@@ -234,7 +234,7 @@ class _Sheet:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """What is shown of each group, a part of the sheet wide: signed lengths of bars, and the words at their ends."""
+    """One figure of all groups, in a part of the sheet's width: signed lengths of bars, and the words at their ends."""
 
     heading: str
     left: float
@@ -287,7 +287,7 @@ def _panel(
 
 
 def _scale(shares: Sequence[float], room: Sequence[float], width: float) -> float:
-    """The length of a whole share, the longest with which every bar to either side of zero has room for its words."""
+    """The length of a share of 1: the longest that leaves every bar, left or right of zero, room for its words."""
     below = [(0.0, 0.0), *((-share, space) for share, space in zip(shares, room, strict=True) if share < 0)]
     above = [(0.0, 0.0), *((share, space) for share, space in zip(shares, room, strict=True) if share >= 0)]
     pairs = [(low + high, under + over) for low, under in below for high, over in above]
@@ -299,7 +299,7 @@ def _words(amount: Decimal | int) -> str:
 
 
 def _shares(amounts: Sequence[Decimal]) -> list[float]:
-    """Each amount as a part of the largest, from -1 to 1: however large they are, their shares are small numbers."""
+    """Each amount as a share of the largest, from -1 to 1: shares are small numbers, however large the amounts are."""
     largest = max(amount.copy_abs() for amount in amounts)
     return [float(EXACT_ENOUGH.divide(amount, largest)) if largest else 0.0 for amount in amounts]
 
@@ -315,7 +315,7 @@ def _draw_headings(sheet: _Sheet, panels: Sequence[_Panel]) -> None:
 
 
 def _units(words: Iterator[str]) -> str:
-    """What the letters behind amounts mean, those that occur."""
+    """What the letters after amounts mean, for those that occur."""
     letters = {word.rpartition(" ")[2] for word in words}
     return ", ".join(f"{letter} = {name}" for letter, name in UNIT_NAMES.items() if letter in letters)
 
@@ -331,7 +331,7 @@ def _draw_rows(sheet: _Sheet, names: Sequence[str], right_of_names: float, panel
 
 
 def _draw_ground(sheet: _Sheet, rows: int, panels: Sequence[_Panel]) -> None:
-    """Draw what leads the eye, below the bars: a band behind every other row, and the zero of each panel."""
+    """Draw the background that guides the eye: a band behind every other row, and the zero line of each panel."""
     for row in range(0, rows if rows > 2 else 0, 2):
         sheet.fill(MARGIN - GAP, sheet.bottom + row * ROW, WIDTH - 2 * (MARGIN - GAP), ROW, BAND)
     for panel in panels:
@@ -339,7 +339,7 @@ def _draw_ground(sheet: _Sheet, rows: int, panels: Sequence[_Panel]) -> None:
 
 
 def _draw_bar(sheet: _Sheet, panel: _Panel, row: int, middle: float) -> None:
-    """Draw a bar from zero to the right, one of a negative amount to the left, and its words beyond its end."""
+    """Draw a bar from zero to the right, or to the left for a negative amount, with its words beyond its end."""
     length, words = panel.lengths[row], panel.words[row]
     is_nothing = words in ("0", NO_REVENUE, NO_MEDIAN)
     drawn = 0.0 if is_nothing else max(abs(length), HAIR)
@@ -352,13 +352,13 @@ def _draw_bar(sheet: _Sheet, panel: _Panel, row: int, middle: float) -> None:
 
 
 def _drawable(text: str) -> str:
-    """A text on one line, without characters that XML and fonts know nothing of."""
+    """A text on one line, without characters that XML and fonts can't show."""
     kept = (" " if unicodedata.category(each) in ("Cc", "Cs") or each in "\ufffe\uffff" else each for each in text)
     return " ".join("".join(kept).split())
 
 
 def _wrapped(text: str, kind: _Type, width: float) -> list[str]:
-    """The lines of a text none of which is too wide."""
+    """The text broken into lines that are not too wide."""
     for letters in range(min(len(text), MOST_LETTERS), 0, -1):
         lines = textwrap.wrap(text, letters)
         if all(_inches(line, kind) <= width for line in lines):
@@ -367,7 +367,7 @@ def _wrapped(text: str, kind: _Type, width: float) -> list[str]:
 
 
 def _shortened(text: str, kind: _Type, width: float) -> str:
-    """A text, or as much of its beginning and end as is not too wide: the last level of groups stands at the end."""
+    """The text, or as much of its beginning and end as fits: the last level of groups is at the end."""
     if len(text) <= MOST_LETTERS and _inches(text, kind) <= width:
         return text
     longest = min(len(text), MOST_LETTERS)
@@ -388,7 +388,7 @@ def _inches(text: str, kind: _Type) -> float:
 
 @cache
 def _font(kind: _Type) -> "FontProperties":
-    """A font with others behind it, only such as are there: matplotlib remarks on each that is not."""
+    """A font with fallbacks, only those that are installed: matplotlib comments on each missing one."""
     from matplotlib.font_manager import FontProperties, fontManager
 
     installed = set(fontManager.get_font_names())

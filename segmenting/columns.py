@@ -38,7 +38,7 @@ WIDE = Context(prec=400)  # digits of a sum: the largest number that JSON carrie
 
 
 def kind_of(column: str) -> Kind:
-    """What the cells of a column are, None in any of them aside."""
+    """The kind of a column's cells; any of them may also be None."""
     return KINDS.get(_figure(column), "text")
 
 
@@ -47,7 +47,7 @@ def _figure(column: str) -> str:
 
 
 def titles_of(levels: Sequence[LeadField]) -> list[str]:
-    """The columns that name the groups. A custom field that is called like another column comes with its id."""
+    """The columns that name the groups. A custom field with the name of another column also shows its id."""
     titles = [level.title for level in levels]
     return [
         f"{title} ({level.id})" if level.is_custom and (_figure(title) in KINDS or titles.count(title) > 1) else title

@@ -1,4 +1,4 @@
-"""Which leads are asked for: a range of dates, statuses, values and a Smart View, by the names that people know."""
+"""Which leads are wanted: a date range, statuses, values and a Smart View, given by the names that people use."""
 
 import math
 import unicodedata
@@ -45,17 +45,17 @@ from close.fields import (
 )
 from close_client import CloseClient
 
-MOST_LETTERS = 500  # of the texts asked for in one field; Close might refuse what comes of more
-SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field of which Close finds just what is asked for
+MOST_LETTERS = 500  # of all values for one field; Close might refuse a longer query
+SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field in which Close finds exactly what is asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One thing that is asked of a lead: in words, as a condition for Close, and as a test of what Close shows.
+    """One condition on leads: in words, as a search condition for Close, and as a test of what Close returns.
 
-    Close's search may compare texts in its own way and lag behind, so what it shows is tested again. `is_testable` is
-    False where only Close can tell. `is_exact` is False where Close can't be asked for just this, but for more, or,
-    with no condition, for everything.
+    Close's search may compare texts in its own way and may lag behind, so its results are tested again. `is_testable`
+    is False where only Close can tell. `is_exact` is False where Close can only be asked for more leads than wanted
+    or, without a condition, for all of them.
     """
 
     words: str
@@ -68,7 +68,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which leads are asked for: those with a date in a range, both days included, that all filters admit."""
+    """Which leads are wanted: those that have a date in a range, both days included, and pass all filters."""
 
     dates: LeadField
     first: date
@@ -77,7 +77,7 @@ class Question:
 
     @property
     def condition(self) -> Json:
-        """The question as Close's search takes it."""
+        """The question as a condition for Close's search."""
         node = search_node(self.dates)
         assert node is not None
         in_range = is_between_days(node, self.first.isoformat(), self.last.isoformat())
@@ -86,21 +86,21 @@ class Question:
 
     @property
     def query(self) -> Json:
-        """The whole query of the search, to be told."""
+        """The whole search query, to show to people."""
         return leads_that(self.condition)
 
     @property
     def fields(self) -> set[str]:
-        """The fields of a lead that the question is about."""
+        """The lead fields that the question needs."""
         return {self.dates.key, *(key for each in self.filters for key in each.fields)}
 
     def admits(self, lead: Json) -> bool:
-        """Whether a lead is asked for; where its date can't be read, the filters alone decide."""
+        """Whether a lead is wanted; if its date can't be read, only the filters decide."""
         return self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters)
 
     @property
     def undated(self) -> Json | None:
-        """What Close is asked for the leads that lack the date, or some more; None where none can lack it."""
+        """The condition that finds the leads without the date, and perhaps more; None if no lead can lack it."""
         node = search_node(self.dates)
         if self.dates == CREATED or node is None:
             return None
@@ -108,11 +108,11 @@ class Question:
 
     @property
     def is_exact(self) -> bool:
-        """Whether Close finds just what is asked for, and not some more that our own tests leave out."""
+        """Whether Close finds exactly the wanted leads, with none that our own tests have to leave out."""
         return all(each.is_exact for each in self.filters)
 
     def is_outdated(self, lead: Json) -> bool:
-        """Whether a lead is not asked for, though Close listed it in answer to just this question."""
+        """Whether a lead is not wanted, although Close listed it in answer to exactly this question."""
         return not (self._may_be_in_range(lead) and all(each.admits(lead) for each in self.filters if each.is_exact))
 
     def _may_be_in_range(self, lead: Json) -> bool:
@@ -125,7 +125,7 @@ class Question:
 
 
 def status_filter(close: CloseClient, names: Sequence[str], purpose: Purpose = "status") -> Filter:
-    """The leads in one of some statuses, which their labels or ids tell. Raises UnusableName and AmbiguousName."""
+    """The leads in one of these statuses, given by label or id. Raises UnusableName and AmbiguousName."""
     labels = {status["id"]: status["label"] for status in close.lead_statuses()}
     wanted = {(found := _status_named(name, labels, purpose)): labels[found] for name in names}
     node = search_node(STATUS)
@@ -147,7 +147,7 @@ def _status_named(name: str, labels: Mapping[str, str], purpose: Purpose) -> str
 
 
 def smart_view_filter(close: CloseClient, name: str) -> Filter:
-    """The leads that a saved search finds, which its name or id tells. Raises UnusableName and AmbiguousName."""
+    """The leads that a Smart View finds, given by name or id. Raises UnusableName and AmbiguousName."""
     views = {view["id"]: view for view in close.smart_views()}
     names = {view_id: view["name"] for view_id, view in views.items()}
     found = id_named(name, names, "Smart Views")
@@ -166,7 +166,7 @@ def smart_view_filter(close: CloseClient, name: str) -> Filter:
 
 
 def _kinds_searched(node: object) -> set[str]:
-    """The kinds of object that a saved query names, wherever in it."""
+    """The kinds of object that a saved query names, at any depth."""
     if isinstance(node, list):
         return {kind for part in node for kind in _kinds_searched(part)}
     if not isinstance(node, dict):
@@ -177,9 +177,9 @@ def _kinds_searched(node: object) -> set[str]:
 
 
 def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Sequence[str]) -> list[Filter]:
-    """A filter for each field of texts such as `Industry=Finance`; several values of one field are alternatives.
+    """A filter for each field named in texts such as `Industry=Finance`; several values of one field are alternatives.
 
-    Nothing after the `=` asks for leads where the field is blank. Raises UnusableName and AmbiguousName.
+    With nothing after the `=`, it asks for leads whose field is blank. Raises UnusableName and AmbiguousName.
     """
     values: dict[LeadField, list[str]] = {}
     for text in wanted:
@@ -194,7 +194,7 @@ def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Seque
 
 
 def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField, str]:
-    """The field and the value that a text names. Names of fields may have equals signs in them: the longest counts."""
+    """The field and the value that a text names. Field names may contain equals signs: the longest known name wins."""
     parts = text.split("=")
     if len(parts) < 2:
         advice = "Write it like {option} 'Industry=Finance'"
@@ -222,7 +222,7 @@ def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
 
 
 def _alternatives(field: LeadField, value: str) -> list[str]:
-    """What a value that was asked for may be in a lead: `Unknown` is also the name of the group without any."""
+    """The values in a lead that match the one asked for; `Unknown` also matches blank, like the group of that name."""
     is_blank_too = is_same_name(value, UNKNOWN)
     if field.kind in ("number", *DATES, *ID_PREFIXES) and is_blank_too:
         return [""]
@@ -236,7 +236,7 @@ def _alternatives(field: LeadField, value: str) -> list[str]:
 
 
 def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
-    """Whether what a lead holds in a field is, or has among it, a value, as people compare names."""
+    """A test whether a lead holds a value in a field, compared the way people compare names."""
     if not value:
         return lambda texts: not texts
     if field.kind == "number":
@@ -247,9 +247,9 @@ def _test(field: LeadField, value: str) -> Callable[[Collection[str]], bool]:
 
 
 def _condition(field: LeadField, value: str) -> Json | None:
-    """What Close is asked, which may be more than the value; None for everything.
+    """The condition for Close, which may find more than the value; None asks for everything.
 
-    A blank text is not asked for: it may be white space. Raises UnusableName for a value that the field can't have.
+    Blank texts are not searched for: they may be white space. Raises UnusableName for a value the field can't have.
     """
     node = search_node(field)
     if node is None or (field.kind in TEXTS and not value):
@@ -266,11 +266,11 @@ def _condition(field: LeadField, value: str) -> Json | None:
         day = _day(field, value)
         return is_between_days(node, day, day)
     _check_id(field, value)
-    return is_filled(node)  # how to ask for a value of another kind is not documented; the test tells them apart
+    return is_filled(node)  # Close does not document how to search for values of other kinds; our test picks them out
 
 
 def _has_text(node: Json, text: str) -> Json:
-    """The condition that a field holds a text, looked for in several ways: how Close compares is not documented."""
+    """The condition that a field holds a text, in several spellings: Close does not document how it compares."""
     spellings = dict.fromkeys(
         unicodedata.normalize(form, spelled)
         for spelled in (text, text.lower(), text.upper(), text.title(), text.capitalize())
@@ -294,7 +294,7 @@ def _day(field: LeadField, value: str) -> str:
 
 
 def _check_id(field: LeadField, value: str) -> None:
-    """Raise UnusableName where a field holds ids of another kind than the value is."""
+    """Raise UnusableName if the value is not an id of the kind that the field holds."""
     prefix = ID_PREFIXES.get(field.kind, "")
     if not value.startswith(prefix):
         advice = f"Write it like {prefix}..., or use a Smart View"

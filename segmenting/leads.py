@@ -1,4 +1,4 @@
-"""What a segment needs of a lead: its groups and its revenue."""
+"""What a segment needs from a lead: its groups and its revenue."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ SEPARATOR = "; "  # between the values of one lead in a field that may hold seve
 
 @dataclass(frozen=True, slots=True)
 class SegmentedLead:
-    """What a segment needs of a lead: its group at each level ("" where it has none) and its revenue, None without.
+    """What a segment needs from a lead: its group at each level ("" for no group) and its revenue (None for none).
 
-    `is_unreadable` says that there is a revenue that can't be read.
+    `is_unreadable` is True if the lead has a revenue that can't be read.
     """
 
     lead_id: str
@@ -33,9 +33,9 @@ class SegmentedLead:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The leads of the span, those of the one before it, and the names of leads that do not count.
+    """The leads of the span, those of the span before it, and the names of leads that do not count.
 
-    These are the ones whose date can't be read, and the ones that are no longer asked for.
+    The latter are the leads whose date can't be read and the leads that no longer match.
     """
 
     leads: list[SegmentedLead]
@@ -45,7 +45,7 @@ class Reading:
 
 
 def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_DOLLAR) -> Reading:
-    """What a segment needs of leads as Close shows them; its index may show some that are no longer asked for."""
+    """What a segment needs from leads as Close shows them; its search may list some that no longer match."""
     question, undated, outdated = segment.question, [], []
     spans: dict[bool, list[Json]] = {True: [], False: []}
     for lead in leads:
@@ -63,7 +63,7 @@ def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_
 
 
 def _segmented_all(leads: Sequence[Json], segment: Segment, currency: Currency) -> list[SegmentedLead]:
-    """The leads of one span, whose revenues are read as one column: each may show what marks the others mean."""
+    """The leads of one span. Revenues are read as one column: each may show what the marks in the others mean."""
     texts = {revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str)}
     unclear = unclear_marks(texts)
     return [_segmented(lead, segment, currency, unclear) for lead in leads]
@@ -84,7 +84,7 @@ def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -
 
 
 def name_of(lead: Json) -> str:
-    """What people call a lead; its id where it has no name."""
+    """The name of a lead; its id if it has no name."""
     return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
 
 
@@ -94,12 +94,12 @@ def _group(lead: Json, level: LeadField) -> str:
 
 
 def size_of(text: str, level: LeadField) -> Decimal:
-    """A number of a level of numbers; nothing for all others."""
+    """The number that a text stands for if the level is one of numbers; 0 otherwise."""
     return (number_of(text) if level.kind == "number" else None) or Decimal()
 
 
 def _amount(stored: object, currency: Currency, unclear: str) -> Decimal | None:
-    """A revenue as a number; a text is read as an import reads it, with the marks that are unclear in its column."""
+    """A revenue as a number; a text is read as an import reads it, given the marks that are unclear in its column."""
     if not isinstance(stored, str):
         return number_of(stored)
     try:

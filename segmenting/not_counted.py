@@ -1,4 +1,4 @@
-"""What the figures of a segment leave out: how many leads, for which reason, and in which words."""
+"""Which leads the figures of a segment leave out: how many, why, and in which words."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ MOST_AWAITED_NAMED = 10
 
 
 def counts_of(reading: Reading, segment: Segment, found: Found) -> Json:
-    """How many leads count, and how many do not or not in full, by reason."""
+    """How many leads are counted, and how many are left out in whole or in part, by reason."""
     counts = {
         **_counts(reading.leads, segment),
         "without_date": found.without_date if segment.question.is_exact else None,
@@ -48,7 +48,7 @@ def subtitle_of(counts: Json, segment: Segment) -> str:
 
 
 def without_words(counts: Json, segment: Segment) -> str:
-    """How many lack what: `2 without revenue, 1 without a state`. No lead is without a status or a creation date."""
+    """How many lack what: `2 without revenue, 1 without a state`. Every lead has a status and a creation date."""
     missing = {"revenue": counts["without_revenue"]}
     for level, (title, number) in zip(segment.levels, counts["without_group"].items(), strict=True):
         if level not in (STATUS, CREATED):
@@ -57,7 +57,7 @@ def without_words(counts: Json, segment: Segment) -> str:
 
 
 def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, ...]:
-    """What was not counted, or not in full, a sentence for each reason, with names so that it can be mended."""
+    """What was left out in whole or in part: a sentence for each reason, with names so that people can fix it."""
     warnings = [
         f"{leads_words(len(names))} {words}: {named(names)}"
         for names, words in _left_out(reading, segment, found)
@@ -74,7 +74,7 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
 
 
 def _left_out(reading: Reading, segment: Segment, found: Found) -> list[tuple[list[str], str]]:
-    """The names of the leads that are left out of something, and of what and why."""
+    """The names of the leads that are left out, with what they are left out of and why."""
     unreadable = [lead.name for lead in [*reading.leads, *reading.earlier] if lead.is_unreadable]
     undated, changed = reading.undated, reading.no_longer_asked_for
     deleted = [name_of(lead) for lead in found.deleted]
@@ -112,7 +112,7 @@ def _missing_words(names: Sequence[str], segment: Segment) -> str:
 
 
 def _alike_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
-    """A sentence for each level at which groups differ by letter case alone, and were perhaps meant to be one."""
+    """A sentence for each level at which groups differ only in letter case, and were perhaps meant to be one."""
     sentences = []
     for depth, level in enumerate(segment.levels):
         spellings: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""A report as a page of HTML that needs nothing else."""
+"""A report as a self-contained HTML page."""
 
 from html import escape
 from typing import Any
@@ -9,7 +9,7 @@ from segmenting.text import for_people
 
 
 def page(report: Report, chart: str = "") -> str:
-    """One HTML page: the chart, an SVG element, then the table, what was not counted, and how it was made."""
+    """One HTML page: the chart (an SVG element), the table, what was left out, and how it was made."""
     header = "".join(_element("th", column, kind_of(column)) for column in report.table.columns)
     rows = [_row(cells, report.money) for cells in report.rows()]
     warnings = "".join(f"<li>{escape(warning)}</li>" for warning in report.warnings)
@@ -42,7 +42,7 @@ def _cell(cell: Any, kind: Kind, money: MoneyStyle) -> str:
 
 
 def _element(tag: str, text: str, kind: Kind) -> str:
-    """A cell of the table, to the left where it is a text; its direction is that of its own script."""
+    """A cell of the table, left-aligned if it is text; text runs in the direction of its own script."""
     side = ' dir="auto"' if kind in ("text", "link") else ' class="number"'
     return f"<{tag}{side}>{escape(text)}</{tag}>"
 

@@ -1,4 +1,4 @@
-"""What a segment is to be about: names of fields, statuses and Smart Views in, what they mean in Close out."""
+"""What a segment covers: names of fields, statuses and Smart Views in, what they mean in Close out."""
 
 from calendar import monthrange
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from close.fields import GROUPING, STATE, STATUS, UnusableName, amount_field, da
 from close_client import CloseClient
 from segmenting.filters import Filter, Question, smart_view_filter, status_filter, value_filters
 
-LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)  # that are read whatever is asked for
+LEAD_FIELDS = ("id", "name", "display_name", "html_url", STATE.key)  # always read, whatever is asked for
 MissingRevenue = Literal["skip", "zero"]
 
 
@@ -27,16 +27,16 @@ class Span:
         return f"{self.first} to {self.last}"
 
     def as_json(self) -> dict[str, str]:
-        """What a program is told."""
+        """The span as JSON, for programs."""
         return {"first": self.first.isoformat(), "last": self.last.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRequest:
-    """What somebody wants to know of the leads of a span, in the names that people know.
+    """What somebody wants to know about the leads of a span, in the names that people use.
 
-    `by` are the levels of groups, none for states; `status`, `where` (`Industry=Finance`) and `smart_view` say which
-    leads; `is_compared` asks for the span before as well.
+    `by` are the levels of groups, empty for states; `status`, `where` (`Industry=Finance`) and `smart_view` say which
+    leads to count; `is_compared` asks for the span before as well.
     """
 
     span: Span
@@ -52,9 +52,9 @@ class SegmentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What is to be summed up: the leads of a span, the field with their revenue, and the levels of groups.
+    """What to sum up: the leads of a span, the field with their revenue, and the levels of groups.
 
-    The question is for those of the span, and of the `previous` one that it may be compared with.
+    The question covers the span and, if there is one, the `previous` span to compare it with.
     """
 
     span: Span
@@ -66,15 +66,15 @@ class Segment:
 
     @property
     def fields(self) -> list[str]:
-        """The fields of a lead that have to be read."""
+        """The lead fields that have to be read."""
         wanted = {*LEAD_FIELDS, *self.question.fields, self.revenue.key, *(level.key for level in self.levels)}
         return sorted(wanted)
 
 
 def plan_segment(close: CloseClient, request: SegmentRequest) -> Segment:
-    """What is meant by the names of fields, statuses and a Smart View in Close.
+    """The fields, statuses and Smart View in Close that the names in a request mean.
 
-    Raises UnusableName and AmbiguousName, and NoSpanBefore where it is to be compared.
+    Raises UnusableName and AmbiguousName, and NoSpanBefore if there is nothing to compare with.
     """
     span = request.span
     previous = span_before(span) if request.is_compared else None
@@ -97,7 +97,7 @@ def _levels(close: CloseClient, fields: Sequence[LeadField], names: Sequence[str
 
 
 def _labelled(close: CloseClient, level: LeadField) -> LeadField:
-    """A level that knows the labels of the statuses, if it is the status."""
+    """The level; if it is the status, it gets the labels of the statuses."""
     if level != STATUS:
         return level
     return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
@@ -119,7 +119,7 @@ class NoSpanBefore(Exception):
 
 
 def span_before(span: Span) -> Span:
-    """The span just before one, as long: as many months where it is whole months, else as many days."""
+    """The span of the same length just before: as many months if the span is whole months, else as many days."""
     try:
         end = span.first - timedelta(days=1)
         if span.first.day == 1 and span.last.day == monthrange(span.last.year, span.last.month)[1]:

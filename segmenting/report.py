@@ -1,4 +1,4 @@
-"""A report on a segment: its tables, with all that is told beside them."""
+"""A report on a segment: its tables and everything that is said about them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ MISSING: Mapping[MissingRevenue, str] = {
 
 
 class OtherCurrency(Exception):
-    """Amounts are to be written in dollars, and are none; the message is the currency that they are in."""
+    """Amounts are wanted in dollars, but are in another currency, which is the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How a segment is told: with `stats`, the `top` leads of each group, money in which style, by which version."""
+    """How a segment is presented: with `stats` or not, how many `top` leads per group, the money style, our version."""
 
     stats: bool = False
     top: int | None = None
@@ -40,7 +40,7 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a table came about: whose leads, which, read when and by how many requests."""
+    """How a table came about: whose leads, which ones, and when and with how many requests they were read."""
 
     account: Account
     segment: Segment
@@ -50,7 +50,7 @@ class Provenance:
     version: str
 
     def as_json(self) -> Json:
-        """What a program is told."""
+        """The same as JSON, for programs."""
         segment, question = self.segment, self.segment.question
         return {
             "organization": {"id": self.account.organization_id, "name": self.account.organization_name},
@@ -70,7 +70,7 @@ class Provenance:
         }
 
     def as_texts(self) -> dict[str, str]:
-        """The same for people, by label."""
+        """The same as texts by label, for people."""
         segment, question = self.segment, self.segment.question
         in_utc = ", in UTC" if question.dates.kind == "datetime" else ""
         texts = {
@@ -91,9 +91,9 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A table with all that is told of it: titles, what was not counted, and how it was made, as labels and texts.
+    """A table with everything that is said about it: titles, what was left out, and how it was made.
 
-    `total` has the figures of all groups together by column, or is empty.
+    `provenance` has texts by label. `total` has the figures of all groups together by column, or is empty.
     """
 
     title: str
@@ -106,7 +106,7 @@ class Report:
 
     @property
     def names(self) -> list[str]:
-        """The columns that name the groups: those before the figures."""
+        """The columns that name the groups; they come before the figures."""
         return list(takewhile(lambda column: column not in KINDS, self.table.columns))
 
     def records(self) -> list[Json]:
@@ -132,7 +132,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a segment came to: the groups, the best leads of each where they were asked for, and what was counted."""
+    """What a segment came to: the groups, the best leads of each if asked for, and how many leads were counted."""
 
     groups: Report
     top: Report | None
@@ -148,7 +148,7 @@ class Findings:
         return f"{leads_words(self.counts['leads'])} from {asked_for}, {without_words(self.counts, segment)}"
 
     def as_json(self) -> Json:
-        """What a program is told."""
+        """The same as JSON, for programs."""
         return {
             "rows": self.groups.records(),
             "total": self.groups.total,

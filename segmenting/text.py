@@ -11,9 +11,9 @@ from segmenting.columns import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
 from segmenting.report import MoneyStyle, Report
 
 MOST_SHOWN = 60  # groups on a terminal
-# How many characters wide the bars and the leads with most revenue are: the first of these for which there is room.
+# Widths in characters of the bars and of the leads with most revenue; the first pair that fits is used.
 FITS = ((24, 32), (24, 20), (16, 20), (10, 20), (10, 12), (0, 12), (0, 0))
-WIDEST_NAME = 32  # characters of a group's name that others make room for
+WIDEST_NAME = 32  # characters of a group's name for which bars and leads make room
 LEAST_NAME = 4
 BETWEEN = 3  # characters from column to column
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -23,7 +23,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def csv_lines(report: Report) -> list[list[str]]:
-    """The table as lines of CSV: money with two places, what is missing blank, formulas made harmless."""
+    """The table as lines of CSV: money with two places, missing values blank, formulas made harmless."""
     header = [guarded(column) for column in report.table.columns]
     return [header, *([_csv_cell(cell, kind, report.money) for cell, kind in row] for row in report.rows())]
 
@@ -42,7 +42,7 @@ def in_dollars(amount: Decimal) -> str:
 
 
 def for_people(cell: Any, kind: Kind, money: MoneyStyle) -> str:
-    """A cell with its thousands parted."""
+    """A cell as people read it, with separators between thousands."""
     if cell is None or kind in ("text", "link"):
         return cell or ""
     return in_dollars(cell) if kind == "money" and money == "usd" else f"{cell:,}"
@@ -53,7 +53,7 @@ def for_people(cell: Any, kind: Kind, money: MoneyStyle) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column that is drawn: its title, its cells, and how many characters of them are shown, if not all."""
+    """A column to draw: its title, its cells, and how many characters of them to show (None for all)."""
 
     title: str
     cells: Sequence[str]
@@ -68,7 +68,7 @@ class _Column:
 
 
 def plain_table(report: Report) -> str:
-    """The whole table as text, its numbers to the right, and a last row for all groups together."""
+    """The whole table as text, with numbers on the right and a last row for all groups together."""
     rows = [*report.rows(), *report.total_rows()]
     kinds = [kind for _, kind in rows[0]] if rows else ["text" for _ in report.table.columns]
     cells = [[_one_line(for_people(cell, kind, report.money)) for cell, kind in row] for row in rows]
@@ -81,9 +81,9 @@ def plain_table(report: Report) -> str:
 
 
 def terminal_table(report: Report, width: int) -> str:
-    """The table as fits a terminal of 40 characters or more: short amounts, and a bar for the total of each group.
+    """The table for a terminal of 40 characters or more: short amounts, and a bar for the total of each group.
 
-    Figures are whole. Where there is no room, names are cut, and bars and the leads with most revenue left out.
+    Figures are never cut. If space is short, names are cut, and bars and the leads with most revenue are left out.
     """
     groups = report.records()
     shown = [*groups[:MOST_SHOWN], *report.total_records()]
@@ -102,7 +102,7 @@ def terminal_table(report: Report, width: int) -> str:
 
 
 def _figures(report: Report, records: Sequence[Mapping[str, Any]], width: int) -> list[_Column]:
-    """Leads and total, then change and median as far as there is room."""
+    """Leads and total, then change and median if they fit."""
     change = f"{CHANGE}{TOTAL}"
     figures = [
         _Column("Leads", [f"{record[LEADS]:,}" for record in records]),
@@ -117,7 +117,7 @@ def _figures(report: Report, records: Sequence[Mapping[str, Any]], width: int) -
 
 
 def bar(amount: Decimal | None, largest: Decimal, width: int) -> str:
-    """A bar as long as the amount is beside the largest one; of light blocks where it is below zero."""
+    """A bar as long as the amount is relative to the largest one; of light blocks if it is below zero."""
     if not amount or not largest:
         return ""
     eighths = max(1, int(abs(amount) * width * 8 / largest))
@@ -142,7 +142,7 @@ def _amounts(title: str, records: Sequence[Mapping[str, Any]], column: str) -> _
 
 
 def _taken(names: Sequence[_Column], top: _Column, bar_width: int, top_width: int) -> int:
-    """The characters that names, bars and leads take, if the names of groups are cut to a fair length."""
+    """The characters that names, bars and leads need if the names of groups are cut to a fair length."""
     widths = [bar_width, min(top_width, top.natural_width), *(min(WIDEST_NAME, name.natural_width) for name in names)]
     return sum(map(_outer, widths))
 
@@ -152,7 +152,7 @@ def _outer(width: int) -> int:
 
 
 def _narrowed(columns: Sequence[_Column], room: int) -> list[_Column]:
-    """Columns that fit into so many characters: those that need least have all they need, the others share the rest."""
+    """Columns that fit into `room` characters: narrow ones keep their full width, the others share the rest."""
     widths: dict[int, int] = {}
     for number in sorted(range(len(columns)), key=lambda number: columns[number].natural_width):
         share = room // (len(columns) - len(widths)) - BETWEEN

@@ -1,4 +1,4 @@
-"""What Close's search shows, and what it does not show yet of what we just did: leads made, and leads deleted."""
+"""What Close's search shows, and which latest changes of ours it does not show yet: leads created and deleted."""
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,22 +17,22 @@ from close_client import CloseClient
 from segmenting.filters import Question
 from segmenting.plan import Segment
 
-LOOKS_PER_LAG = 12  # while leads are waited for
-EARLY_LOOKS = 5  # that come sooner, for most leads show in seconds
+LOOKS_PER_LAG = 12  # how often to look while waiting for leads
+EARLY_LOOKS = 5  # the first looks, which come sooner since most leads show within seconds
 SHORTEST_PAUSE = 0.1  # seconds
 CLOCK_ERROR = timedelta(seconds=1)  # of Close's clock, as its answers tell it
-FEW = 5  # leads that are read one by one rather than looked for among others
-MOST_DELETIONS = 250  # of the latest in the event log that are looked through
+FEW = 5  # up to this many leads are read one by one instead of being searched for together
+MOST_DELETIONS = 250  # the latest in the event log; older ones are not looked at
 
-Latest = Callable[[], tuple[Sequence[Json], Collection[str]]]  # leads made just now, and ids of all that were deleted
+Latest = Callable[[], tuple[Sequence[Json], Collection[str]]]  # leads created just now, and the ids of all deleted ones
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The leads that Close shows in answer to a question, and what it does not show as it is.
+    """The leads that Close shows in answer to a question, and what it does not show correctly.
 
-    Of the leads made just now, those that its search lacks; those that it lists though we deleted them; and how many
-    leads lack the date only, or may.
+    `not_shown_yet` are leads created just now that its search lacks, `deleted` are leads it still lists although we
+    deleted them, and `without_date` is the number of leads that lack only the date, or may.
     """
 
     leads: Sequence[Json]
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class OwnImports:
-    """The journal of our imports, how many seconds Close's search may lag behind them, and whether it is waited for."""
+    """The journal of our imports, how many seconds Close's search may lag behind them, and whether to wait for it."""
 
     journal: Path
     index_lag: float
@@ -52,7 +52,7 @@ class OwnImports:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told how far it is: `progress` while leads are read or show up, `waiting` for how many, before a wait."""
+    """Who hears of progress: `progress` while leads are read or show up, `waiting` with their number before a wait."""
 
     progress: Callable[[], AbstractContextManager[Note]]
     waiting: Callable[[int], None]
@@ -61,7 +61,7 @@ class Listener:
 def read_segment(
     close: CloseClient, organization: str, segment: Segment, imports: OwnImports, listener: Listener
 ) -> Found:
-    """The leads of a segment; where that is asked for, after a wait for those that search does not show yet."""
+    """The leads of a segment; if asked for, after waiting for those that search does not show yet."""
     since = close.now() - timedelta(seconds=imports.index_lag)
     latest = functools.partial(read_latest_leads, imports.journal, organization, since)
     found = _look(close, segment, latest, listener)
@@ -82,9 +82,9 @@ def _look(close: CloseClient, segment: Segment, latest: Latest, listener: Listen
 
 
 def find(close: CloseClient, segment: Segment, latest: Latest, note: Note) -> Found:
-    """The leads asked for, each once, beside what is known better than by search. Raises CountMismatch.
+    """The leads asked for, each once, and what we know better than Close's search. Raises CountMismatch.
 
-    The latest are asked for after the walk, so that what is done meanwhile is among them.
+    Our latest changes are read after the walk, so that they include those made during it.
     """
     question, fields = segment.question, segment.fields
     shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}
@@ -104,9 +104,9 @@ def find(close: CloseClient, segment: Segment, latest: Latest, note: Note) -> Fo
 
 
 def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> Iterator[str]:
-    """The ids of some leads, as search comes to show them.
+    """Yield the ids of leads as search begins to show them.
 
-    It ends when it shows all, or once the lag, in seconds, has passed since the youngest of them was made.
+    This ends when search shows all of them, or `index_lag` seconds after the youngest was created.
     """
     youngest = max(datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads)
     give_up = youngest + timedelta(seconds=index_lag) + CLOCK_ERROR
@@ -122,7 +122,7 @@ def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> 
 
 
 def _not_shown_for_other_reasons(close: CloseClient, leads: Sequence[Json], question: Question) -> list[Json]:
-    """Those of some leads that are neither deleted since nor hold values by now that are not asked for."""
+    """Those of the leads that were not deleted in the meantime and still match the question."""
     if len(leads) > FEW:
         shown = _shown_among(close, leads)
         leads = [lead for lead in leads if lead["id"] not in shown]
@@ -133,7 +133,7 @@ def _not_shown_for_other_reasons(close: CloseClient, leads: Sequence[Json], ques
 
 
 def _made_within(leads: Collection[Json]) -> Json:
-    """The condition that a lead was made from the first to the last of some leads."""
+    """The condition that a lead was created between the first and the last of these leads."""
     created = [datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads]
     end = (max(created) + timedelta(milliseconds=1)).isoformat(timespec="microseconds")
     field = regular_field(DATE_CREATED)
@@ -141,12 +141,12 @@ def _made_within(leads: Collection[Json]) -> Json:
 
 
 def _shown_among(close: CloseClient, leads: Collection[Json]) -> set[str]:
-    """The ids of all leads made from the first to the last of some leads that search shows, whatever they hold."""
+    """The ids of all leads that search shows from the time these leads were created, whatever they hold."""
     return {lead["id"] for lead in close.walk_leads(_made_within(leads), ["id"])}
 
 
 def _deleted_since(close: CloseClient, leads: Collection[Json]) -> set[str]:
-    """The ids of the leads deleted since some leads were made, the latest of them; none where the key can't see it."""
+    """The ids of the latest leads deleted since these leads were created; empty if the key may not see them."""
     since = min(datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads)
     try:
         return {event["object_id"] for event in islice(close.lead_events("deleted", since=since), MOST_DELETIONS)}

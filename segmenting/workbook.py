@@ -10,7 +10,7 @@ from segmenting.columns import WIDE, Kind
 from segmenting.report import MoneyStyle, Report
 from segmenting.text import for_people
 
-EXACT_DIGITS = 15  # of a number that a spreadsheet keeps
+EXACT_DIGITS = 15  # how many a spreadsheet keeps of a number
 LARGEST = Decimal("9.99e307")
 LONGEST_CELL = 32_767  # characters of a text
 LONGEST_LINK = 2_079
@@ -24,10 +24,10 @@ class TooManyRows(Exception):
 
 
 def workbook(report: Report) -> bytes:
-    """An Excel workbook: the table with its header frozen, and how it was made. No text in it is a formula.
+    """An Excel workbook: the table with its header frozen, and a sheet on how it was made. No text is a formula.
 
-    Numbers are numbers; but one of more digits than a spreadsheet keeps is a text rather than rounded. A text that is
-    longer than a cell can be ends with words that say so. Raises TooManyRows.
+    Numbers stay numbers, but one with more digits than a spreadsheet keeps becomes text instead of being rounded. A
+    text too long for a cell is cut, and its end says so. Raises TooManyRows.
     """
     from xlsxwriter import Workbook
 
@@ -60,7 +60,7 @@ def _write_table(book: Any, report: Report) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How cells are shown: a format for each kind, and how money is written where it has to be a text."""
+    """How cells are shown: a format for each kind, and the style of money that has to be written as text."""
 
     formats: Mapping[Kind, Any]
     money: MoneyStyle
@@ -101,7 +101,7 @@ def _is_exact(number: Decimal) -> bool:
 
 
 def _fitting(text: str) -> str:
-    """A text, or its beginning and how long it was."""
+    """The text, or its beginning followed by its full length."""
     if len(text) <= LONGEST_CELL:
         return text
     words = f" … (cut off; the full text has {len(text):,} characters)"
