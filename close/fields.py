@@ -1,4 +1,4 @@
-"""What a field of leads is called, and what a lead holds in it: custom fields, and the few that every lead has."""
+"""What lead fields are called, and what a lead holds in them: custom fields, and the few that every lead has."""
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -15,21 +15,21 @@ from cells.us_states import state_name
 from close.conditions import custom_field, regular_field
 from close.contents import Json
 
-CUSTOM = "custom."  # before a name: the custom field is meant, where the name is also that of a field of every lead
+CUSTOM = "custom."  # before a name: the custom field is meant, even if every lead has a field of that name
 UNKNOWN = "Unknown"
 DATES = ("date", "datetime")
 TEXTS = ("text", "textarea", "hidden")
 AMOUNTS = ("number", *TEXTS, "choices")
 MOST_GUESSES = 3
-MOST_DIGITS = 310  # before or behind the point; no number that JSON carries as binary has more
+MOST_DIGITS = 310  # before or after the decimal point; no binary number in JSON has more
 
 Purpose = Literal["by", "where", "date_field", "revenue_field", "status", "smart_view"]
 
 
 class UnusableName(Exception):
-    """Close has nothing of that name, or nothing that can be used for this purpose.
+    """Close has nothing with this name, or nothing that can be used for this purpose.
 
-    `problem` says what it has; `advice` what to do, with the option of the purpose where it says `{option}`.
+    `problem` says what is wrong; `advice` says what to do, with `{option}` in place of the option for the purpose.
     """
 
     def __init__(self, problem: str, purpose: Purpose, advice: str = "Check the name given to {option}") -> None:
@@ -40,14 +40,14 @@ class UnusableName(Exception):
 
 
 class AmbiguousName(Exception):
-    """Close has several things of a name, and none in exactly that spelling; the message has their ids."""
+    """Close has several things with this name, and none in exactly this spelling; the message has their ids."""
 
 
 def id_named(name: str, names: Mapping[str, str], what: str) -> str | None:
-    """The id of the thing that is called so; None if there is none.
+    """The id of the thing with this name; None if there is none.
 
-    It is the one with this id, else the one in exactly this spelling, else the one whose name differs in letter case,
-    white space or the composition of accents alone. `names` are all there are, by id; `what` is what they are. Raises
+    It is the one with this id, else the one in exactly this spelling, else the one whose name differs only in letter
+    case, white space or the composition of accents. `names` has all things by id; `what` says what they are. Raises
     AmbiguousName.
     """
     if name.strip() in names:
@@ -68,7 +68,7 @@ def id_named(name: str, names: Mapping[str, str], what: str) -> str | None:
 
 
 def custom_lead_field(schema: Json) -> LeadField:
-    """A lead custom field, of what Close's schema says of it."""
+    """A lead custom field, from what Close's schema says about it."""
     return LeadField(
         name=schema["name"],
         kind=schema["type"],
@@ -87,21 +87,21 @@ REGULAR_FIELDS: Mapping[str, LeadField] = {"state": STATE, "status": STATUS, "cr
 
 
 def search_node(field: LeadField) -> Json | None:
-    """What names a field in a search; None for the state, which Close can't search."""
+    """The reference to a field in a search; None for the state, which Close can't search."""
     if field == STATE:
         return None
     return custom_field(field.id) if field.is_custom else regular_field(field.key)
 
 
 def find_field(fields: Sequence[LeadField], name: str) -> LeadField | None:
-    """The custom field of a name, None if there is none. Raises AmbiguousName."""
+    """The custom field with this name, None if there is none. Raises AmbiguousName."""
     found = id_named(name, {field.id: field.name for field in fields}, "lead custom fields")
     return next((field for field in fields if field.id == found), None)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """What a field is asked for: custom fields of some kinds (of any, if none are named), and fields of every lead."""
+    """What a field is needed for: the kinds of custom field that will do (any if empty), and fields of every lead."""
 
     purpose: Purpose
     kinds: Collection[str] = ()
@@ -119,7 +119,7 @@ COUNTING_REVENUE = FieldUse("revenue_field", AMOUNTS)
 
 
 def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadField:
-    """The field that a name means: state, status or created, else a custom field; `custom.` makes that sure.
+    """The field that a name means: state, status or created, else a custom field; with `custom.`, always the latter.
 
     Raises UnusableName, with the closest names, and AmbiguousName.
     """
@@ -136,12 +136,12 @@ def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadFi
 
 
 def without_prefix(name: str) -> str:
-    """The name of a custom field without the prefix that says that it is one."""
+    """The name of a custom field without the prefix `custom.`."""
     return name.strip()[len(CUSTOM) :] if name.strip().casefold().startswith(CUSTOM) else name.strip()
 
 
 def date_field(fields: Sequence[LeadField], name: str) -> LeadField:
-    """The field of a name, which holds one date. Raises UnusableName and AmbiguousName."""
+    """The field with this name, which must hold one date. Raises UnusableName and AmbiguousName."""
     found = _single(field_named(fields, name, DATING), DATING)
     if found.kind not in DATES:
         problem = f"The field {found.title!r} in Close is of type {found.kind}, not a date."
@@ -150,7 +150,7 @@ def date_field(fields: Sequence[LeadField], name: str) -> LeadField:
 
 
 def amount_field(fields: Sequence[LeadField], name: str) -> LeadField:
-    """The field of a name, which holds one number or text. Raises UnusableName and AmbiguousName."""
+    """The field with this name, which must hold one number or text. Raises UnusableName and AmbiguousName."""
     found = _single(field_named(fields, name, COUNTING_REVENUE), COUNTING_REVENUE)
     if found.kind not in AMOUNTS:
         problem = f"The field {found.title!r} in Close is of type {found.kind}, which does not hold amounts."
@@ -166,7 +166,7 @@ def _single(field: LeadField, use: FieldUse) -> LeadField:
 
 
 def there_are(name: str, known: Collection[str], likely: Collection[str] | None = None) -> str:
-    """What a wrong name may have been meant for, a sentence: the closest of the likely names, else all there are."""
+    """What a wrong name may have been meant to be, as a sentence: the closest likely names, else all names."""
     by_plain_name = {plain_name(each): each for each in (known if likely is None else likely)}
     nearest = get_close_matches(plain_name(without_prefix(name)), by_plain_name, MOST_GUESSES)
     if nearest:
@@ -178,9 +178,9 @@ def there_are(name: str, known: Collection[str], likely: Collection[str] | None 
 
 
 def texts_in(lead: Json, field: LeadField) -> list[str]:
-    """What a lead holds in a field, each value as a text without needless white space; nothing where it is blank.
+    """What a lead holds in a field, each value as text without extra white space; empty if the field is blank.
 
-    States come by their full name, dates as days in UTC.
+    States are given by their full name, dates as days in UTC.
     """
     if field.kind == "state":
         state = state_of(lead.get(field.key))
@@ -203,18 +203,18 @@ def _text_of(value: object, field: LeadField) -> str:
 
 
 def _plain_number(number: Decimal) -> str:
-    """A number in one spelling, all its digits and no more: `10` for 10.0, `0` for -0."""
+    """A number in its only spelling, with all its digits and no more: `10` for 10.0, `0` for -0."""
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).removeprefix("-" * (not number))
 
 
 def one_line(text: str) -> str:
-    """A text that any file can hold, without needless white space."""
+    """A text that any file can hold, without extra white space."""
     return " ".join(encodable(text).split())
 
 
 def day_of(value: object) -> date | None:
-    """The day of a date, or of a moment in UTC, which is how searches ask; None for what is neither."""
+    """The day of a date, or of a moment in UTC, as searches see it; None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         return (moment.astimezone(UTC) if moment and moment.tzinfo else moment).date() if moment else None
@@ -236,7 +236,7 @@ def number_of(value: object) -> Decimal | None:
 def state_of(addresses: object) -> str:
     """The state of the first address that has one and is in the US or names no country, business addresses first.
 
-    By its full name; a text that is no US state stays as it is, and "" is for none.
+    It is given by its full name; a text that is not a US state stays as it is, and "" means none.
     """
     listed = [address for address in addresses if isinstance(address, dict)] if isinstance(addresses, list) else []
     american = [
