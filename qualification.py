@@ -1,6 +1,6 @@
-"""The rules: what an answer of each service says of a person, and what all of them together make of the person.
+"""The rules: what each service's answer says about a person, and what all answers together decide.
 
-What is no plain answer decides nothing.
+Anything but a plain answer decides nothing.
 """
 
 import math
@@ -18,9 +18,9 @@ from qualifying.check_service import Call, Check, CheckService, Unavailable
 from qualifying.person import BIRTH_DATE, NAME, Person, is_day, name_parts
 from qualifying.verdict import JUDICIAL, REGISTRY, SCORE, Outcome, Verdict
 
-PASSING_SCORE = 60  # a prospect's score is over this
+PASSING_SCORE = 60  # a prospect's score is higher than this
 RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
-GRACE = 0.5  # seconds that a check may be late, before it is left behind
+GRACE = 0.5  # seconds that a check may be late before we stop waiting for it
 
 # The rule of each check ----------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ COMPARED_WORDS = {NAME: "name", BIRTH_DATE: "date of birth"}
 
 
 def check_registry(service: CheckService, person: Person, call: Call | None = None) -> Check:
-    """Whether the registry knows the person, by what it calls them and when they were born as we hold it."""
+    """Whether the registry knows the person, under the name and the date of birth that we hold."""
 
     def judge(status: int, answer: Any) -> Check:
         if status == 404:
@@ -50,7 +50,7 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
 
 
 def check_judicial(service: CheckService, person: Person, call: Call | None = None) -> Check:
-    """Whether the judicial service holds records of the person. A 404 is not clear: it proves nothing."""
+    """Whether the judicial service has records of the person. A 404 does not clear anybody: it proves nothing."""
 
     def judge(status: int, answer: Any) -> Check:
         records = len(_said_of(person, status, answer, "records", list))
@@ -61,7 +61,7 @@ def check_judicial(service: CheckService, person: Person, call: Call | None = No
     return service.ask(judge, "GET", "/people/{id}/records", person, call)
 
 
-# Those that are asked first, all at the same time; only who passes each of them is scored.
+# Asked first, all at the same time; only a person who passes all of them is scored.
 FIRST_CHECKS: Mapping[str, Callable[[CheckService, Person, Call], Check]] = {
     REGISTRY: check_registry,
     JUDICIAL: check_judicial,
@@ -69,7 +69,7 @@ FIRST_CHECKS: Mapping[str, Callable[[CheckService, Person, Call], Check]] = {
 
 
 def check_score(service: CheckService, person: Person, first: Mapping[str, Check], call: Call | None = None) -> Check:
-    """Whether the internal qualification system scores the person high enough, given what the first checks came to."""
+    """Whether the internal qualification system scores the person high enough, given the first checks' results."""
 
     def judge(status: int, answer: Any) -> Check:
         return _judge_score(_said_of(person, status, answer, "score", int))
@@ -79,7 +79,7 @@ def check_score(service: CheckService, person: Person, first: Mapping[str, Check
 
 
 def draw_score() -> Check:
-    """A score drawn from 0 to 100, for rehearsal; whoever shows it must say so."""
+    """A random score from 0 to 100, for rehearsals; callers that show it must say so."""
     return replace(_judge_score(random.randint(0, 100)), attempts=1)
 
 
@@ -92,7 +92,7 @@ def _judge_score(score: int) -> Check:
 
 
 def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
-    """The field of an answer about this person. Raises Unavailable where the answer is anything else."""
+    """A field of an answer about this person. Raises Unavailable if the answer is anything else."""
     if status in (401, 403):
         raise Unavailable(f"status {status}: it does not accept the token")
     if status != 200:
@@ -105,7 +105,7 @@ def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -
 
 
 def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
-    """A field that an answer may carry, "" where it does not. Raises Unavailable where it is no text."""
+    """An optional field of an answer, "" if it is missing. Raises Unavailable if it is not text."""
     value = answer.get(field)
     if value is not None and not isinstance(value, str):
         raise Unavailable("the answer can't be read")
@@ -116,7 +116,7 @@ def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
 
 
 def decide(person_id: str, checks: Mapping[str, Check], remark: str = "") -> Verdict:
-    """The verdict on what is known: a failed first check decides, and only who passed all checks is a prospect."""
+    """The verdict on what is known: a failed first check decides, and only passing all checks makes a prospect."""
     outcome, result = _decided(checks)
     return Verdict(
         person_id=person_id,
@@ -147,9 +147,9 @@ def _decided(checks: Mapping[str, Check]) -> tuple[Outcome, int | None]:
 class Qualifier:
     """The services, by the names of their checks, that together decide on people. Use it with `with`.
 
-    Without one for the score, that is drawn. Each service has threads for `workers` people at a time, so that none
-    holds up another. A thread that it keeps for longer than its deadline is left behind; what that brings then counts
-    no more.
+    Without a service for the score, the score is drawn at random. Each service has its own threads for `workers`
+    people at a time, so that no service holds up another. A thread that takes longer than the service's deadline is
+    left behind, and its late result no longer counts.
     """
 
     def __init__(self, services: Mapping[str, CheckService], *, workers: int) -> None:
@@ -164,7 +164,7 @@ class Qualifier:
 
     @property
     def remark(self) -> str:
-        """What must be known of every verdict, "" if nothing."""
+        """A remark that belongs to every verdict, "" for none."""
         return "" if SCORE in self._services else "scores are drawn at random"
 
     def __enter__(self) -> Self:
@@ -177,7 +177,7 @@ class Qualifier:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def qualify(self, person: Person, ends_at: float = math.inf) -> Verdict:
-        """The verdict on one person; the first checks run at the same time. It is there by `ends_at`, or soon after."""
+        """The verdict on one person, given by `ends_at` or soon after; the first checks run at the same time."""
         begun = {name: self._begin(name, ends_at, check, person) for name, check in FIRST_CHECKS.items()}
         first = {name: wait() for name, wait in begun.items()}
         return decide(person.person_id, {**first, SCORE: self._score(person, first, ends_at)}, self.remark)
@@ -190,7 +190,7 @@ class Qualifier:
         return self._begin(SCORE, ends_at, check_score, person, first)()
 
     def _begin(self, name: str, ends_at: float, check: Callable[..., Check], *about: object) -> Callable[[], Check]:
-        """Begin a check; the function given back waits for what it comes to, no longer than the service may take."""
+        """Start a check; the returned function waits for its result, but no longer than the service may take."""
         now = time.monotonic()
         service = self._services[name]
         latest = min(now + service.deadline, ends_at) + GRACE

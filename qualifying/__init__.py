@@ -1,1 +1,1 @@
-"""Who is asked about, who is asked, and where the verdict goes."""
+"""Which people are checked, which services check them, and where the verdict goes."""

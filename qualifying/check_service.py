@@ -1,4 +1,4 @@
-"""One of the services that are asked about a person: its answer to one request, repeated within a deadline."""
+"""One of the services that check people: its answer to one request, repeated within a deadline."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ CHECK_DEADLINE = 10.0  # seconds for one check, repeats included
 CONNECT_TIMEOUT = 4.0  # seconds; an answer may take what is left of the deadline
 LARGEST_ANSWER = 1_000_000  # bytes; an answer has a few hundred
 FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
-MOST_CONNECTIONS = 32  # to one service; as many people as are ever asked about side by side
+MOST_CONNECTIONS = 32  # to one service; at most this many people are checked at the same time
 
 Status = Literal["passed", "failed", "unavailable"]
 
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one service said of a person, and how many seconds that took with all `attempts`; 0 if it was not asked.
+    """What one service said about a person, and how many seconds all `attempts` took; 0 if it was not asked.
 
-    `digest` is the SHA-256 of the answer that was judged, in hexadecimal, "" where none came; `compared` names what of
-    the answer could be compared with what we hold.
+    `digest` is the hexadecimal SHA-256 of the answer that was judged, "" if none came; `compared` names the parts of
+    the answer that could be compared with what we hold.
     """
 
     status: Status
@@ -45,12 +45,12 @@ class Check:
     compared: tuple[str, ...] = ()
 
 
-Judge = Callable[[int, Any], Check]  # an answer's status and its JSON -> the check
+Judge = Callable[[int, Any], Check]  # from the status and the JSON of an answer to the check
 
 
 @dataclass(slots=True)
 class Call:
-    """One check under way, which must be there by `ends_at` of the monotonic clock, and what came of it so far."""
+    """One check under way, due by `ends_at` on the monotonic clock, and what has come of it so far."""
 
     ends_at: float = math.inf
     attempts: int = 0
@@ -60,7 +60,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is asked about one person, until `deadline` of the monotonic clock."""
+    """What is asked about one person, until `deadline` on the monotonic clock."""
 
     method: str
     path: str
@@ -69,17 +69,17 @@ class _Request:
     deadline: float
 
     def is_over(self, state: RetryCallState) -> bool:
-        """Whether the next attempt would begin too late. A sleep that is only acted out counts as slept."""
+        """Whether the next attempt would begin too late. A simulated sleep counts as if it had been slept."""
         spent = max(state.idle_for, state.seconds_since_start or 0.0)
         return state.start_time + spent + state.upcoming_sleep >= self.deadline
 
 
 class Unavailable(Exception):
-    """A service did not answer in a way that decides anything."""
+    """A service gave no answer that decides anything."""
 
 
 class Passing(Unavailable):
-    """The same, for a reason that may pass: asking again can help, after so many seconds at the earliest."""
+    """The same for a passing reason: asking again can help, after `wait` seconds at the earliest."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -87,7 +87,7 @@ class Passing(Unavailable):
 
 
 class BearerToken(requests.auth.AuthBase):
-    """The token of a service in its requests; "" sends none, and keeps `requests` from looking for a password."""
+    """Adds a service's token to its requests; "" adds none, and keeps `requests` from looking for a password."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -101,7 +101,7 @@ class BearerToken(requests.auth.AuthBase):
 class CheckService:
     """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails.
 
-    `deadline` is in seconds; once `is_ended`, nothing is repeated. Safe to share between threads, which share its
+    `deadline` is in seconds; once `is_ended` is true, nothing is repeated. Threads may share it; they then share its
     circuit breaker.
     """
 
@@ -127,28 +127,28 @@ class CheckService:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it failed so often in a row that people are no longer asked about."""
+        """Whether it failed so often in a row that it is no longer asked about people."""
         return self._breaker.is_open
 
     @property
     def unasked(self) -> int:
-        """How many people it was not asked about, because it had failed again and again."""
+        """How many people it was not asked about because it kept failing."""
         return self._breaker.turned_away
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def unavailable(self, reason: str) -> Check:
-        """The check of a service that did not decide anything, for this reason."""
+        """The check when the service decided nothing, for this reason."""
         return Check("unavailable", f"{self.name} unavailable ({reason})")
 
     def ask(
         self, judge: Judge, method: str, path: str, person: Person, call: Call | None = None, body: object = None
     ) -> Check:
-        """What `judge` makes of the answer's status and JSON; unavailable where there is nothing to decide on.
+        """What `judge` makes of the answer's status and JSON; unavailable if there is nothing to decide on.
 
-        It is there by the deadline, and when the call ends.
+        This returns by the deadline, and by the end of the call.
         """
         began = time.monotonic()
         call = call or Call()
@@ -159,13 +159,13 @@ class CheckService:
             return self.unavailable("not asked: it kept failing")
         came, check = self._asked(judge, request, call) if time.monotonic() < request.deadline else self._late(call)
         if came == "failure" and call.ends_at < began + self.deadline:
-            came = "nothing"  # the time for all checks was over, which says nothing of the service
+            came = "nothing"  # the time for all checks was up, which says nothing about the service
         self._note(call.passage, came)
         seconds = round(time.monotonic() - began, 3)
         return replace(check, attempts=call.attempts, seconds=seconds, digest=call.digest)
 
     def leave_behind(self, call: Call, seconds: float) -> Check:
-        """The check of somebody who is waited for no longer, after so many seconds."""
+        """The check when we stop waiting for it after so many seconds."""
         if call.passage:
             self._note(call.passage, "nothing" if call.ends_at <= time.monotonic() else "failure")
         check = self.unavailable("no answer in time" if call.attempts else "not asked in time")
@@ -178,7 +178,7 @@ class CheckService:
             return "failure", self.unavailable(str(error))
         except Unavailable as error:
             return "answer", self.unavailable(str(error))
-        except Exception as error:  # whatever a service makes a library stumble over must clear nobody, and lose nobody
+        except Exception as error:  # an answer that breaks a library must neither clear nor lose anybody
             log.warning("%s %s can't be read (%s)", request.method, request.path, type(error).__name__)
             return "failure", self.unavailable(f"the answer can't be read: {type(error).__name__}")
 
@@ -209,7 +209,7 @@ class CheckService:
         return judge(status, plain_json_or_none(content))
 
     def _send(self, request: _Request) -> tuple[int, bytes]:
-        """The status and the body of an answer. Raises Unavailable, and Passing where a better one may come."""
+        """The status and the body of an answer. Raises Unavailable, or Passing if a later try may do better."""
         began = time.monotonic()
         left = max(0.1, request.deadline - began)
         where = f"{request.method} {request.path}"
@@ -223,7 +223,7 @@ class CheckService:
                 stream=True,
             )
             log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
-            with response:  # what else a service in trouble has to say is not read
+            with response:  # the rest of an answer from a service in trouble is not read
                 if response.status_code == 429 or response.status_code >= 500:
                     raise Passing(f"status {response.status_code}", _asked_wait(response.headers))
                 return response.status_code, read_content(response, LARGEST_ANSWER)
@@ -242,6 +242,6 @@ def _wait_before_next(state: RetryCallState) -> float:
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float:
-    """The seconds of a `Retry-After`; 0 where it names a date, or is not there."""
+    """The seconds of a `Retry-After`; 0 if it names a date or is missing."""
     asked = headers.get("Retry-After", "").strip()
     return float(asked) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", asked) else 0.0

@@ -1,10 +1,10 @@
 """Whether a service is worth asking: a circuit breaker, so that a dead one costs seconds, not hours.
 
-After a run of failures the circuit is open: nobody is let through but one probe at a time, and who comes in its first
-moments waits for what it finds. Each probe that fails lets the service rest for longer; the first answer closes the
-circuit. A failure counts only if nobody was answered since it began: a service that fails for some people, who then
-keep all threads waiting, is not dead. Before the circuit is open, who comes just after a failure waits a moment for
-what others under way find, or else the first who noticed that a service fell silent would each wait for it once more.
+After a run of failures the circuit is open: only one probe at a time is let through, and callers that arrive in its
+first moments wait for its result. After each failed probe the service rests for longer; the first answer closes the
+circuit. A failure counts only if no answer came since that request began: a service that fails for some people, who
+then keep all threads waiting, is not dead. Before the circuit opens, a caller that arrives just after a failure waits a
+moment for the results of others under way; otherwise each of the first callers of a silent service would wait in turn.
 """
 
 import math
@@ -15,19 +15,19 @@ from time import monotonic
 from typing import Literal
 
 FAILURES = 5  # in a row
-PATIENCE = 2.0  # seconds from a probe's start, or from the first failure, in which others wait for what comes of it
-FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a probe that failed to the next
+PATIENCE = 2.0  # seconds after a probe's start, or after the first failure, in which others wait for the result
+FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds from a failed probe to the next
 
-Came = Literal["answer", "failure", "nothing"]  # nothing: there was no time for either
+Came = Literal["answer", "failure", "nothing"]  # nothing: there was not enough time for either
 
 
 class CircuitOpen(Exception):
-    """The service failed again and again, and it is too early to try it once more."""
+    """The service kept failing, and it is too early to try it again."""
 
 
 @dataclass(slots=True, eq=False)
 class Passage:
-    """One person's way to the service, as a probe or not; `answers` is how many were there when it began."""
+    """One request to the service, as a probe or not; `answers` is how many had come when it began."""
 
     is_probe: bool
     answers: int
@@ -35,7 +35,7 @@ class Passage:
 
 
 class CircuitBreaker:
-    """The circuit to one service, safe to share between threads; `turned_away` counts those who found it open."""
+    """The circuit to one service, safe to share between threads; `turned_away` counts callers that found it open."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.turned_away = 0
@@ -51,13 +51,13 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the latest answers failed to come, so many in a row that it is no use to ask on."""
+        """Whether so many requests in a row have failed that it makes no sense to go on asking."""
         return self._failures >= FAILURES
 
     def enter(self, seconds: float = math.inf) -> Passage:
-        """Let the caller through, who must `note` what came of it. Raises CircuitOpen.
+        """Let the caller through; it must `note` the result. Raises CircuitOpen.
 
-        Nobody waits for longer than the seconds given.
+        No caller waits longer than `seconds`.
         """
         latest = self._clock() + seconds
         with self._changed:
@@ -69,9 +69,9 @@ class CircuitBreaker:
             return Passage(self.is_open, self._answers)
 
     def note(self, passage: Passage, came: Came) -> bool:
-        """Whether what came turned the circuit: an answer, whatever it said, or a failure to give one.
+        """Record a result; return whether it opened or closed the circuit. Any answer counts, whatever it says.
 
-        Of a passage that was given up on, whoever waited having noted a failure, only a late answer counts.
+        If the passage was already given up on and noted as a failure, only a late answer still counts.
         """
         with self._changed:
             was_open = self.is_open

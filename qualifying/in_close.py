@@ -1,4 +1,4 @@
-"""A round in Close: what is needed there for it, which leads are looked at, and what becomes of each."""
+"""A round in Close: what it needs there, which leads it looks at, and what becomes of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from qualifying.write_back import Handled, WritingBack
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """How many leads, or people, a round in Close looks at, and what becomes of each, as it comes."""
+    """How many leads or people a round in Close looks at, and what becomes of each, as results come in."""
 
     total: int
     handled: Iterator[Handled]
@@ -21,10 +21,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class QualifyingInClose:
-    """How people are qualified in one Close, round after round.
+    """How people are qualified in one Close account, round after round.
 
-    The statuses and the field of these `names` are made if that `is_creating`, and what was made is told at once.
-    `note_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
+    With `is_creating`, missing statuses and the field with these `names` are created and reported at once. `note_lag`
+    is the number of seconds after which a list is trusted to show a note that was sent. With `has_note_detail`, a note
     says what each check found.
     """
 
@@ -36,7 +36,7 @@ class QualifyingInClose:
     has_note_detail: bool
 
     def begin(self, journals: JournalFile, this_round: Round, people: Sequence[Person]) -> Begun:
-        """Begin a round on the leads of these people, or if there are none on all leads that wait."""
+        """Begin a round on the leads of these people or, without people, on all waiting leads."""
         writing_back = self._writing_back(journals, this_round)
         if people:
             return Begun(len(people), this_round.in_order(people, writing_back.qualify))

@@ -1,4 +1,4 @@
-"""Several people at a time, with what came of each in the order in which they were named."""
+"""Several people at a time, with the results in the order in which the people were named."""
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 def work_in_order(
     jobs: Sequence[Key], do: Callable[[Key], Result], *, workers: int, is_ended: Callable[[], bool]
 ) -> Iterator[Result]:
-    """Yield the result of each job in the order of the jobs, several at a time; of equal ones, one is done.
+    """Do several jobs at a time and yield their results in the order of the jobs; equal jobs are done once.
 
-    Once `is_ended`, or after an error, those under way are finished and no other is begun; only the results that there
-    are come then, and the error last.
+    Once `is_ended` is true, or after an error, jobs under way are finished but no others begin. The results so far are
+    still yielded, and the error is raised last.
     """
     has_ended = threading.Event()
 
@@ -24,7 +24,7 @@ def work_in_order(
             return None
         try:
             return (do(job),)
-        except BaseException:  # nobody else begins; it is raised where the result is waited for
+        except BaseException:  # no other job begins; this is raised where its result is awaited
             has_ended.set()
             raise
 

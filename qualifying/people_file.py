@@ -1,4 +1,4 @@
-"""Which people are meant: ids in a file or on standard input."""
+"""Which people to check: ids in a file or on standard input."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,21 +9,21 @@ from cells.csv_rows import read_table
 from cells.texts import plain_name
 from qualifying.person import BIRTH_DATE, ID_RULE, NAME, Person, is_day, is_whole_id
 
-ID_COLUMNS = ("id", "person_id", "national_id")  # what the column of ids may be named, unless it is told
-MOST_NAMED = 5  # rows in one complaint
-MOST_LISTED = 10  # columns in one complaint
+ID_COLUMNS = ("id", "person_id", "national_id")  # names that the column of ids may have, unless it is given
+MOST_NAMED = 5  # rows in one message
+MOST_LISTED = 10  # columns in one message
 
 
 class PeopleError(Exception):
-    """The people that were named can't be used as they are; the message says what to do."""
+    """The given people can't be used as they are; the message says what to do."""
 
 
 class UnclearIdColumn(PeopleError):
-    """Which column of a file holds the ids can't be told; the message lists the columns to name one of."""
+    """It is unclear which column of a file holds the ids; the message lists the columns to choose from."""
 
 
 def people_in_lines(lines: Iterable[str]) -> list[Person]:
-    """The people whose ids stand in lines, one in each that is not blank. Raises PeopleError."""
+    """The people with these ids, one in each line that is not blank. Raises PeopleError."""
     typed = {number: line.strip("\ufeff \t\r\n") for number, line in enumerate(lines, 1)}
     ids = {number: text for number, text in typed.items() if text}
     _refuse_malformed({number: text for number, text in ids.items() if not is_whole_id(text)}, "Standard input: line")
@@ -34,7 +34,7 @@ def people_in_lines(lines: Iterable[str]) -> list[Person]:
 
 @dataclass(frozen=True, slots=True)
 class PeopleFile:
-    """The people in a file, in its order, and which of its columns say what: `columns` has id, name and birth_date."""
+    """The people in a file, in its order, and its columns by meaning: id, name and birth_date."""
 
     people: list[Person]
     columns: dict[str, str]
@@ -43,12 +43,12 @@ class PeopleFile:
 def people_in_file(
     path: Path, id_column: str = "", encoding: str = "utf-8", *, is_redacted: bool = False
 ) -> PeopleFile:
-    """The people in a CSV file: a column of ids, and `name` and `birth_date` where it has them.
+    """The people in a CSV file: a column of ids, and the columns `name` and `birth_date` if it has them.
 
-    Its first line may hold people where it should hold column names, so `is_redacted` keeps it out of complaints.
+    The first line may hold people instead of column names, so `is_redacted` keeps it out of error messages.
 
-    Raises PeopleError and cells.csv_rows.InputError, before anybody is asked about, for what can't be used: two rows
-    that hold different things of one id, too, for at most one of them can be right.
+    Raises PeopleError and cells.csv_rows.InputError, before anybody is checked, for a file that can't be used. This
+    includes two rows that say different things about one id, since at most one of them can be right.
     """
     titles, rows = read_table(path, encoding)
     header = _Header(path.name, titles, is_redacted)
@@ -66,14 +66,14 @@ def people_in_file(
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """The titles of a file's columns, which are not to be read in complaints if that `is_redacted`."""
+    """The titles of a file's columns; with `is_redacted`, error messages do not show them."""
 
     file: str
     titles: Sequence[str]
     is_redacted: bool
 
     def refuse_unusable(self) -> None:
-        """Raise PeopleError where a title is there twice, or what should part the cells is no comma."""
+        """Raise PeopleError if a title occurs twice, or if the cells are not separated by commas."""
         keys = Counter(filter(None, map(_title_key, self.titles)))
         twice = [key for key, times in keys.items() if times > 1]
         if twice:
@@ -85,7 +85,7 @@ class _Header:
             )
 
     def indexes(self, id_column: str) -> dict[str, int]:
-        """Which cell of a row holds the id, the name and the date of birth. Raises UnclearIdColumn."""
+        """Which cells of a row hold the id, the name and the date of birth. Raises UnclearIdColumn."""
         keys = [_title_key(title) for title in self.titles]
         wanted = [_title_key(name) for name in ([id_column] if id_column else ID_COLUMNS)]
         found = [key for key in keys if key in wanted]
@@ -103,7 +103,7 @@ class _Header:
 
 
 def _title_key(title: str) -> str:
-    """A title as titles are compared, in which `_` counts as a space."""
+    """A title in the form in which titles are compared; `_` counts as a space."""
     return plain_name(title.replace("_", " "))
 
 
@@ -120,7 +120,7 @@ def _person_in(header: _Header, number: int, row: Sequence[str], indexes: Mappin
 
 
 def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]:
-    """What the rows together hold of each id. Raises PeopleError where two of them contradict each other."""
+    """What all rows say about each id. Raises PeopleError if two of them contradict each other."""
     known: dict[str, Person] = {}
     first: dict[str, int] = {}
     for number, person in people.items():

@@ -1,4 +1,4 @@
-"""A person: the id, and what we hold of them to tell one person from another."""
+"""A person: the id, and what we know about them to tell one person from another."""
 
 import hmac
 import re
@@ -18,9 +18,9 @@ NAME, BIRTH_DATE = "name", "birth_date"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person's id, and what we hold of them: what they may be called, and the day of birth as YYYY-MM-DD, if known.
+    """A person's id, and what we know about them: possible names, and the date of birth as YYYY-MM-DD, if known.
 
-    `names` are parts of names, as `name_parts` gives them: two people whose names are only spelled differently are one.
+    `names` are parts of names, as `name_parts` gives them, so that different spellings of a name count as the same.
     """
 
     person_id: str
@@ -29,11 +29,11 @@ class Person:
 
     @classmethod
     def called(cls, person_id: str, names: Iterable[str], birth_date: str = "") -> Self:
-        """A person who goes by any of these names; what has no letters is no name."""
+        """A person who goes by any of these names; a name without letters or digits is ignored."""
         return cls(person_id, frozenset(filter(None, map(name_parts, names))), birth_date)
 
     def compared(self, name: str, birth_date: str) -> dict[str, bool]:
-        """Whether what a registry tells is as we hold it, by `name` and `birth_date`; what either lacks is left out."""
+        """Whether a registry's `name` and `birth_date` agree with ours; whatever either side lacks is left out."""
         agrees = {NAME: name_parts(name) in self.names, BIRTH_DATE: birth_date == self.birth_date}
         is_held = {NAME: name and self.names, BIRTH_DATE: birth_date and self.birth_date}
         return {what: agrees[what] for what in agrees if is_held[what]}
@@ -42,7 +42,7 @@ class Person:
 def is_person_id(text: str) -> bool:
     """Whether a text can be a person's id: 1 to 64 characters without white space, control characters or `/`.
 
-    A lone `.` or `..` is refused too: in a path it would mean another place.
+    `.` and `..` on their own are refused too: in a path they would mean another place.
     """
     is_long_enough = 0 < len(text) <= LONGEST_ID
     return is_long_enough and "/" not in text and text not in (".", "..") and text.isprintable() and " " not in text
@@ -57,12 +57,12 @@ _DAMAGED_ID = re.compile(r"\d([.,]\d+)?[Ee]\+\d+|\d+[.,]0+")  # as a spreadsheet
 
 
 def pseudonym(text: str, key: str) -> str:
-    """What stands for a text where it is not to be read: always the same, and nobody can guess back without the key."""
+    """A replacement for a text that must not be read: always the same, and impossible to undo without the key."""
     return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
 
 
 def is_day(text: str) -> bool:
-    """Whether a text is a day that exists, written YYYY-MM-DD."""
+    """Whether a text is an existing date, written YYYY-MM-DD."""
     try:
         return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)) and bool(date.fromisoformat(text))
     except ValueError:
@@ -70,7 +70,7 @@ def is_day(text: str) -> bool:
 
 
 def name_parts(name: str) -> tuple[str, ...]:
-    """The parts of a name, alike for every spelling that differs by case, accents, marks or the order of parts alone.
+    """The parts of a name, the same for all spellings that differ only in case, accents, marks or the order of parts.
 
     >>> name_parts("NÚÑEZ-O’Brien, José") == name_parts("Jose Nunez Obrien")
     True
@@ -80,7 +80,7 @@ def name_parts(name: str) -> tuple[str, ...]:
     return tuple(sorted("".join(_plain(unicodedata.normalize("NFKD", letters))).split()))
 
 
-# Letters that Unicode does not take for a plain one with a mark.
+# Letters that Unicode does not decompose into a plain letter and a mark.
 _PLAIN_LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
@@ -89,7 +89,7 @@ _ACCENTED = ("LATIN", "GREEK")  # scripts in which a mark is an accent; in other
 
 
 def _plain(letters: str) -> Iterator[str]:
-    """Letters and digits without accents, and a space for all that parts them."""
+    """Letters and digits without accents, and a space for everything between them."""
     script = ""
     for char in letters:
         kind = unicodedata.category(char)[0]

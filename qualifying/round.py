@@ -1,4 +1,4 @@
-"""Verdicts on people, each of whom is asked about once in a round."""
+"""Verdicts on people, each of whom is checked once in a round."""
 
 import math
 import threading
@@ -17,29 +17,29 @@ Result = TypeVar("Result")
 
 
 class Decides(Protocol):
-    """What decides on people."""
+    """Something that decides on people."""
 
     @property
     def workers(self) -> int:
-        """How many people it is asked about at a time."""
+        """How many people it checks at a time."""
         ...
 
     @property
     def remark(self) -> str:
-        """What must be known of every verdict, "" if nothing."""
+        """A remark that belongs to every verdict, "" for none."""
         ...
 
     def qualify(self, person: Person, ends_at: float) -> Verdict:
-        """The verdict on one person, by a moment of the monotonic clock or soon after."""
+        """The verdict on one person, given by `ends_at` on the monotonic clock or soon after."""
         ...
 
 
 class Round:
-    """Verdicts on people, each of whom is asked about once, however often they are named; none after `seconds`.
+    """Verdicts on people, each of whom is checked once, however often they are named; none after `seconds`.
 
-    `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms stand in
-    all verdicts for the ids, and for the digests of answers, from which an id might be guessed. Once `is_ended`,
-    nothing is begun any more.
+    `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms replace
+    the ids in all verdicts, and the digests of answers, from which an id might be guessed. Once `is_ended` is true,
+    nothing new begins.
     """
 
     def __init__(
@@ -61,32 +61,32 @@ class Round:
         self._guard = threading.Lock()
 
     def name_of(self, person_id: str) -> str:
-        """The id, or the pseudonym that stands for it in verdicts."""
+        """The id, or the pseudonym that replaces it in verdicts."""
         return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
 
     def in_order(self, jobs: Sequence[Job], do: Callable[[Job], Result]) -> Iterator[Result]:
-        """What came of each job, as many at a time as people are asked about, in the order of the jobs."""
+        """The result of each job, in the order of the jobs; as many run at a time as people are checked."""
         return work_in_order(jobs, do, workers=self._qualifier.workers, is_ended=self._is_ended)
 
     def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
-        """The verdict on a person, who is asked about now if they were not yet. Raises what `record` raises."""
+        """The verdict on a person, who is checked now unless they already were. Raises what `record` raises."""
         with self._guard:
             is_first = person not in self._verdicts
             verdict = self._verdicts.setdefault(person, Future())
         if is_first:
             try:
                 verdict.set_result(self._decide(person, lead_id))
-            except BaseException as error:  # for whoever waits for the same verdict
+            except BaseException as error:  # for other threads that wait for the same verdict
                 verdict.set_exception(error)
         decided = verdict.result()
         if lead_id in ("", decided.lead_id):
             return decided
         also_here = replace(decided, lead_id=lead_id)
-        self._record(also_here)  # so that it is found by each lead that it is on
+        self._record(also_here)  # so that it can be found by each lead it concerns
         return also_here
 
     def shown(self, verdict: Verdict) -> Verdict:
-        """A verdict as it may be shown: with a pseudonym, if ids are not to be read."""
+        """A verdict as it may be shown: with a pseudonym if ids must not be read."""
         if verdict.is_redacted or not self._redact_key:
             return verdict
         checks = {

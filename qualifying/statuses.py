@@ -1,4 +1,4 @@
-"""In which status leads wait to be qualified, to which they go, and which field holds the id, as Close knows them."""
+"""The statuses in which leads wait and to which they move, and the field with the id, as Close knows them."""
 
 import itertools
 import unicodedata
@@ -13,22 +13,22 @@ from qualifying.verdict import Verdict
 
 
 class WorkflowMissing(Exception):
-    """Close lacks a status or the field that leads are qualified by; the message names all that is missing."""
+    """Close lacks a status or the field that qualifying needs; the message names everything that is missing."""
 
 
 class UnsuitableField(WorkflowMissing):
-    """The field that was named does not keep every id as it is: a number loses its zeros."""
+    """The named field does not keep every id as it is: a number loses its leading zeros."""
 
 
 class SameStatus(Exception):
-    """Two of the names that were given mean one status in Close."""
+    """Two of the given names mean the same status in Close."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowNames:
-    """What the statuses are called in which leads wait and to which they go, and the field with a person's id.
+    """The names of the statuses in which leads wait and to which they move, and of the field with a person's id.
 
-    `waiting` is "" where people are named, so that it does not matter in which status their leads are.
+    `waiting` is "" if people are named, since the status of their leads then does not matter.
     """
 
     waiting: str
@@ -47,9 +47,9 @@ USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", NATIONAL_I
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The same as Close knows it: ids of statuses, and the field; `labels` are those of all statuses by id.
+    """The same as Close knows it: ids of the statuses, and the field; `labels` has all statuses' labels by id.
 
-    `created` names the statuses and the field that were just made.
+    `created` names the statuses and the field that were just created.
     """
 
     waiting: str
@@ -68,7 +68,7 @@ class Workflow:
         return self.labels.get(str(status_id), "another status")
 
     def typed_id(self, lead: Json) -> str:
-        """What stands in the lead's id field, as text; what is no single text can't be an id."""
+        """The value of the lead's id field, as text; anything but a single text can't be an id."""
         value = lead.get(self.id_field.key)
         alone = value[0] if isinstance(value, list) and len(value) == 1 else value
         if alone is None or isinstance(alone, str):
@@ -77,9 +77,9 @@ class Workflow:
 
 
 def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool) -> Workflow:
-    """The statuses and the field in Close; those that are missing are made if that is wanted.
+    """The statuses and the field in Close; with `is_creating`, missing ones are created.
 
-    Raises WorkflowMissing, naming all that is missing, SameStatus and close.fields.AmbiguousName.
+    Raises WorkflowMissing, naming everything that is missing, SameStatus and close.fields.AmbiguousName.
     """
     labels = {status["id"]: status["label"] for status in close.lead_statuses()}
     found = _statuses_named(names.statuses, labels)
@@ -100,7 +100,7 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
 
 
 def _statuses_named(names: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
-    """The ids of the statuses of these names, "" for one that Close lacks. Raises SameStatus and AmbiguousName."""
+    """The ids of the statuses with these names, "" for one Close lacks. Raises SameStatus and AmbiguousName."""
     found = {name: id_named(name, labels, "lead statuses") or "" for name in names}
     for name, other in itertools.combinations(found, 2):
         if found[name] and found[name] == found[other]:
@@ -125,5 +125,5 @@ def _refuse_missing(statuses: Sequence[str], field_name: str) -> None:
 
 
 def _as_made(name: str) -> str:
-    """A name for what is made: as it was typed, its accents and white space as most programs write them."""
+    """The name to create something with: as typed, but with accents and white space as most programs write them."""
     return " ".join(unicodedata.normalize("NFC", name).split())

@@ -1,4 +1,4 @@
-"""What is kept of a verdict, a line each, and how that is found again and put into words."""
+"""What is kept of each verdict, one line each, and how a line is found again and explained in words."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ Line = dict[str, Any]
 
 
 class NoVerdict(Exception):
-    """The trail knows nothing of a person."""
+    """The trail has no verdict on a person."""
 
 
 class NoTrail(NoVerdict):
-    """There is no trail."""
+    """The file with the trail does not exist."""
 
 
 def as_json(verdict: Verdict) -> Line:
@@ -35,9 +35,9 @@ def as_json(verdict: Verdict) -> Line:
 
 
 def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
-    """The verdict as a line of JSON, with all that is needed to tell later why it came to that.
+    """The verdict as a line of JSON, with everything needed to explain it later.
 
-    One from the sandbox is marked, so that nobody takes it for real.
+    Verdicts from the sandbox are marked, so that nobody takes them for real ones.
     """
     line = as_json(verdict)
     for name, check in verdict.checks.items():
@@ -50,7 +50,7 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
 
 
 def journal_line(verdict: Verdict) -> Line:
-    """The verdict as a dict of plain values of which `verdict_of` makes it again, without its rule and the digests."""
+    """The verdict as a dict of plain values that `verdict_of` turns back, without its rule and the digests."""
     return as_json(verdict) | {
         "attempt_id": verdict.attempt_id,
         "lead_id": verdict.lead_id,
@@ -59,7 +59,7 @@ def journal_line(verdict: Verdict) -> Line:
 
 
 def verdict_of(line: Mapping[str, Any]) -> Verdict:
-    """The verdict that `journal_line` made a dict of."""
+    """The verdict from a dict made by `journal_line`."""
     checks = {name: Check(**check) for name, check in line["checks"].items()}
     return Verdict(**{**line, "checks": checks})
 
@@ -69,9 +69,9 @@ def _check_as_json(check: Check) -> Line:
 
 
 def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> Line:
-    """The last line about a person, a lead or an attempt, of any of these names. Raises NoVerdict.
+    """The last line about a person, a lead or an attempt with any of these names. Raises NoVerdict.
 
-    It is a rehearsal, in the sandbox or with a score drawn at random, only where there is no other, or if it must be.
+    A rehearsal (in the sandbox or with a random score) is returned only if there is no other line or it is asked for.
     """
     if not path.exists():
         raise NoTrail(f"{path} does not exist: nobody was checked from this folder")
@@ -87,7 +87,7 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """The lines of a trail; one that a crash cut off is left out."""
+    """The lines of a trail, except one that a crash cut off."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in file:
             try:
@@ -99,7 +99,7 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A line with pseudonyms, which it has already if ids were not to be read when it was decided."""
+    """A line with pseudonyms; it already has them if the verdict was made with redaction."""
     if line.get("redacted"):
         return line
     checks = {
@@ -110,7 +110,7 @@ def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def explained(line: Mapping[str, Any]) -> str:
-    """A line of the trail as sentences and as the sum that it comes to."""
+    """A line of the trail as sentences, followed by the arithmetic of the result."""
     checks: Mapping[str, Mapping[str, Any]] = line["checks"]
     said = [
         f"person id: {line['person_id']}",

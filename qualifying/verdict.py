@@ -1,4 +1,4 @@
-"""Whether a person may become a prospect, with what each check said."""
+"""Whether a person may become a prospect, and what each check said."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 from qualifying.check_service import Check
 
 REGISTRY, JUDICIAL, SCORE = "registry", "judicial", "score"
-CHECK_TITLES = {REGISTRY: "registry check", JUDICIAL: "judicial check", SCORE: "score"}  # of all checks, in their order
+CHECK_TITLES = {REGISTRY: "registry check", JUDICIAL: "judicial check", SCORE: "score"}  # of all checks, in order
 
 Outcome = Literal["prospect", "not_prospect", "undetermined"]
 
@@ -16,10 +16,10 @@ Outcome = Literal["prospect", "not_prospect", "undetermined"]
 class Verdict:
     """Whether a person may become a prospect: `result` is the score, 0 after a failed check, None if undetermined.
 
-    `checks` are those of CHECK_TITLES by name. `remark` is what must be known of the verdict wherever it is shown: that
-    its score was drawn at random. `lead_id` is the lead on whose behalf the person was asked about, if any;
-    `is_redacted` tells that a pseudonym stands for the person's id. The rule of `rule_version` decided it, by which a
-    score has to be over `threshold`; both are None in a verdict from the journal, which keeps neither.
+    `checks` has the checks of CHECK_TITLES by name. `remark` must be shown with the verdict: it says that the score was
+    drawn at random. `lead_id` is the lead for which the person was checked, if any; `is_redacted` means that a
+    pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`; both
+    are None in a verdict from the journal, which keeps neither.
     """
 
     person_id: str
@@ -40,7 +40,7 @@ class Verdict:
         return f"{outcome_words(self.outcome)}: {'; '.join(filter(None, [self.findings(), advice, self.remark]))}"
 
     def findings(self) -> str:
-        """What each check said; the score only where all others were passed, so that it was asked for."""
+        """What each check said; the score only if all others were passed, since otherwise it was not requested."""
         others = {name: check for name, check in self.checks.items() if name != SCORE}
         is_scored = all(check.status == "passed" for check in others.values())
         return ", ".join(check.detail for check in (self.checks if is_scored else others).values())

@@ -1,9 +1,9 @@
-"""How a verdict gets into Close: one note on the lead and then its status, each once, whatever happens on the way.
+"""How a verdict gets into Close: a note on the lead, then the new status, each written once whatever happens.
 
-Close knows no idempotency, so what is to be written is in the journal before anything leaves, and a note carries the
-id of its attempt, by which it is looked up on the lead before it is written. What was cut off is completed with the
-verdict that was recorded; nobody is asked about again. A lead is read by id before anything is decided on it and again
-before each write: one that somebody moved, or gave another id, meanwhile is left as it is.
+Close has no idempotency keys. So each write is in the journal before it is sent, and a note carries the id of its
+attempt, by which it is looked for on the lead before it is written. An interrupted write is completed with the recorded
+verdict; nobody is checked again. A lead is read by id before anything is decided about it and again before each write:
+if somebody has moved it or changed its id in the meantime, it is left as it is.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ from qualifying.statuses import Workflow
 from qualifying.trail import journal_line, verdict_of
 from qualifying.verdict import CHECK_TITLES, Verdict, outcome_words
 
-MOST_UNREACHABLE = 3  # leads in a row, after which Close itself is taken to be down
-MOST_TRIES = 3  # of one write whose answer got lost again and again
+MOST_UNREACHABLE = 3  # leads in a row, after which we assume that Close itself is down
+MOST_TRIES = 3  # of one write whose answer is lost each time
 
 Kind = Literal[
     "moved", "undetermined", "without_id", "left", "refused", "unknown", "ambiguous", "not_found", "rehearsed"
@@ -36,7 +36,7 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of a lead: it was `moved`, or not, and the reason in words. `link` is "" if there is none."""
+    """What became of a lead: whether it was `moved`, and the reason in words. `link` is "" if no lead is known."""
 
     kind: Kind
     link: str
@@ -45,7 +45,7 @@ class Handled:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether a person has to look at it, for another try alone will not help."""
+        """Whether a person has to look at it, because another try will not help."""
         return self.is_unsettled and self.kind != "undetermined"
 
     @property
@@ -57,8 +57,8 @@ class Handled:
 class WritingBack:
     """Qualifies leads and writes the verdicts back; safe to share between threads.
 
-    `note_lag` is the seconds after which a list is taken to show a note that was sent. With `has_note_detail` a note
-    says what each check found. Where scores are drawn at random, nothing is ever written.
+    `note_lag` is the number of seconds after which a list is trusted to show a note that was sent. With
+    `has_note_detail`, a note says what each check found. If scores are drawn at random, nothing is ever written.
     """
 
     def __init__(
@@ -78,28 +78,28 @@ class WritingBack:
         self._note_lag = note_lag
         self._has_note_detail = has_note_detail
         self._began = time.monotonic()
-        self._unreachable = 0  # leads in a row; threads may count a little wrong
+        self._unreachable = 0  # leads in a row; threads may make this slightly wrong
 
     def waiting_leads(self) -> list[str]:
-        """The ids of leads with something still to be written, and of those that search shows in the waiting status.
+        """The ids of leads with something left to write, and of leads that search shows in the waiting status.
 
-        At most 10,000 of the latter; the rest has its turn when these are gone. Their order is drawn: if a service
-        fails on some people only, those must not come first in every round, or it is given up before all others are
-        asked about.
+        The latter are at most 10,000; the rest follow once these are done. Their order is random: if a service fails
+        only for some people, these must not come first in every round, or it would be given up before all others are
+        checked.
         """
         unfinished = [write_back.lead_id for write_back in self._journal.unfinished_write_backs()]
         is_waiting = is_one_of(regular_field(STATUS.key), [self._workflow.waiting])
         shown: list[str] = []
-        with contextlib.suppress(ExpiredCursor):  # as for those beyond 10,000
+        with contextlib.suppress(ExpiredCursor):  # these leads come in a later round, like those beyond 10,000
             for lead in self._close.first_leads(is_waiting, ["id"]):
                 shown.append(lead["id"])
         random.shuffle(shown)
         return list(dict.fromkeys([*unfinished, *shown]))
 
     def take_up(self, lead_id: str) -> Handled | None:
-        """What became of a lead that is to be qualified; None where it does not wait for that any more.
+        """What became of a lead that is to be qualified; None if it is no longer waiting.
 
-        A lead that can't be read holds up no other; where several in a row can't be, CloseUnreachable is raised.
+        A lead that can't be read does not hold up others; after several in a row, CloseUnreachable is raised.
         """
         try:
             handled = self._take_up(lead_id)
@@ -129,9 +129,9 @@ class WritingBack:
         return self._write_back(lead, typed, verdict)
 
     def qualify(self, person: Person) -> Handled:
-        """What became of the one lead of a person, whatever status it is in; there is a verdict in any case.
+        """What became of a person's one lead, whatever its status; there is a verdict in any case.
 
-        Where Close can't be reached for several people in a row, CloseUnreachable is raised.
+        If Close can't be reached for several people in a row, CloseUnreachable is raised.
         """
         try:
             leads = self._leads_of(person.person_id)
@@ -165,7 +165,7 @@ class WritingBack:
         return Handled("ambiguous", " and ".join(map(lead_link, leads)), reason, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
-        """The leads that hold an id, read by id: search may show what they held before."""
+        """The leads that hold an id. Each is read, since search may show outdated values."""
         shown = self._close.first_leads(has_value(custom_field(self._workflow.id_field.id), person_id), ["id"])
         found: list[Json] = []
         for lead_id in [lead["id"] for lead in shown]:
@@ -176,7 +176,7 @@ class WritingBack:
             found += [lead] if self._workflow.typed_id(lead) == person_id else []
         return found
 
-    # Deciding what is to be written ----------------------------------------------------------------------------------
+    # Deciding what to write ------------------------------------------------------------------------------------------
 
     def _write_back(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
         goal = self._workflow.goal(verdict)
@@ -200,7 +200,7 @@ class WritingBack:
         return self._complete(decided, verdict)
 
     def _tell_without_id(self, lead: Json, typed: str) -> Handled:
-        """Say on the lead, once for each thing that stands there instead of an id, that it can't be qualified."""
+        """Say in a note that the lead can't be qualified, once for each wrong value in its id field."""
         attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
         told = self._journal.find_write_back(lead["id"], attempt_id)
         if (told and told.state == "finished") or self._is_dry:
@@ -229,7 +229,7 @@ class WritingBack:
     # Writing it ------------------------------------------------------------------------------------------------------
 
     def _complete_all(self, lead_id: str) -> Handled | None:
-        """What became of the latest that was still to be written to a lead, None if nothing was."""
+        """What became of the latest unfinished write to a lead, None if there was none."""
         if self._is_dry:
             return None
         completed = None
@@ -239,9 +239,9 @@ class WritingBack:
         return completed
 
     def _complete(self, write_back: WriteBack, verdict: Verdict | None) -> Handled:
-        """Write the note and the status, as far as they are not there yet.
+        """Write the note and the status unless they are already there.
 
-        What Close refuses is not given up, or the next run would ask again and write another note.
+        A write that Close refuses is kept; otherwise the next run would check again and write another note.
         """
         link = lead_link({"id": write_back.lead_id})
         try:
@@ -255,7 +255,9 @@ class WritingBack:
         except CloseUnreachable as error:
             self._unreachable += 1
             return Handled("unknown", link, str(error), verdict)
-        except OutcomeUnknown as lost:  # for this one alone; where Close is down, the look before the next try says so
+        except (
+            OutcomeUnknown
+        ) as lost:  # concerns only this lead; if Close is down, the read before the next try shows it
             return Handled("unknown", link, str(lost), verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")
         if reason:
@@ -265,7 +267,7 @@ class WritingBack:
         return Handled("moved", link, f"moved to {self._workflow.label(write_back.to_status)}", verdict)
 
     def _write_note(self, write_back: WriteBack) -> str:
-        """Write the note unless it is there; or say why the lead is left as it is."""
+        """Write the note unless it is there; return why the lead is left as it is, if it is."""
         lost_at = self._began if write_back.state == "noting" else None
         for _ in range(MOST_TRIES):
             if self._has_note(write_back, lost_at):
@@ -281,7 +283,9 @@ class WritingBack:
                 lost_at = time.monotonic()
             except InvalidRequest:
                 if lost_at is None:
-                    self._journal.note_write_back(write_back, "decided")  # there is nothing to look for
+                    self._journal.note_write_back(
+                        write_back, "decided"
+                    )  # nothing was written, so there is nothing to look for
                 raise
         else:
             raise OutcomeUnknown("Close's answers to a note were lost several times")
@@ -289,7 +293,7 @@ class WritingBack:
         return ""
 
     def _has_note(self, write_back: WriteBack, lost_at: float | None) -> bool:
-        """Whether the lead has the note. Lists may lag, so one that may have been sent is looked for again later."""
+        """Whether the lead has the note. Lists may lag, so a note that may have been sent is looked for again later."""
         if self._shows_note(write_back):
             return True
         if lost_at is None:
@@ -302,7 +306,7 @@ class WritingBack:
         return any(write_back.attempt_id in f"{note.get('note')} {note.get('note_html')}" for note in notes)
 
     def _move(self, write_back: WriteBack) -> str:
-        """Put the lead into its new status unless it is there; or say why it is left where it is."""
+        """Move the lead to its new status unless it is there; return why it is left as it is, if it is."""
         for _ in range(MOST_TRIES):
             lead = self._close.read_lead(write_back.lead_id)
             reason = self._reason_to_leave(lead, write_back)
@@ -317,7 +321,7 @@ class WritingBack:
         raise OutcomeUnknown("Close's answers to a change of status were lost several times")
 
     def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
-        """Why a lead is not to be written to any more, "" if it is as it was when that was decided, or moved by us."""
+        """Why a lead must no longer be written to, "" if it is unchanged since the decision, or moved by us."""
         status = lead.get("status_id")
         if write_back.to_status and write_back.to_status not in self._workflow.labels:
             return "the status it should move to was deleted in the meantime"
@@ -330,7 +334,7 @@ class WritingBack:
 
 
 def note_text(verdict: Verdict, *, has_detail: bool) -> str:
-    """What a note on the lead says. All in Close can read it, so what was found is told only if that is wanted."""
+    """What a note on the lead says. Everyone in Close can read it, so findings are included only if wanted."""
     ran = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.attempts]
     lines = [
         f"Qualification result: {outcome_words(verdict.outcome)}.",
@@ -342,7 +346,7 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
 
 
 def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
-    """What a note says on a lead whose person has no id, or none that can be one."""
+    """What a note says on a lead whose id is missing or not valid."""
     advice = f"Please correct it: {ID_RULE}." if typed else "Please enter the person's id in this field."
     return "\n".join(
         [
@@ -354,7 +358,7 @@ def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
 
 
 def _person_of(lead: Json, person_id: str) -> Person:
-    """The person whose id a lead holds; it may be any of its contacts."""
+    """The person whose id a lead holds, who may be any of its contacts."""
     return Person.called(person_id, [contact.get("name") or "" for contact in lead.get("contacts") or []])
 
 
@@ -363,5 +367,5 @@ def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None
 
 
 def _digest(of: str, typed: str) -> str:
-    """What tells whether a text is still the same, without keeping it; slow to make, for short ids could be guessed."""
+    """A digest that shows whether a text is unchanged; slow to make, since short ids could otherwise be guessed."""
     return hashlib.scrypt(typed.encode("utf-8", "surrogatepass"), salt=of.encode(), n=2**12, r=8, p=1, dklen=32).hex()
