@@ -1,4 +1,4 @@
-"""The verb `qualify`: its arguments, how people are asked about, and its exit code."""
+"""The verb `qualify`: its arguments, how people are checked, and its exit code."""
 
 import argparse
 import contextlib
@@ -50,7 +50,7 @@ WORDS: Words = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what people may say to the verb."""
+    """Add the arguments of the verb."""
     parser.set_defaults(shown_command=nameless)
     add_service_flags(parser)
     parser.add_argument("ids", metavar="ID", nargs="*", help="id of a person to check; - reads ids from standard input")
@@ -110,7 +110,7 @@ def _add_write_back(back: argparse._ActionsContainer) -> None:
 
 
 def run(args: argparse.Namespace) -> Exit:
-    """Decide who of some people may become a prospect; every verdict is on disk before it is shown."""
+    """Decide which people may become prospects; every verdict is on disk before it is shown."""
     check_flags(args)
     redact_key = redaction_key() if args.redact else ""
     if args.explain:
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> Exit:
 
 
 def nameless(args: argparse.Namespace) -> str:
-    """The command as it may be shown: where ids are not to be read, the word ID stands for each."""
+    """The command as it may be shown: if ids must not be read, the word ID replaces each."""
     if not args.redact:
         return str(args.command)
     ids = {*args.ids, args.explain, f"--explain={args.explain}"} - {"-"}
@@ -137,7 +137,7 @@ def nameless(args: argparse.Namespace) -> str:
 
 
 def redaction_key() -> str:
-    """The key by which ids become pseudonyms. Raises ConfigurationError where there is none."""
+    """The key that turns ids into pseudonyms. Raises ConfigurationError if it is missing."""
     key = secret("REDACT_KEY")
     if not key:
         raise ConfigurationError(
@@ -151,7 +151,7 @@ def redaction_key() -> str:
 
 
 def check_flags(args: argparse.Namespace) -> None:
-    """Raise UsageError for flags that contradict each other, or would do nothing."""
+    """Raise UsageError for flags that contradict each other or would have no effect."""
     check_sources(args)
     writes = args.from_close or args.write_back
     refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
@@ -168,7 +168,7 @@ def check_flags(args: argparse.Namespace) -> None:
 
 
 def check_sources(args: argparse.Namespace) -> None:
-    """Raise UsageError unless people are named in one way."""
+    """Raise UsageError unless people are given in exactly one way."""
     sources = {"ID": args.ids, "--file": args.file, "--from-close": args.from_close, "--explain": args.explain}
     given = [name for name, is_given in sources.items() if is_given]
     if len(given) != 1:
@@ -181,7 +181,7 @@ def check_sources(args: argparse.Namespace) -> None:
 
 
 def check_workflow_names(args: argparse.Namespace) -> None:
-    """Raise UsageError for statuses of one name, or a name that is blank."""
+    """Raise UsageError for statuses with the same name, or for a blank name."""
     names = workflow_names(args)
     needed = [names.prospect, names.declined, names.id_field, *([names.waiting] if args.from_close else [])]
     if not all(map(plain_name, needed)):
@@ -193,7 +193,7 @@ def check_workflow_names(args: argparse.Namespace) -> None:
 
 
 def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
-    """Raise UsageError for one of the flags that is given although nothing is there that it could have an effect on."""
+    """Raise UsageError if one of the flags is given but would have no effect."""
     for flag in flags:
         if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False) and not is_useful:
             raise UsageError(f"{flag} works only with {partner}. Leave it out otherwise")

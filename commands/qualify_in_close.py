@@ -27,7 +27,7 @@ KIND_WORDS = {"left": "left unchanged", "rehearsed": "rehearsed only"}  # where 
 
 
 def workflow_names(args: argparse.Namespace) -> WorkflowNames:
-    """What statuses and field are called in Close, unless the command says otherwise."""
+    """The names of the statuses and the field in Close: the usual ones, unless the command says otherwise."""
     told = {
         "waiting": args.status if args.from_close else "",
         "prospect": args.prospect_status,
@@ -38,7 +38,7 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
 
 
 def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInClose:
-    """How the command has people qualified in Close."""
+    """How this command qualifies people in Close."""
 
     def tell_created(names: Sequence[str]) -> None:
         if not args.quiet:
@@ -72,7 +72,7 @@ def qualify_in_close(asking: Asking, close: CloseClient, people: Sequence[Person
 
 
 def _tell_handled(handled: Sequence[Handled], asking: Asking) -> None:
-    """Say what became of the leads, each and together."""
+    """Say what became of each lead and of all together."""
     args = asking.args
     if args.json:
         show_verdicts(_verdicts_of(handled))
@@ -101,7 +101,7 @@ def _tell_apart(handled: Iterable[Handled]) -> None:
 
 
 def _round_words(handled: Iterable[Handled]) -> str:
-    """What became of the leads of a round, in a line."""
+    """What became of the leads of a round, in one line."""
     counts = Counter(
         outcome_words(lead.verdict.outcome)
         if lead.verdict and lead.kind == "moved"
@@ -115,7 +115,7 @@ def _round_words(handled: Iterable[Handled]) -> str:
 
 
 def watch(asking: Asking, close: CloseClient) -> Exit:
-    """Look again and again for leads to qualify, until Ctrl-C, and say in a line what each round did."""
+    """Look for leads to qualify again and again until Ctrl-C, and say in one line what each round did."""
     args, stop = asking.args, asking.stop
     in_close = qualifying_in(close, args)
     decided: list[Verdict] = []
@@ -131,14 +131,14 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
             again = f"; trying again in {wait:.0f} s" if trouble and not stop.is_set() else ""
             _tell_round(handled, f"{trouble}{again}", asking)
             stop.wait(wait)
-    finally:  # also where an error ends it: what was decided is one document
+    finally:  # also after an error: all verdicts so far are shown as one document
         if args.json:
             show_verdicts(decided)
     return Exit.INTERRUPTED
 
 
 def _look_once(in_close: QualifyingInClose, asking: Asking, handled: list[Handled]) -> str:
-    """Put what became of the leads of one round into `handled`; say what ended it early, "" if nothing did."""
+    """Add what became of the leads of one round to `handled`; return what ended it early, "" if nothing did."""
     try:
         with open_own_journal("qualification") as journals:
             for lead in in_close.begin(journals, asking.new_round(), []).handled:
@@ -151,8 +151,8 @@ def _look_once(in_close: QualifyingInClose, asking: Asking, handled: list[Handle
 
 
 def _tell_round(handled: Sequence[Handled], trouble: str, asking: Asking) -> None:
-    """Say in a line what a round did, and before it which leads need somebody."""
-    if not asking.args.quiet:  # of one without an id its note tells, in every round the same
+    """Say in one line what a round did, after naming the leads that a person has to look at."""
+    if not asking.args.quiet:  # a lead without an id would be repeated each round; its note says enough
         _tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
     words = [_round_words(handled)] if handled or not trouble else []
     words += [

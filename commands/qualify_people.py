@@ -1,4 +1,4 @@
-"""Verdicts on people who are named: on the command line, in a file or on standard input; and how one came about."""
+"""Verdicts on people given on the command line, in a file or on standard input; and how a verdict came about."""
 
 import argparse
 import contextlib
@@ -29,14 +29,14 @@ from sandbox import Sandbox
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 RULE = "-" * 50
-FEW = 8  # people for whom a progress bar would only flash
+FEW = 8  # up to this many people, a progress bar would only flash
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A command's way to ask about people, until `stop` is set; with a `redact_key`, ids are not to be read."""
+    """A command's way to check people until `stop` is set; with a `redact_key`, ids must not be shown."""
 
     args: argparse.Namespace
     qualifier: Qualifier
@@ -44,7 +44,7 @@ class Asking:
     redact_key: str
 
     def new_round(self) -> Round:
-        """A round whose verdicts are on disk before anybody gets them."""
+        """A round whose verdicts are on disk before anything else is done with them."""
         lock = threading.Lock()
 
         def record(verdict: Verdict) -> None:
@@ -58,7 +58,7 @@ class Asking:
 
 @contextlib.contextmanager
 def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threading.Event) -> Iterator[Qualifier]:
-    """The checks of the environment, or of the sandbox if there is one; once `stop` is set, none is repeated."""
+    """The checks from the environment, or from the sandbox if there is one; once `stop` is set, none is repeated."""
     names = [name for name in CHECK_TITLES if name != SCORE or not args.random_score]
     tokens = {name: secret(f"{name.upper()}_TOKEN") for name in names}
     urls = service_urls(names, sandbox)
@@ -70,11 +70,11 @@ def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threadi
         yield stack.enter_context(Qualifier(services, workers=args.workers or WORKERS))
 
 
-# Who is meant --------------------------------------------------------------------------------------------------------
+# Whom to check -------------------------------------------------------------------------------------------------------
 
 
 def people_named(args: argparse.Namespace) -> list[Person]:
-    """The people that a command names. Raises UsageError, before anybody is asked about, for what can't be an id."""
+    """The people that a command names. Raises UsageError, before anybody is checked, for an id that is not valid."""
     if args.file:
         return _people_in_file(args)
     if args.ids == ["-"]:
@@ -97,25 +97,25 @@ def _people_in_file(args: argparse.Namespace) -> list[Person]:
 
 
 def _columns_words(file: str, columns: Mapping[str, str]) -> str:
-    """Which columns of a file of people are used, and for what; others are not."""
+    """Which columns of a file of people are used, and for what."""
     others = [column for name, column in columns.items() if name != "id"]
     compared = f"{' and '.join(others)} compared with the registry" if others else "nothing compared with the registry"
     return f"{file}: ids from the column {columns['id']}, {compared} (only columns name and birth_date can be)"
 
 
 def _read_standard_input() -> list[str]:
-    """The lines of standard input. Raises UsageError where they are no text."""
+    """The lines of standard input. Raises UsageError if they are not text."""
     try:
         return sys.stdin.buffer.read().decode().split("\n") if sys.stdin else []
     except UnicodeDecodeError:
         raise UsageError("Standard input is not UTF-8 text. Send one id per line, in UTF-8") from None
 
 
-# What they came to ---------------------------------------------------------------------------------------------------
+# Results -------------------------------------------------------------------------------------------------------------
 
 
 def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
-    """Show a verdict on each of the people, in the order asked."""
+    """Show a verdict on each of the people, in the given order."""
     args, this_round = asking.args, asking.new_round()
     verdicts = this_round.in_order(people, this_round.verdict_on)
     with_bar = with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW)
@@ -133,7 +133,7 @@ def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
 
 
 def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
-    """How many of so many people came to each outcome, or to none."""
+    """How many people had each outcome, and how many of the total had none."""
     counts = Counter(outcome_words(verdict.outcome) for verdict in verdicts)
     return {**counts, **({"not checked": total - counts.total()} if counts.total() < total else {})}
 
@@ -141,9 +141,9 @@ def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
 def showing(
     items: Iterable[Item], verdict_of: Callable[[Item], Verdict | None], args: argparse.Namespace
 ) -> Iterator[Item]:
-    """Pass items through and show the verdict of each that has one, unless verdicts are to be one document.
+    """Pass items through and show the verdict of each that has one, unless verdicts are shown as one document.
 
-    An item is shown when the next one is asked for, so that whoever keeps them has it by then.
+    An item is shown when the next one is asked for, so that the caller has stored it by then.
     """
     if args.json:
         yield from items
@@ -168,7 +168,7 @@ def show_verdicts(verdicts: Iterable[Verdict]) -> None:
 
 
 def advise_of_services(asking: Asking) -> None:
-    """Name the services that failed so often that people were no longer asked about."""
+    """Name the services that failed so often that they were no longer asked."""
     for service in asking.qualifier.services:
         if service.unasked and not asking.args.quiet:
             people = counted(service.unasked, "person", "people")
@@ -176,7 +176,7 @@ def advise_of_services(asking: Asking) -> None:
 
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:
-    """Show the last verdict on a person as sentences and as the sum that it comes to."""
+    """Show the last verdict on a person as sentences, with the arithmetic of its result."""
     wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
     line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
     told = redacted(line, redact_key) if redact_key else line
