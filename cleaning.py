@@ -1,7 +1,7 @@
-"""A file's rows -> clean leads with their contacts, and a reason for everything that was dropped.
+"""A file's rows become clean leads with contacts, with a reason for everything that was dropped.
 
-Cells become clean values, each distinct text parsed once, and rows become one lead per company. What a single text
-means is the business of the package `cells`.
+Cells become clean values, with each distinct text parsed once, and rows become one lead per company. The package
+`cells` decides what a single text means.
 """
 
 import csv
@@ -50,7 +50,7 @@ Value = str | int | float
 
 
 class Problem(NamedTuple):
-    """One value, or one whole row, that did not get through: where it stood, as it was, and why."""
+    """One value, or one whole row, that could not be kept: where it was, what it was, and why."""
 
     row: int
     column: str
@@ -63,7 +63,7 @@ class Problem(NamedTuple):
 class Contact:
     """A person at a company, as Close will hold them.
 
-    `rows` is the row where all of it stands; for a person of several rows, the one where each value stood first.
+    `rows` is the row that all of it comes from or, for a person in several rows, the row where each value came first.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Contact:
 
     @property
     def origin(self) -> dict[str, int]:
-        """In which row each value stood first."""
+        """The row in which each value came first."""
         if isinstance(self.rows, dict):
             return self.rows
         return dict.fromkeys(self.items, self.rows)
@@ -85,17 +85,17 @@ class Contact:
 
     @property
     def called(self) -> str:
-        """What to call the person: by name, else by what is known first."""
+        """What to call the person: the name, or else the first thing that is known."""
         return next(iter(self.items), "")
 
 
 @dataclass(slots=True)
 class Lead:
-    """One company of the file: its import key, its rows, and everything about it that could be kept.
+    """One company in the file: its import key, its rows, and everything about it that could be kept.
 
-    `spellings` are the names that the file has for it. `own` has its values in the columns that every file may have,
-    by title; `custom` those of each custom field that has any, by name. `origin` says from which row each of these
-    values comes, by column.
+    `spellings` are the names that the file uses for it. `own` has its values in the columns that any file may have, by
+    title; `custom` has the values of each custom field that it fills, by name. `origin` has the row that each of these
+    values comes from, by column.
     """
 
     key: str
@@ -131,10 +131,10 @@ def clean_source(
     region: str = "US",
     date_order: DateOrder | None = None,
 ) -> CleanFile:
-    """The leads of a file, and a problem for each row or value that is lost.
+    """The leads in a file, and a problem for each row or value that is lost.
 
-    `fields` says what Close has for the file's custom fields, by their name in the file; those it has not become
-    `new_fields`. Raises AmbiguousDates where a column of dates can be read in two ways.
+    `fields` are the custom fields that exist in Close, by their name in the file; the missing ones become `new_fields`.
+    Raises AmbiguousDates if a column of dates can be read in two ways.
     """
     with few_collections():
         columns = [*KNOWN_COLUMNS, *(CUSTOM_PREFIX + name for name in source.custom_fields)]
@@ -161,21 +161,21 @@ def clean_source(
 
 
 def _in_order(problems: Mapping[str, Iterable[Problem]], positions: Mapping[str, int]) -> list[Problem]:
-    """The problems of all columns by row and, of one row, as its columns stand."""
+    """The problems of all columns, ordered by row, and within a row by column position."""
     by_column = [problems[column] for column in sorted(problems, key=lambda column: positions.get(column, 0))]
     return sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
 
 
 def import_key(company: str) -> str:
-    """The key that a company has in every file and on every machine.
+    """The key of a company, which is the same in every file and on every machine.
 
-    Spellings that differ by case, white space, Unicode form or characters that nobody sees alone have the same.
+    Spellings that differ only in case, white space, Unicode form or invisible characters have the same key.
     """
     return "k1:" + hashlib.sha256(identity_of(company).encode()).hexdigest()[:32]
 
 
 def identity_of(name: str) -> str:
-    """A name without what its spellings may differ by."""
+    """A name without the ways in which its spellings may differ."""
     if name.isascii():
         return " ".join(name.casefold().split())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(name)).casefold())
@@ -210,7 +210,7 @@ def _rejections(source: SourceFile, companies: Texts) -> list[Problem]:
 
 
 def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:
-    """The problem of a row with too many cells; its value is the row as CSV, for the header has no room for it all."""
+    """The problem of a row with too many cells; the value is the whole row as CSV, as the columns can't hold it."""
     line = io.StringIO(newline="")
     csv.writer(line).writerow(cells)
     last = source.header[source.own_positions[-1]].strip()
@@ -220,7 +220,7 @@ def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Proble
 
 
 def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a rejects file that had too many cells and stand as they were cut: nobody has mended them yet."""
+    """The rows of a rejects file that had too many cells and are still cut off: nobody has fixed them yet."""
     codes = source.column(CODE_COLUMN)
     rows = codes.index[codes == "surplus_cells"]
     own = source.own_positions
@@ -236,7 +236,7 @@ def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """What one row says of a person."""
+    """What one row says about a person."""
 
     row: int
     name: str
@@ -251,7 +251,7 @@ class _Person:
 def _assemble(
     companies: Texts, columns: Mapping[str, Column], names: NameCase, problems: Mapping[str, list[Problem]]
 ) -> list[Lead]:
-    """One lead per import key, in the order in which the file names them; what its rows disagree on are `problems`."""
+    """One lead per import key, in file order; `problems` gets the values on which a company's rows disagree."""
     leads, lead_of_spelling = _leads(companies.distinct, names)
     lead_of_row = companies.by_row(lead_of_spelling)
     rows = lead_of_row.index.tolist()
@@ -267,7 +267,7 @@ def _assemble(
 
 
 def _leads(spellings: Sequence[str], names: NameCase) -> tuple[list[Lead], "array[int]"]:
-    """A lead for each company, with nothing but its name yet, and for each spelling the index of its lead."""
+    """A lead for each company, with only its name so far, and for each spelling the index of its lead."""
     index_of_key: dict[str, int] = {}
     leads: list[Lead] = []
     lead_of_spelling = array("q")
@@ -282,7 +282,7 @@ def _leads(spellings: Sequence[str], names: NameCase) -> tuple[list[Lead], "arra
 
 
 def _fill_companies(leads: Sequence[Lead], lead_of_row: "pd.Series[int]", name: str, column: Column) -> list[Problem]:
-    """Give the leads their values of a column: the first row that has one decides, the others become problems."""
+    """Give the leads their values from a column: the first row with a value wins, different values become problems."""
     meanings: dict[Any, int] = {None: 0}
     whole = (column.several.get(index, value) for index, value in enumerate(column.values))
     meant = column.texts.by_row([meanings.setdefault(each, len(meanings)) for each in whole])
@@ -316,9 +316,9 @@ def _fill_contacts(
     emails: Column,
     phones: Column,
 ) -> Iterator[Problem]:
-    """Give the leads their people. Where each row of a company is plainly a person of its own, nothing is compared.
+    """Give the leads their contacts. If each row of a company is clearly a different person, nothing is compared.
 
-    Names are told apart by their hashes: should two have the same, their rows are compared for nothing.
+    Names are told apart by their hashes; if two names share a hash, their rows are compared needlessly.
     """
     same_name = names.texts.by_row(array("q", [hash(identity_of(name)) if name else 0 for name in names.values]))
     has_items = _has_value(emails) | _has_value(phones)
@@ -346,7 +346,7 @@ def _fill_contacts(
 
 
 def _each(numbers: "pd.Series[int]") -> Iterator[int]:
-    """The numbers one by one; a million numbers of Python at once would need much memory."""
+    """The numbers one by one; a million Python numbers at once would need too much memory."""
     firsts = range(0, len(numbers), ROWS_AT_ONCE)
     return itertools.chain.from_iterable(numbers.iloc[first : first + ROWS_AT_ONCE].tolist() for first in firsts)
 
@@ -356,7 +356,7 @@ def _has_value(column: Column) -> "pd.Series[bool]":
 
 
 def _add_contact(lead: Lead, same: Sequence[_Person]) -> Iterator[Problem]:
-    """Give a lead the person of these rows."""
+    """Give a lead the person described by these rows."""
     origin: dict[str, int] = {}
     contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin)
     for person in same:
@@ -380,10 +380,10 @@ def _add_items(items: list[str], more: Iterable[str], row: int, column: str) -> 
 
 
 def _same_people(people: Sequence[_Person]) -> list[list[_Person]]:
-    """The rows of each person, in the order of their first rows.
+    """The rows of each person, ordered by each person's first row.
 
-    Equal names are one person unless they have two different sets of e-mails; a row without a name belongs to whoever
-    has one of its e-mails; a phone alone proves nothing.
+    Equal names are one person unless they have two different sets of e-mails. A row without a name belongs to the
+    person who has one of its e-mails. A shared phone number proves nothing.
     """
     groups = _by_name([person for person in people if person.name])
     owner = {email: group for group in reversed(groups) for person in group for email in person.folded_emails}
@@ -416,7 +416,7 @@ def _by_name(people: Iterable[_Person]) -> list[list[_Person]]:
 
 
 def _by_shared_email(people: Iterable[_Person]) -> list[list[_Person]]:
-    """Rows that share an e-mail, also by way of a third, together; rows without one each alone."""
+    """Rows that share an e-mail, directly or through a third row, in one group; each row without e-mails in its own."""
     alone: list[list[_Person]] = []
     group_of: dict[str, list[_Person]] = {}
     for person in people:

@@ -1,1 +1,1 @@
-"""Leads into Close, each exactly once, and out again."""
+"""Importing leads into Close, each exactly once, and undoing an import."""

@@ -1,8 +1,8 @@
-"""Carry a plan out to its end: each lead in Close exactly once.
+"""Carry out a plan completely, so that each lead is in Close exactly once.
 
-The custom fields that are missing are made, the leads sent, lost answers looked for, what Close turns out not to have
-sent again, and doubles removed. All of it is in the journal, so that a run that was cut off at any instant is carried
-on by the next one.
+It creates missing custom fields, sends the leads, looks for leads whose answers were lost, sends those again that Close
+turns out not to have, and removes duplicates. The journal records all of it, so a run that was interrupted at any
+moment is continued by the next one.
 """
 
 import threading
@@ -21,17 +21,17 @@ from importing.own_leads import adopt, remove_doubles
 from importing.plan import Plan, PlannedLead
 from importing.send import LostLead, Sender, Sent, not_sent
 
-MOST_RESENDS = 5  # of one lead in one run; after that the next run goes on
+MOST_RESENDS = 5  # of one lead in one run; after that, the next run continues
 
 
 def carry_out(
     plan: Plan, *, workers: int | None, stop: threading.Event, tell: Callable[[str], None]
 ) -> Iterator[LeadOutcome]:
-    """Yield what becomes of each lead: those with nothing to do first, the others as Close answers.
+    """Yield the outcome of each lead: first the leads with nothing to do, then the others as Close answers.
 
-    Custom fields that are missing are made before anything is sent. Once `stop` is set, or Close refuses the run
-    itself, what is in flight is finished and the rest is skipped. What ended the run, be it a bug of ours, is raised
-    after the last outcome, so that no outcome is lost with it. `tell` is given what a person would wonder about.
+    Missing custom fields are created before anything is sent. Once `stop` is set, or Close refuses the whole run,
+    requests in flight are finished and the rest is skipped. The error that ended the run, even a bug of ours, is raised
+    after the last outcome, so that no outcome is lost. `tell` is called with anything that users may wonder about.
     """
     organization = plan.organization
     todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
@@ -39,7 +39,7 @@ def carry_out(
     try:
         organization.journal.start_run(plan.run_id, plan.file, plan.existing)
         fields = make_fields(organization.close, organization.journal, plan.missing_fields, organization.fields)
-    except Exception as error:  # whatever it is, it leaves every lead unsent
+    except Exception as error:  # whatever it is, no lead was sent
         yield from map(outcome_as_planned, settled)
         yield from (not_sent(planned, error) for planned in todo)
         raise
@@ -51,24 +51,24 @@ def carry_out(
 
 
 def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
-    """Whether there is work: something to write, to look up, or copies of which the journal may know one."""
+    """Whether there is work: something to write or look up, or several copies, one of which the journal may know."""
     return planned.writes or bool(planned.copies and planned.key in plan.sent)
 
 
 class _CarryingOut:
-    """One run: sending, lost answers and doubles in turn, until every lead of the plan has an outcome."""
+    """One run: it sends leads, handles lost answers and removes duplicates until every planned lead has an outcome."""
 
     def __init__(self, plan: Plan, sender: Sender, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._plan, self._organization = plan, plan.organization
         self._sender, self._tell, self._clock = sender, tell, clock
         self._lost: dict[str, LostLead] = {}
-        self._found: set[str] = set()  # keys of leads whose answers were lost, and that Close has
+        self._found: set[str] = set()  # keys of leads whose answers were lost but that Close has
         self._resends: Counter[str] = Counter()
         self._last_resend = clock()
         self._held: dict[str, LeadOutcome] = {}
 
     def outcomes(self, settled: Iterable[PlannedLead], todo: Sequence[PlannedLead]) -> Iterator[LeadOutcome]:
-        """Yield one outcome for every lead: first those with nothing to do."""
+        """Yield one outcome for every lead, starting with the leads that need nothing."""
         yield from self._let_through((planned.key, outcome_as_planned(planned)) for planned in settled)
         began, reason = self._clock(), "Close's answer was lost in an earlier run"
         self._lost = {each.key: LostLead(each, began, reason) for each in todo if each.action == "look up"}
@@ -87,14 +87,14 @@ class _CarryingOut:
             self._tell(f"duplicates from our own imports removed from Close: {self._sender.doubles_removed}")
 
     def _forget_deleted(self, jobs: Iterable[PlannedLead]) -> None:
-        """Note of leads that an undo was deleting when it was cut off, and that are gone, that they are."""
+        """Note that leads are gone if an undo was interrupted while it deleted them."""
         for planned in jobs:
             sent = self._plan.sent.get(planned.key)
             if planned.action == "create" and sent and sent.state == "undoing":
                 self._organization.journal.note_undone(planned.key)
 
     def _let_through(self, results: Iterable[tuple[str, Sent]]) -> Iterator[LeadOutcome]:
-        """Pass outcomes on; keep lost leads, and outcomes of leads that may be double, until they were looked for."""
+        """Pass outcomes on, but hold back lost leads and possible duplicates until they have been looked up."""
         for key, result in results:
             if isinstance(result, LostLead):
                 self._lost[key] = result
@@ -107,7 +107,7 @@ class _CarryingOut:
             self._last_resend = self._clock() if self._resends[key] else self._last_resend
 
     def _may_be_double(self, key: str) -> bool:
-        """Whether Close may have carried out more than one sending of a lead, in this run and in earlier ones."""
+        """Whether Close may have created a lead more than once, in this run or in earlier ones."""
         sent = self._plan.sent.get(key)
         is_resent = sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0))
         return is_resent or self._resends[key] > 0
@@ -115,7 +115,7 @@ class _CarryingOut:
     # Lost answers ----------------------------------------------------------------------------------------------------
 
     def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
-        """Yield what became of the leads whose answers were lost; those that Close does not have become jobs again."""
+        """Yield what became of the leads whose answers were lost; leads that Close does not have become jobs again."""
         lag = f"{self._organization.index_lag:g} s"
         self._tell(f"answers lost: {len(self._lost)}. Looking for these leads in Close, which takes {lag} or more")
         lost_at = {key: lost.lost_at for key, lost in self._lost.items()}
@@ -140,7 +140,7 @@ class _CarryingOut:
     def _go_on_with(
         self, planned: PlannedLead, copies: Sequence[Json], jobs: deque[PlannedLead]
     ) -> Iterator[tuple[str, LeadOutcome]]:
-        """Yield the outcome of a lead that was found after all; where it lacks something, it becomes a job instead."""
+        """Yield the outcome of a lead that was found after all; if it lacks something, it becomes a job instead."""
         found = adopt(self._organization, planned.key, copies)
         is_ours = self._organization.journal.leads([planned.key])[planned.key].state == "created"
         reason = "somebody else added it to Close at the same time"
@@ -155,10 +155,10 @@ class _CarryingOut:
         else:
             yield planned.key, outcome_in_close(found, planned.lead, "unchanged", reason)
 
-    # Doubles ---------------------------------------------------------------------------------------------------------
+    # Duplicates ------------------------------------------------------------------------------------------------------
 
     def _check_doubles(self) -> Iterator[LeadOutcome]:
-        """Yield the outcomes of leads that were sent twice, one lag after the last time, without their doubles."""
+        """Wait one index lag after the last resend, remove duplicates, and yield the outcomes of leads sent twice."""
         if self._sender.ended_by or not self._held:
             yield from self._held.values()
             return
@@ -181,7 +181,7 @@ class _CarryingOut:
 
 
 def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
-    """The outcome of a lead that was sent twice, after its doubles were looked for."""
+    """The outcome of a lead that was sent twice, after its duplicates were looked for."""
     if len(copies) > 1:
         links = " ".join(map(lead_link, copies))
         reason = f"Close has {len(copies)} leads for this company; merge them there: {links}"

@@ -1,4 +1,4 @@
-"""The lead custom fields that a file's values go to: found in Close, or made where Close lacks them."""
+"""The lead custom fields that a file's values go to: found in Close, or created if they are missing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from close.fields import find_field
 from close.journal import Journal
 from close_client import CloseClient
 
-ATTEMPTS = 5  # times that a custom field is asked for when answers get lost
-PAUSE = 3.0  # seconds for a field whose answer was lost to come into being
+ATTEMPTS = 5  # to create a custom field when answers are lost
+PAUSE = 3.0  # seconds until a field whose answer was lost should exist
 
 
 class SetupError(Exception):
-    """Something in Close must be put right first; nothing was sent. The message says what to do."""
+    """Something in Close must be corrected first; nothing was sent. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadFields:
-    """The custom fields that a file's values go to, by their name in the file, and the id of that for import keys.
+    """The custom fields that a file's values go to, by name in the file, and the id of the field for import keys.
 
-    A field that Close has not made yet is not there, and the id is "".
+    A field that does not exist in Close yet is left out; for import keys, its id is "".
     """
 
     by_name: Mapping[str, LeadField]
@@ -30,14 +30,14 @@ class LeadFields:
 
     @property
     def key_column(self) -> str:
-        """The key under which a lead holds its import key."""
+        """The name of the part of a lead that holds its import key."""
         return f"custom.{self.import_key}"
 
 
 def find_fields(there: Sequence[LeadField], spelled: Mapping[str, str], known_key_field: str | None) -> LeadFields:
-    """The fields that Close has of those that a file fills, which are given by name as its header spells them.
+    """The fields that a file fills and that exist in Close; `spelled` has their names as the header spells them.
 
-    Raises AmbiguousName, and SetupError where the field for import keys can't be used.
+    Raises AmbiguousName, and SetupError if the field for import keys can't be used.
     """
     key_field = _find_key_field(there, known_key_field)
     found = {name: field for name, spelling in spelled.items() if (field := find_field(there, spelling))}
@@ -45,9 +45,9 @@ def find_fields(there: Sequence[LeadField], spelled: Mapping[str, str], known_ke
 
 
 def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:
-    """The id of the field for import keys: the one that the journal knows, else the oldest of its name.
+    """The id of the field for import keys: the one in the journal, or else the oldest field with its name.
 
-    Raises SetupError where it is gone, or can't hold a key.
+    Raises SetupError if it is gone or can't hold a key.
     """
     found = next((field for field in fields if field.id == known_id), None) if known_id else _oldest(fields, IMPORT_KEY)
     if known_id and not found:
@@ -70,7 +70,7 @@ def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:
 
 
 def refuse_locked(fields: Iterable[LeadField], used: Collection[str], role_id: str) -> None:
-    """Raise SetupError where one of the fields with these ids may be written by other roles alone."""
+    """Raise SetupError if only other roles may edit one of the fields with these ids."""
     locked = [field.name for field in fields if field.id in used and field.roles and role_id not in field.roles]
     if locked:
         raise SetupError(
@@ -79,13 +79,13 @@ def refuse_locked(fields: Iterable[LeadField], used: Collection[str], role_id: s
         )
 
 
-# Making what is missing ----------------------------------------------------------------------------------------------
+# Creating missing fields ---------------------------------------------------------------------------------------------
 
 
 def make_fields(close: CloseClient, journal: Journal, missing: Mapping[str, str], there: LeadFields) -> LeadFields:
-    """The fields that are there and the missing ones, which are made, given by name with their types.
+    """The existing fields and the missing ones, which are created; `missing` has their types by name.
 
-    The journal knows the field for import keys afterwards.
+    Afterwards, the journal knows the field for import keys.
     """
     for name, kind in missing.items():
         _make_field(close, journal, name, kind)
@@ -98,7 +98,7 @@ def make_fields(close: CloseClient, journal: Journal, missing: Mapping[str, str]
 
 
 def _make_field(close: CloseClient, journal: Journal, name: str, kind: str) -> None:
-    """Make a field; where its answer was lost, in an earlier run too, the schema is read before it is made again."""
+    """Create a field. If an answer was lost, even in an earlier run, the schema is read before another attempt."""
     lost: OutcomeUnknown | None = None
     for _ in range(ATTEMPTS):
         if journal.is_making_field(name) and _was_made(close, name):
@@ -120,7 +120,7 @@ def _make_field(close: CloseClient, journal: Journal, name: str, kind: str) -> N
 
 
 def _was_made(close: CloseClient, name: str) -> bool:
-    """Whether a field is there whose answer was lost, after giving Close the time to make it."""
+    """Whether a field exists although its answer was lost, after giving Close time to create it."""
     close.pause(PAUSE)
     return _oldest(close.lead_fields(), name) is not None
 
@@ -133,7 +133,7 @@ def _shown_field(fields: Sequence[LeadField], name: str) -> LeadField:
 
 
 def _oldest(fields: Sequence[LeadField], name: str) -> LeadField | None:
-    """The oldest field of a name, None if there is none: two machines that made one at the same time agree on it."""
+    """The oldest field with a name, or None. Two machines that created it at the same time thus agree on one field."""
     named = [field for field in fields if field.name == name]
     named = named or [field for field in fields if is_same_name(field.name, name)]
     return min(named, key=lambda field: (field.created, field.id), default=None)

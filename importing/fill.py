@@ -1,8 +1,8 @@
-"""Give a lead that is in Close what it lacks of a lead in the file.
+"""Add to a lead in Close whatever the lead in the file has and it does not.
 
-The lead is read by id right before it is written, and the writes are worked out from that reading. Each is noted before
-it leaves, and its answer after it came. One whose answer was lost is never repeated from memory: the lead is read until
-two readings agree, and only what is still missing is sent.
+The lead is read by id right before it is changed, and the changes are worked out from that reading. The journal notes
+each change before it is sent, and Close's answer when it arrives. A change whose answer was lost is never simply
+repeated: the lead is read until two readings agree, and only what is still missing is sent.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -22,13 +22,13 @@ from importing.organization import Organization
 from importing.refused_values import send_without_refused
 from importing.request_bodies import contact_body, contact_gap_body, gaps_body
 
-ATTEMPTS = 10  # times that a lead is read and filled when answers get lost
+ATTEMPTS = 10  # to read and fill a lead when answers are lost
 Person = TypeVar("Person", Contact, ContactGap)
 
 
 @dataclass(frozen=True, slots=True)
 class FilledLead:
-    """A lead as Close holds it now, what was added to it in words, and the values that Close did not take."""
+    """A lead as Close holds it now, a description of what was added, and the values that Close did not accept."""
 
     found: Json
     changes: str = ""
@@ -37,7 +37,7 @@ class FilledLead:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One write: to the lead itself, to one of its contacts, or a contact that is added."""
+    """One change: to the lead itself, to one of its contacts, or a new contact."""
 
     kind: ChangeKind
     target: str
@@ -47,16 +47,16 @@ class _Change:
 
 
 def fill_lead(organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> FilledLead:
-    """The lead with this id after it got what it lacks of a lead in the file, in a run.
+    """The lead with this id, after a run has added what it lacked compared with the lead in the file.
 
-    Raises NotFound where it is gone, InvalidRequest where Close refuses more than single values, OutcomeUnknown where
-    answers got lost time and again.
+    Raises NotFound if it is gone, InvalidRequest if Close refuses more than single values, and OutcomeUnknown if
+    answers were lost several times.
     """
     return _Filling(organization, run_id, lead, key, lead_id).carried_out()
 
 
 class _Filling:
-    """One lead while it is filled: the gaps that were found first, and the values that Close refused."""
+    """One lead while it is being filled: the gaps found at first, and the values that Close refused."""
 
     def __init__(self, organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> None:
         self._organization, self._run_id, self._lead, self._key, self._id = organization, run_id, lead, key, lead_id
@@ -65,7 +65,7 @@ class _Filling:
         self._dropped: list[Problem] = []
 
     def carried_out(self) -> FilledLead:
-        """The lead, once it lacks nothing any more."""
+        """The lead, once it lacks nothing."""
         lost: OutcomeUnknown | None = None
         is_unsure = any(change.state == "sending" for change in self._journal.changes_of_lead(self._id))
         for _ in range(ATTEMPTS):
@@ -78,7 +78,7 @@ class _Filling:
                 answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]
             except OutcomeUnknown as error:
                 lost, is_unsure = error, True
-            except NotFound:  # a contact went between reading and writing, or the lead: the next reading tells
+            except NotFound:  # the contact or the lead was deleted after the reading: the next reading shows which
                 continue
             else:
                 last = answers[-1]
@@ -88,7 +88,7 @@ class _Filling:
         raise lost or OutcomeUnknown("the lead kept changing in Close")
 
     def _read(self, *, is_unsure: bool) -> Json:
-        """The lead by id; where answers were lost, once it has settled, with what became of those changes noted."""
+        """The lead, read by id. If answers were lost, it is read until it has settled, and those changes are noted."""
         if not is_unsure:
             return self._close.read_lead(self._id)
         found = read_settled(self._close, self._id)
@@ -97,7 +97,7 @@ class _Filling:
         return found
 
     def _sent(self, change: _Change) -> Json | None:
-        """The lead as Close answered to a change, None where that was one of a contact."""
+        """The lead as Close answered to a change, or None if a contact was changed."""
         number = self._journal.note_changing(
             run_id=self._run_id,
             lead_id=self._id,
@@ -127,7 +127,7 @@ class _Filling:
 
 
 def _changes(organization: Organization, found: Json, gaps: Gaps) -> Iterator[_Change]:
-    """The writes that fill the gaps: contacts first, for the answer to the lead's own write then shows everything."""
+    """The changes that fill the gaps: contacts first, so that the answer to the lead's own change shows everything."""
     lead_id, close = found["id"], organization.close
     for gap in gaps.contacts:
         contact_id, body = gap.contact["id"], contact_gap_body(gap)
@@ -146,7 +146,7 @@ def _changes(organization: Organization, found: Json, gaps: Gaps) -> Iterator[_C
 
 
 def _without(dropped: Collection[Problem], gaps: Gaps) -> Gaps:
-    """The gaps but for the values that Close has refused: what was written."""
+    """The gaps without the values that Close refused, which is what was written."""
     refused = {(problem.column, problem.value) for problem in dropped}
     if not refused:
         return gaps

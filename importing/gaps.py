@@ -1,7 +1,7 @@
-"""How a lead in Close differs from one in a file: what it lacks, and what it holds otherwise.
+"""How a lead in Close differs from one in a file: what it lacks, and which of its values are different.
 
-A blank field is to be filled, an address added where there is none, and contacts, e-mails and phones that are not there
-yet. Whatever Close holds already stays as it is; a value of the file that differs from it is reported.
+Blank fields are to be filled; a missing address, contacts, e-mails and phones are to be added. Whatever Close already
+holds is kept, and a different value in the file is reported.
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +17,9 @@ from importing.match_contacts import ContactGap, contact_gaps
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What a lead in Close lacks of a lead in the file; false if that is nothing.
+    """What a lead in Close lacks compared with a lead in the file; false if it lacks nothing.
 
-    `own` has values by the title of their column, `custom` by the name of their field; `import_key` is the key to
-    write, "" if one is there.
+    `own` has values by column title, `custom` by field name; `import_key` is the key to write, "" if the lead has one.
     """
 
     import_key: str = ""
@@ -33,7 +32,7 @@ class Gaps:
         return bool(self.import_key or self.own or self.custom or self.contacts or self.new_contacts)
 
     def in_words(self) -> str:
-        """What will be added, in words: `State: CA; contact ANN: a@x.com, +14155550100; new contact: BEE`."""
+        """A description of what is to be added: `State: CA; contact ANN: a@x.com, +14155550100; new contact: BEE`."""
         parts = [f"{LEAD_COLUMNS[title].label}: {value}" for title, value in self.own.items()]
         parts += [f"{name}: {', '.join(map(str, values))}" for name, values in self.custom.items()]
         parts += [f"contact {gap.called}: {', '.join(gap.items)}" for gap in self.contacts]
@@ -42,7 +41,7 @@ class Gaps:
 
 
 def find_gaps(found: Json, lead: Lead, key: str, fields: LeadFields) -> Gaps:
-    """What a lead that Close holds (`found`) lacks of one in the file; a field that Close has not made yet is blank."""
+    """What a lead in Close (`found`) lacks compared with one in the file; a field not created yet counts as blank."""
     gaps, new_contacts = contact_gaps(found.get("contacts") or [], lead.contacts)
     has_key = bool(fields.import_key) and not _is_blank(found, fields.key_column)
     return Gaps(
@@ -59,7 +58,7 @@ def find_gaps(found: Json, lead: Lead, key: str, fields: LeadFields) -> Gaps:
 
 
 def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]:
-    """The values of a lead in the file that differ from what Close holds: nothing is overwritten, so they are lost."""
+    """The values of a lead in the file that differ from Close's: they are dropped, because nothing is overwritten."""
     held = {
         CUSTOM_PREFIX + name: (values, found.get(fields.by_name[name].key))
         for name, values in lead.custom.items()
@@ -76,7 +75,7 @@ def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]
 
 
 def _other(found: Json, title: str, value: str) -> str:
-    """What a lead in Close holds instead of a value of one of its own columns, "" where it holds that or nothing."""
+    """What a lead in Close holds instead of this value of a column, "" if it holds this value or nothing."""
     column = LEAD_COLUMNS[title]
     texts = column.read(found)
     if texts is None or value in map(column.means, texts):
@@ -90,7 +89,7 @@ def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
 
 
 def _comparable(value: Any) -> Any:
-    """A value as it is compared: a moment may be written in several ways, and so may white space."""
+    """The form in which a value is compared: dates with times, and white space, may be written in several ways."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,4 +1,4 @@
-"""The import of a file from its beginning to its end: planned, rehearsed or carried out, with an outcome per row."""
+"""The import of a file from beginning to end: planned, rehearsed or carried out, with an outcome for each row."""
 
 import sqlite3
 import threading
@@ -15,9 +15,9 @@ from importing.plan import ImportSettings, Plan, plan_import
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How an import speaks: of its plan beforehand, of what a person would wonder about, and of how far it has come.
+    """How an import informs the user: of its plan, of anything they may wonder about, and of its progress.
 
-    `with_progress` passes outcomes through, and is given how many there will be.
+    `with_progress` passes outcomes through, and is told how many there will be.
     """
 
     announce: Callable[[Plan], None]
@@ -26,9 +26,9 @@ class Voice:
 
 
 def rehearse(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> ImportResult:
-    """What an import of a file would come to if nothing changed in Close; nothing is written.
+    """The result that an import of a file would have if nothing changed in Close; nothing is written.
 
-    `file` is the path by which the journal knows it. Raises what keeps the file from being planned.
+    `file` is the path under which the journal knows it. Raises any error that prevents planning.
     """
     plan = plan_import(organization, source, file, settings)
     return conclude(source, plan, foresee(plan), None)
@@ -42,10 +42,10 @@ def import_file(
     voice: Voice,
     stop: threading.Event,
 ) -> ImportResult:
-    """What an import of a file came to, with what ended it early, if anything did: all of it is in the journal.
+    """The result of importing a file, and the error that ended it early, if any: the journal records all of it.
 
-    `file` is the path by which the journal knows it; once `stop` is set, no more is sent. Raises what keeps the file
-    from being planned.
+    `file` is the path under which the journal knows it; once `stop` is set, nothing more is sent. Raises any error that
+    prevents planning.
     """
     plan = plan_import(organization, source, file, settings)
     voice.announce(plan)
@@ -55,6 +55,6 @@ def import_file(
     result = conclude(source, plan, outcomes, ended_by)
     try:
         note_result(result)
-    except sqlite3.Error as error:  # what is in Close must be told even where the disk is full by now
+    except sqlite3.Error as error:  # the user must learn what is in Close even if the disk is full by now
         return replace(result, ended_by=ended_by or error)
     return result

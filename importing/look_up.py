@@ -1,6 +1,6 @@
-"""What Close and the journal hold of the companies of a file, found by reading alone.
+"""What Close and the journal know about the companies in a file, without writing anything.
 
-Search proposes: it shows the leads of a key or a name, and lags. What the journal knows and search does not show is
+Search finds leads by import key or name, but its index lags. Leads that the journal knows and search does not show are
 read by id.
 """
 
@@ -26,11 +26,11 @@ LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "cu
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What Close and the journal hold of the file's companies.
+    """What Close and the journal know about the file's companies.
 
-    `sent` is what the journal holds, by import key. `keyed` are the leads that search shows for a key; `named` those
-    that it shows for a company's names, and that have no other company's key; `known` those that the journal knows and
-    search does not show, None where they are gone.
+    `sent` is what the journal has, by import key. `keyed` are the leads that search shows for a key. `named` are those
+    that it shows for a company's names, except leads with another company's key. `known` are those that the journal
+    knows and search does not show, None for leads that are gone.
     """
 
     sent: dict[str, SentLead]
@@ -42,10 +42,10 @@ class Sight:
 def look_around(
     organization: Organization, leads: Sequence[Lead], keys: Mapping[str, str], *, by_name: bool, workers: int | None
 ) -> Sight:
-    """What Close and the journal hold of some leads of a file; `keys` are the import keys to send, by the company's.
+    """What Close and the journal know about leads in a file; `keys` has the import key to send for each company's key.
 
-    They are looked for by key in search; what the journal knows beside that, by id; and with `by_name` what is in
-    neither, by the company's names.
+    Search looks for them by key. Others that the journal knows are read by id. With `by_name`, the remaining ones are
+    looked for by the company's names.
     """
     sent, deleted = organization.journal.leads(keys.values()), organization.journal.deleted()
     with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
@@ -58,7 +58,7 @@ def look_around(
 
 
 def _with_newest_readings(journal: Journal, sight: Sight) -> Sight:
-    """The same, but of leads that we changed since what we read last: search may show an older state of them."""
+    """The same, but with our newest reading of leads that we changed: search may show an older state."""
     believed = {key: [lead] for key, lead in sight.known.items() if lead}
     seen = (*sight.keyed.values(), *sight.named.values(), *believed.values())
     readings = journal.readings({lead["id"] for found in seen for lead in found})
@@ -84,7 +84,7 @@ def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
 def _find_keyed(
     organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: ThreadPoolExecutor
 ) -> dict[str, list[Json]]:
-    """The leads that search shows for some import keys, by key, but for those that we deleted."""
+    """The leads that search shows for some import keys, by key, without those that we deleted."""
     if not organization.fields.import_key:
         return {}
     shown = find_by_key(organization, keys, LOOKED_AT, pool.map)
@@ -99,7 +99,7 @@ def find_by_key(
 ) -> dict[str, list[Json]]:
     """The leads that the index shows for some import keys, by key, as dicts of `fields`.
 
-    `each` runs the searches: `map` one after the other, the `map` of a pool side by side.
+    `each` runs the searches: `map` one after another, the `map` of a pool in parallel.
     """
     column = organization.fields.key_column
 
@@ -120,7 +120,7 @@ def find_by_key(
 def _read_known(
     organization: Organization, sent: Sequence[SentLead], pool: ThreadPoolExecutor
 ) -> dict[str, Json | None]:
-    """The leads that the journal knows of, by key: as noted while they are younger than the lag, else read by id."""
+    """The leads that the journal knows, by key: as noted if they are newer than the index lag, otherwise read by id."""
     close, lag = organization.close, timedelta(seconds=organization.index_lag)
     believed: dict[str, Json | None] = {}
     to_read: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _read_known(
 
 
 def _age(close: CloseClient, lead: Json) -> timedelta:
-    """How old a lead is, by Close's clock; never negative, though that clock is known to a second only."""
+    """How old a lead is by Close's clock; never negative, although we know that clock only to the second."""
     return max(timedelta(), close.now() - datetime.fromisoformat(lead["date_created"]))
 
 
@@ -149,13 +149,13 @@ def _read_or_none(close: CloseClient, lead_id: str) -> Json | None:
 
 
 def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
-    """The leads of some ids that exist, read by id, the oldest first."""
+    """The leads with these ids that exist, read by id, oldest first."""
     copies = [lead for lead_id in lead_ids if (lead := _read_or_none(close, lead_id))]
     return sorted(copies, key=lambda lead: (lead.get("date_created") or "", lead["id"]))
 
 
 def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
-    """Of leads that are gone (key by id) those that were merged into another one, which is given by key."""
+    """For leads that are gone (`gone` has their keys by id), the leads that they were merged into, by key."""
     into = _merges(close)
     found: dict[str, Json | None] = {}
     for lead_id, key in gone.items():
@@ -172,7 +172,7 @@ def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json |
 
 
 def _merges(close: CloseClient) -> dict[str, str]:
-    """Into which lead others were merged, as the event log tells: the newest merge of each counts."""
+    """The lead that each merged lead went into, from the event log: the newest merge of each counts."""
     into: dict[str, str] = {}
     for event in close.lead_events("merged"):
         ids = [value for value in (event.get("meta") or {}).values() if str(value).startswith("lead_")]
@@ -189,9 +189,10 @@ def _merges(close: CloseClient) -> dict[str, str]:
 def _find_named(
     organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: ThreadPoolExecutor
 ) -> dict[str, list[Json]]:
-    """The leads that search shows for the companies' names, by the company's key; one with another key is no match.
+    """The leads that search shows for the companies' names, by the company's key.
 
-    One with the company's own key, also with a run's id behind it, is the match: an import made it for this company.
+    A lead with another company's key does not match. A lead with the company's own key, even with a run id after it,
+    is the best match: an import created it for this company.
     """
     wanted = {lead.key for lead in leads}
     spellings = sorted({text for lead in leads for text in _names_of(lead)})
@@ -214,7 +215,7 @@ def _find_named(
 
 
 def _keyed_alone(leads: list[Json], column: str) -> list[Json]:
-    """Those of some leads that have a key; all where none has one."""
+    """The leads that have a key, or all of them if none has one."""
     return [lead for lead in leads if lead.get(column)] or leads
 
 

@@ -1,4 +1,4 @@
-"""What became of changes whose answers were lost, as a settled reading of their lead shows."""
+"""What became of changes whose answers were lost, judging by a settled reading of their lead."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ MOST_READINGS = 10
 
 
 def read_settled(close: CloseClient, lead_id: str) -> Json:
-    """A lead as two readings in a row agree on it: a write whose answer was lost may still be under way.
+    """A lead, once two readings in a row agree: a change whose answer was lost may still be on its way.
 
-    Raises NotFound, and CloseUnreachable where no two readings agree.
+    Raises NotFound, and CloseUnreachable if no two readings agree.
     """
     last = close.read_lead(lead_id)
     for _ in range(MOST_READINGS):
@@ -28,9 +28,10 @@ def read_settled(close: CloseClient, lead_id: str) -> Json:
 
 
 def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> None:
-    """Note of each change whose answer was lost whether it was carried out, as a settled reading of its lead shows.
+    """Note for each change whose answer was lost whether it was carried out, judging by a settled reading of its lead.
 
-    Where somebody has changed it since, what was sent is noted as answered: an undo must not take that for ours.
+    If somebody has edited a value since, the value that was sent is noted as the answer, so that an undo does not take
+    the edited one for ours.
     """
     known = {change.target for change in changes if change.state == "done"}
     for change in changes:
@@ -45,7 +46,7 @@ def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> N
 
 
 def _as_sent(target: Json, change: Change) -> Json:
-    """What Close must have answered to a change: the target's content, with what was sent where that differs by now."""
+    """What Close must have answered to a change: the target's content, but with the values that were sent."""
     content = lead_content(target) if change.kind == "lead" else contact_content(target)
     is_new = change.kind == "new contact"
     answered = contact_content({**change.sent, "id": target["id"]}) if is_new else {**content, **_sent_content(change)}
@@ -56,7 +57,7 @@ def _as_sent(target: Json, change: Change) -> Json:
 
 
 def _changed_target(lead: Json, change: Change, known: Collection[str]) -> Json | None:
-    """The lead or the contact that holds what a change sent, or at least a part of it; None where nothing does."""
+    """The lead or contact that holds all or part of what a change sent; None if nothing does."""
     if change.kind == "lead":
         return lead if _shows(lead_content(lead), change) else None
     before = set(change.before.get("contact_ids", ())) | set(known)
@@ -75,20 +76,20 @@ def _sent_content(change: Change) -> Json:
 
 
 def _comparable(value: Any) -> Any:
-    """A value as it is compared with what was sent: Close may write e-mails in lower case."""
+    """The form in which a value is compared with what was sent: Close may store e-mails in lower case."""
     if isinstance(value, list):
         return [_comparable(item) for item in value]
     return {**value, "email": value["email"].casefold()} if isinstance(value, dict) and "email" in value else value
 
 
 def _holds(content: Json, change: Change) -> bool:
-    """Whether a content has all that a change sent."""
+    """Whether some content has everything that a change sent."""
     return all(_comparable(content.get(name)) == _comparable(value) for name, value in _sent_content(change).items())
 
 
 def _shows(content: Json, change: Change) -> bool:
-    """Whether a content has a value that a change sent and that was not there before: all of a change is done or none,
-    so somebody has changed the rest since."""
+    """Whether some content has a new value that a change sent. Close carries out a change completely or not at all, so
+    if the rest differs, somebody has edited it since."""
     for name, value in _sent_content(change).items():
         sent, now, before = (_comparable(each) for each in (value, content.get(name), change.before.get(name)))
         if isinstance(sent, list):

@@ -1,8 +1,8 @@
-"""What became of leads that were sent and whose answers were lost.
+"""What became of leads that were sent but whose answers were lost.
 
-Close has no idempotency key, so a lead whose answer was lost is looked for by its import key: in the event log, and in
-search, which lags. It counts as absent only once the lag has passed and both show a lead that was made after it.
-What they show is read by id before anything rests on it.
+Close does not have idempotency keys, so such a lead is looked for by its import key, in the event log and in search,
+whose index lags. It counts as absent only when the index lag has passed and both show a lead that was created later.
+Whatever they show is read by id before we rely on it.
 """
 
 from collections import defaultdict
@@ -15,17 +15,17 @@ from close.contents import Json
 from importing.look_up import find_by_key, read_copies
 from importing.organization import Organization
 
-EVENTS_FROM = timedelta(minutes=15)  # before the first sending: Close's clock and ours may differ
-EVENTS_AGAIN = timedelta(minutes=5)  # of the event log are read again at each look, for entries can come late
-LATEST_LEADS = 3  # answered leads of which one is waited for in the index before anything is sent again
+EVENTS_FROM = timedelta(minutes=15)  # before the lead was first sent: Close's clock and ours may differ
+EVENTS_AGAIN = timedelta(minutes=5)  # of the event log that each look reads again, because entries can be late
+LATEST_LEADS = 3  # answered leads, one of which must show in the index before anything is sent again
 LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
-LAGS_UNTIL_UNKNOWN = 10  # after so many the index stands still, and nobody can tell
+LAGS_UNTIL_UNKNOWN = 10  # after this many, the index must be stuck, so the answer stays unknown
 
 
 @dataclass(frozen=True, slots=True)
 class LaterLead:
-    """A lead that Close answered to: once it shows, whatever was sent before `sent_at` would show as well."""
+    """A lead that Close answered: once it shows, anything that was sent before `sent_at` would show too."""
 
     sent_at: float
     key: str
@@ -36,9 +36,9 @@ class LaterLead:
 class Fate:
     """What became of a lead whose answer was lost.
 
-    `found`: `leads` has what was read of it, the oldest copy first. `absent`: Close does not have it. `deleted`: it was
-    made, as `lead_id`, and somebody has deleted or merged it since. `unknown`: the index stands still, so nobody can
-    tell yet.
+    `found`: `leads` has its copies, as read by id, oldest first. `absent`: Close does not have it. `deleted`: it was
+    created as `lead_id`, and somebody has since deleted or merged it. `unknown`: the index is stuck, so nobody can tell
+    yet.
     """
 
     kind: Literal["found", "absent", "deleted", "unknown"]
@@ -52,9 +52,10 @@ def settle(
     later: Sequence[LaterLead],
     clock: Callable[[], float],
 ) -> Iterator[tuple[str, Fate]]:
-    """Yield the key and the fate of each lost lead, given with the time (by `clock`) at which its answer was lost.
+    """Yield the key and fate of each lost lead; `lost` has the time, by `clock`, at which each answer was lost.
 
-    One look serves all. `later` are the newest leads that Close answered to. Raises what ends the looking early.
+    Each look covers all of them. `later` are the newest leads that Close answered. Raises any error that ends the
+    search early.
     """
     if not lost:
         return
@@ -73,9 +74,9 @@ def settle(
 
 
 class Look:
-    """What the event log and search have shown so far of the leads that are looked for, which are given by key.
+    """What the event log and search have shown so far of the leads that we look for by key.
 
-    `later` are the newest leads that Close answered to.
+    `later` are the newest leads that Close answered.
     """
 
     def __init__(self, organization: Organization, keys: Sequence[str], later: Sequence[LaterLead]) -> None:
@@ -90,11 +91,11 @@ class Look:
         self._in_search: set[str] = set()
 
     def copies(self, key: str) -> list[str]:
-        """The ids of the leads that were seen with a key, but for those that we deleted."""
+        """The ids of the leads seen with a key, without those that we deleted."""
         return sorted(self._ids[key] - self._deleted)
 
     def again(self, keys: Collection[str]) -> None:
-        """Look once more, for all keys at a time."""
+        """Look once more, for all keys at once."""
         close, user_id = self._organization.close, self._organization.account.user_id
         began = close.now()
         for event in close.lead_events("created", by_user=user_id, since=self._from):
@@ -108,7 +109,7 @@ class Look:
             self._in_search.update(lead["id"] for lead in found)
 
     def fate_of(self, key: str, lost_at: float, asked_at: float) -> Fate | None:
-        """The fate of a lead by the time of the last look, `asked_at`; None while it is too early to tell."""
+        """The fate of a lead as of the last look, at `asked_at`; None while it is too early to tell."""
         lag, shown = self._organization.index_lag, self.copies(key)
         if shown:
             copies = read_copies(self._organization.close, shown)
@@ -121,7 +122,7 @@ class Look:
         return Fate("unknown") if asked_at - lost_at >= LAGS_UNTIL_UNKNOWN * lag else None
 
     def _key_in(self, event: Json) -> str:
-        """The import key of the lead that an event tells of; where the event hides the lead it is read by id."""
+        """The import key of the lead in an event; if the event does not include the lead, it is read by id."""
         column = self._organization.fields.key_column
         if event.get("data"):
             return str(event["data"].get(column) or "")

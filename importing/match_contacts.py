@@ -1,4 +1,4 @@
-"""Which contact in Close is the same person as one of the file, and what it lacks."""
+"""Which contact in Close is the same person as a contact in the file, and what it lacks."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from close.contents import Json
 
 @dataclass(frozen=True, slots=True)
 class ContactGap:
-    """What a contact in Close (`contact`, as Close holds it) lacks of one in the file; false if that is nothing."""
+    """What a contact in Close (`contact`) lacks compared with one in the file; false if it lacks nothing."""
 
     contact: Json
     name: str
@@ -26,12 +26,12 @@ class ContactGap:
 
     @property
     def items(self) -> list[str]:
-        """All that is lacking."""
+        """Everything that is missing."""
         return [*filter(None, [self.name]), *self.emails, *self.phones]
 
 
 def contact_gaps(present: Iterable[Json], wanted: Iterable[Contact]) -> tuple[list[ContactGap], list[Contact]]:
-    """What the contacts that are there lack, and which ones are not there. One that is there stands for one of ours."""
+    """What the existing contacts lack, and which contacts are new. An existing contact matches at most one of ours."""
     people = [_Present(contact) for contact in present]
     on_lead = {phone for person in people for phone in person.phones}
     gaps: list[ContactGap] = []
@@ -47,7 +47,7 @@ def contact_gaps(present: Iterable[Json], wanted: Iterable[Contact]) -> tuple[li
 
 
 class _Present:
-    """A contact that Close holds, with its name and e-mails as they are compared."""
+    """A contact in Close, with its name and e-mails in the form in which they are compared."""
 
     def __init__(self, contact: Json) -> None:
         self.contact = contact
@@ -65,9 +65,10 @@ class _Present:
 
 
 def _matched(wanted: list[Contact], people: list[_Present]) -> list[tuple[Contact, _Present | None]]:
-    """Each contact of ours with the one in Close that is the same person; the surest matches are made first.
+    """Each of our contacts with the contact in Close that is the same person; the surest matches are made first.
 
-    Before them come those that leave nothing to add, as many as can be: a file that was merged lacks nothing again.
+    Before that come as many matches as possible that leave nothing to add, so that importing the same file again adds
+    nothing.
     """
     match_of = _complete_matches(wanted, people)
     free = [person for person in people if not any(person is each for each in match_of.values())]
@@ -84,9 +85,9 @@ def _matched(wanted: list[Contact], people: list[_Present]) -> list[tuple[Contac
 
 
 def _complete_matches(wanted: list[Contact], people: list[_Present]) -> dict[int, _Present]:
-    """The largest set of matches that leave nothing to add to anybody, by the index of our contact.
+    """The largest set of matches that leave nothing to add, by the index of our contact.
 
-    Where a person is wanted who is taken already, the one who took them looks for somebody else (augmenting paths).
+    If a person is already taken, the contact that took them tries to find somebody else (augmenting paths).
     """
     fitting = [_complete_for(contact, people) for contact in wanted]
     taken_by: dict[int, int] = {}
@@ -106,7 +107,7 @@ def _complete_matches(wanted: list[Contact], people: list[_Present]) -> dict[int
 
 
 def _complete_for(contact: Contact, people: list[_Present]) -> list[int]:
-    """The indices of those in Close who are the same person and lack nothing of it, the surest first."""
+    """The indices of people in Close who are the same person and lack nothing, the surest first."""
     name, emails = _person_key(contact.name), {email.casefold() for email in contact.emails}
     complete = {at: person for at, person in enumerate(people) if not person.gap(contact)}
     fitting = [at for is_same in _SURENESS for at, person in complete.items() if is_same(name, emails, contact, person)]

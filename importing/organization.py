@@ -1,4 +1,4 @@
-"""The organisation in Close that leads are put into, with all that an import or an undo has to know of it."""
+"""The organization in Close that leads go into, with everything that an import or undo needs to know about it."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from importing.custom_fields import LeadFields
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """One organisation: the client for it, its part of the journal, whose key it is, and the fields that are filled.
+    """One organization: its client, its part of the journal, the account of the API key, and the fields to fill.
 
-    `index_lag` is the seconds after which search is taken to show what is new.
+    `index_lag` is the number of seconds after which we assume that search shows new leads.
     """
 
     close: CloseClient
@@ -22,7 +22,7 @@ class Organization:
 
 
 def open_organization(close: CloseClient, journals: JournalFile, index_lag: float) -> Organization:
-    """The organisation that a client's key belongs to, with the field for import keys that its journal knows."""
+    """The organization that a client's API key belongs to, with the import key field that its journal knows."""
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
     return Organization(close, journal, account, LeadFields({}, journal.key_field or ""), index_lag)

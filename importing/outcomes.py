@@ -1,4 +1,4 @@
-"""What became of each lead and of each row, and whether the accounts add up."""
+"""What became of each lead and each row, and a check that every row is accounted for."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
 class LeadOutcome:
     """What became of one lead.
 
-    `is_ambiguous` where Close has several leads and a person must look; `dropped` are values that Close did not take.
+    `is_ambiguous` is true if Close has several leads and a person must decide; `dropped` are values that Close refused.
     """
 
     lead: Lead
@@ -54,7 +54,7 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import came to, lead by lead and row by row, and what ended it early, if anything did."""
+    """The result of an import, by lead and by row, and the error that ended it early, if any."""
 
     source: SourceFile
     plan: Plan
@@ -63,17 +63,17 @@ class ImportResult:
     ended_by: Exception | None
 
     def has(self, outcome: Outcome) -> bool:
-        """Whether any row ended so."""
+        """Whether any row has this outcome."""
         return any(row.outcome == outcome for row in self.rows)
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether a person must look at some company that has several leads in Close."""
+        """Whether a person must look at a company that has several leads in Close."""
         return any(lead.is_ambiguous for lead in self.leads)
 
     @property
     def dropped(self) -> list[Problem]:
-        """Every value that was lost: in cleaning, because Close did not take it, or because Close has another one."""
+        """Every value that was lost: in cleaning, because Close refused it, or because Close has a different one."""
         merged = {lead.lead.key for lead in self.leads if lead.outcome in ("updated", "unchanged")}
         conflicts = [each for planned in self.plan.leads if planned.lead.key in merged for each in planned.conflicts]
         return [*self.plan.clean.dropped, *conflicts, *(each for lead in self.leads for each in lead.dropped)]
@@ -108,7 +108,7 @@ def outcome_in_close(
 def conclude(
     source: SourceFile, plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
 ) -> ImportResult:
-    """The result with an outcome for every row of the file, also where a bug kept some lead's from coming."""
+    """The result with an outcome for every row of the file, even if a bug left some leads without one."""
     accounted = {outcome.lead.key for outcome in outcomes}
     lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
     leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"interrupted: {ended_by}") for lead in lost)]
@@ -119,7 +119,7 @@ def conclude(
 
 
 def note_result(result: ImportResult) -> None:
-    """Note in the journal whether a run is finished, and its outcomes, those of its earlier parts included."""
+    """Note in the journal whether a run is finished, and its outcomes, including those of its earlier parts."""
     plan, journal = result.plan, result.plan.organization.journal
     sent = journal.leads(planned.key for planned in plan.leads)
     keys = {planned.lead.key: planned.key for planned in plan.leads}
@@ -148,7 +148,7 @@ def check_accounts(result: ImportResult) -> None:
 
 
 def count_outcomes(outcomes: Iterable[LeadOutcome | RowOutcome]) -> dict[str, int]:
-    """How many ended in each outcome, by its name; every name is there."""
+    """How many there are of each outcome, by name; every name is included."""
     counts = Counter(outcome.outcome for outcome in outcomes)
     return {name: counts[name] for name in OUTCOMES}
 

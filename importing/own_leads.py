@@ -1,4 +1,4 @@
-"""Which leads are ours and untouched, and how doubles of our own are removed."""
+"""Which leads are ours and untouched, and how our own duplicates are removed."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,22 +12,22 @@ from close_client import CloseClient
 from importing.look_up import read_copies
 from importing.organization import Organization
 
-CLOCKS_AGREE = timedelta(seconds=2)  # within this: `Date` has whole seconds, and Close has many machines
-CREATION = "Created"  # the activity that Close itself notes when a lead is made
+CLOCKS_AGREE = timedelta(seconds=2)  # difference allowed: `Date` has whole seconds, and Close has many machines
+CREATION = "Created"  # the activity that Close itself adds when a lead is created
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """The copies of one lead after our doubles were removed, the oldest first; none where none exists any more."""
+    """The copies of one lead after our duplicates were removed, oldest first; empty if no copy exists anymore."""
 
     left: list[Json] = field(default_factory=list)
     removed: int = 0
 
 
 def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]) -> Copies:
-    """Delete the copies of a lead that we sent, that nobody has touched, and that are not the oldest.
+    """Delete copies of a lead that we sent and nobody has touched, but keep the oldest one.
 
-    Two machines that made one lead at the same time both keep the oldest, so that they never delete both.
+    Two machines that created the same lead at the same time both keep the oldest, so they never delete both.
     """
     copies = read_copies(organization.close, lead_ids)
     if len(copies) <= 1:
@@ -45,7 +45,7 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
 
 
 def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
-    """Delete a copy; where the one that stays is ours too, the journal says so first."""
+    """Delete a copy; if the one that stays is ours too, the journal notes that first."""
     stays = _as_answered(organization, sent, oldest)
     if stays:
         organization.journal.note_created(sent.key, kept(stays))
@@ -57,7 +57,7 @@ def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldes
 
 
 def is_ours(organization: Organization, sent: SentLead, lead: Json) -> bool:
-    """Whether a lead can be what we sent: made by this key's user, and not before we first sent it."""
+    """Whether a lead can be what we sent: created by the API key's user, and not before we first sent it."""
     if lead.get("created_by") not in (None, organization.account.user_id):
         return False
     made = lead.get("date_created")
@@ -65,9 +65,9 @@ def is_ours(organization: Organization, sent: SentLead, lead: Json) -> bool:
 
 
 def adopt(organization: Organization, key: str, copies: Sequence[Json]) -> Json:
-    """The lead to go on with, of the copies that were found of one whose answer was lost: ours, if one can be.
+    """The copy to continue with, of a lead whose answer was lost: one that can be ours, or else the first.
 
-    The journal then knows it as the one that we made, or as another's.
+    The journal then notes it as created by us, or by somebody else.
     """
     sent = organization.journal.leads([key])[key]
     ours = next((copy for copy in copies if is_ours(organization, sent, copy)), None)
@@ -81,23 +81,23 @@ def adopt(organization: Organization, key: str, copies: Sequence[Json]) -> Json:
 
 
 def _as_made(organization: Organization, lead: Json) -> Json:
-    """A lead as it was when it was made, as far as its event tells: somebody may have changed it since."""
+    """A lead as it was when it was created, as far as its event shows: somebody may have changed it since."""
     told = _told_when_made(organization, lead["id"])
     unsaid = {name: lead.get(name) for name in ("id", "html_url", "date_created", "date_updated", "contacts")}
     return {**unsaid, **told} if told else lead
 
 
 def _told_when_made(organization: Organization, lead_id: str) -> Json | None:
-    """The lead in the event of its creation by our user, None where there is none, or where it hides the lead."""
+    """The lead in the event of its creation by our user; None without such an event, or if it leaves out the lead."""
     user_id = organization.account.user_id
     created = next(organization.close.lead_events("created", by_user=user_id, of_lead=lead_id), None)
     return (created.get("data") or None) if created else None
 
 
 def _as_answered(organization: Organization, sent: SentLead, copy: Json) -> Json | None:
-    """What Close answered when we sent a copy: as noted, else, where that answer was lost, as its event tells.
+    """What Close answered when we sent a copy: from the journal or, if that answer was lost, from its event.
 
-    None where the journal does not show that we sent it.
+    None if the journal does not show that we sent it.
     """
     if sent.lead_id == copy["id"]:
         return sent.lead
@@ -108,7 +108,7 @@ def _as_answered(organization: Organization, sent: SentLead, copy: Json) -> Json
 
 
 def why_not_ours_to_delete(close: CloseClient, lead: Json, answered: Json) -> str:
-    """Why a lead that we made must stay: somebody changed it or worked on it since. "" where nobody did."""
+    """Why a lead that we created must stay: somebody has changed it or worked on it since. "" if nobody has."""
     if lead_content(lead) != lead_content(answered):
         return "it has since been changed in Close"
     kinds = sorted({str(activity.get("_type")) for activity in close.activities(lead["id"])} - {CREATION})

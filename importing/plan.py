@@ -1,6 +1,6 @@
-"""What is to be done about each lead of a file: from what Close and the journal hold, by reading alone.
+"""What to do about each lead in a file, based on what Close and the journal have, without writing anything.
 
-A match by import key beats one by name, and a lead with another import key is never a match by name.
+A match by import key beats a match by name, and a lead with another import key never matches by name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,9 +33,9 @@ Action = Literal["create", "update", "unchanged", "skip", "look up"]
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """How a file is imported: what becomes of leads that exist, how its cells are read, how many requests at a time.
+    """How to import a file: what to do with existing leads, how to read cells, and how many requests at a time.
 
-    Without a number of `workers` they are as many as Close keeps up with.
+    Without a number of `workers`, there are as many as Close can keep up with.
     """
 
     existing: Existing = "merge"
@@ -47,10 +47,10 @@ class ImportSettings:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLead:
-    """What is to be done about one lead of the file, and the lead in Close (`found`) that this rests on.
+    """What to do about one lead in the file, and the lead in Close (`found`) that the decision is based on.
 
-    `key` is the import key to send: that of the company, or with the run's id behind it where existing leads don't
-    count. `copies` are the ids where Close has more than one lead; `conflicts` the values that differ from Close's.
+    `key` is the import key to send: the company's, followed by the run id if existing leads are to be ignored. `copies`
+    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's.
     """
 
     lead: Lead
@@ -70,10 +70,10 @@ class PlannedLead:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an import will do in an organisation, lead by lead, made by reading alone.
+    """What an import will do in an organization, lead by lead, planned without writing anything.
 
-    `earlier` is the newest run of the same file and the same way with existing leads; if that is unfinished, this one
-    carries it on. `sent` is what the journal holds of the leads, by key.
+    `earlier` is the newest run of the same file that treats existing leads the same way; if it is unfinished, this run
+    continues it. `sent` is what the journal knows about the leads, by key.
     """
 
     run_id: str
@@ -87,12 +87,12 @@ class Plan:
 
     @property
     def carries_on(self) -> bool:
-        """Whether this carries on a run that did not come to its end."""
+        """Whether this continues a run that was not finished."""
         return self.earlier is not None and self.earlier.run_id == self.run_id
 
     @property
     def missing_fields(self) -> dict[str, str]:
-        """The types of the custom fields that have to be made first, by name."""
+        """The types of the custom fields that must be created first, by name."""
         to_write = [planned for planned in self.leads if planned.writes]
         if not to_write:
             return {}
@@ -118,10 +118,10 @@ class Plan:
 
 
 def plan_import(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> Plan:
-    """The plan for a file, made by reading alone: a few requests for Close's fields, then three for 100 companies.
+    """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
-    Raises SetupError or AmbiguousName where Close's custom fields can't take the file, InputError where the file's
-    dates can be read in two ways.
+    Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if the file's dates
+    can be read in two ways.
     """
     schema = organization.close.lead_fields()
     organization = replace(
@@ -141,7 +141,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
 
 
 def _clean(organization: Organization, source: SourceFile, settings: ImportSettings) -> CleanFile:
-    """The leads of the file, cleaned by what Close has for its columns."""
+    """The leads in the file, cleaned according to the fields that Close has for its columns."""
     fields: dict[str, LeadField] = dict(organization.fields.by_name)
     return clean_source(
         source,
@@ -154,7 +154,7 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
 
 
 def new_run_id() -> str:
-    """An id for a run that sorts by time and is typed easily."""
+    """An id for a run that sorts by time and is easy to type."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
 
 
@@ -163,7 +163,7 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What to do about a lead, from what Close and the journal hold of it."""
+    """What to do about a lead, based on what Close and the journal know about it."""
 
     sight: Sight
     existing: Existing
@@ -200,7 +200,7 @@ class _Decision:
 
 
 def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:
-    """The plan to leave a company alone that has several leads in Close."""
+    """The plan to leave a company alone because it has several leads in Close."""
     links = " ".join(sorted(lead_link(each) for each in found))
     reason = f"Close has {len(found)} leads for this company; merge them there: {links}"
     return PlannedLead(lead, key, "skip", reason, copies=tuple(each["id"] for each in found))

@@ -1,4 +1,4 @@
-"""What is left of a request when Close refuses some of its values, and a problem for each of those."""
+"""What remains of a request when Close refuses some of its values, and a problem for each refused value."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ Path = tuple[str, ...]  # to a value in a body: keys, and indices of lists as di
 def send_without_refused(
     send: Callable[[Json], Json], body: Json, lead: Lead, fields: LeadFields
 ) -> tuple[Json | None, list[Problem]]:
-    """Close's answer to a body, which is sent once more without the values that Close names if it refuses them.
+    """Close's answer to a body, and the problems of refused values. If Close refuses values, the rest is sent again.
 
-    With it come the problems of those values. The answer is None where nothing was left to send. Raises
-    InvalidRequest where Close refuses more than single values of ours.
+    The rest is sent only once. The answer is None if nothing was left to send. Raises InvalidRequest if Close refuses
+    more than single values of ours.
     """
     try:
         return send(body), []
@@ -46,7 +46,7 @@ def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:
 def without_refused(
     body: Json, complaints: Sequence[Complaint], lead: Lead, fields: LeadFields
 ) -> tuple[Json, list[Problem]] | None:
-    """A body without the values that Close named, and a problem for each; None where it named anything else."""
+    """A body without the values that Close named, and a problem for each; None if it named anything else."""
     doomed: dict[Path, str] = {}
     for complained, words in complaints:
         path = _to_single_value(body, complained, fields)
@@ -70,7 +70,7 @@ def _by_position(path: Path) -> list[tuple[int, str]]:
 
 
 def _to_single_value(body: Json, path: Path, fields: LeadFields) -> Path | None:
-    """The path to the one value of ours that a path names, None where it names more, or what can't be left out."""
+    """The path to the one value of ours that a path names; None if it names more, or something that we must send."""
     if not path or path[0] == fields.key_column or (path[0] == "name" and "emails" not in body):
         return None
     depth = _depth_of_values(body, path)
@@ -82,7 +82,7 @@ def _to_single_value(body: Json, path: Path, fields: LeadFields) -> Path | None:
 
 
 def _depth_of_values(body: Json, path: Path) -> int:
-    """How many steps lead to a single value: the items of a list are values, but a custom field is one as a whole."""
+    """How many steps lead to a single value: list items are single values, but a custom field is one as a whole."""
     if path[0] == "contacts":
         return 3 if path[2:3] == ("name",) else 4
     return 2 if isinstance(body.get(path[0]), list) and not path[0].startswith(CUSTOM_PREFIX) else 1
@@ -95,7 +95,7 @@ def _at(body: Any, path: Path) -> Any:
 
 
 def _refused_problem(body: Json, path: Path, words: str, lead: Lead, fields: LeadFields) -> Problem | None:
-    """The problem for a refused value, in the row and column that it came from; None if it came from Close itself."""
+    """The problem of a refused value, with the row and column that it came from; None if it came from Close itself."""
     value = _at(body, path)
     reason = f"Close does not accept this: {words}"
     own = next((title for title in lead.own if LEAD_COLUMNS[title].key == path[0]), None)

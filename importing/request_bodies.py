@@ -1,4 +1,4 @@
-"""How a lead of the file is written for Close: the bodies of requests."""
+"""How a lead in the file is written for Close: the bodies of requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from importing.match_contacts import ContactGap
 
 
 def lead_body(lead: Lead, key: str, fields: LeadFields) -> Json:
-    """The lead as `POST /lead/` takes it. What is blank is left out: Close refuses a blank state."""
+    """The lead as `POST /lead/` accepts it. Blank values are left out, because Close refuses a blank state."""
     body: Json = {"name": lead.name, fields.key_column: key}
     if lead.contacts:
         body["contacts"] = [contact_body(contact) for contact in lead.contacts]
@@ -28,13 +28,13 @@ def _own_fields(own: Mapping[str, str], custom: Mapping[str, Sequence[Any]], fie
 
 
 def gaps_body(gaps: Gaps, fields: LeadFields) -> Json:
-    """The change that gives a lead the own fields that it lacks, its contacts aside; empty if it lacks none."""
+    """The change that fills a lead's own fields, without its contacts; empty if nothing is missing."""
     key = {fields.key_column: gaps.import_key} if gaps.import_key else {}
     return key | _own_fields(gaps.own, gaps.custom, fields)
 
 
 def contact_gap_body(gap: ContactGap) -> Json:
-    """The change that gives a contact what it lacks; a list that is sent replaces the whole list, so all is in it."""
+    """The change that gives a contact what it lacks. A list that is sent replaces the old one, so it is complete."""
     present = contact_content(gap.contact)
     added = contact_body(Contact(gap.name, gap.emails, gap.phones))
     name = {"name": gap.name} if gap.name else {}
@@ -42,7 +42,7 @@ def contact_gap_body(gap: ContactGap) -> Json:
 
 
 def contact_body(contact: Contact) -> Json:
-    """A contact as Close takes it; one without a name has none."""
+    """A contact as Close accepts it; without a name, the name is left out."""
     body: dict[str, Any] = {
         "emails": [{"type": "office", "email": email} for email in contact.emails],
         "phones": [{"type": "office", "phone": phone} for phone in contact.phones],

@@ -1,4 +1,4 @@
-"""What the files that an import leaves have in them: what became of each row, what would, and the rows to mend."""
+"""The contents of the files that an import writes: what became of each row, what would, and the rows to fix."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ IMPORTED_COLUMNS = ("row", "company", "outcome", "reason", "changes", "lead id",
 
 
 def plan_lines(result: ImportResult) -> Iterator[Line]:
-    """The header, and what would be done about each row."""
+    """The header, and what would be done with each row."""
     yield list(PLAN_COLUMNS)
     actions: dict[int, str] = {row: planned.action for planned in result.plan.leads for row in planned.lead.rows}
     for row in result.rows:
@@ -32,7 +32,7 @@ def imported_lines(result: ImportResult) -> Iterator[Line]:
 
 
 def reject_lines(result: ImportResult) -> Iterator[Line]:
-    """The header, and the rows to mend as they were in the file, each with its problems; nothing in them is guarded."""
+    """The header, and the rows to fix as they were in the file, each with its problems; formulas are not defused."""
     source = result.source
     order = note_date_orders(result.plan.clean.date_orders)
     own = source.cells[source.own_positions]

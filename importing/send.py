@@ -1,7 +1,7 @@
-"""Leads on their way to Close, several at a time: each created, or given what it lacks.
+"""Sending leads to Close, several at a time: each is created, or given what it lacks.
 
-The intent is in the journal before a request leaves, and Close's answer after it came. A lead whose answer was lost is
-handed back, for nobody knows yet whether Close has it.
+The journal notes the intent before a request is sent, and Close's answer when it arrives. A lead whose answer was lost
+is handed back, because nobody knows yet whether Close has it.
 """
 
 import logging
@@ -25,14 +25,14 @@ from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_
 from importing.refused_values import send_without_refused
 from importing.request_bodies import lead_body
 
-MOST_LOST_IN_A_ROW = 10  # answers; after so many Close is down, and the rest of the file is better sent later
+MOST_LOST_IN_A_ROW = 10  # answers; after this many, Close is probably down, so the rest should wait
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class LostLead:
-    """A lead that was sent, and whose answer was lost at a time by the monotonic clock."""
+    """A lead that was sent but whose answer was lost, at a time by the monotonic clock."""
 
     planned: PlannedLead
     lost_at: float
@@ -45,8 +45,8 @@ Sent = LeadOutcome | LostLead
 class Sender:
     """Sends the leads of a plan.
 
-    `ended_by` is what keeps the rest from being sent, `later` the newest leads that Close answered to,
-    `doubles_removed` how many doubles of our own were deleted.
+    `ended_by` is the error that keeps the rest from being sent, `later` are the newest leads that Close answered, and
+    `doubles_removed` is how many of our own duplicates were deleted.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Sender:
         self.doubles_removed = 0
 
     def end(self, error: Exception) -> None:
-        """Keep what is waiting from being sent; the first error is the one that is told."""
+        """Stop sending what is still waiting; the first error is the one that is reported."""
         self.ended_by = self.ended_by or error
 
     def send(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, Sent]]:
-        """Yield the key and the outcome of each job. Once the sending is ended, those not begun are left in `jobs`."""
+        """Yield the key and outcome of each job. Once sending has ended, jobs that did not start are left in `jobs`."""
         working = work_off(jobs, self._do, workers=self._workers, waiting=self._close.waiting, is_ended=self._is_ended)
         with closing(working) as done:
             for planned, future in done:
@@ -91,7 +91,7 @@ class Sender:
             self.end(CloseUnreachable(f"{self._lost_in_a_row} answers in a row were lost"))
 
     def _result_of(self, future: Future[Sent], planned: PlannedLead) -> Sent:
-        """What a job came to; an error that it raised ends the sending."""
+        """The result of a job; an error that it raised ends the sending."""
         error = future.exception()
         if error is None:
             return future.result()
@@ -104,7 +104,7 @@ class Sender:
         return LeadOutcome(planned.lead, "undetermined", f"interrupted by an unexpected {type(error).__name__}")
 
     def _cut_off(self, planned: PlannedLead, error: CloseError) -> LeadOutcome:
-        """The outcome of a job that could not be done: nothing, or only a part of what a lead lacks, was written."""
+        """The outcome of a job that could not be finished: nothing was written, or only part of what a lead lacks."""
         found = planned.found
         if found and self._journal.changes_of_lead(found["id"], self._plan.run_id):
             reason = f"only part of what was missing may have been added, because the import ended early: {error}"
@@ -119,7 +119,7 @@ class Sender:
         return self._fill(planned) if planned.action == "update" else self._create(planned)
 
     def _create(self, planned: PlannedLead) -> Sent:
-        """Create a lead. What Close refuses for another reason than its values, and what can't be sent, is raised."""
+        """Create a lead. Raises CloseError if it can't be sent, or if Close refuses it for anything but its values."""
         lead, key, fields = planned.lead, planned.key, self._organization.fields
         self._journal.note_sending(key, self._plan.run_id, lead.name, self._close.now())
         began = self._clock()
@@ -142,7 +142,7 @@ class Sender:
         return outcome_in_close(made, lead, "created", dropped=dropped)
 
     def _fill(self, planned: PlannedLead) -> Sent:
-        """Give a lead what it lacks; one job at a time, for two companies may have been merged into it in Close."""
+        """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close."""
         lead, found = planned.lead, planned.found or {}
         try:
             with self._being_filled.setdefault(found["id"], threading.Lock()):
@@ -158,10 +158,10 @@ class Sender:
         return outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
 
     def _vanished(self, planned: PlannedLead) -> Sent:
-        """What becomes of a lead that search showed and that does not exist.
+        """The outcome of a lead that search showed but that does not exist.
 
-        Where it was merged into another one, that gets its data. Ours was deleted by somebody; another's was never
-        there, so that a new one is made.
+        If it was merged into another lead, that one gets its data. If we had created it, somebody has deleted it, and
+        it stays deleted. Otherwise a new one is created.
         """
         gone = [planned.found["id"]] if planned.found else planned.copies
         into = find_merged(self._close, dict.fromkeys(gone, planned.key)).get(planned.key)
@@ -173,7 +173,7 @@ class Sender:
         return self._create(replace(planned, action="create"))
 
     def _sort_out(self, planned: PlannedLead) -> Sent:
-        """Remove the doubles that are ours, then go on with the lead that stays."""
+        """Remove our own duplicates, then continue with the lead that stays."""
         copies = remove_doubles(self._organization, planned.key, planned.copies)
         if len(copies.left) > 1:
             return outcome_as_planned(several_found(planned.lead, planned.key, copies.left))
@@ -190,5 +190,5 @@ class Sender:
 
 
 def not_sent(planned: PlannedLead, ended_by: Exception | None) -> LeadOutcome:
-    """The outcome of a lead whose turn did not come."""
+    """The outcome of a lead that was not sent because the run ended first."""
     return LeadOutcome(planned.lead, "skipped", f"not sent: {ended_by or 'the import was stopped'}")

@@ -1,8 +1,8 @@
-"""Take back what a run put into Close, and nothing that anybody changed or worked on since.
+"""Undo a run in Close, except for leads that somebody has changed or worked on since.
 
-A lead that the run created is deleted if it is still what Close answered and has no task, opportunity or activity but
-its creation; what the run added to other leads is taken out if it is still what Close answered. The rest is left and
-listed. What is gone already counts as done, so that an undo that was cut off is run again.
+A lead that the run created is deleted if it is still as Close answered, and has no task, no opportunity and no activity
+other than its creation. What the run added to other leads is removed if it is still as Close answered. The rest is left
+alone and listed. Leads that are already gone count as done, so an interrupted undo can simply be run again.
 """
 
 import math
@@ -24,12 +24,12 @@ from importing.lost_leads import LATEST_LEADS, LaterLead, Look, settle
 from importing.organization import Organization
 from importing.own_leads import Copies, adopt, remove_doubles, why_not_ours_to_delete
 
-RESTORE_ATTEMPTS = 5  # times that a lead is read again and restored when answers get lost
+RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 
 
 @dataclass(frozen=True, slots=True)
 class UndoneLead:
-    """What became of one lead that a run touched: `deleted`, `restored`, or `left` for a reason."""
+    """What became of one lead that a run created or changed: `deleted`, `restored`, or `left` for a reason."""
 
     outcome: str
     lead_id: str
@@ -38,9 +38,9 @@ class UndoneLead:
 
 
 def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Iterator[UndoneLead]:
-    """Yield what becomes of each lead that a run touched. What ends the undo early is raised after the last of them.
+    """Yield what becomes of each lead that a run created or changed. An error that ends the undo is raised at the end.
 
-    Leads whose answers were lost are looked for first, as long as an import would.
+    Leads whose answers were lost are looked for first, for as long as an import would.
     """
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
@@ -55,7 +55,7 @@ def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Ite
 
 
 def count_to_undo(journal: Journal, run: Run) -> int:
-    """How many leads an undo of a run has to look at."""
+    """How many leads an undo of a run has to check."""
     made = {lead.lead_id or lead.key for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)}
     return len(made | {change.lead_id for change in journal.changes_of_run(run.run_id)})
 
@@ -65,7 +65,7 @@ def _may_be_there(lead: SentLead) -> bool:
 
 
 def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
-    """Find out about the leads whose answers were lost, and remove doubles; yield those of which nobody can tell."""
+    """Look for leads whose answers were lost and remove duplicates; yield the leads that remain unclear."""
     journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
@@ -88,14 +88,14 @@ def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
 
 
 def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[LaterLead]:
-    """Leads of the run that were sent after all the lost ones: once they show, the lost ones would show as well."""
+    """Leads of the run that were sent after all lost ones: once they show, the lost ones would show too."""
     last = max((lead.first_sent for lead in lost.values()), default=None)
     later = [lead for lead in leads if last and lead.state == "created" and lead.first_sent > last]
     return [LaterLead(math.inf, lead.key, lead.lead_id) for lead in later[-LATEST_LEADS:]]
 
 
 def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
-    """The copies of a lead that had to stay, but for the oldest, which is looked at with the rest of the run."""
+    """The copies of a lead that had to stay, except the oldest, which is checked with the rest of the run."""
     for copy in copies.left[1:]:
         yield UndoneLead(
             "left", copy["id"], copy.get("name") or "", "a duplicate that somebody else created, changed or used"
@@ -116,7 +116,7 @@ def _jobs(organization: Organization, run: Run) -> list[Callable[[], UndoneLead]
 def _side_by_side(
     jobs: Iterable[Callable[[], UndoneLead]], close: CloseClient, stop: threading.Event
 ) -> Iterator[UndoneLead]:
-    """Yield what jobs come to, several at a time. The first error ends them, and is raised after those in flight."""
+    """Yield the results of jobs, several at a time. The first error ends them, and is raised after those in flight."""
     ended_by: BaseException | None = None
 
     def is_ended() -> bool:
@@ -140,7 +140,7 @@ def _side_by_side(
 
 
 def _delete(organization: Organization, lead: SentLead, changes: Sequence[Change]) -> UndoneLead:
-    """Delete a lead that the run created, after taking back what the same run added to it later."""
+    """Delete a lead that the run created, after removing what the same run added to it later."""
     if changes:
         restored = _restore(organization, changes)
         if restored.outcome == "left":
@@ -165,11 +165,11 @@ def _why_left(organization: Organization, lead: SentLead, current: Json) -> str:
     return why_not_ours_to_delete(organization.close, current, lead.lead or {})
 
 
-# A lead that was there -----------------------------------------------------------------------------------------------
+# A lead that existed -------------------------------------------------------------------------------------------------
 
 
 def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLead:
-    """Take back the changes of the run to one lead, the last one first."""
+    """Undo the changes that the run made to one lead, starting with the last."""
     journal = organization.journal
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
     later = _later_run(journal, lead_id, run_id, after=changes[-1].number)
@@ -196,13 +196,13 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
 
 
 def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> str:
-    """The id of another run that changed a lead after a change of this number, "" if there is none."""
+    """The id of another run that changed a lead after the change with this number, or ""."""
     changes = [change for change in journal.changes_of_lead(lead_id) if change.number > after]
     return next((change.run_id for change in reversed(changes) if change.run_id != run_id), "")
 
 
 def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
-    """Why changes of a run to a lead had to be left, nothing where all were taken back."""
+    """The reasons why changes to a lead had to be left; empty if all were undone."""
     close, journal = organization.close, organization.journal
     lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
     settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id))
@@ -218,7 +218,7 @@ def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_
 
 
 def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
-    """Empty the fields of a lead that a change filled, each if it holds what Close answered."""
+    """Empty the fields of a lead that a change filled, but only those that still hold what Close answered."""
     content, after = lead_content(lead), change.after or {}
     differing = [name for name in change.sent if content.get(name) != change.before.get(name)]
     ours = [name for name in differing if content.get(name) == after.get(name)]
@@ -229,7 +229,7 @@ def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
 
 
 def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
-    """Give a contact the name, e-mails and phones back that it had before a change."""
+    """Give a contact back the name, e-mails and phones that it had before a change."""
     contact = _contact(lead, change.target)
     content = contact_content(contact) if contact else change.before
     if all(content[name] == change.before[name] for name in change.before):
