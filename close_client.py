@@ -1,6 +1,6 @@
-"""Speak HTTP to Close: one request method, repeats where they are safe, paging as generators, typed errors.
+"""An HTTP client for Close: one request method, retries where they are safe, paging as generators, typed errors.
 
-Facts about Close are those of its developer documentation (developer.close.com).
+Facts about Close come from its developer documentation (developer.close.com).
 """
 
 import logging
@@ -39,21 +39,21 @@ from close.walk import DATE_CREATED, LONGEST_WALK, Note, PagesSince, SearchPage,
 
 CLOSE_URL = "https://api.close.com/api/v1"
 CONNECT_TIMEOUT = 5  # seconds
-READ_TIMEOUT = 30  # seconds from the start of a request to the end of its answer, however slowly that comes
-LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far below
-FIRST_PATIENCE = 5  # seconds of trying a host that has never answered: more likely a wrong address than a passing fault
-PATIENCE = 25  # seconds of trying a host that has answered before; with a last attempt's time-outs, 60 at most
-MOST_CONNECTIONS = 32  # as many as ever work side by side
+READ_TIMEOUT = 30  # seconds from the start of a request to the end of its answer, however slowly it arrives
+LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far smaller
+FIRST_PATIENCE = 5  # seconds to keep trying a host that has never answered: it is probably a wrong address
+PATIENCE = 25  # seconds to keep trying a host that has answered before; 60 at most with the timeouts of a last attempt
+MOST_CONNECTIONS = 32  # the most that ever work in parallel
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
-LIST_PAGE_SIZE = 100  # objects; safe for every list that is asked for by offset
+LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose key it is: the user, the user's role, and the one organisation that the key belongs to."""
+    """Who the API key belongs to: the user, the user's role, and the key's one organization."""
 
     user_id: str
     role_id: str
@@ -64,10 +64,10 @@ class Account:
 
 
 class CloseClient:
-    """A connection to one organisation in Close, safe to share between threads.
+    """A connection to one organization in Close, safe to share between threads.
 
-    `requests_made` counts every request that left or tried to, `throttled` the answers that asked to wait. With
-    `is_redacted` no error tells Close's words, which may repeat what was sent.
+    `requests_made` counts every attempt to send a request, `throttled` the answers that asked us to wait. With
+    `is_redacted`, errors do not repeat Close's words, which may contain what was sent.
     """
 
     def __init__(
@@ -93,25 +93,25 @@ class CloseClient:
         self.throttled = 0
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def now(self) -> datetime:
-        """The time by Close's clock, in UTC, as exact as the `Date` of its latest answer: a second or so."""
+        """The time by Close's clock, in UTC, as exact as the `Date` of its latest answer: to about a second."""
         return datetime.now(UTC) + self._ahead
 
     def waiting(self) -> int:
-        """How many requests wait for their turn, because Close takes no more at the moment."""
+        """How many requests wait for their turn because Close does not accept more at the moment."""
         return self._gates.waiting()
 
     def pause(self, seconds: float) -> None:
         """Wait as the client waits between two attempts: the caller's `sleep` may end it by raising Stopped."""
         self._sleep(seconds)
 
-    # What there is in Close ----------------------------------------------------------------------------------------
+    # Reading and writing in Close ----------------------------------------------------------------------------------
 
     def account(self) -> Account:
-        """The user and the organisation that the key belongs to, with its currency."""
+        """The user and the organization that the API key belongs to, with its currency."""
         me = self._request("GET", "/me/")
         organizations = _part(me, "organizations", list)
         if not organizations:
@@ -128,12 +128,12 @@ class CloseClient:
         )
 
     def lead_fields(self) -> list[LeadField]:
-        """The lead custom fields, shared ones included, in the order shown in Close."""
+        """The lead custom fields, including shared ones, in the order shown in Close."""
         schema = _part(self._request("GET", "/custom_field_schema/lead/"), "fields", list)
         return [custom_lead_field(each) for each in schema if each.get("name") and each.get("type")]
 
     def create_lead_field(self, name: str, kind: str) -> LeadField:
-        """A new lead custom field of a type such as `text`, `number` or `date`."""
+        """Create a lead custom field of a type such as `text`, `number` or `date`."""
         made = self._created("/custom_field/lead/", {"name": name, "type": kind})
         return custom_lead_field({"name": name, "type": kind, **made})
 
@@ -142,53 +142,53 @@ class CloseClient:
         return [status for status in _part(self._request("GET", "/status/lead/"), "data", list) if status.get("label")]
 
     def smart_views(self) -> list[Json]:
-        """The searches that people saved, each with `id` and `name`; a name may occur twice."""
+        """The Smart Views (saved searches), each with `id` and `name`; a name may occur twice."""
         return [view for view in self._listed("/saved_search/", {}) if view.get("name")]
 
     def create_lead_status(self, label: str) -> Json:
-        """A new status for leads."""
+        """Create a lead status."""
         return self._created("/status/lead/", {"label": label})
 
     def create_lead(self, lead: Json) -> Json:
-        """The lead as Close made it. Raises OutcomeUnknown where it may have been made without our hearing of it."""
+        """Create a lead; returns the lead. Raises OutcomeUnknown if it may exist although no answer came."""
         return self._created("/lead/", lead)
 
     def read_lead(self, lead_id: str) -> Json:
         """A lead with its contacts from the primary store, never from the index. Raises NotFound."""
         lead = self._request("GET", "/lead/{id}/", id=lead_id)
-        if "contacts" not in lead:  # Close has announced that leads will no longer hold them
+        if "contacts" not in lead:  # Close has announced that leads will no longer include them
             ids = lead.get("contact_ids") or []
             lead["contacts"] = [self._request("GET", "/contact/{id}/", id=contact_id) for contact_id in ids]
         return lead
 
     def update_lead(self, lead_id: str, changes: Json) -> Json:
-        """The lead after a change of the fields given and of no other; contacts can't be changed here."""
+        """Change only the given fields of a lead; returns the lead. Contacts can't be changed here."""
         return self._request("PUT", "/lead/{id}/", body=changes, id=lead_id)
 
     def delete_lead(self, lead_id: str) -> None:
-        """Delete a lead and all that belongs to it. Raises NotFound where it is gone already."""
+        """Delete a lead and everything that belongs to it. Raises NotFound if it is already gone."""
         self._request("DELETE", "/lead/{id}/", id=lead_id)
 
     def create_contact(self, lead_id: str, contact: Json) -> Json:
-        """The contact as Close added it to a lead. Without a lead's id Close would make a stray lead."""
+        """Add a contact to a lead; returns the contact. Without a lead id, Close would create a stray lead."""
         if not lead_id:
             raise ValueError("a contact needs the id of its lead")
         return self._created("/contact/", {**contact, "lead_id": lead_id})
 
     def update_contact(self, contact_id: str, changes: Json) -> Json:
-        """The contact after a change; e-mails, phones and URLs that are given replace the whole list."""
+        """Change a contact; returns the contact. E-mails, phones and URLs that are given replace the whole list."""
         return self._request("PUT", "/contact/{id}/", body=changes, id=contact_id)
 
     def delete_contact(self, contact_id: str) -> None:
-        """Delete a contact. Raises NotFound where it is gone already."""
+        """Delete a contact. Raises NotFound if it is already gone."""
         self._request("DELETE", "/contact/{id}/", id=contact_id)
 
     def activities(self, lead_id: str) -> Iterator[Json]:
-        """All activities of a lead; one of them says that it was created."""
+        """All activities of a lead; one of them records its creation."""
         return self._listed("/activity/", {"lead_id": lead_id})
 
     def tasks(self, lead_id: str) -> Iterator[Json]:
-        """All tasks of a lead, done ones too, which the lead itself does not show."""
+        """All tasks of a lead, including finished ones, which the lead itself does not show."""
         return self._listed("/task/", {"lead_id": lead_id})
 
     def opportunities(self, lead_id: str) -> Iterator[Json]:
@@ -200,15 +200,16 @@ class CloseClient:
         return self._listed("/activity/", {"lead_id": lead_id, "_type": "Note"})
 
     def create_note(self, lead_id: str, text: str) -> Json:
-        """The note as Close added it to a lead. Raises OutcomeUnknown where it may be there all the same."""
+        """Add a note to a lead; returns the note. Raises OutcomeUnknown if it may exist although no answer came."""
         return self._created("/activity/note/", {"lead_id": lead_id, "note": text})
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
     ) -> Iterator[Json]:
-        """What the event log holds of one action on leads, or on one lead, the newest first; Close keeps 30 days of it.
+        """The events of one action on leads, or on one lead, newest first; Close keeps its event log for 30 days.
 
-        Events can change for some seconds and come late, so a second look has to begin minutes before the first ended.
+        Events can change for some seconds and arrive late, so a second look has to start minutes before the first
+        ended.
         """
         about = {"object_id": of_lead} if of_lead else {"object_type": "lead"}
         filters = {**about, "action": action, "_limit": str(EVENTS_PER_PAGE)}
@@ -227,20 +228,20 @@ class CloseClient:
             params = {**filters, "_cursor": page["cursor_next"]}
 
     def all_leads(self, condition: Json, fields: Sequence[str], note: Note = unnoted) -> list[Json]:
-        """All leads that the index has for a condition, oldest first, each once, as dicts of the fields asked for.
+        """All leads that the index has for a condition, oldest first, each once, as dicts of the requested fields.
 
-        `note` is told how many were read so far, and of how many. Raises CountMismatch where they can't be read whole.
+        `note` is called with how many have been read, and of how many. Raises CountMismatch if some can't be read.
         """
         return read_whole(self._pages_since(condition, fields), lambda: self.count_leads(condition), note)
 
     def walk_leads(self, condition: Json, fields: Sequence[str]) -> list[Json]:
-        """The same as one walk shows them, without a look whether that is all."""
+        """The same, as a single walk shows them, without checking that these are all."""
         return walk(self._pages_since(condition, fields))[0]
 
     def first_leads(self, condition: Json, fields: Sequence[str]) -> Iterator[Json]:
-        """The 10,000 oldest leads at most that the index has for a condition: those that one search gives.
+        """Up to 10,000 of the oldest leads that the index has for a condition: those that one search lists.
 
-        For a condition that few leads meet, or for a caller that comes again for the rest.
+        For a condition that few leads meet, or for a caller that comes back for the rest.
         """
         for page in self.search_pages(condition, fields):
             yield from page.leads
@@ -275,7 +276,7 @@ class CloseClient:
                 return
 
     def count_leads(self, condition: Json) -> int:
-        """How many leads the index has for a condition, whatever one search could list."""
+        """How many leads the index has for a condition, even if one search can't list them all."""
         body = {"query": leads_that(condition), "results_limit": 0, "include_counts": True}
         return int(_part(_part(self._request("POST", "/data/search/", body=body), "count", dict), "total", int))
 
@@ -299,7 +300,7 @@ class CloseClient:
         body: Json | None = None,
         **ids: str,
     ) -> Json:
-        """Close's answer to one request, repeated while that is safe: a second DELETE of an id deletes nothing more."""
+        """Close's answer to one request, which is retried while that is safe. Repeating a DELETE does no harm."""
         is_write = method in ("POST", "PUT") and path != "/data/search/"
         gate, delay = self._gates.of(method, path), _Delay()
         try:
@@ -343,7 +344,7 @@ class CloseClient:
         gate: RateGate,
         delay: "_Delay",
     ) -> Json:
-        """Close's answer to one attempt, which leaves when the gate of its endpoint group lets it through."""
+        """Close's answer to one attempt, which is sent when the gate of its endpoint group lets it through."""
         passage = delay.enter(gate)
         headers: Mapping[str, str] | None = None
         try:
@@ -391,13 +392,13 @@ class CloseClient:
 
 @dataclass(slots=True)
 class _Delay:
-    """How many seconds one request was held up by Close's rate limit, which cost it no patience for failures."""
+    """How many seconds Close's rate limit delayed one request; they do not count against our patience with failures."""
 
     at_gate: float = 0.0
     throttled: float = 0.0
 
     def enter(self, gate: RateGate) -> Passage:
-        """The passage through the gate. Raises Throttled where it stays closed."""
+        """The passage through the gate. Raises Throttled if it stays closed."""
         began = time.monotonic()
         try:
             return gate.enter()
@@ -407,7 +408,7 @@ class _Delay:
             self.at_gate += time.monotonic() - began
 
     def until_next_attempt(self, state: RetryCallState) -> float:
-        """Seconds to wait: until the gate opens after a refusal, else ever longer."""
+        """Seconds to wait: until the gate opens after a refusal, otherwise longer each time."""
         assert state.outcome is not None
         error = state.outcome.exception()
         if isinstance(error, Throttled):
@@ -419,8 +420,8 @@ class _Delay:
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
     """Whether a failed request can be sent again.
 
-    Always where nothing was done (429, no connection); after a lost answer only a read, for a write may have been done,
-    and Close knows no idempotency key.
+    Always if nothing was done (429, no connection). After a lost answer, only a read: a write may have been done, and
+    Close does not have idempotency keys.
     """
     return isinstance(error, (Throttled, NothingSent)) or (isinstance(error, AnswerLost) and not is_write)
 
@@ -439,14 +440,14 @@ def _read_answer(response: requests.Response, answer: object) -> Json:
 
 
 def _part(answer: Json, name: str, kind: type) -> Any:
-    """A part of an answer that Close always sends. Raises CloseUnreachable where it is missing: this is not Close."""
+    """A part of an answer that Close always sends. Raises CloseUnreachable if it is missing: this is not Close."""
     if not isinstance(answer.get(name), kind):
         raise CloseUnreachable(f"the server that answered is not Close: {name!r} is missing")
     return answer[name]
 
 
 def _leads_in(answer: Json) -> list[Json]:
-    """The leads of a page. Raises CloseUnreachable where something in it is none."""
+    """The leads of a page. Raises CloseUnreachable if something in it is not a lead."""
     leads: list[Json] = _part(answer, "data", list)
     if not all(isinstance(lead, dict) and isinstance(lead.get("id"), str) for lead in leads):
         raise CloseUnreachable("the server that answered is not Close: a lead has no id")
@@ -466,7 +467,7 @@ def _log_retry(state: RetryCallState) -> None:
 
 
 def _clock_difference(headers: Mapping[str, str], known: timedelta) -> timedelta:
-    """How far Close's clock is ahead of this machine's, as the `Date` of an answer says."""
+    """How far Close's clock is ahead of this machine's, according to the `Date` of an answer."""
     try:
         return parsedate_to_datetime(headers["Date"]) - datetime.now(UTC)
     except (KeyError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Nodes of Close's Advanced Filtering: what a search asks for."""
+"""Building blocks of Close's Advanced Filtering, which describe what a search looks for."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,13 @@ def custom_field(field_id: str) -> Json:
 
 
 def has_value(field: Json, value: str) -> Json:
-    """The condition that a text field holds exactly this value; whether case counts is Close's to say."""
+    """The condition that a text field holds exactly this value; Close decides whether case matters."""
     condition = {"type": "text", "mode": "exact_value", "value": value}
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
 def has_words(field: Json, words: str) -> Json:
-    """The condition that a text field has all these words in it."""
+    """The condition that a text field contains all these words."""
     condition = {"type": "text", "mode": "full_words", "value": words}
     return {"type": "field_condition", "field": field, "condition": condition}
 
@@ -69,13 +69,13 @@ def is_in_smart_view(view_id: str) -> Json:
 
 
 def is_since(field: Json, moment: str) -> Json:
-    """The condition that a date lies at a moment or later; the moment as Close writes it, with its offset."""
+    """The condition that a date is at or after a moment, which is written as in Close, with its offset."""
     condition = {"type": "moment_range", "on_or_after": {"type": "fixed_utc", "value": moment}, "before": None}
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
 def is_between_days(field: Json, first: str, last: str) -> Json:
-    """The condition that a date lies between two days, both included; a lead without the date never does."""
+    """The condition that a date is between two days, both included; a lead without the date never matches."""
     condition = {
         "type": "moment_range",
         "on_or_after": {"type": "fixed_local_date", "value": first, "which": "start"},
@@ -85,6 +85,6 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
 
 
 def is_before(field: Json, moment: str) -> Json:
-    """The condition that a date lies before a moment."""
+    """The condition that a date is before a moment."""
     condition = {"type": "moment_range", "on_or_after": None, "before": {"type": "fixed_utc", "value": moment}}
     return {"type": "field_condition", "field": field, "condition": condition}

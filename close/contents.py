@@ -1,4 +1,4 @@
-"""What a lead or a contact in Close holds, as far as people and programs write it."""
+"""The content of a lead or contact in Close: the parts that people and programs write."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ ADDRESS_PARTS = ("label", "address_1", "address_2", "city", "state", "zipcode", 
 def lead_content(lead: Json) -> Json:
     """What people and programs write into a lead: its own fields, custom values, addresses and contacts.
 
-    Two readings of a lead that nobody changed in between have equal contents; what Close derives or counts (dates,
-    formatted phones, summaries) is left out, and so is what it does not document.
+    Two readings of a lead have equal content if nobody changed it in between. Anything that Close derives or counts
+    (dates, formatted phones, summaries) is left out, and so is anything that it does not document.
     """
     return {
         **{name: lead.get(name) or "" for name in LEAD_PARTS},
@@ -32,12 +32,12 @@ def contact_content(contact: Json) -> Json:
 
 
 def custom_values(thing: Json) -> Json:
-    """The custom values of a lead or a contact, by their flat keys; blank ones are not there."""
+    """The custom values of a lead or contact, by their flat keys; blank ones are left out."""
     return {key: value for key, value in thing.items() if key.startswith("custom.") and value not in (None, "", [])}
 
 
 def lead_link(lead: Json) -> str:
-    """The address at which people see a lead."""
+    """The URL of a lead's page in Close."""
     return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")
 
 
@@ -46,7 +46,7 @@ def _parts(thing: Json, names: Sequence[str]) -> Json:
 
 
 def kept(lead: Json) -> Json:
-    """What the journal keeps of a lead: its content, with its id, its link and its dates."""
+    """What the journal keeps of a lead: its content, id, link and dates."""
     return {
         **{name: lead.get(name) or "" for name in ("id", "html_url", "date_created", "date_updated")},
         **lead_content(lead),

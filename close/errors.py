@@ -1,14 +1,14 @@
 """What can go wrong between us and Close.
 
     CloseError
-     +-- CloseUnreachable     no answer could be had; nothing was changed by this request
-     +-- Stopped              the caller ended the wait for a better moment; nothing was changed by this request
-     +-- OutcomeUnknown       a write was sent and its effect is not known: neither success nor refusal
+     +-- CloseUnreachable     Close did not answer; this request changed nothing
+     +-- Stopped              the caller ended the wait before a retry; this request changed nothing
+     +-- OutcomeUnknown       a write was sent, but its effect is not known: neither success nor refusal
      +-- RequestRejected      Close refused; nothing was changed
-          +-- InvalidRequest (400, 413, 422), and of these ExpiredCursor (that names the cursor)
+          +-- InvalidRequest (400, 413, 422), including ExpiredCursor (the answer names the cursor)
           +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
 
-Three more arise within the client alone, of single attempts: Throttled, NothingSent and AnswerLost.
+Three more occur only inside the client, for single attempts: Throttled, NothingSent and AnswerLost.
 """
 
 from collections.abc import Mapping
@@ -19,22 +19,22 @@ class CloseError(Exception):
 
 
 class CloseUnreachable(CloseError):
-    """No answer could be had in time; this request changed nothing."""
+    """Close did not answer in time; this request changed nothing."""
 
 
 class Stopped(CloseError):
-    """A `sleep` raises this to end a wait early: the request that waited was not done."""
+    """A `sleep` raises this to end a wait early: the waiting request was not sent."""
 
 
 class OutcomeUnknown(CloseError):
-    """A write left and no readable answer came: it may have been done. Never to be sent again without a look."""
+    """A write was sent, but no readable answer came: it may have been done. Never send it again without checking."""
 
 
 class RequestRejected(CloseError):
     """Close refused the request and changed nothing.
 
-    `complaints` are its words, each behind the path to the value that it names: ("contacts", "0", "name"), say; the
-    path is empty where the words concern the request as a whole.
+    `complaints` are Close's words, each with the path to the value that they are about, such as ("contacts", "0",
+    "name"); the path is empty if the words are about the whole request.
     """
 
     def __init__(self, status: int, answer: object) -> None:
@@ -44,23 +44,23 @@ class RequestRejected(CloseError):
 
 
 class InvalidRequest(RequestRejected):
-    """Close does not take the values that were sent."""
+    """Close does not accept the values that were sent."""
 
 
 class AuthenticationFailed(RequestRejected):
-    """The API key is wrong or was withdrawn."""
+    """The API key is wrong or was revoked."""
 
 
 class PlanLimitReached(RequestRejected):
-    """The organisation's plan allows no more of this."""
+    """The organization's plan does not allow this, or not any more of it."""
 
 
 class PermissionDenied(RequestRejected):
-    """The key's user may not do this."""
+    """The API key's user may not do this."""
 
 
 class NotFound(RequestRejected):
-    """There is no such object, or no longer."""
+    """The object does not exist, or no longer exists."""
 
 
 class ExpiredCursor(InvalidRequest):
@@ -79,7 +79,7 @@ ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
 
 
 class Throttled(CloseError):
-    """429: refused before any work was done. `wait` is in how many seconds it is worth another try."""
+    """429: refused before any work was done. `wait` is the number of seconds until another try makes sense."""
 
     def __init__(self, wait: float) -> None:
         super().__init__("Close kept asking us to wait")
@@ -87,11 +87,11 @@ class Throttled(CloseError):
 
 
 class NothingSent(CloseError):
-    """No connection came about, so the request never left."""
+    """The connection failed, so the request was never sent."""
 
 
 class AnswerLost(CloseError):
-    """The request left, and no answer came back that could be read."""
+    """The request was sent, but no readable answer came back."""
 
 
 DEEPEST_COMPLAINT = 20  # levels of an error body that are read
@@ -99,7 +99,7 @@ Complaint = tuple[tuple[str, ...], str]
 
 
 def complaints_in(answer: object, path: tuple[str, ...] = (), depth: int = 0) -> list[Complaint]:
-    """Close's words in an error body of any of its shapes, each behind the path of fields that leads to it."""
+    """Close's words in an error body of any of its shapes, each with the path of fields that leads to them."""
     if isinstance(answer, str):
         return [(path, answer)]
     if isinstance(answer, list):

@@ -1,4 +1,4 @@
-"""A lock on a file that goes with the process that holds it, on Windows as elsewhere."""
+"""A file lock that is released when its process ends, on Windows as on other systems."""
 
 import os
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""What was sent to Close and what came back, on disk: the intent before a request leaves, the answer after it came.
+"""A record on disk of what was sent to Close and what came back: intent before each request, answer after it.
 
-A SQLite file in WAL mode with `synchronous=FULL`: what a method has returned from survives a crash and a power cut.
-Each row stands under its organisation's id, so that organisations never mix. One process writes at a time, by a lock
-that goes with it; reading needs none.
+It is a SQLite file in WAL mode with `synchronous=FULL`: once a method has returned, its change survives a crash or a
+power cut. Each row has its organization's id, so organizations never mix. A lock makes sure that one process writes at
+a time; reading does not need it.
 
-A lead that is to be created goes through these states, and a method that is called in another one raises
-OutOfOrder: a lead whose answer was lost can't be sent again before somebody looked whether Close has it.
+A lead goes through the states below when it is created. A method that is called in any other state raises OutOfOrder:
+a lead whose answer was lost can't be sent again before somebody has checked whether Close has it.
 
     (none) -> sending -> created -> undoing -> undone
                  |  ^        `-> removed            |
@@ -78,20 +78,20 @@ class JournalBusy(Exception):
 
 
 class JournalUnusable(Exception):
-    """The file is there and is no journal of ours; the message says what to do."""
+    """The file exists but is not one of our journals; the message says what to do."""
 
 
 class OutOfOrder(Exception):
-    """What was to be noted can't follow on what the journal holds: a bug of the caller."""
+    """The new entry does not fit the current state in the journal: a bug in the caller."""
 
 
 class NoSuchRun(Exception):
-    """There is no run to undo by that name; the message says what to do."""
+    """No run with this id can be undone; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One import of one file: how it treats leads that exist (`existing`), and its outcomes by name."""
+    """One import of one file: how it treats existing leads (`existing`), and the number of each outcome, by name."""
 
     run_id: str
     organization: str
@@ -106,10 +106,10 @@ class Run:
 class SentLead:
     """A lead that an import created, or tried to.
 
-    `sends` counts the requests that Close may have carried out, `first_sent` is when the first of them left, by Close's
-    clock. `is_single` is False while it was sent more than once and nobody has looked for doubles yet. `lead` is what
-    Close answered, or the first that was read of it. Of a lead that was removed, `lead_id` is the one that stays, or
-    that was deleted in Close.
+    `sends` counts the requests that Close may have carried out; `first_sent` is when the first one was sent, by Close's
+    clock. `is_single` is False if it was sent more than once and nobody has looked for duplicates yet. `lead` is what
+    Close answered, or our first reading of it. For a removed lead, `lead_id` is the lead that stays, or the one that
+    was deleted in Close.
     """
 
     key: str
@@ -125,10 +125,10 @@ class SentLead:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write to a lead that was there: to its own fields, to a contact, or a contact that was added.
+    """One change to an existing lead: to its own fields, to a contact, or a new contact.
 
-    `target` is the id of what is changed ("" for a contact that is yet to get one), `before` what was there, `sent`
-    the body of the request, `after` the content that Close answered.
+    `target` is the id of what is changed ("" for a contact without an id yet), `before` is the content before the
+    change, `sent` the body of the request, and `after` the content that Close answered.
     """
 
     number: int
@@ -147,9 +147,9 @@ class Change:
 class WriteBack:
     """What is written to a lead about one attempt to qualify its person: a note, then a status ("" for none).
 
-    It is `decided`; `noting` while a note may have been sent; `noted`; and `finished`, or `left` as it is because the
-    lead is no longer what was decided on: in another status than `from_status`, or of somebody else, as the digest
-    tells. `verdict` is as the trail has it, None where there was no id to ask about.
+    It is first `decided`, then `noting` while a note may have been sent, then `noted`, and in the end `finished`. It is
+    `left` if the lead has changed since the decision: its status is not `from_status` anymore, or the digest shows that
+    it is about somebody else. `verdict` is as in the trail, None if there was no id to check.
     """
 
     lead_id: str
@@ -163,14 +163,14 @@ class WriteBack:
 
 
 class JournalFile:
-    """The journal as a file, with the lock on it held; `of` gives the part of one organisation."""
+    """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
     def __init__(self, path: Path) -> None:
         self._database = _open(path)
         self._guard = threading.RLock()
 
     def of(self, organization: str, name: str) -> "Journal":
-        """The part of the journal that belongs to one organisation."""
+        """The part of the journal that belongs to one organization."""
         with self._guard:
             self._database.execute(
                 "INSERT INTO organizations (id, name) VALUES (?, ?) "
@@ -180,7 +180,7 @@ class JournalFile:
         return Journal(self._database, self._guard, organization)
 
     def digest_of(self, path: Path) -> str | None:
-        """The digest of a file as we wrote it last, None if we never did."""
+        """The digest of a file as we last wrote it, None if we never did."""
         found = self._database.execute("SELECT digest FROM files WHERE path = ?", (str(path.resolve()),)).fetchone()
         return str(found[0]) if found else None
 
@@ -189,15 +189,16 @@ class JournalFile:
         self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (str(path.resolve()), digest))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()
 
 
 @contextmanager
 def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
-    """The journal, made if there is none, for this process alone. Raises JournalBusy and JournalUnusable.
+    """The journal, created if it does not exist, for this process only. Raises JournalBusy and JournalUnusable.
 
-    One process at a time for each purpose: qualifications and imports share no rows, so neither has to wait.
+    There can be one process at a time for each purpose. Qualifications and imports do not share rows, so neither has to
+    wait for the other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock" if purpose == "import or undo" else f"{path.name}.{purpose}.lock")
@@ -217,9 +218,9 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
 
 
 def read_runs(path: Path) -> list[tuple[Run, str]]:
-    """All runs with the names of their organisations, the oldest first; none where there is no journal.
+    """All runs with the names of their organizations, oldest first; empty if the journal does not exist.
 
-    Of a run that was cut off before it could count its outcomes, those that the journal shows are counted.
+    If a run was interrupted before it could count its outcomes, the outcomes that the journal shows are counted.
     """
     if not path.exists():
         return []
@@ -235,10 +236,10 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
 
 
 def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
-    """The leads, as Close answered, that imports into an organisation made since a moment by Close's clock.
+    """The leads that imports created in an organization since a moment by Close's clock, as Close answered.
 
-    And the ids of all that we ever deleted there. Both are empty where there is no journal. An import may go on
-    meanwhile.
+    And the ids of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be
+    running at the same time.
     """
     if not path.exists():
         return [], set()
@@ -269,7 +270,7 @@ def _with_outcomes(database: sqlite3.Connection, run: Run) -> Run:
 
 
 class Journal:
-    """What one organisation was sent. Every method is safe to call from any thread, and on disk when it returns."""
+    """What was sent to one organization. Methods can be called from any thread; their changes are on disk on return."""
 
     def __init__(self, database: sqlite3.Connection, guard: threading.RLock, organization: str) -> None:
         self._database = database
@@ -280,30 +281,30 @@ class Journal:
 
     @property
     def key_field(self) -> str | None:
-        """The id of the custom field that import keys travel in, None until one is known."""
+        """The id of the custom field that holds import keys, None until it is known."""
         found = self._one("SELECT key_field FROM organizations WHERE id = ?", self.organization)
         return found[0] if found else None
 
     def note_key_field(self, field_id: str) -> None:
-        """Import keys travel in this custom field."""
+        """Import keys are stored in this custom field."""
         self._write("UPDATE organizations SET key_field = ? WHERE id = ?", field_id, self.organization)
 
     def note_making_field(self, name: str) -> None:
-        """A custom field is about to be asked for."""
+        """A custom field is about to be requested."""
         self._write("INSERT OR IGNORE INTO fields VALUES (?, ?)", self.organization, name)
 
     def note_field_settled(self, name: str) -> None:
-        """A custom field that was asked for is there, or was refused."""
+        """A custom field that was requested exists, or was refused."""
         self._write("DELETE FROM fields WHERE organization = ? AND name = ?", self.organization, name)
 
     def is_making_field(self, name: str) -> bool:
-        """Whether a custom field was asked for, and nobody knows what became of it."""
+        """Whether a custom field was requested, and the outcome is not known."""
         return bool(self._one("SELECT 1 FROM fields WHERE organization = ? AND name = ?", self.organization, name))
 
     # Runs ------------------------------------------------------------------------------------------------------------
 
     def has_runs(self) -> bool:
-        """Whether anything was ever imported into this organisation from this folder."""
+        """Whether anything was ever imported into this organization from this folder."""
         return self._one("SELECT 1 FROM runs WHERE organization = ? LIMIT 1", self.organization) is not None
 
     def latest_run(self, file: str, existing: str) -> Run | None:
@@ -316,7 +317,7 @@ class Journal:
         return _run(found) if found else None
 
     def find_run(self, run_id: str) -> Run:
-        """A run by its id, or for "last" the newest one that wrote anything. Raises NoSuchRun."""
+        """A run by its id, or the newest run that wrote anything for "last". Raises NoSuchRun."""
         if run_id == LAST:
             found = self._one(
                 f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND "
@@ -334,7 +335,7 @@ class Journal:
         return _run(found)
 
     def start_run(self, run_id: str, file: str, existing: str) -> None:
-        """A run begins, or is carried on."""
+        """A run starts or is continued."""
         self._write(
             "INSERT INTO runs (run_id, organization, file, existing, started, state, outcomes) "
             "VALUES (?, ?, ?, ?, ?, 'unfinished', '{}') ON CONFLICT (run_id) DO NOTHING",
@@ -342,7 +343,7 @@ class Journal:
         )
 
     def note_run(self, run_id: str, state: RunState, outcomes: Mapping[str, int] | None = None) -> None:
-        """A run came to this state, with these outcomes if they are given."""
+        """A run has reached this state, with these outcomes if they are given."""
         counts = json.dumps(dict(outcomes)) if outcomes else None
         self._write(
             "UPDATE runs SET state = ?, outcomes = COALESCE(?, outcomes) WHERE run_id = ?", state, counts, run_id
@@ -351,7 +352,7 @@ class Journal:
     # Leads -----------------------------------------------------------------------------------------------------------
 
     def leads(self, keys: Iterable[str]) -> dict[str, SentLead]:
-        """What is known of some leads, by import key; one that was never sent is not there."""
+        """What is known about some leads, by import key; leads that were never sent are left out."""
         found: dict[str, SentLead] = {}
         wanted = list(keys)
         for start in range(0, len(wanted), KEYS_PER_QUERY):
@@ -379,7 +380,7 @@ class Journal:
         return [_sent_lead(row) for row in rows]
 
     def note_sending(self, key: str, run_id: str, company: str, moment: datetime) -> None:
-        """A lead is about to be sent. Raises OutOfOrder where it may be in Close already."""
+        """A lead is about to be sent. Raises OutOfOrder if it may already be in Close."""
         self._move(
             "INSERT INTO leads VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL) ON CONFLICT (organization, key) "
             "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
@@ -390,7 +391,7 @@ class Journal:
         )
 
     def note_not_sent(self, key: str) -> None:
-        """What was about to be sent never left, or was refused: Close carried nothing out."""
+        """A lead that was about to be sent never was, or was refused: Close did nothing."""
         self._move(
             "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2) "
             "WHERE organization = ? AND key = ? AND state = 'sending'",
@@ -398,14 +399,14 @@ class Journal:
         )
 
     def note_absent(self, key: str) -> None:
-        """Somebody looked for a lead whose answer was lost, long enough: Close does not have it."""
+        """A lead whose answer was lost was looked for long enough: Close does not have it."""
         self._move(
             "UPDATE leads SET state = 'absent' WHERE organization = ? AND key = ? AND state = 'sending'",
             *(self.organization, key),
         )
 
     def note_created(self, key: str, lead: Json) -> None:
-        """Close answered with the lead, or a look found it there. `lead` is its content with its id and its dates."""
+        """Close answered with the lead, or it was found there. `lead` is its content with its id and dates."""
         self._move(
             "UPDATE leads SET state = 'created', lead_id = ?, lead = ? "
             "WHERE organization = ? AND key = ? AND state IN ('sending', 'created')",
@@ -413,11 +414,11 @@ class Journal:
         )
 
     def note_single(self, key: str) -> None:
-        """Somebody looked for doubles of a lead that was sent more than once."""
+        """Duplicates of a lead that was sent more than once have been looked for."""
         self._write("UPDATE leads SET is_single = 1 WHERE organization = ? AND key = ?", self.organization, key)
 
     def note_removed(self, key: str, stays: str) -> None:
-        """Our copy of a lead is gone: deleted as a double of one that is not ours, or by somebody in Close."""
+        """Our copy of a lead is gone: deleted as a duplicate of somebody else's lead, or by somebody in Close."""
         self._move(
             "UPDATE leads SET state = 'removed', lead_id = ?, lead = NULL "
             "WHERE organization = ? AND key = ? AND state IN ('sending', 'created', 'removed')",
@@ -432,7 +433,7 @@ class Journal:
         )
 
     def note_undone(self, key: str) -> None:
-        """A lead that was created is gone: as if it had never been made."""
+        """A lead that was created has been deleted, as if it had never existed."""
         with self._guard:
             self._database.execute("BEGIN")
             self._database.execute(
@@ -450,14 +451,14 @@ class Journal:
             raise OutOfOrder(f"note_undone: not allowed in the state of {key}")
 
     def note_deleted(self, lead_id: str, stays: str) -> None:
-        """A double was deleted; `stays` is the lead that it was a double of."""
+        """A duplicate was deleted; `stays` is the lead that it duplicated."""
         self._write("INSERT OR REPLACE INTO deleted VALUES (?, ?, ?)", self.organization, lead_id, stays)
 
     def deleted(self) -> set[str]:
         """The ids of all leads that we deleted ourselves; search may show them for a while."""
         return {row[0] for row in self._all("SELECT lead_id FROM deleted WHERE organization = ?", self.organization)}
 
-    # Changes to leads that were there --------------------------------------------------------------------------------
+    # Changes to existing leads ---------------------------------------------------------------------------------------
 
     def note_changing(
         self,
@@ -470,7 +471,7 @@ class Journal:
         before: Json,
         sent: Json,
     ) -> int:
-        """A lead that was there is about to be changed. Gives the number of the change."""
+        """An existing lead is about to be changed. Returns the number of the change."""
         with self._guard:
             number = self._database.execute(
                 "INSERT INTO changes (organization, run_id, lead_id, company, kind, target, state, before, sent) "
@@ -481,7 +482,7 @@ class Journal:
         return number
 
     def note_changed(self, number: int, target: str, after: Json) -> None:
-        """Close answered to a change, or a look found it done: `after` is the content of its target."""
+        """Close answered to a change, or it turned out to be done: `after` is the content of its target."""
         self._move(
             "UPDATE changes SET state = 'done', target = ?, after = ? WHERE number = ? AND state = 'sending'",
             *(target, json.dumps(after), number),
@@ -492,15 +493,15 @@ class Journal:
         self._move("UPDATE changes SET state = 'void' WHERE number = ? AND state = 'sending'", number)
 
     def note_taken_back(self, number: int) -> None:
-        """A change was taken back."""
+        """A change was undone."""
         self._move("UPDATE changes SET state = 'undone' WHERE number = ? AND state = 'done'", number)
 
     def changes_of_run(self, run_id: str) -> list[Change]:
-        """The changes of a run that may be in effect, in their order."""
+        """The changes of a run that may be in effect, in order."""
         return self._changes("run_id = ? AND state IN ('sending', 'done')", run_id)
 
     def changes_of_lead(self, lead_id: str, run_id: str = "") -> list[Change]:
-        """The changes to a lead that may be in effect, in their order: those of one run, if it is given."""
+        """The changes to a lead that may be in effect, in order: only those of one run, if it is given."""
         return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
 
     def _changes(self, condition: str, *values: object) -> list[Change]:
@@ -513,7 +514,7 @@ class Journal:
     # The newest readings of leads that we changed --------------------------------------------------------------------
 
     def note_reading(self, lead: Json) -> None:
-        """A lead that we changed was read by id, or answered: search may show an older state of it for a while."""
+        """A lead that we changed was read by id, or answered: search may show its older state for a while."""
         self._write("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", self.organization, lead["id"], json.dumps(lead))
 
     def readings(self, lead_ids: Collection[str]) -> dict[str, Json]:
@@ -524,7 +525,7 @@ class Journal:
     # Verdicts written back -------------------------------------------------------------------------------------------
 
     def unfinished_write_backs(self, lead_id: str = "") -> list[WriteBack]:
-        """What is still to be written to a lead, or to all of them, in the order in which it was decided."""
+        """What still has to be written to a lead, or to all leads, in the order of the decisions."""
         of_lead, values = ("AND lead_id = ?", [lead_id]) if lead_id else ("", [])
         rows = self._all(
             f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? {of_lead} "
@@ -534,7 +535,7 @@ class Journal:
         return [_write_back(row) for row in rows]
 
     def find_write_back(self, lead_id: str, attempt_id: str) -> WriteBack | None:
-        """What was decided to be written to a lead about an attempt, None if nothing was."""
+        """What was decided to be written to a lead about an attempt, or None."""
         found = self._one(
             f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
             *(self.organization, lead_id, attempt_id),
@@ -542,7 +543,7 @@ class Journal:
         return _write_back(found) if found else None
 
     def note_decided(self, decided: WriteBack) -> None:
-        """Something is to be written to a lead."""
+        """It was decided to write something to a lead."""
         self._write(
             f"INSERT OR REPLACE INTO verdicts (organization, {_WRITE_BACK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(self.organization, decided.lead_id, decided.attempt_id, decided.state, decided.from_status),
@@ -551,7 +552,7 @@ class Journal:
         )
 
     def note_write_back(self, write_back: WriteBack, state: WriteBackState) -> None:
-        """What is written to a lead came to this state. Raises OutOfOrder where it had come to its end."""
+        """What is written to a lead has reached this state. Raises OutOfOrder if it was already finished or left."""
         self._move(
             "UPDATE verdicts SET state = ? WHERE organization = ? AND lead_id = ? AND attempt_id = ? "
             "AND state NOT IN ('finished', 'left')",

@@ -1,14 +1,14 @@
-"""When the next request may leave: a gate for each group of endpoints that Close limits together.
+"""Decides when the next request may leave: one gate for each group of endpoints that Close limits together.
 
-A gate is shared by all threads and learns from every answer. Where Close tells how many requests its window still takes
-(`RateLimit: limit=160, remaining=159, reset=8`), the gate lets them through evenly, a little slower than allowed, and
-none that the window would not take, for what is in flight is counted as taken. Where Close tells nothing, everything
-passes until a request is refused, and from then on the gate looks for the rate itself. A refusal (429) closes it for
-everybody, until the moment that Close names.
+A gate is shared by all threads and learns from every answer. If Close says how many requests are left in its window
+(`RateLimit: limit=160, remaining=159, reset=8`), the gate lets them through evenly, a little slower than allowed. It
+never exceeds the window, because requests in flight count as used. If Close does not say, everything passes until a
+request is refused, and from then on the gate finds the right rate by itself. A refusal (429) closes the gate for all
+threads until the time that Close names.
 
-What is known of the limits: tokens for each endpoint group, of a key and of its organisation, come back in whole
-windows; a refused request costs none; the header may be missing, and more may be refused than it announces
-(developer.close.com, rate limits; limitlion, Close's open-source limiter).
+What is known about the limits: tokens belong to an endpoint group, for an API key and for its organization, and are
+renewed in whole windows. A refused request does not cost a token. The header may be missing, and Close may refuse more
+than it announces (developer.close.com, rate limits; limitlion, Close's open-source limiter).
 """
 
 import math
@@ -21,40 +21,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 LONGEST_CLOSURE = 300.0  # seconds that anybody waits for a gate to open
-SHORTEST_CLOSURE = 0.05  # seconds, where Close says that the window is over already
-MOST_JITTER = 0.05  # seconds by which clients that were refused at one moment come back at different ones
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 8.0  # seconds of closure after refusals that name no moment
-MOST_DOUBLINGS = 16  # far beyond the longest back-off, and no float overflows
+SHORTEST_CLOSURE = 0.05  # seconds, if Close says that the window is already over
+MOST_JITTER = 0.05  # seconds over which clients that were refused at the same time spread their next attempts
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 8.0  # seconds of closure after refusals that do not name a time
+MOST_DOUBLINGS = 16  # far beyond the longest back-off, but small enough not to overflow a float
 
-# Where Close tells the limit
-EVENNESS = 0.985  # of it is used, so that a request that is faster than the one before still finds a token
-CATCH_UP = 0.25  # of a window's requests may leave at once after a pause; the window has tokens for them
-CATCH_UP_ONCE_SPENT = 0.1  # the same after a wait for the next window, or each would be spent before its end
-NEWS_INTERVAL = 0.2  # seconds after which whoever waits for another request's answer looks whether time has helped
-WINDOWS_REMEMBERED = 100  # a window is as long as the longest reset; in some no answer tells of the beginning
-MOST_SILENT = 20  # answers in a row without a header; after so many what was told holds no more
-SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is over by now
-WHOLE_SECOND = 1.0  # by so much at most the end of a window is rounded up
+# If Close announces its limit
+EVENNESS = 0.985  # share of it that is used, so that a request that overtakes another still finds a token
+CATCH_UP = 0.25  # share of a window's requests that may leave at once after a pause; the window has tokens for them
+CATCH_UP_ONCE_SPENT = 0.1  # the same after waiting for the next window, or each window would be used up too early
+NEWS_INTERVAL = 0.2  # seconds between checks while a request waits for the answer to another one
+WINDOWS_REMEMBERED = 100  # a window is as long as the longest reset; in some windows, no answer shows the beginning
+MOST_SILENT = 20  # answers in a row without a header; after this many, the announced limit no longer counts
+SHORTEST_WINDOW = 0.05  # seconds; an answer may say that its window is already over
+WHOLE_SECOND = 1.0  # the most by which the end of a window is rounded up
 
-# Where it refuses without having told
-SHORTEST_UNTOLD_WINDOW = 1.0  # seconds; none shorter was ever seen
-FEWEST_PASSED = 5  # requests; fewer say nothing of a rate
-RESUMED, HELD = 0.9, 0.97  # of the rate that was refused: right after it, and in the long run
-RECOVERY = 7.0  # seconds from the one to the other
-FIRST_HOLD, LONGEST_HOLD = 30.0, 300.0  # seconds until more is tried; twice as long each time that it is refused
-GROWTH = 1.02  # a second, while more is tried
-LARGEST_CUT = 0.7  # of a rate is left at least by one refusal: other clients may have taken the tokens this time
-FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, for an organisation has three times a key's
-SHORT_ORDER = 3  # windows; two refusals in a row, each so soon after the one before, are due to other clients
-SLOWEST = 5.0  # requests a second that other clients can't press it below, nor below a quarter of what passed before
-LITTLE_SLACK = 0.05  # seconds of requests that may leave at once after a pause
+# If Close refuses requests without having announced a limit
+SHORTEST_UNTOLD_WINDOW = 1.0  # seconds; a shorter one has never been seen
+FEWEST_PASSED = 5  # requests; fewer do not show a rate
+RESUMED, HELD = 0.9, 0.97  # share of the refused rate that is used: right after the refusal, and in the long run
+RECOVERY = 7.0  # seconds from the first share to the second
+FIRST_HOLD, LONGEST_HOLD = 30.0, 300.0  # seconds until a higher rate is tried; doubled each time that it is refused
+GROWTH = 1.02  # factor per second while a higher rate is tried
+LARGEST_CUT = 0.7  # share of a rate that one refusal leaves at least: other clients may have used the tokens this time
+FAIR_SHARE = 0.75  # of a key's limit: what each of four busy keys gets, as an organization has three times a key's
+SHORT_ORDER = 3  # windows; two refusals in a row, each within this time of the one before, are due to other clients
+SLOWEST = 5.0  # requests a second; other clients can't slow it below this, or below a quarter of its earlier rate
+LITTLE_SLACK = 0.05  # seconds' worth of requests that may leave at once after a pause
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """What an answer told of the window it fell into: its size, what is left of it, and for how many seconds at most.
+    """What an answer says about its window: its size, what is left of it, and for how many seconds at most.
 
-    `rounding` is by how many seconds `reset` may be too large.
+    `rounding` is the number of seconds by which `reset` may be too large.
     """
 
     limit: int
@@ -64,7 +64,7 @@ class RateLimit:
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """What the `RateLimit` header tells: figures in any order, parted by commas or semicolons; None if it is no use."""
+    """What the `RateLimit` header says: figures in any order, between commas or semicolons; None if useless."""
     told = headers.get("RateLimit", "")
     limit, remaining, reset = _figure("limit", told), _figure("remaining", told), _figure("reset", told)
     if limit is None or remaining is None or reset is None or not max(1.0, float(remaining)) <= float(limit):
@@ -73,7 +73,7 @@ def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds for which a refusal asks to wait; None where it does not say.
+    """The number of seconds that a refusal asks us to wait; None if it does not say.
 
     `RateLimit` is finer than `Retry-After`, and either may be missing.
     """
@@ -92,13 +92,13 @@ def _at_most(seconds: str) -> float:
 
 
 def _last_place(seconds: str) -> float:
-    """What the last of a figure's decimals stands for; 0 where it has none."""
+    """The value of a figure's last decimal place; 0 if it does not have decimals."""
     _, point, decimals = seconds.partition(".")
     return 10.0 ** -len(decimals) if point else 0.0
 
 
 class GateClosed(Exception):
-    """Close asks to wait for longer than anybody should: `wait` seconds."""
+    """Close asks us to wait longer than anybody should: `wait` seconds."""
 
     def __init__(self, wait: float) -> None:
         super().__init__(f"closed for {wait:.0f} s")
@@ -107,7 +107,7 @@ class GateClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way: its number in the order of sending, when it left, and how many others were in flight."""
+    """One request on its way: its number in sending order, when it left, and how many others were in flight."""
 
     number: int
     sent_at: float
@@ -137,7 +137,7 @@ class RateGates:
 
 
 class RateGate:
-    """The gate of one endpoint group. Whoever has entered must tell how the request came back."""
+    """The gate of one endpoint group. After entering, the caller must report how the request came back."""
 
     def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._clock, self._sleep = clock, sleep
@@ -148,7 +148,7 @@ class RateGate:
         self.waiting = 0
 
     def enter(self) -> Passage:
-        """Wait for a turn, in the order of coming. Raises GateClosed, and whatever the given `sleep` raises."""
+        """Wait for a turn, in order of arrival. Raises GateClosed, and whatever the given `sleep` raises."""
         with self._news:
             self.waiting += 1
         try:
@@ -173,13 +173,13 @@ class RateGate:
             self._news.notify()
 
     def was_refused(self, passage: Passage, headers: Mapping[str, str]) -> float:
-        """A request was answered with 429: close the gate, and give the seconds until it opens."""
+        """A request was answered with 429: close the gate, and return the seconds until it opens."""
         with self._news:
             self._news.notify()
             return self._pace.was_refused(passage, headers, self._now())
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, and take it that so much time has passed whatever the clock says, for it may have been put back."""
+        """Sleep, and assume that this much time has passed even if the clock disagrees: it may have been set back."""
         began = self._now()
         self._sleep(seconds)
         with self._news:
@@ -193,14 +193,14 @@ class RateGate:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Seconds until it is worth another look; an answer to a request in flight may end the wait before."""
+    """Seconds until another look makes sense; an answer to a request in flight may end the wait earlier."""
 
     seconds: float
     may_end_sooner: bool = False
 
 
 class Pace:
-    """When requests to one endpoint group may leave, as the answers so far tell. Times are seconds of any one clock."""
+    """Decides from the answers so far when requests to one endpoint group may leave. Times are seconds of any clock."""
 
     def __init__(self) -> None:
         self._sent = 0
@@ -208,17 +208,17 @@ class Pace:
         self._next_at = -math.inf
         self._closed_until = -math.inf
         self._refusals = 0  # in a row
-        self._waited_for_token = False  # whether the next request did, because a window was spent
-        self._silent = 0  # answers in a row that told nothing
+        self._waited_for_token = False  # whether the next request did, because a window was used up
+        self._silent = 0  # answers in a row that said nothing about the limit
         self._window: _Window | None = None
         self._ceiling = _Ceiling()
 
     def wait(self, now: float) -> Wait | None:
-        """What the next request has to wait for; None if it may leave now. Raises GateClosed."""
+        """How long the next request has to wait; None if it may leave now. Raises GateClosed."""
         due = max(self._closed_until, self._next_at)
         if due > now:
             return self._bounded(Wait(due - now))
-        if self._refusals > 1 and self._in_flight:  # one request tries whether the gate may stay open
+        if self._refusals > 1 and self._in_flight:  # one request tests whether the gate can stay open
             return Wait(math.inf, may_end_sooner=True)
         seconds = self._window.wait(now, self._in_flight, self._sent) if self._window else 0.0
         if seconds <= 0:
@@ -227,7 +227,7 @@ class Pace:
         return self._bounded(Wait(seconds, may_end_sooner=self._in_flight > 0))
 
     def _bounded(self, wait: Wait) -> Wait:
-        """The wait, unless nobody should wait that long."""
+        """The wait, unless it is longer than anybody should wait."""
         if wait.seconds > LONGEST_CLOSURE and not wait.may_end_sooner:
             raise GateClosed(wait.seconds)
         return wait
@@ -265,7 +265,7 @@ class Pace:
         self._window.learn(passage, told, now, self._sent)
 
     def was_refused(self, passage: Passage, headers: Mapping[str, str], now: float) -> float:
-        """A request was answered with 429: nothing leaves until the moment that Close names. Gives the seconds."""
+        """A request was answered with 429: nothing leaves until the time that Close names. Returns the seconds."""
         self._in_flight -= 1
         if passage.sent_at >= self._closed_until:
             self._refusals += 1
@@ -276,7 +276,7 @@ class Pace:
             self._window.learn(passage, told, now, self._sent)
         else:
             self._ceiling.met(passage.sent_at, now, wait, rounding, self._window)
-        is_late = passage.sent_at < self._closed_until <= now  # others were refused with it, and that is over
+        is_late = passage.sent_at < self._closed_until <= now  # others were refused with it, and that closure is over
         if not is_late:
             self._closed_until = max(self._closed_until, now + wait)
         return max(0.0, self._closed_until - now)
@@ -288,15 +288,14 @@ class Pace:
     def _as_asked(self, asked: float, rounding: float) -> float:
         """Seconds until another try.
 
-        Where the last one came too early all the same, or others took its turn, another moment of those that were told
-        as one is tried.
+        If the last try was still too early, or others took its turn, a random time within the rounding is tried.
         """
         jitter = rounding if self._refusals > 1 else MOST_JITTER
         return max(asked, SHORTEST_CLOSURE) + random.uniform(0, jitter)
 
 
 class _Window:
-    """The tokens of a window as Close told of them: how many are left, and until when at the latest."""
+    """The tokens of a window as Close announced them: how many are left, and until when at the latest."""
 
     def __init__(self, told: RateLimit, now: float) -> None:
         self.limit = told.limit
@@ -306,23 +305,23 @@ class _Window:
         self._turned_at = -math.inf
         self._left = told.remaining
         self._told_at = -math.inf
-        self._first = 1  # number of the first request that tells of this window and of no other
+        self._first = 1  # number of the first request whose answer can only be about this window
 
     @property
     def rate(self) -> float:
-        """Requests a second that spend the tokens evenly."""
+        """Requests a second that use the tokens evenly."""
         return EVENNESS * self.limit / self.length
 
     def after(self, now: float, due: float, catch_up: float) -> float:
-        """When the next request may leave, if one leaves now that was due at some moment; a part is made up for."""
+        """When the next request may leave if one that was due earlier leaves now; part of a delay is caught up."""
         return max(due, now - catch_up * self.length) + 1 / self.rate
 
     def explains(self, told: RateLimit) -> bool:
-        """Whether a refusal is due to this window, and not to a limit that was not announced."""
+        """Whether a refusal is due to this window rather than to a limit that was not announced."""
         return told.limit == self.limit and not told.remaining
 
     def learn(self, passage: Passage, told: RateLimit, now: float, sent: int) -> None:
-        """Take in what an answer told; `sent` is the number of the last request that left."""
+        """Learn from an answer; `sent` is the number of the last request that left."""
         if told.reset > self._longest_resets[-1]:
             self._longest_resets[-1] = told.reset
             self.length = self._length()
@@ -334,30 +333,30 @@ class _Window:
             self._learn_what_is_left(passage, told.remaining, now, sent)
 
     def _length(self) -> float:
-        """Seconds, as the answers in the last windows tell; what one window alone tells may be odd."""
+        """The length in seconds, based on answers in the last windows; a single window may be an outlier."""
         longest, *others = sorted(self._longest_resets, reverse=True)
         is_odd = len(others) > 1 and longest > 1.5 * others[0] > 0
         return max(others[0] if is_odd else longest, SHORTEST_WINDOW)
 
     def _learn_what_is_left(self, passage: Passage, remaining: int, now: float, sent: int) -> None:
-        """Requests overtake each other: of those side by side the least counts, unless one must be of a new window."""
+        """Requests overtake each other: of parallel ones, the lowest figure counts, unless one is from a new window."""
         most_side_by_side = passage.others + sent - passage.number
         is_later = passage.sent_at >= self._told_at
         if is_later or remaining < self._left or remaining > self._left + most_side_by_side:
             self._left, self._told_at = remaining, now
 
     def may_have_lost_one(self) -> None:
-        """A request may have taken a token, and its answer never came."""
+        """A request may have used a token, although its answer never came."""
         self._left -= 1
 
     def wait(self, now: float, in_flight: int, sent: int) -> float:
-        """Seconds until there is a token, if no answer tells of one before; 0 if there is one."""
+        """Seconds until a token is available, unless an answer shows one earlier; 0 if one is available now."""
         if now >= self._ends:
             self._turn(now, in_flight, sent)
         return 0.0 if self._left > in_flight else self._ends - now
 
     def _turn(self, now: float, in_flight: int, sent: int) -> None:
-        """Go on to the window that it must be by now; answers to what was sent before may tell of the old one."""
+        """Move on to the current window; answers to earlier requests may still be about the old one."""
         self._ends += self.length * (1 + math.floor((now - self._ends) / self.length))
         self._turned_at = now
         if self._longest_resets[-1]:
@@ -368,20 +367,20 @@ class _Window:
 
 
 class _Ceiling:
-    """A rate that was refused though Close had not told of it, and how to go below it.
+    """A rate that was refused although Close had not announced it, and how to stay below it.
 
-    Clearly slower right after the refusal, then slowly nearly as fast, and after a time more is tried. Where slower
-    does not help, because other clients take whatever this one leaves, it takes turns with them instead: its fair share
-    of each window at once, at a moment of the window at which it is not refused.
+    Right after the refusal, requests are clearly slower; then they slowly become almost as fast again, and after some
+    time a higher rate is tried. If slowing down does not help, because other clients use whatever this one leaves, it
+    takes turns with them: it sends its fair share of each window at once, at a time when it is not refused.
     """
 
     def __init__(self) -> None:
         self._ceiling: float | None = None
         self._opened_at: float | None = None
         self._passed = 0
-        self._opened_before = math.inf  # when the time began in which the ceiling was measured
-        self._worth_of_one = 0.0  # requests a second that each request more in that time makes it higher
-        self._fastest = 0.0  # requests a second that ever passed between two refusals
+        self._opened_before = math.inf  # when the period began in which the ceiling was measured
+        self._worth_of_one = 0.0  # requests a second by which each further request in that period raises the ceiling
+        self._fastest = 0.0  # requests a second, the highest rate that passed between two refusals
         self._hold = FIRST_HOLD
         self._in_short_order = 0
         self._takes_turns = False
@@ -390,11 +389,11 @@ class _Ceiling:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything was refused yet that says so much."""
+        """Whether a refusal has shown a ceiling yet."""
         return self._ceiling is not None
 
     def after(self, now: float, due: float, window: _Window | None) -> float:
-        """When the next request may leave, if one leaves now that was due at some moment."""
+        """When the next request may leave if one that was due earlier leaves now."""
         if window and self._takes_turns and self._open_for(now) <= self._hold:
             return self._after_in_turn(now, window)
         return max(due, now - LITTLE_SLACK) + 1 / self._rate(now, window)
@@ -423,11 +422,11 @@ class _Ceiling:
             self._opened_at = sent_at
         if sent_at >= self._opened_at:
             self._passed += 1
-        elif self._ceiling is not None and sent_at >= self._opened_before:  # in flight as another was refused
+        elif self._ceiling is not None and sent_at >= self._opened_before:  # in flight when another was refused
             self._ceiling += self._worth_of_one
 
     def met(self, sent_at: float, now: float, wait: float, rounding: float, window: _Window | None) -> None:
-        """A request was refused for some seconds, rounded up by so many. Of several at one moment the first counts."""
+        """A request was refused for `wait` seconds, rounded up by `rounding`. If several are, only the first counts."""
         if self._opened_at is None:
             self._opened_at = sent_at
         if sent_at < self._opened_at:
@@ -448,7 +447,7 @@ class _Ceiling:
         self._opened_at, self._passed, self._turn_ends = now + wait, 0, -math.inf
 
     def _found(self, now: float, lasted: float, window: _Window | None) -> float | None:
-        """The rate that was too much, by what passed in a time and by what was tried; None if nobody can tell yet."""
+        """The rate that was too high, judging by what passed and what was tried; None if it is too early to tell."""
         measured = self._passed / lasted
         self._fastest = max(self._fastest, measured)
         if self._ceiling is None and window is None:
@@ -459,7 +458,7 @@ class _Ceiling:
 
 
 class _Queue:
-    """A lock that is given in the order of asking, so that nobody is overtaken for ever."""
+    """A lock that is granted in the order of requests, so that no thread waits forever."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

@@ -1,8 +1,8 @@
-"""How an answer over HTTP is had: in the time that it is given, no more of it than fits, and from nowhere else.
+"""HTTP answers that arrive in limited time, have limited size, and come from nowhere else.
 
-The time-outs of `requests` count anew with every byte that arrives, so a server that trickles could hold a thread for
-ever; here a read time-out counts for the whole answer, its head included. No redirect is followed, nor read for where
-it leads. Between this machine and itself no proxy of the environment is used.
+The timeouts of `requests` start again with every byte that arrives, so a slow server could hold a thread forever. Here,
+a read timeout counts for the whole answer, including its head. Redirects are not followed, nor are their targets read.
+Connections to this machine do not use a proxy from the environment.
 """
 
 import http.client
@@ -22,15 +22,15 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
-CHUNK = 65536  # bytes that are read at a time
+CHUNK = 65536  # bytes to read at a time
 
 
 class AnswerTooLarge(requests.ConnectionError):
-    """An answer has more bytes than it may; the rest of it was not read."""
+    """An answer has more bytes than allowed; the rest of it was not read."""
 
 
 def open_session(base_url: str, connections: int) -> requests.Session:
-    """A session for one service, safe to share between threads, that keeps so many connections open."""
+    """A session for one service, safe to share between threads, that keeps this many connections open."""
     session = _Session()
     session.trust_env = not is_loopback(base_url)
     for scheme in ("https://", "http://"):
@@ -48,7 +48,7 @@ def is_loopback(url: str) -> bool:
 
 
 def read_content(response: requests.Response, most_bytes: int) -> bytes:
-    """The body of a streamed response. Raises AnswerTooLarge, and requests.ConnectionError where it breaks off."""
+    """The body of a streamed response. Raises AnswerTooLarge, and requests.ConnectionError if it breaks off."""
     parts: list[bytes] = []
     room = most_bytes
     with response:
@@ -64,7 +64,7 @@ def read_content(response: requests.Response, most_bytes: int) -> bytes:
 
 
 def is_before_sending(error: requests.RequestException) -> bool:
-    """Whether a request is proved to have failed before anything left; errors of TLS and of a proxy can come later."""
+    """Whether a request certainly failed before anything was sent; TLS and proxy errors can occur later than that."""
     return any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error))
 
 
@@ -81,7 +81,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def json_or_none(content: bytes) -> Any:
-    """What a body says in JSON, None where it is not JSON or nested too deep to be an answer."""
+    """The content of a JSON body; None if it is not JSON, or nested too deep to be an answer."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -89,7 +89,7 @@ def json_or_none(content: bytes) -> Any:
 
 
 def plain_json_or_none(content: bytes) -> Any:
-    """The same, and None too for what JSON does not know (NaN) and for an object that says one thing twice."""
+    """The same, but also None for values outside of JSON (NaN) and for an object with the same name twice."""
     try:
         return json.loads(content, parse_constant=_refuse, object_pairs_hook=_object)
     except (ValueError, RecursionError):
@@ -109,12 +109,12 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - told so by requests
-        """None: or else `requests` would read the body of a redirect to its end, however large, to follow it."""
+        """None, because `requests` would otherwise read the whole body of a redirect, however large, to follow it."""
         return
 
 
 class _AnswerInTime(io.RawIOBase):
-    """The bytes of an answer, until its seconds are over."""
+    """The bytes of an answer, until its time is up."""
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self._socket = sock

@@ -1,4 +1,4 @@
-"""All leads that a search finds, each once, however many they are and however often the walk is cut short."""
+"""All leads that a search finds, each once, no matter how many there are or how often the walk is interrupted."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from datetime import datetime
 from close.contents import Json
 from close.errors import ExpiredCursor
 
-LONGEST_WALK = 10_000  # objects that one search can be followed through
-MOST_WALKS = 3  # times that a search is walked before its count is given up on
+LONGEST_WALK = 10_000  # objects that Close lists for one search
+MOST_WALKS = 3  # walks through a search before we give up on reaching its count
 DATE_CREATED = "date_created"
 
 
@@ -20,19 +20,19 @@ class SearchPage:
     total: int
 
 
-PagesSince = Callable[[str], Iterator[SearchPage]]  # since a moment of creation, "" for the first there is
+PagesSince = Callable[[str], Iterator[SearchPage]]  # since a creation date, "" for all pages
 Note = Callable[[int, int], None]  # how many leads were read so far, and of how many
 
 
 class CountMismatch(Exception):
-    """A search did not give as many leads as Close counts, so what rests on it would be wrong."""
+    """A search did not list as many leads as Close counts, so any figures based on it would be wrong."""
 
 
 def read_whole(pages_since: PagesSince, count: Callable[[], int], note: Note) -> list[Json]:
-    """All leads of a search, in the order of their creation, each once.
+    """All leads of a search, in order of creation, each once.
 
-    They are as many as Close counted on the way, or counts afterwards: a walk that the index changed under is made
-    again, three times at most. Raises CountMismatch with the difference.
+    Their number is what Close counted during the walk, or counts afterwards. If the index changed during a walk, it is
+    repeated, up to three walks in all. Raises CountMismatch with the difference.
     """
     difference = ""
     for _ in range(MOST_WALKS):
@@ -51,10 +51,10 @@ def unnoted(_read: int, _total: int) -> None:
 
 
 def walk(pages_since: PagesSince, note: Note = unnoted) -> tuple[list[Json], int]:
-    """All leads of a search, and how many Close counted meanwhile, at most.
+    """All leads of a search, and the highest number that Close counted during the walk.
 
-    Close follows one search through 10,000 leads, and forgets where it stood after 30 seconds. A new search goes on
-    from there: from the creation date of the last lead, which others may share, so leads seen before come once.
+    Close lists up to 10,000 leads for one search, and its cursor expires after 30 seconds. A new search then continues
+    from the creation date of the last lead. Other leads may share that date, so leads seen before are dropped.
     """
     found: dict[str, Json] = {}
     counted, since, last = 0, "", ""
@@ -66,20 +66,20 @@ def walk(pages_since: PagesSince, note: Note = unnoted) -> tuple[list[Json], int
             counted = max(counted, before + total)
             found.update((lead["id"], lead) for lead in page.leads)
             note(len(found), counted)
-        if total <= read < LONGEST_WALK:  # of a full walk the count may end where it ended
+        if total <= read < LONGEST_WALK:  # after a full walk, the count may stop at the same number
             break
         if len(found) > seen:
             last = next(reversed(found.values())).get(DATE_CREATED) or ""
             since = millisecond_of(last)
-        elif since != last:  # more than one search can show lies within that millisecond
+        elif since != last:  # that millisecond has more leads than one search can show
             since = last
-        else:  # whatever else Close counts, it does not show
+        else:  # if Close counts more leads, it does not show them
             break
     return list(found.values()), counted
 
 
 def _until_expired(pages: Iterator[SearchPage]) -> Iterator[SearchPage]:
-    """The pages of a search, up to the last before Close forgot where it stood."""
+    """The pages of a search, until Close's cursor expires."""
     try:
         yield from pages
     except ExpiredCursor:
@@ -87,7 +87,7 @@ def _until_expired(pages: Iterator[SearchPage]) -> Iterator[SearchPage]:
 
 
 def millisecond_of(moment: str) -> str:
-    """The millisecond in which a moment lies: in which order Close sorts what lies within one is not known."""
+    """The start of a moment's millisecond: we do not know in which order Close sorts leads within a millisecond."""
     if not moment:
         return ""
     begun = datetime.fromisoformat(moment)

@@ -1,4 +1,4 @@
-"""Several jobs at a time, as many as keep Close busy and no more; and what came of them before an error."""
+"""Doing several jobs at a time, just enough to keep Close busy, and keeping what was done before an error."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -23,10 +23,10 @@ def work_off(
 ) -> Generator[tuple[Job, Future[Result]], None, None]:
     """Yield each job with its finished future, in the order of finishing.
 
-    `waiting` tells how many requests wait for Close's rate limit. Without a number of `workers` there are as many as
-    keep SPARE requests waiting: what is in flight then is just the rate times the time that a job takes. It begins
-    gently, for nobody knows yet how much Close takes. Once `is_ended`, those not begun are left in `jobs`. Whoever
-    leaves early has to close this generator, which waits for what is in flight.
+    `waiting` returns how many requests are waiting for Close's rate limit. Without a number of `workers`, there are as
+    many as keep SPARE requests waiting, so that the jobs in flight match the rate times the duration of a job. It
+    starts gently, because nobody knows yet how much Close can take. Once `is_ended`, jobs not started are left in
+    `jobs`. A caller that leaves early has to close this generator, which then waits for the jobs in flight.
     """
     in_flight: dict[Future[Result], Job] = {}
     done: set[Future[Result]] = set()
@@ -49,13 +49,13 @@ def work_off(
 
 
 def until_error(items: Iterable[Item], kept: list[Item]) -> Exception | None:
-    """The error that ended some items early, None where none did; what came before it is put into `kept`.
+    """The error that ended some items early, or None; the items before it are added to `kept`.
 
-    Whoever tells what was done has to tell it before anything is said of an error, be it a bug.
+    Callers have to report what was done before they report an error, even a bug.
     """
     try:
         for item in items:
             kept.append(item)
-    except Exception as error:  # told by the caller, after what was done
+    except Exception as error:  # the caller reports it, after what was done
         return error
     return None
