@@ -163,7 +163,7 @@ def test_the_same_groups_give_the_same_bytes_elsewhere_without_a_word(folder: Pa
     )
     here = {"PYTHONHASHSEED": "1", "MPLCONFIGDIR": str(folder)}  # neither knows of fonts that were once installed
     elsewhere = {"PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "86400", "MPLCONFIGDIR": f"{os.devnull}/none"}
-    command, root = [sys.executable, "-c", script], Path(chart.__file__).parent
+    command, root = [sys.executable, "-c", script], Path(chart.__file__).parent.parent
     told = [
         subprocess.run(command, cwd=root, env=os.environ | place, capture_output=True, text=True, check=False)
         for place in (here, elsewhere)
