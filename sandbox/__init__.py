@@ -4,7 +4,7 @@
         requests.get(sandbox.close_url + "/me/", auth=("any key", ""))
 
 It refuses what Close refuses and invents nothing that Close does not document. Nothing in it leaves this machine.
-GET /sandbox/report tells what it saw. The answers of the check services are told in `sandbox.checks`.
+GET /sandbox/report says what it saw. `sandbox.checks` describes the answers of the check services.
 """
 
 from sandbox.disk import StateFileError

@@ -1,4 +1,4 @@
-"""The organisation and user behind a key, and what every endpoint is given."""
+"""The organization and user behind a key, and what every endpoint is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.walks import Walks
 
 @dataclass(frozen=True)
 class Account:
-    """Everything an endpoint answers from."""
+    """Everything an endpoint needs to answer."""
 
     store: Store
     walks: Walks
@@ -24,7 +24,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Call:
-    """One request that passed authentication and is well formed."""
+    """One request that passed authentication and is well-formed."""
 
     origin: Origin
     params: Mapping[str, str]
@@ -33,7 +33,7 @@ class Call:
 
 
 def me(account: Account, call: Call) -> Document:
-    """The user of the key, with the organisation the key belongs to."""
+    """The user of the key, with the organization the key belongs to."""
     user = account.store.user
     membership = account.store.organization
     profile = {

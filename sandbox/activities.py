@@ -1,4 +1,4 @@
-"""What hangs on a lead besides its contacts: notes, tasks, opportunities, and the list of all activities."""
+"""What a lead has besides its contacts: notes, tasks, opportunities, and the list of all activities."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Branch:
         return document
 
     def list(self, account: Account, call: Call) -> Document:
-        """All of this kind, the newest first."""
+        """All of this kind, newest first."""
         documents = account.store.listed(self.kind)[::-1]
         wanted = {name: call.params[name] for name in self.filters if name in call.params}
         found = [
@@ -79,7 +79,7 @@ class Branch:
         return {}
 
     def _checked(self, account: Account, call: Call) -> Document:
-        """The values given, with those that follow from them."""
+        """The given values, and those that follow from them."""
         clean = checked(shaped(self.checks(account.store)), call.body)
         return {**clean, **self.consequences(account.store, clean)}
 
@@ -104,7 +104,7 @@ class Branch:
             self._show_on_lead(store, change, lead, [*others, *replacement])
 
     def _show_on_lead(self, store: Store, change: Change, lead: Document, documents: Sequence[Document]) -> None:
-        """Put the lead again: its date of change moves, and it shows open tasks and all opportunities."""
+        """Put the lead again: its update date changes, and it shows open tasks and all opportunities."""
         if self.kind == "task":
             lead = recomposed(store, lead, tasks=[task for task in documents if not task["is_complete"]])
         elif self.kind == "opportunity":
@@ -115,7 +115,7 @@ class Branch:
 
 
 def list_activities(account: Account, call: Call) -> Document:
-    """Activities, the newest first. Type, user and contact narrow them only together with a lead, as in Close."""
+    """Activities, newest first. As in Close, type, user and contact filter them only together with a lead."""
     lead_id = call.params.get("lead_id")
     if lead_id is None:
         return page(call.params, account.store.listed("activity")[::-1])
@@ -166,7 +166,7 @@ def _new_opportunity(store: Store, lead_id: str) -> Document:
 
 
 def _is_spelled(value: object, parameter: str) -> bool:
-    """Whether a query parameter means the value. True and false may have capitals: clients in Python send them so."""
+    """Whether a query parameter means the value. True and False may be capitalized, as Python clients send them."""
     return str(value).lower() == parameter.lower() if isinstance(value, bool) else str(value) == parameter
 
 
@@ -183,7 +183,7 @@ def _note_checks(store: Store) -> Mapping[str, Check]:
 
 
 def _note_consequences(_store: Store, clean: Document) -> Document:
-    """The plain text follows from the HTML, which wins, and the place among the activities from the date."""
+    """The plain text follows from the HTML, which takes precedence; the place among the activities from the date."""
     dated = {"activity_at": clean["date_created"]} if "date_created" in clean else {}
     if clean.get("note_html"):
         return {**dated, "note": html.unescape(TAG.sub("", clean["note_html"]))}

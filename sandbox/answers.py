@@ -1,4 +1,4 @@
-"""What Close answers: documents, and refusals with the status and the body that Close gives them."""
+"""What Close answers: documents, and refusals with Close's status and body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Document = dict[str, Any]
 
 
 class Refused(Exception):
-    """A request that Close refuses, with the answer it gives."""
+    """A request that Close refuses, with its answer."""
 
     def __init__(self, status: int, body: Document) -> None:
         super().__init__(status, body)
@@ -18,12 +18,12 @@ class Refused(Exception):
 
 
 def refused(status: int, message: str) -> Refused:
-    """A refusal that is about the request as a whole."""
+    """A refusal of the request as a whole."""
     return Refused(status, {"error": message})
 
 
 def invalid(field: str, reason: Any) -> Refused:
-    """A refusal of one value: 400 naming the field."""
+    """A refusal of one value: status 400, naming the field."""
     return Refused(400, invalid_body({field: reason}))
 
 
@@ -33,5 +33,5 @@ def invalid_body(field_errors: Document, errors: Sequence[str] = ()) -> Document
 
 
 def not_found(thing: str) -> Refused:
-    """404 for an object that does not exist, or no longer."""
+    """404 for an object that does not exist, or no longer exists."""
     return refused(404, f"Empty query: {thing} matching query does not exist.")

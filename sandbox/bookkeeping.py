@@ -1,4 +1,4 @@
-"""What the sandbox saw: how many requests, how fast, how many at once, and what the leads hold."""
+"""What the sandbox saw: how many requests, how fast and how many at once, and what the leads hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE_SECOND = 1.0
 
 
 class Tally:
-    """Counts of requests; memory is bounded by the routes and by the requests of one second."""
+    """Counts of requests; its memory grows only with the routes and with the requests of one second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Tally:
 
 
 def leads_by_value(store: Store) -> dict[str, dict[str, int]]:
-    """How many leads hold which value in which text custom field: the proof that each was created once."""
+    """How many leads hold which value in which text custom field; this proves that each was created once."""
     leads = store.all("lead")
     fields = [field for field in store.all("custom_field") if field["type"] in COUNTED_TYPES]
     return {field["name"]: _counts(leads, f"custom.{field['id']}") for field in fields}

@@ -1,7 +1,7 @@
-"""The three services that `qualify` asks: registry, judicial records, score. Answers follow from the id alone.
+"""The three services that `qualify` asks: registry, judicial records, score. Answers depend only on the id.
 
-The tail of an id is the number made of its last two digits (of its one digit, when it has no more); an id that does
-not end in digits has the tail zlib.crc32(id) % 100. So anybody can choose an id that shows what they want to see:
+The tail of an id is the number formed by its last two digits (or its only one); an id that does not end in digits has
+the tail zlib.crc32(id) % 100. So you can choose an id that shows what you want to see:
 
     tail ends in   the person
     0              is not in the registry: {"exists": false}
@@ -28,7 +28,7 @@ STATUSES = ("passed", "failed", "unavailable")
 
 
 def answer(method: str, path: str, body: Any) -> Document:
-    """What the service at this path says."""
+    """What the service at this path answers."""
     for verb, pattern, ask in SERVICES:
         found = pattern.fullmatch(path)
         if found and verb == method:
@@ -39,7 +39,7 @@ def answer(method: str, path: str, body: Any) -> Document:
 
 
 def service(path: str) -> str | None:
-    """The service that a path belongs to, such as "/registry"; None when there is none."""
+    """The service that a path belongs to, such as "/registry"; None if there is none."""
     name = "/" + path.split("/")[1]
     return name if any(pattern.pattern.startswith(name + "/") for _, pattern, _ in SERVICES) else None
 

@@ -1,4 +1,4 @@
-"""Close's API: from a request as it came to the endpoint that answers it."""
+"""Close's API: from a request to the endpoint that answers it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
 
 
 def presented_key(request: HttpRequest) -> str:
-    """The key or token that a request carries; "" when there is none, or when a password came with it."""
+    """The key or token of a request; "" if it has none, or if a password came with it."""
     scheme, _, credentials = request.header("Authorization").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
@@ -64,12 +64,12 @@ def presented_key(request: HttpRequest) -> str:
 
 
 def is_accepted(key: str, accepted: Container[str] | None) -> bool:
-    """Whether a key opens the organisation; without a list of keys, any but the empty one does."""
+    """Whether a key opens the organization; without a list of keys, any key but the empty one does."""
     return bool(key) and (accepted is None or key in accepted)
 
 
 def template(path: str) -> str | None:
-    """The route that a path belongs to, such as "/lead/{id}/"; None when Close has no such URL."""
+    """The route that a path belongs to, such as "/lead/{id}/"; None if Close has no such URL."""
     path = path.removeprefix(PREFIX)
     if path in ROUTES:
         return path
@@ -120,7 +120,7 @@ def _parsed(sent: bytes, content_type: str) -> Document:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested over so many levels."""
+    """Whether lists and objects are nested deeper than this many levels."""
     level = [value]
     while level and levels >= 0:
         parts = (part for part in level if isinstance(part, dict | list))
@@ -134,7 +134,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _overriding_params(body: Document) -> dict[str, str]:
-    """The query parameters of a GET that is sent as a POST, because the URL would be too long."""
+    """The query parameters of a GET that was sent as a POST because the URL would be too long."""
     params: Any = body.get("_params", {})
     return {name: _spelled(value) for name, value in params.items()} if isinstance(params, dict) else {}
 
@@ -147,7 +147,7 @@ def _spelled(value: Any) -> str:
 
 
 def _tz_offset(header: str) -> timedelta:
-    """How far local time is ahead of UTC, in hours; UTC when the header is missing or makes no sense."""
+    """How far local time is ahead of UTC, in hours; UTC if the header is missing or makes no sense."""
     try:
         return timedelta(hours=float(header))
     except (ValueError, OverflowError):

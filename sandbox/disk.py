@@ -24,7 +24,7 @@ PUT = "INSERT INTO objects VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET
 
 
 class StateFileError(OSError):
-    """A state file that can't be used; as text, one sentence that says why and what to do."""
+    """A state file that can't be used; its text says why and what to do."""
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -37,24 +37,24 @@ class Disk:
         self._lock_file = _locked(path)
         try:
             self._connection = _opened(path)
-        except BaseException:  # whatever it is, Ctrl-C too, the file must not stay locked
+        except BaseException:  # after any error, even Ctrl-C, the file must not stay locked
             os.close(self._lock_file)
             raise
 
     def objects(self) -> Iterable[tuple[str, Document]]:
-        """All objects with their kind, in the order of their creation."""
+        """All objects with their kinds, in order of creation."""
         for kind, document in self._connection.execute("SELECT kind, document FROM objects ORDER BY rowid"):
             yield kind, json.loads(document)
 
     def events_since(self, oldest: str) -> Iterable[tuple[str, str]]:
-        """The events from then on, oldest first, as date and JSON text; those before are dropped."""
+        """The events since then, oldest first, as date and JSON text; older ones are deleted."""
         self._connection.execute("DELETE FROM events WHERE date_created < ?", (oldest,))
         yield from self._connection.execute("SELECT date_created, document FROM events ORDER BY rowid")
 
     def write(
         self, puts: Sequence[tuple[str, Document]], removals: Sequence[tuple[str, str]], events: Sequence[Document]
     ) -> None:
-        """Keep one change: all of it or nothing."""
+        """Store one change, completely or not at all."""
         run = self._connection.executemany
         self._connection.execute("BEGIN")
         try:
@@ -62,7 +62,7 @@ class Disk:
             run("DELETE FROM objects WHERE kind = ? AND id = ?", removals)
             run("INSERT INTO events VALUES (?, ?)", [(event["date_created"], json.dumps(event)) for event in events])
             self._connection.execute("COMMIT")
-        except BaseException:  # half a change must not stay, whatever came between
+        except BaseException:  # half a change must not stay, whatever the error
             self._connection.execute("ROLLBACK")
             raise
 
@@ -100,7 +100,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _refuse_other_tables(connection: sqlite3.Connection) -> None:
-    """Raise sqlite3.DatabaseError for a database that is something else's, before anything is written to it."""
+    """Raise sqlite3.DatabaseError for a database of another program, before anything is written to it."""
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         connection.execute("SELECT kind, id, document FROM objects LIMIT 0")
         connection.execute("SELECT date_created, document FROM events LIMIT 0")

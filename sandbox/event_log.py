@@ -1,4 +1,4 @@
-"""The event log: which filters may go together, and its pages."""
+"""The event log: which filters can be combined, and its pages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_event(account: Account, _call: Call, event_id: str) -> Document:
 
 
 def list_events(account: Account, call: Call) -> Document:
-    """At most 50 events, the newest first, with cursors to the older and to the newer ones."""
+    """At most 50 events, newest first, with cursors to older and newer ones."""
     wanted = {name: call.params[name] for name in FILTERS if name in call.params}
     if frozenset(wanted) not in COMBINATIONS:
         raise Refused(
@@ -83,7 +83,7 @@ def _matching(events: Iterable[Numbered], wanted: Mapping[str, str], bounds: Map
 
 
 def _not_before(bounds: Mapping[str, str]) -> Callable[[Numbered], bool]:
-    """Whether an event can still be within the bounds; events come in the order of their dates."""
+    """Whether an event can still be within the bounds; events come ordered by date."""
     lowest = max((bounds[name] for name in LOWER_BOUNDS if name in bounds), default="")
     return lambda numbered: numbered[1]["date_updated"] >= lowest
 
@@ -99,7 +99,7 @@ def _bounds(params: Mapping[str, str]) -> Document:
 
 
 def _moment(name: str, value: str) -> str:
-    """The moment as events have it. A plus sign that was not escaped in the address arrives as a space."""
+    """The moment in the format of events. A plus sign that was not escaped in the URL arrives as a space."""
     try:
         moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -123,7 +123,7 @@ def _read_cursor(cursor: str) -> Document:
 
 
 def _is_position(content: Any) -> bool:
-    """Whether a cursor says what one of ours says: where to go on, and within which bounds."""
+    """Whether a cursor has the content of one of ours: where to go on, and within which bounds."""
     if not isinstance(content, dict) or not isinstance(content.get("bounds"), dict):
         return False
     position, bounds = content.get("before", content.get("after")), content["bounds"]

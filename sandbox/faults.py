@@ -1,4 +1,4 @@
-"""What can be made to go wrong on purpose, and whether it does this time."""
+"""What can be made to go wrong on purpose, and whether it goes wrong this time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEFORE = frozenset({"drop-before", "500", "503-before", "502-before", "504-befor
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to go wrong: how often, on which requests ("POST /api/v1/lead/" or "" for all), how many times."""
+    """One fault: how likely, on which requests ("POST /api/v1/lead/", or "" for all), and how many times at most."""
 
     name: str
     probability: float = 1.0
@@ -43,7 +43,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """The fault written as "drop-after", "drop-after=0.1" or "drop-after@POST /api/v1/lead/=0.1"."""
+        """The fault given as "drop-after", "drop-after=0.1" or "drop-after@POST /api/v1/lead/=0.1"."""
         what, _, probability = text.partition("=")
         name, _, on = what.partition("@")
         try:

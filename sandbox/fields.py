@@ -1,4 +1,4 @@
-"""Lead custom fields and lead statuses: their endpoints, and which values a custom field takes."""
+"""Lead custom fields and lead statuses: their endpoints, and which values a custom field accepts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ STATUS_CHECKS: Mapping[str, Check] = {"label": nonblank, "color": optional(text)
 
 
 def custom_values(account: Account) -> CustomCheck:
-    """A check for the custom.* keys of a lead. Names are understood besides ids, as Close still does."""
+    """A check for the custom.* keys of a lead. Names are accepted as well as ids, as Close still does."""
 
     def check(key: str, value: Any) -> tuple[str, Any]:
         name, _, operation = _split_operation(key.removeprefix("custom."))
@@ -80,7 +80,7 @@ def create_field(account: Account, call: Call) -> Document:
 
 
 def add_field(account: Account, origin: Origin, wanted: Document) -> Document:
-    """A new lead custom field; a shared one when `is_shared` says so."""
+    """A new lead custom field, shared if `is_shared` says so."""
     defaults: Document = {
         "description": None,
         "choices": None,
@@ -97,7 +97,7 @@ def add_field(account: Account, origin: Origin, wanted: Document) -> Document:
 
 
 def list_fields(account: Account, call: Call) -> Document:
-    """The fields that belong to leads alone; shared ones are in the schema only."""
+    """The fields that belong only to leads; shared ones are only in the schema."""
     return page(call.params, [field for field in account.store.all("custom_field") if not field["is_shared"]])
 
 
@@ -129,7 +129,7 @@ def update_field(account: Account, call: Call, field_id: str) -> Document:
 
 
 def delete_field(account: Account, call: Call, field_id: str) -> Document:
-    """Delete the field and, for good, its values on all leads."""
+    """Delete the field and, permanently, its values on all leads."""
     key = f"custom.{field_id}"
 
     def without_value(lead: Document) -> Document | None:
@@ -156,7 +156,7 @@ def create_status(account: Account, call: Call) -> Document:
 
 
 def update_status(account: Account, call: Call, status_id: str) -> Document:
-    """Relabel the status, on the leads that have it too."""
+    """Relabel the status, also on the leads that have it."""
     clean = checked(shaped(STATUS_CHECKS), call.body)
     label = clean.get("label", _status(account, status_id)["label"])
 

@@ -1,4 +1,4 @@
-"""The delayed copies: what lists and search see of leads, contacts and activities, and what the event log shows."""
+"""Delayed copies: leads, contacts and activities as lists and search see them, and the event log as shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INDEXED = ("lead", "contact")
 
 
 class Index:
-    """The objects of some kinds as they were `lag` seconds ago, in the order of their creation."""
+    """The objects of some kinds as they were `lag` seconds ago, in order of creation."""
 
     def __init__(self, lag: float, clock: Callable[[], float], kinds: Sequence[str] = INDEXED) -> None:
         self._lag = lag
@@ -24,13 +24,13 @@ class Index:
         self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in kinds}
 
     def note(self, kind: str, object_id: str, document: Document | None) -> None:
-        """Take in a new version, or None for a deletion; it shows after the lag."""
+        """Add a new version, or None for a deletion; it shows after the lag."""
         if kind in self._shown:
             with self._lock:
                 self._pending.append((self._clock() + self._lag, kind, object_id, document))
 
     def load(self, kind: str, document: Document) -> None:
-        """Show a document at once: it was there before this index was."""
+        """Show a document at once: it existed before this index."""
         if kind in self._shown:
             self._shown[kind][document["id"]] = document
 
@@ -45,7 +45,7 @@ class Index:
             return self._shown[kind].get(object_id)
 
     def freeze(self) -> None:
-        """Show what is shown now until `thaw`, however long that takes."""
+        """Keep showing what is shown now until `thaw`."""
         with self._lock:
             self._catch_up()
             self._frozen = True
@@ -76,7 +76,7 @@ class EventLog:
         self._events: list[tuple[float, Document | str]] = []
 
     def load(self, event: str) -> None:
-        """Show at once an event that was there before this log was, given as JSON."""
+        """Show at once an event, given as JSON, that existed before this log."""
         self._events.append((self._clock(), event))
 
     def add(self, event: Document) -> None:
@@ -86,9 +86,9 @@ class EventLog:
         return next((event for _, event in self.newest_first(about=[event_id]) if event["id"] == event_id), None)
 
     def newest_first(self, before: int | None = None, about: Sequence[str] = ()) -> Iterator[tuple[int, Document]]:
-        """Position and event, from the newest that shows, or from the one before the position, back to the first.
+        """Position and event, from the newest visible one, or from the one before the position, back to the first.
 
-        Events that do not mention all that is asked about may be left out.
+        Events that do not mention everything in `about` may be left out.
         """
         spelled = [json.dumps(value) for value in about]
         now, count = self._clock(), len(self._events)
@@ -98,7 +98,7 @@ class EventLog:
                 yield position, self._read(position)
 
     def oldest_first(self, after: int, about: Sequence[str] = ()) -> Iterator[tuple[int, Document]]:
-        """Position and event, from the one after the position to the newest that shows."""
+        """Position and event, from the one after the position to the newest visible one."""
         now, spelled = self._clock(), [json.dumps(value) for value in about]
         for position in range(after + 1, len(self._events)):
             due, event = self._events[position]
@@ -108,7 +108,7 @@ class EventLog:
                 yield position, self._read(position)
 
     def _read(self, position: int) -> Document:
-        """The event, which stays parsed from now on."""
+        """The event; it stays parsed from now on."""
         due, event = self._events[position]
         if isinstance(event, str):
             event = json.loads(event)
@@ -117,5 +117,5 @@ class EventLog:
 
 
 def _mentions(event: Document | str, spelled: Sequence[str]) -> bool:
-    """Whether an event that is still JSON holds all the values; one that is parsed may hold them."""
+    """Whether an event may hold all the values; an event that is already parsed is not searched."""
     return not isinstance(event, str) or all(value in event for value in spelled)

@@ -1,4 +1,4 @@
-"""Leads and contacts: create, read, list, change, delete, merge."""
+"""Leads and contacts: create, read, list, update, delete, merge."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_lead(account: Account, call: Call, lead_id: str) -> Document:
 
 
 def list_leads(account: Account, call: Call) -> Document:
-    """Leads as the index shows them, narrowed by the plain forms of a search string."""
+    """Leads as the index shows them, filtered by the simple forms of a search string."""
     leads = account.store.index.documents("lead")
     if call.params.get("query", "").strip():
         leads = found_by_words(leads, call.params["query"])
@@ -46,7 +46,7 @@ def list_leads(account: Account, call: Call) -> Document:
 
 
 def update_lead(account: Account, call: Call, lead_id: str) -> Document:
-    """Change the fields given, and those alone. Contacts are checked, but not touched."""
+    """Change only the given fields. Contacts are checked, but not changed."""
     _lead(account, lead_id)
     clean = _checked_lead(account, call.body)
     clean.pop("contacts", None)
@@ -68,7 +68,7 @@ def delete_lead(account: Account, call: Call, lead_id: str) -> Document:
 
 
 def merge_leads(account: Account, call: Call) -> Document:
-    """Move all that belongs to the source to the destination, fill the blanks there, delete the source."""
+    """Move everything from the source to the destination, fill blanks there, and delete the source."""
     missing = {key: "This field is required." for key in ("source", "destination") if not call.body.get(key)}
     if missing:
         raise Refused(400, {"errors": [], "field-errors": missing})
@@ -85,7 +85,7 @@ def merge_leads(account: Account, call: Call) -> Document:
 
 
 def create_contact(account: Account, call: Call) -> Document:
-    """A new contact; without `lead_id` it gets a new lead of its own, which Close does without asking."""
+    """A new contact; without `lead_id` it gets a new lead of its own, as in Close."""
     clean = checked(validation.contact(account.country), call.body)
     with account.store.change(call.origin) as change:
         lead = lead_to_join(account, change, call.body)
@@ -106,7 +106,7 @@ def read_contact(account: Account, call: Call, contact_id: str) -> Document:
 
 
 def update_contact(account: Account, call: Call, contact_id: str) -> Document:
-    """Change the fields given; e-mails, phones and URLs are replaced as whole lists."""
+    """Change the given fields; emails, phones and URLs are replaced as whole lists."""
     _contact(account, contact_id)
     clean = checked(validation.contact(account.country), call.body)
     clean.pop("date_created", None)
@@ -127,7 +127,7 @@ def delete_contact(account: Account, call: Call, contact_id: str) -> Document:
 
 
 def recomposed(store: Store, lead: Document, **parts: Sequence[Document]) -> Document:
-    """The lead with new contacts, tasks or opportunities, and with what follows from them."""
+    """The lead with new contacts, tasks or opportunities, and the values that follow from them."""
     lead = {**lead, **{kind: list(documents) for kind, documents in parts.items()}, "date_updated": store.now()}
     lead["contact_ids"] = [contact["id"] for contact in lead["contacts"]]
     first = lead["contacts"][0]["display_name"] if lead["contacts"] else ""
@@ -156,7 +156,7 @@ def _checked_lead(account: Account, body: Document) -> Document:
 
 
 def _asked_status(account: Account, body: Document) -> Document | None:
-    """The status a body names by id or by label; both at once are refused, and so is an unknown one."""
+    """The status that a body names by id or by label; giving both, or an unknown one, is refused."""
     given = [key for key in ("status_id", "status") if body.get(key) is not None]
     if len(given) > 1:
         raise invalid("status", "Please provide either status or status_id, not both.")
@@ -220,7 +220,7 @@ def activity(store: Store, kind: str, lead_id: str, details: Document) -> Docume
 
 
 def with_values(lead: Document, clean: Document) -> Document:
-    """The lead with the values given: null clears a custom value, .add and .remove change one of several."""
+    """The lead with the given values: null clears a custom value, .add and .remove change one of several."""
     changed = {**lead, **{key: value for key, value in clean.items() if not key.startswith("custom.")}}
     for key, value in clean.items():
         if not key.startswith("custom."):

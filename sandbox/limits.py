@@ -1,4 +1,4 @@
-"""How many requests a key and an organisation may make, and what Close says about it in its headers."""
+"""How many requests a key and an organization may make, and what Close's headers say about it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ HeaderMode = Literal["always", "on-429", "never", "semicolons", "decimals"]
 ThrottleBody = Literal["none", "flat", "nested"]
 Group = tuple[str, str]  # method and first part of the path
 
-ORGANISATION_SHARE = 3  # an organisation may do three times what one key may
-MOST_BUCKETS = 1_000  # beyond this, full buckets and windows that are over are forgotten
-TOKEN_DIGITS = 9  # places to which tokens are kept: ten times a tenth of a token is a whole one
+ORGANISATION_SHARE = 3  # an organization may make three times as many requests as one key
+MOST_BUCKETS = 1_000  # beyond this, full buckets and past windows are forgotten
+TOKEN_DIGITS = 9  # decimal places of tokens, so that ten times a tenth of a token is a whole one
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request may pass, the figures of the bucket that decided, and which buckets gave a token."""
+    """Whether a request may pass, the figures of the deciding bucket, and which buckets gave a token."""
 
     allowed: bool
     limit: int
@@ -32,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a bucket gets: `rate` tokens a second, in windows of so many seconds. It holds `burst` windows' worth."""
+    """What a bucket gets: `rate` tokens a second, added once per `window` seconds. It holds `burst` windows' worth."""
 
     rate: float
     window: float
@@ -47,7 +47,7 @@ class Allowance:
 
 
 class _Bucket:
-    """Tokens that come back in whole windows only."""
+    """Tokens that come back only at the end of whole windows."""
 
     def __init__(self, allowance: Allowance, now: float) -> None:
         self._window = allowance.window
@@ -74,7 +74,7 @@ class _Bucket:
 
 
 class RateLimiter:
-    """Token buckets per key and group and per organisation and group. A refused request costs nothing."""
+    """Token buckets per key and group, and per organization and group. A refused request costs nothing."""
 
     def __init__(
         self, rate: float | None, window: float, burst: float, mode: HeaderMode, clock: Callable[[], float]
@@ -89,9 +89,9 @@ class RateLimiter:
         self.requests_while_closed = 0
 
     def admit(self, key: str, group: Group, *, is_member: bool = True) -> Verdict | None:
-        """The verdict on a request that arrives now; None when there is no limit.
+        """The verdict on a request that arrives now; None if there is no limit.
 
-        A key that is no member of the organisation takes nothing from what the organisation shares.
+        A key that does not belong to the organization takes nothing from the organization's share.
         """
         with self._lock:
             now = self._clock()
@@ -104,7 +104,7 @@ class RateLimiter:
             return verdict
 
     def surprise(self, key: str, group: Group, verdict: Verdict | None) -> Verdict:
-        """A refusal that the figures given so far did not announce. Like any other, it costs nothing."""
+        """A refusal that the earlier figures did not announce. Like any refusal, it costs nothing."""
         verdict = verdict or Verdict(True, 100, 50, self._window)
         with self._lock:
             for bucket in verdict.taken_from:
@@ -113,7 +113,7 @@ class RateLimiter:
         return Verdict(False, verdict.limit, verdict.remaining + len(verdict.taken_from[:1]), verdict.reset)
 
     def headers(self, verdict: Verdict | None) -> dict[str, str]:
-        """The headers that tell a client where it stands."""
+        """The headers that tell a client how much it has left."""
         if verdict is None:
             return {}
         headers = {} if verdict.allowed else {"Retry-After": _whole_seconds(verdict.reset)}
@@ -124,11 +124,11 @@ class RateLimiter:
         return headers
 
     def _reset(self, verdict: Verdict) -> str:
-        # Close's own client reads whole seconds only, and comes back at once when it sees a fraction.
+        # Close's own client reads only whole seconds, and retries at once if it sees a fraction.
         return f"{verdict.reset:.3f}" if self._mode == "decimals" else _whole_seconds(verdict.reset)
 
     def body(self, verdict: Verdict, group: Group) -> Mapping[str, object]:
-        """What a 429 said in its body, flat, before Close asked clients to read headers instead."""
+        """The flat body that a 429 had before Close asked clients to read the headers instead."""
         return {
             "message": "API call count exceeded for this period.",
             "rate_endpoint_group": f"{zlib.crc32(repr(group).encode()):032x}",
@@ -174,5 +174,5 @@ class RateLimiter:
 
 
 def _whole_seconds(seconds: float) -> str:
-    """The seconds rounded up, but not because of the last digits of a float."""
+    """The seconds rounded up, ignoring the rounding error of a float."""
     return str(math.ceil(round(seconds, 6)))

@@ -1,4 +1,4 @@
-"""Pages of a list and the fields of an object, as `_limit`, `_skip` and `_fields` ask for them."""
+"""Pages of a list and fields of an object, as requested by `_limit`, `_skip` and `_fields`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 def page(
     params: Mapping[str, str], documents: Sequence[Document], *, most: int = 100, deepest: int | None = None
 ) -> Document:
-    """One page of the documents, with the word whether more follow."""
+    """One page of the documents, saying whether more follow."""
     limit = whole_number(params, "_limit", min(DEFAULT_LIMIT, most), most)
     skip = whole_number(params, "_skip", 0, deepest)
     return {
@@ -25,13 +25,13 @@ def page(
 
 
 def narrowed(document: Document, params: Mapping[str, str]) -> Document:
-    """The document, or only the fields of it that `_fields` names."""
+    """The document, or only those of its fields that `_fields` names."""
     asked = params.get("_fields")
     return document if not asked else chosen(document, asked.split(","))
 
 
 def chosen(document: Document, names: Sequence[str]) -> Document:
-    """The named fields; `custom` stands for all custom fields, a name the document lacks is ignored."""
+    """The named fields; `custom` means all custom fields, and names that the document lacks are ignored."""
     wanted = {name.strip() for name in names}
     if "_all" in wanted:
         return document
@@ -40,7 +40,7 @@ def chosen(document: Document, names: Sequence[str]) -> Document:
 
 
 def whole_number(params: Mapping[str, str], name: str, default: int, most: int | None) -> int:
-    """The number given for a parameter, refused when it is none or out of bounds."""
+    """The number given for a parameter; refused if it is not a number or out of bounds."""
     given = params.get(name, str(default))
     if not WHOLE_NUMBER.fullmatch(given):
         raise invalid(name, f'{name} must be an integer (got "{given}" instead).')

@@ -1,4 +1,4 @@
-"""Moments of a search query: what "the end of that day" or "two weeks ago" is in UTC."""
+"""Moments in a search query: what "the end of that day" or "two weeks ago" means in UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.answers import Document, invalid
 
 UNITS = ("weeks", "days", "hours", "minutes", "seconds")
-AFTER_THE_LAST_DAY = "9999-12-32"  # the last day there is has an end too
+AFTER_THE_LAST_DAY = "9999-12-32"  # so that the last possible day has an end too
 CALENDAR_UNITS = ("years", "months")
 KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "fixed_local_date": (frozenset({"value", "which"}), frozenset()),
@@ -23,13 +23,13 @@ KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class Here:
-    """The time at which a query is asked, and how far local time is ahead of UTC there."""
+    """The time of a query, and how far its local time is ahead of UTC."""
 
     now: datetime
     offset: timedelta
 
     def instant(self, moment: Any) -> str:
-        """The moment in UTC, as objects carry it."""
+        """The moment in UTC, in the format that objects use."""
         return shifted(self._local(moment), -self.offset).replace(tzinfo=UTC).isoformat(timespec="microseconds")
 
     def day(self, moment: Any) -> str:
@@ -48,7 +48,7 @@ class Here:
 
 
 def shifted(moment: datetime, by: timedelta) -> datetime:
-    """The moment moved, or the first or last one there is."""
+    """The moment shifted, or the first or last possible one."""
     try:
         return moment + by
     except OverflowError:
@@ -92,7 +92,7 @@ def _start_or_end(day: date, which: Any) -> datetime:
 
 
 def _moved(now: datetime, moment: Document) -> datetime:
-    """Now, moved by an offset and then, when asked, to the start or the end of that day."""
+    """Now, moved by an offset and then, if asked, to the start or the end of that day."""
     offset, which = moment["offset"], moment.get("which_day_end")
     if moment["direction"] not in ("past", "future") or _kind(moment["moment"]) != "now":
         raise invalid("query", "An offset goes to the past or the future from now.")
@@ -111,7 +111,7 @@ def _moved(now: datetime, moment: Document) -> datetime:
 
 
 def _months_later(moment: datetime, months: int) -> datetime:
-    """The same day some months later, or the last day of that month when it is shorter."""
+    """The same day some months later, or the last day of that month if it is shorter."""
     count = moment.year * 12 + moment.month - 1 + months
     year, month = count // 12, count % 12 + 1
     if not 1 <= year <= 9999:

@@ -1,6 +1,6 @@
-"""A search query turned into a question that an indexed object answers with yes or no.
+"""A search query turned into a predicate: whether an indexed object matches.
 
-What is not in Close's documented grammar is refused, so that an invented filter fails here as it would there.
+Anything outside Close's documented grammar is refused, so that an invented filter fails here as it would there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Predicate = Callable[[Document], bool]
 Test = Callable[[Any], bool]
 
 SEARCHABLE = ("lead", "contact")
-MOST_VIEWS = 3  # Smart Views one within another; how many Close allows is not known
-TEXTS_KEPT = 100_000  # whose words are remembered, so that one search after another need not look for them
+MOST_VIEWS = 3  # levels of Smart Views within each other; Close's own limit is not known
+TEXTS_KEPT = 100_000  # texts whose words are cached, so that later searches need not split them again
 WORDS = re.compile(r"\w+")
 TEXT_MODES = ("full_words", "beginning_of_words", "phrase", "exact_value")
 REFERENCE_TYPES = ("user_or_group", "user", "contact", "lead", "status.lead")
@@ -51,7 +51,7 @@ REGULAR_FIELDS: Mapping[str, Mapping[str, str]] = {
 COUNTED: Mapping[str, Callable[[Document], int]] = {
     "num_contacts": lambda lead: len(lead["contacts"]),
     "num_addresses": lambda lead: len(lead["addresses"]),
-    "num_emails": lambda _lead: 0,  # e-mails sent to the lead: the sandbox sends none
+    "num_emails": lambda _lead: 0,  # emails sent to the lead: the sandbox sends none
 }
 KIND_OF_TYPE = {
     "text": "text",
@@ -77,9 +77,9 @@ CONDITIONS_FOR: Mapping[str, Collection[str]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What a query is asked about: the kind of object at this place in it, the custom fields, the time.
+    """The context of a part of a query: the kind of object it is about, the custom fields, the time.
 
-    `view` finds a Smart View by its id; `views` are the ids of those that this place in the query lies within.
+    `view` finds a Smart View by its id; `views` are the ids of the Smart Views that this part lies within.
     """
 
     kind: str
@@ -96,7 +96,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Field:
-    """Where a condition finds its values, and of what kind they are."""
+    """Where a condition finds its values, and which kind they have."""
 
     key: str
     kind: str
@@ -111,7 +111,7 @@ class Field:
 
 @dataclass(frozen=True)
 class ExactText:
-    """Whether a text field holds one of several values. A class, so that an `or` of many becomes one look-up."""
+    """Whether a text field holds one of several values. This is a class so that an `or` of many becomes one look-up."""
 
     field: Field
     wanted: frozenset[str]
@@ -122,7 +122,7 @@ class ExactText:
 
 @dataclass(frozen=True)
 class HasRelated:
-    """Whether some related object fulfils a condition. A class for the same reason."""
+    """Whether any related object meets a condition. This is a class for the same reason."""
 
     relation: tuple[str, str]
     related: Callable[[Document], Iterable[Document]]
@@ -133,12 +133,12 @@ class HasRelated:
 
 
 def normalized(text: str) -> str:
-    """The text as it is compared: neither letter case nor white space around matters."""
+    """The text as it is compared: letter case and surrounding white space do not matter."""
     return text.strip().casefold()
 
 
 def has_phrase(text: str, phrase: str) -> bool:
-    """Whether the words of the phrase follow one another in the text. A phrase without a word is in none."""
+    """Whether the text has the words of the phrase in a row. A phrase without words matches nothing."""
     return bool(words(phrase)) and f" {' '.join(words(phrase))} " in f" {' '.join(words(text))} "
 
 
@@ -149,7 +149,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def searched_kinds(node: Any) -> list[str]:
-    """The kinds of object a query names, related objects aside."""
+    """The kinds of object that a query names, apart from related objects."""
     if not isinstance(node, dict):
         return []
     if node.get("type") == "object_type":
@@ -186,7 +186,7 @@ def field(spec: Any, scope: Scope) -> Field:
 
 
 def any_of(predicates: Sequence[Predicate]) -> Predicate:
-    """One predicate for several of which one must hold; alike ones are asked in one go."""
+    """One predicate that holds if any of several does; similar ones are tested together."""
     groups: dict[Any, list[Predicate]] = {}
     for predicate in predicates:
         groups.setdefault(_group(predicate), []).append(predicate)
@@ -234,7 +234,7 @@ def _object_type(node: Document, scope: Scope) -> Predicate:
 
 
 def _saved_search(node: Document, scope: Scope) -> Predicate:
-    """What the Smart View finds among objects of this kind: nothing, if it is about another."""
+    """What the Smart View finds among objects of this kind; nothing if it is about another kind."""
     view = scope.view(node["saved_search_id"])
     if view is None:
         raise _wrong(f"The saved search {_shortened(node['saved_search_id'])} does not exist.")
@@ -335,7 +335,7 @@ def _regular_field(kind: Any, name: Any, scope: Scope) -> Field:
 
 
 def _some(found: Field, test: Test) -> Predicate:
-    """Whether any value of the field passes the test. No value, no match."""
+    """Whether any value of the field passes the test. A field without a value does not match."""
     return lambda document: any(test(value) for value in found.values(document))
 
 
@@ -418,7 +418,7 @@ def _boolean(condition: Document, found: Field, _scope: Scope) -> Predicate:
 
 
 def _moment_range(condition: Document, found: Field, scope: Scope) -> Predicate:
-    """From the first moment, included, to the second, excluded. Fields without a time compare by local day."""
+    """From the first moment (included) to the second (excluded). Fields without a time are compared by local day."""
     text_of = scope.here.day if found.kind == "day" else scope.here.instant
     first, end = (None if m is None else text_of(m) for m in (condition.get("on_or_after"), condition.get("before")))
     if first is None and end is None:
@@ -458,7 +458,7 @@ def _strings(values: Any, name: str) -> list[str]:
 
 
 def _is_one_of(name: Any, known: Collection[str]) -> bool:
-    """Whether the name is one of those known; lists and objects, which can't be looked up, are none."""
+    """Whether this is one of the known names; lists and objects never are."""
     return isinstance(name, str) and name in known
 
 

@@ -34,7 +34,7 @@ def search(account: Account, call: Call) -> Document:
 
 
 def _checked_options(body: Document) -> int:
-    """The page size, once everything beside the query is known to be well formed."""
+    """The page size, after checking that everything except the query is well-formed."""
     unknown = body.keys() - KEYS
     if unknown:
         raise invalid(min(unknown), "Extra inputs are not permitted")
@@ -65,7 +65,7 @@ def _is_names(names: Any) -> bool:
 
 
 def _new_walk(account: Account, call: Call, body: Document) -> Walk:
-    """All that the query finds now, in order. Later pages show these objects, whatever has been written since."""
+    """Everything the query finds now, in order. Later pages show these objects, whatever was written since."""
     asked = scopes(account, call.tz_offset, body.get("query"))
     matches: list[Match] = []
     for kind, scope in asked.items():
@@ -79,7 +79,7 @@ def _new_walk(account: Account, call: Call, body: Document) -> Walk:
 
 
 def scopes(account: Account, tz_offset: timedelta, query: Any) -> dict[str, Scope]:
-    """For each kind of object the query searches, what it is asked about."""
+    """The scope of the query for each kind of object it searches."""
     kinds = searched_kinds(query)
     if not kinds:
         raise invalid("query", "The query must say which object_type to search.")
@@ -94,7 +94,7 @@ def _notes(account: Account, lead_id: str) -> list[Document]:
 
 
 def _sorted(matches: list[Match], sort: Any, asked: Mapping[str, Scope]) -> list[Match]:
-    """The matches in the order asked for, else in the order of creation."""
+    """The matches in the requested order, else in order of creation."""
     if not isinstance(sort, list | None):
         raise invalid("sort", "Input should be a valid list")
     for order in reversed(sort or []):
@@ -108,7 +108,7 @@ def _sorted(matches: list[Match], sort: Any, asked: Mapping[str, Scope]) -> list
 
 
 def _sorted_by(by: Mapping[str, Field], matches: Sequence[Match], *, descending: bool) -> list[Match]:
-    """The matches by the first value of a field; those without one come last either way."""
+    """The matches by the first value of a field; those without a value come last in both directions."""
 
     def key(match: Match) -> Any:
         first = by[match[0]].values(match[1])[0]
@@ -120,7 +120,7 @@ def _sorted_by(by: Mapping[str, Field], matches: Sequence[Match], *, descending:
 
 
 def _shown(account: Account, found: Sequence[Found], fields: Mapping[str, Sequence[str]]) -> list[Document]:
-    """The objects as the index has them now, with the fields asked for; what is gone by now is left out."""
+    """The objects as the index has them now, with the requested fields; deleted ones are left out."""
     documents = ((kind, account.store.index.find(kind, object_id)) for kind, object_id in found)
     return [
         {"__object_type": kind, "id": document["id"], **chosen(document, fields.get(kind, ()))}

@@ -1,4 +1,4 @@
-"""The plain forms of the older search language: name:"x", email_address:"x", custom.cf_x:"v", sort:created, words."""
+"""The simple forms of the older search language: name:"x", email_address:"x", custom.cf_x:"v", sort:created, words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Test = Callable[[Document], bool]
 
 
 def found_by_words(leads: Sequence[Document], query: str) -> list[Document]:
-    """The leads that the search string finds. What it does not understand, it refuses."""
+    """The leads that the search string finds. Forms it does not understand are refused."""
     tests: list[Test] = []
     sort = ""
     query, position = query.strip(), 0

@@ -1,4 +1,4 @@
-"""The sandbox as a whole: started and stopped, with its rate limits, faults and delays, and who answers what."""
+"""The sandbox as a whole: start and stop, rate limits, faults and delays, and which part answers a request."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Sandbox:
     """A stand-in for Close and three check services on this machine. Start it with `with`, or start() and stop().
 
     A key may make `rate` requests a second to each group of endpoints, counted over `window` seconds; with a `burst`
-    above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised
-    when it can't be used. With an `activity_lag`, lists of notes and of other activities lag too, by so many seconds.
-    A search reaches `most_walked` objects, and its cursor lives for `cursor_life` seconds from one page to the next.
+    above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised if
+    it can't be used. With an `activity_lag`, lists of notes and other activities also lag, by that many seconds. A
+    search reaches `most_walked` objects, and its cursor lives for `cursor_life` seconds from one page to the next.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Sandbox:
         try:
             smart_views.add_stock_views(self._account)
             self._server = LoopbackServer(self._port, self._reply)
-        except BaseException:  # whatever it is, the state file must be let go of
+        except BaseException:  # after any error, the state file must be released
             store.close()
             raise
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_INTERVAL,), daemon=True)
@@ -106,7 +106,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Close all connections, idle ones too, and then the state."""
+        """Close all connections, including idle ones, and then the state."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -141,7 +141,7 @@ class Sandbox:
         return self._url("/score")
 
     def report(self) -> Document:
-        """What was asked so far and what the leads hold now."""
+        """The requests so far, and what the leads hold now."""
         store = self._account.store
         return {
             "leads": store.count("lead"),
@@ -151,14 +151,14 @@ class Sandbox:
         }
 
     def freeze_index(self) -> None:
-        """Let lists and search stand still until `thaw_index`."""
+        """Stop updating lists and search until `thaw_index`."""
         self._account.store.index.freeze()
 
     def thaw_index(self) -> None:
         self._account.store.index.thaw()
 
     def expire_cursors(self) -> None:
-        """Let every search that is under way end here: its next page is refused."""
+        """End every search under way: its next page is refused."""
         self._account.walks.expire()
 
     def add_shared_field(self, name: str, kind: str) -> Document:
@@ -167,11 +167,11 @@ class Sandbox:
         return add_field(self._account, Origin("POST", "/api/v1/custom_field/shared/"), wanted)
 
     def add_smart_view(self, name: str, query: Document) -> Document:
-        """A saved search; Refused is raised for a query that a search would be refused for."""
+        """A new Smart View; Refused is raised for a query that a search would refuse."""
         return smart_views.add_view(self._account, name, query)
 
     def _reply(self, request: HttpRequest) -> Reply | None:
-        """The answer to a request; None when the connection is to be closed instead."""
+        """The answer to a request; None if the connection is to be closed instead."""
         if request.path.startswith(close.PREFIX + "/"):
             verb = request.method if request.method in VERBS else "(unknown)"
             with self._tally.request(f"{verb} {close.template(request.path) or '(unknown)'}"):
@@ -183,7 +183,7 @@ class Sandbox:
         return self._check_reply(request)
 
     def _close_reply(self, request: HttpRequest) -> Reply | None:
-        """Rate limit, then key, then fault, then the endpoint: a wrong key counts towards its own limit too."""
+        """Rate limit, then key, then fault, then the endpoint; a wrong key also counts toward its own limit."""
         key, group = close.presented_key(request), close.group(request)
         is_accepted = close.is_accepted(key, self._accepted_keys)
         verdict = self._limiter.admit(key, group, is_member=is_accepted)
@@ -198,7 +198,7 @@ class Sandbox:
         return self._after(fault, _answered(lambda: close.answer(self._account, request, key), headers))
 
     def _before(self, fault: str | None, key: str, group: tuple[str, str], verdict: Verdict | None) -> Reply | None:
-        """What a fault that strikes before anything is done looks like."""
+        """The answer if a fault strikes before anything is done."""
         if fault == "drop-before":
             return None
         if fault == "429-surprise":
@@ -210,7 +210,7 @@ class Sandbox:
         return _failed(fault or "500")
 
     def _after(self, fault: str | None, reply: Reply) -> Reply | None:
-        """What becomes of an answer when a fault strikes after everything is done."""
+        """What becomes of an answer if a fault strikes after everything is done."""
         if fault == "drop-after":
             return None
         if fault == "stall":
@@ -237,18 +237,18 @@ class Sandbox:
 
 
 def _answered(answer: Callable[[], Document], headers: dict[str, str] | None = None) -> Reply:
-    """The answer or the refusal as a reply. A bug of the sandbox is a 500, and in the log."""
+    """The answer or the refusal as a reply. A bug in the sandbox becomes a 500, and is logged."""
     try:
         return Reply.of(200, answer(), headers)
     except Refused as refusal:
         return Reply.of(refusal.status, refusal.body, headers)
-    except Exception:  # a bug here must look like one of the server's, not like a lost connection
+    except Exception:  # a bug here must look like a server error, not like a lost connection
         log.exception("The sandbox failed to answer")
         return Reply.of(500, {"error": "The sandbox has a bug; its log has the traceback."}, headers)
 
 
 def _nested(body: Mapping[str, object]) -> Document:
-    """The body of a 429 in its oldest shape, with a number for the time that is left."""
+    """The body of a 429 in its oldest form, with the remaining time as a number."""
     return {"error": {**body, "rate_reset": float(str(body["rate_reset"]))}}
 
 

@@ -1,4 +1,4 @@
-"""Smart Views: saved searches, listed and referred to by other searches. Close documents no way to make one by HTTP."""
+"""Smart Views: saved searches, listed and used in other searches. Close documents no way to create one by HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.query import compiled
 from sandbox.search import scopes
 from sandbox.store import Origin, new_id
 
-NOBODY = Origin("", "")  # no request makes a view
+NOBODY = Origin("", "")  # no request creates a view
 LEADS: Document = {"type": "object_type", "object_type": "lead"}
 THIRTY_DAYS_AGO: Document = {
     "type": "offset",
@@ -41,7 +41,7 @@ def list_views(account: Account, call: Call) -> Document:
 
 
 def add_view(account: Account, name: str, query: Document) -> Document:
-    """A new Smart View. Its query is refused where a search with it would be."""
+    """A new Smart View. Its query is refused if a search with it would be."""
     view = _view(account, name, query)
     for scope in scopes(account, timedelta(), query).values():
         compiled(query, replace(scope, views=(view["id"],)))
@@ -51,7 +51,7 @@ def add_view(account: Account, name: str, query: Document) -> Document:
 
 
 def add_stock_views(account: Account) -> None:
-    """Give an organisation that has no Smart View those that come with a new one."""
+    """Give an organization without Smart Views those that a new one comes with."""
     if not account.store.count("saved_search"):
         with account.store.change(NOBODY) as change:
             for name, query in STOCK_VIEWS.items():

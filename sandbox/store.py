@@ -1,6 +1,6 @@
-"""The objects of one organisation. A change is kept, logged and handed to the index as a whole, or not made.
+"""The objects of one organization. A change is stored, logged and passed to the index as a whole, or not made.
 
-Documents are never altered in place: a change puts a new one. So whoever holds a document may read it without a lock.
+Documents are never changed in place: a change puts a new one. So a document can be read without a lock.
 """
 
 from __future__ import annotations
@@ -47,28 +47,28 @@ ACTIVITY_EVENT_TYPES = {
     "LeadStatusChange": "activity.lead_status_change",
     "LeadMerge": "activity.lead_merge",
 }
-# A lead's tasks, opportunities and the wording of its contacts change without an `updated` event of the lead.
+# A lead's tasks, opportunities and contact details change without an `updated` event of the lead.
 UNTRACKED = frozenset({"date_updated", "updated_by", "contacts", "tasks", "opportunities", "display_name"})
 
 USER = {"email": "sandbox@example.com", "first_name": "Sandbox", "last_name": "User"}
-LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # the first is that of a new lead
+LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # a new lead has the first
 CURRENCY_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 OPPORTUNITY_STATUSES = ("Active", "Won", "Lost")
 EVENTS_KEPT = timedelta(days=30)
-LEADS_AT_A_TIME = 100  # in one change, when all of them change
+LEADS_AT_A_TIME = 100  # in one change, if all of them change
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALPHABET = string.ascii_letters + string.digits
 _letters = random.Random()  # seeded by the operating system, so that no two runs draw the same ids
 
 
 def new_id(prefix: str, length: int = 43) -> str:
-    """An id that no other object has, in this state file or another."""
+    """An id that no other object has, in this or any other state file."""
     return prefix + "".join(_letters.choices(ALPHABET, k=length))
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asked for a change, and by which request."""
+    """Who asked for a change, and with which request."""
 
     method: str
     path: str
@@ -120,19 +120,19 @@ class Store:
             return list(self._of_lead[kind].get(lead_id, {}).values())
 
     def listed(self, kind: str) -> list[Document]:
-        """What a list shows of the kind, oldest first: activities may lag."""
+        """The objects of the kind as a list shows them, oldest first; activities may lag."""
         if kind == "activity" and self._late_activities:
             return self._late_activities.documents(kind)
         return self.all(kind)
 
     def listed_of_lead(self, kind: str, lead_id: str) -> list[Document]:
-        """The same of the lead's children of that kind."""
+        """The same for the lead's children of that kind."""
         if kind == "activity" and self._late_activities:
             return [document for document in self.listed(kind) if document["lead_id"] == lead_id]
         return self.of_lead(kind, lead_id)
 
     def now(self) -> str:
-        """The present moment, later than every one given before."""
+        """The present moment, always later than any given before."""
         with self._lock:
             self._last_microsecond = max(time.time_ns() // 1000, self._last_microsecond + 1)
             return (EPOCH + timedelta(microseconds=self._last_microsecond)).isoformat(timespec="microseconds")
@@ -150,7 +150,7 @@ class Store:
 
     @contextmanager
     def change(self, origin: Origin) -> Iterator[Change]:
-        """A change nobody can interfere with; it is made when the block ends, unless the block raises."""
+        """An isolated change; it is made when the block ends, unless the block raises."""
         with self._lock:
             change = Change(self, origin)
             yield change
@@ -159,12 +159,12 @@ class Store:
             self._apply(change)
 
     def change_each_lead(self, origin: Origin, changed: Callable[[Document], Document | None]) -> None:
-        """Put each lead as `changed` gives it back, unless it is None, a few at a time: others need not wait long."""
+        """Put what `changed` returns for each lead, unless None; a few at a time, so that others need not wait long."""
         leads = self.all("lead")
         for first in range(0, len(leads), LEADS_AT_A_TIME):
             with self.change(origin) as change:
                 change.put_leads(leads[first : first + LEADS_AT_A_TIME], changed)
-            time.sleep(0)  # lets whoever waits for the lock have it
+            time.sleep(0)  # lets a thread that waits for the lock have it
 
     def close(self) -> None:
         with self._lock:
@@ -224,7 +224,7 @@ class Store:
             self._last_microsecond = since_epoch // timedelta(microseconds=1)
 
     def _found(self, currency: str) -> None:
-        """Make the organisation with its user and its lead statuses."""
+        """Create the organization with its user and its lead statuses."""
         now = self.now()
         user_id = new_id("user_")
         dates = {"date_created": now, "date_updated": now}
@@ -241,7 +241,7 @@ class Store:
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """No search for garbage in the block, nor later in what it made: that is most of the time of a large load."""
+    """No garbage collection in the block, nor later of what it made; it would take most of the time of a large load."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -266,7 +266,7 @@ def _new_organization(currency: str) -> Document:
 
 
 class Change:
-    """What one request puts and removes, with the events that tell of it."""
+    """What one request puts and removes, with the events that record it."""
 
     def __init__(self, store: Store, origin: Origin, *, logged: bool = True) -> None:
         self._store = store
@@ -279,7 +279,7 @@ class Change:
         self.events: list[Document] = []
 
     def put(self, kind: str, document: Document) -> None:
-        """Add the object, or replace it by this version of it."""
+        """Add the object, or replace it with this version."""
         before = self._latest.get((kind, document["id"])) or self._store.find(kind, document["id"])
         self._latest[kind, document["id"]] = document
         self.puts.append((kind, document))
@@ -293,7 +293,7 @@ class Change:
             self.log("updated", kind, document, document, previous, changed)
 
     def put_leads(self, leads: Iterable[Document], changed: Callable[[Document], Document | None]) -> None:
-        """Put each of the leads that still exists as `changed` gives it back, unless that is None."""
+        """Put what `changed` returns for each lead that still exists, unless that is None."""
         for lead in leads:
             current = self._store.find("lead", lead["id"])
             document = changed(current) if current else None
@@ -301,7 +301,7 @@ class Change:
                 self.put("lead", document)
 
     def remove(self, kind: str, document: Document, *, with_children: bool = True) -> None:
-        """Delete the object and, with a lead, all that belongs to it."""
+        """Delete the object and, for a lead, everything that belongs to it."""
         for child in CHILDREN if kind == "lead" and with_children else ():
             for belonging in self._store.of_lead(child, document["id"]):
                 self.remove(child, belonging)
@@ -311,7 +311,7 @@ class Change:
     def log(
         self, action: str, kind: str, about: Document, now: Document, previous: Document, changed: list[str]
     ) -> None:
-        """Add an event, if Close makes one for objects of this kind."""
+        """Add an event if Close has one for objects of this kind."""
         object_type = ACTIVITY_EVENT_TYPES.get(about["_type"]) if kind == "activity" else EVENT_TYPES.get(kind)
         if not self._logged or object_type is None:
             return
@@ -338,5 +338,5 @@ class Change:
 
 
 def without_offset(moment: str) -> str:
-    """The moment as the event log writes it: UTC, but without saying so."""
+    """The moment as the event log writes it: in UTC, but without an offset."""
     return moment.removesuffix("+00:00")

@@ -1,4 +1,4 @@
-"""Which values Close accepts, and what becomes of them when they are stored."""
+"""Which values Close accepts, and how it stores them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Check = Callable[[Any], Any]
 CustomCheck = Callable[[str, Any], tuple[str, Any]]
 
 LONGEST_NAME = 1000
-MOST_ITEMS = 100  # e-mails, phones or URLs of one contact
+MOST_ITEMS = 100  # emails, phones or URLs of one contact
 LONGEST_EMAIL = 254
 EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[A-Za-z]{2,63}")
 URL = re.compile(r"https?://(?:[\w-]+\.)+[^\W\d_]{2,63}(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE)
@@ -36,7 +36,7 @@ class ValueRefused(Exception):
 
 
 def checked(check: Check, body: Document) -> Document:
-    """The body as it will be stored; refused as a whole when any value in it is."""
+    """The body as it will be stored; refused as a whole if any value in it is refused."""
     try:
         clean: Document = check(body)
     except ValueRefused as refusal:
@@ -45,7 +45,7 @@ def checked(check: Check, body: Document) -> Document:
 
 
 def shaped(checks: Mapping[str, Check], *, required: Collection[str] = (), custom: CustomCheck | None = None) -> Check:
-    """A check for an object. Unknown plain keys are left out without a word, unknown custom fields are refused."""
+    """A check for an object. Unknown plain keys are silently left out; unknown custom fields are refused."""
 
     def check(value: Any) -> Document:
         if not isinstance(value, dict):
@@ -72,7 +72,7 @@ def no_such_custom_field(key: str, _value: Any) -> tuple[str, Any]:
 
 
 def listed(check: Check, *, most: int | None = None) -> Check:
-    """A check for a list; what is wrong with an item is reported under its position."""
+    """A check for a list; a problem with an item is reported under its position."""
 
     def check_all(value: Any) -> list[Any]:
         if value is None:
@@ -124,7 +124,7 @@ def boolean(value: Any) -> bool:
 
 
 def number(value: Any) -> float:
-    """A finite JSON number; neither true and false nor digits in quotes."""
+    """A finite JSON number; not true or false, and not digits in quotes."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise ValueRefused("Value must be a number.")
     return value
@@ -139,7 +139,7 @@ def _is_finite(value: float) -> bool:
 
 
 def day(value: Any) -> str:
-    """A day of the calendar, YYYY-MM-DD."""
+    """An existing date, YYYY-MM-DD."""
     if not DAY.fullmatch(text(value)):
         raise ValueRefused("Invalid date. Please use the format YYYY-MM-DD.")
     try:
@@ -149,7 +149,7 @@ def day(value: Any) -> str:
 
 
 def moment(value: Any) -> str:
-    """An instant in UTC, as Close writes it; a time without offset is read as UTC."""
+    """A moment in UTC, as Close writes it; a time without an offset is read as UTC."""
     try:
         parsed = datetime.fromisoformat(text(value))
         return (
@@ -180,7 +180,7 @@ def one_of(choices: Collection[str]) -> Check:
 
 
 def email(value: Any) -> str:
-    """An address that looks like one; whether it exists nobody asks."""
+    """An email address that looks valid; whether it exists is not checked."""
     address = text(value).strip()
     if len(address) > LONGEST_EMAIL or ".." in address or not EMAIL.fullmatch(address):
         raise ValueRefused("Invalid email address.")
@@ -188,7 +188,7 @@ def email(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """A web address, with a scheme put before it where it lacks one."""
+    """A web address, with a scheme added if it lacks one."""
     address = text(value).strip()
     if "://" not in address:
         address = "http://" + address
@@ -205,7 +205,7 @@ def country(value: Any) -> str:
 
 @cache
 def contact(home: str) -> Check:
-    """A check for a contact of an account whose country is `home`."""
+    """A check for a contact in an account whose country is `home`."""
     return shaped(
         {
             "name": optional(name),
@@ -238,7 +238,7 @@ def _phone_item(home: str) -> Check:
 
 
 def _parsed_phone(value: Any, home: str) -> PhoneNumber:
-    """The number, read in the account's country. Close takes what can be parsed, however short it is."""
+    """The number, read in the account's country. Close accepts anything it can parse, however short."""
     try:
         return phonenumbers.parse(text(value), home)
     except phonenumbers.NumberParseException:

@@ -1,4 +1,4 @@
-"""Walks through search results: what a cursor stands for, and how long it lives."""
+"""Walks through search results: what a cursor refers to, and how long it lives."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sandbox.answers import Document, invalid
 
 CURSOR_LIFE = 30.0  # seconds from one page to the next
 MOST_WALKED = 10_000  # objects that one walk can reach
-MOST_CURSORS = 10_000  # kept at a time, lest memory runs out; the oldest go first
+MOST_CURSORS = 10_000  # kept at a time to save memory; the oldest go first
 
 Found = tuple[str, str]  # kind and id
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The results of a query in their order, and how far a client has read them."""
+    """The results of a query in order, and how far a client has read them."""
 
     body: Document
     found: Sequence[Found]
@@ -31,7 +31,7 @@ class Walk:
 
 
 class Walks:
-    """The walks that are under way, by cursor. A cursor may be used again while it lives: an answer can get lost."""
+    """The walks under way, by cursor. A cursor may be used again while it lives, since answers can get lost."""
 
     def __init__(
         self, clock: Callable[[], float], *, cursor_life: float = CURSOR_LIFE, most_walked: int = MOST_WALKED
@@ -43,7 +43,7 @@ class Walks:
         self._under_way: OrderedDict[str, tuple[float, Walk]] = OrderedDict()
 
     def cursor(self, walk: Walk) -> str | None:
-        """A new cursor for the rest of the walk; None when there is no rest."""
+        """A new cursor for the rest of the walk; None if there is no rest."""
         if walk.position >= len(walk.found):
             return None
         cursor = secrets.token_urlsafe(24)
@@ -55,7 +55,7 @@ class Walks:
         return cursor
 
     def expire(self) -> None:
-        """Let every cursor die now."""
+        """Make every cursor expire now."""
         with self._lock:
             self._under_way.clear()
 

@@ -21,7 +21,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-PATIENCE = 2.0  # seconds that stopping waits for requests under way
+PATIENCE = 2.0  # seconds to wait for requests under way when stopping
 WORTH_PACKING = 1024  # bytes; a shorter answer is not compressed
 LENGTH = re.compile(r"[0-9]{1,8}")  # of a body: below 100 MB, far more than any request needs
 NO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
@@ -30,7 +30,7 @@ BACKLOG = 128  # connections that may wait to be accepted
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it came over the wire. The body is None when it was sent in chunks."""
+    """A request as it came over the wire. The body is None if it was sent in chunks."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class Reply:
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Accepts connections, and can close those that clients keep open."""
+    """Accepts connections, and can close connections that clients keep open."""
 
     daemon_threads = True
     request_queue_size = BACKLOG
@@ -75,12 +75,12 @@ class LoopbackServer(ThreadingHTTPServer):
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """A client that went away is none of our business; anything else is a bug."""
+        """Ignore clients that went away; anything else is a bug."""
         if not isinstance(sys.exception(), OSError):
             log.exception("The sandbox failed on a connection from %s", client_address)
 
     def hang_up(self) -> None:
-        """Close every connection and wait until nobody works on one any more."""
+        """Close every connection and wait until none is in use any more."""
         with self.changed:
             for connection in self.open_connections:
                 with contextlib.suppress(OSError):
@@ -107,7 +107,7 @@ class _Connection(BaseHTTPRequestHandler):
         super().finish()
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """The answer to any verb; http.server looks for a method of its name and answers the others itself."""
+        """The answer to any HTTP verb: http.server looks for a method named after the verb."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
@@ -128,7 +128,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._write(reply)
 
     def _problem(self) -> str:
-        """What keeps the request from being read at all; "" when nothing does."""
+        """Why the request can't be read at all; "" if it can."""
         if not self.path.startswith("/"):
             return "The path must start with a slash."
         if not LENGTH.fullmatch(self.headers.get("Content-Length") or "0"):
@@ -136,14 +136,14 @@ class _Connection(BaseHTTPRequestHandler):
         return ""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing; the report has the figures."""
+        """Print nothing; the report has the figures."""
 
     def _request(self) -> HttpRequest:
         path, _, query = self.path.partition("?")
         return HttpRequest(self.command, path, query, self.headers, self._body())
 
     def _body(self) -> bytes | None:
-        """The whole body, or None when it came in chunks. Raises EOFError when the client went away before its end."""
+        """The whole body, or None if it came in chunks. Raises EOFError if the client went away before the end."""
         if self.headers.get("Transfer-Encoding"):
             self._skip_chunks()
             self.close_connection = True
@@ -155,7 +155,7 @@ class _Connection(BaseHTTPRequestHandler):
         return body
 
     def _skip_chunks(self) -> None:
-        """Read the body to its end: a close with unread bytes would take the answer with it."""
+        """Read the body to its end: closing with unread bytes would discard the answer."""
         with contextlib.suppress(ValueError):
             while size := int(self.rfile.readline().partition(b";")[0], 16):
                 self.rfile.read(size + len("\r\n"))
@@ -182,7 +182,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding names gzip without ruling it out by a weight of 0."""
+    """Whether an Accept-Encoding names gzip without excluding it by a weight of 0."""
     codings = (coding.partition(";") for coding in accepted.lower().split(","))
     return any(name.strip() == "gzip" and not NO_WEIGHT.fullmatch(weight.strip()) for name, _, weight in codings)
 
