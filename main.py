@@ -1,4 +1,4 @@
-"""The entry: loads and runs the verb that is asked for, and turns its error into words and an exit code."""
+"""The entry point: loads and runs the requested verb, and turns its error into words and an exit code."""
 
 import argparse
 import importlib
@@ -31,18 +31,18 @@ examples:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of the command line: its module in `commands`, and what the list of verbs says of it.
+    """A verb of the command line: its module in `commands`, and its description in the list of verbs.
 
-    The module has `add_arguments` (to a parser), `run` (of the arguments; gives the exit code) and `WORDS` (for its
-    errors). It is loaded only when the verb is asked for, for with it come the packages that it needs. Where a command
-    must not be repeated as it was typed, the arguments set `shown_command`.
+    The module has `add_arguments` (adds to a parser), `run` (takes the arguments, returns the exit code) and `WORDS`
+    (for its errors). It is loaded only when the verb is requested, because it brings in all the packages it needs. If
+    a command must not be repeated as it was typed, the arguments set `shown_command`.
     """
 
     module: str
     help: str
 
     def load(self) -> ModuleType:
-        """The module, with all that it needs."""
+        """The module, with everything it needs."""
         return importlib.import_module(f"commands.{self.module}")
 
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_logged(args)
     except SystemExit as finished:  # argparse's --help
         return int(finished.code or 0)
-    except (KeyboardInterrupt, Exception) as error:  # the boundary: what was not foreseen is a bug, said in one line
+    except (KeyboardInterrupt, Exception) as error:  # the boundary: anything unexpected is a bug, reported in one line
         code, words = in_words(error, args.command, args.words)
         complain(words)
         if args.verbose and code == Exit.BUG:
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser(typed: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser for a command as it was typed: it knows all verbs, and the arguments of the one that is asked for."""
+    """The parser for a command as it was typed: it knows all verbs, and the arguments of the requested one."""
     parser = Parser(
         prog="main.py",
         description="Import leads into Close without duplicates, summarize them by US state, and check who may become "
@@ -97,10 +97,10 @@ def build_parser(typed: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def run_logged(args: argparse.Namespace) -> int:
-    """The exit code of a verb; an error that ends it goes into the log on its way."""
+    """The exit code of a verb; an error that ends it is also logged."""
     try:
         return int(args.run(args))
-    except BaseException as error:  # it is only noted here, and put into words by the caller
+    except BaseException as error:  # it is only logged here; the caller puts it into words
         note_error(error)
         raise
 

@@ -1,4 +1,4 @@
-"""The parts of command lines that verbs share: the parser, flags, and types of values."""
+"""The parts of the command line that verbs share: the parser, flags and types of values."""
 
 import argparse
 import re
@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 from commands.errors import UsageError
 
 VERSION = "0.1.0"
-INDEX_LAG = 60.0  # seconds after which Close's search is taken to show a new lead
+INDEX_LAG = 60.0  # seconds after which we assume that Close's search shows a new lead
 MOST_SECONDS = 1_000_000  # eleven days
 MOST_WORKERS = 32
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose help begins with examples, whose errors are one line, and that guesses no flag."""
+    """A parser whose help starts with examples, whose errors are one line, and that does not guess flags."""
 
     examples = ""
 
@@ -57,7 +57,7 @@ def add_index_lag(parser: argparse._ActionsContainer) -> None:
 
 
 def day(text: str) -> date:
-    """A day written as YYYY-MM-DD."""
+    """A date written as YYYY-MM-DD."""
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return date.fromisoformat(text)
@@ -67,26 +67,26 @@ def day(text: str) -> date:
 
 
 def workers(text: str) -> int:
-    """How many things are done at a time."""
+    """How many things to do at a time."""
     return whole_number(text, MOST_WORKERS)
 
 
 def whole_number(text: str, most: int) -> int:
-    """A number from 1 to the most that it may be."""
+    """A whole number from 1 to `most`."""
     if text.isdecimal() and 0 < int(text) <= most:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most:,}")
 
 
 def amount(text: str) -> float:
-    """A number of 0 or more."""
+    """A number that is 0 or more."""
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number, or is less than 0")
 
 
 def seconds(text: str) -> float:
-    """A time of more than 0 seconds."""
+    """A duration of more than 0 seconds."""
     if 0 < amount(text) <= MOST_SECONDS:
         return amount(text)
     raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST_SECONDS:,} seconds, not {text}")

@@ -1,4 +1,4 @@
-"""What a command works with: Close, its journal, the services and the sandbox, as the environment names them."""
+"""What a command works with, according to the environment: Close, its journal, the services and the sandbox."""
 
 import argparse
 import contextlib
@@ -36,7 +36,7 @@ SANDBOX_STATE = OUTPUT_FOLDER / "sandbox.sqlite"
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
 
-WORDS_OF_CLOSE: Words = {  # of every verb that talks to Close or reads the journal
+WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the journal
     **COMMON_WORDS,
     AmbiguousName: (Exit.USAGE, "{}."),
     JournalBusy: (Exit.USAGE, "{}."),
@@ -66,7 +66,7 @@ WORDS_OF_CLOSE: Words = {  # of every verb that talks to Close or reads the jour
 }
 
 
-WORDS_OF_FILES: Words = {  # of every verb that reads a file
+WORDS_OF_FILES: Words = {  # for every verb that reads a file
     InputError: (Exit.USAGE, "{}."),
     NotInEncoding: (
         Exit.USAGE,
@@ -80,9 +80,9 @@ WORDS_OF_FILES: Words = {  # of every verb that reads a file
 def open_close(
     args: argparse.Namespace, stop: threading.Event, sandbox: Sandbox | None = None
 ) -> Iterator[CloseClient]:
-    """A client for the Close of the environment, or for a sandbox where that was asked for; `stop` ends its waits.
+    """A client for Close as the environment says, or for a sandbox if requested; `stop` ends its waits.
 
-    Where a sandbox is running already, it is that one.
+    If a `sandbox` is already running, the client is for that one.
     """
     with contextlib.ExitStack() as stack:
         if args.sandbox:
@@ -96,7 +96,7 @@ def open_close(
 
 @contextlib.contextmanager
 def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
-    """The stand-ins inside this command, with the leads that earlier ones left."""
+    """A sandbox inside this command, with the leads that earlier commands left in it."""
     OUTPUT_FOLDER.mkdir(exist_ok=True)
     with Sandbox(state=SANDBOX_STATE) as sandbox:
         if not quiet:
@@ -106,7 +106,7 @@ def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
 
 @contextlib.contextmanager
 def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
-    """The journal in output_data/, which is made before anything is sent: what is done must be written somewhere."""
+    """The journal in output_data/. It is created before anything is sent, because everything must be recorded."""
     try:
         OUTPUT_FOLDER.mkdir(exist_ok=True)
     except OSError as error:
@@ -117,7 +117,7 @@ def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFil
 
 
 def index_lag(args: argparse.Namespace, usual: float = INDEX_LAG) -> float:
-    """Seconds after which search, or a list, is taken to show what is new."""
+    """Seconds after which we assume that search, or a list, shows new entries."""
     if args.index_lag is not None:
         return float(args.index_lag)
     return SANDBOX_INDEX_LAG if args.sandbox else usual
@@ -127,7 +127,7 @@ def index_lag(args: argparse.Namespace, usual: float = INDEX_LAG) -> float:
 
 
 def close_key() -> str:
-    """The API key. Raises ConfigurationError where there is none, or none that can be one."""
+    """The API key. Raises ConfigurationError if it is missing or can't be a key."""
     key = next(filter(None, map(secret, KEY_VARIABLES)), "")
     if not key:
         raise ConfigurationError(
@@ -138,7 +138,7 @@ def close_key() -> str:
 
 
 def secret(variable: str) -> str:
-    """A key or token from the environment, "" if there is none. Raises ConfigurationError for what can't be one."""
+    """A key or token from the environment, "" if it is not set. Raises ConfigurationError if it can't be one."""
     value = os.environ.get(variable, "").strip()
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(f"{variable} contains characters that can't be part of a key. Copy the key again")
@@ -162,7 +162,7 @@ def checked_url(variable: str, url: str) -> str:
 
 
 def service_urls(names: Iterable[str], sandbox: Sandbox | None) -> dict[str, str]:
-    """The base URLs of services by name: those of a sandbox if there is one, else those of the environment."""
+    """The base URLs of services by name: those of the sandbox if one is given, otherwise those of the environment."""
     return sandbox_urls(sandbox) if sandbox else _urls_of_environment(names)
 
 
@@ -172,7 +172,7 @@ def sandbox_urls(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _urls_of_environment(names: Iterable[str]) -> dict[str, str]:
-    """The base URLs of services by name. Raises ConfigurationError, naming all that lack."""
+    """The base URLs of services by name. Raises ConfigurationError, naming all that are missing."""
     variables = {name: f"{name.upper()}_URL" for name in names}
     missing = [variable for variable in variables.values() if not os.environ.get(variable)]
     if missing:

@@ -8,10 +8,11 @@ from commands.log import note_error
 from commands.terminal import complain
 
 Words = Mapping[type[BaseException], tuple[Exit, str]]
-"""An error's exit code and words; in these its own words replace `{}`, and the command that was given `{command}`."""
+"""An error's exit code and words. In the words, `{}` stands for the error's own message, and `{command}` for the
+command that was typed."""
 
 RUN_AGAIN = "Run the same command again to carry on: {command}"
-COMMON_WORDS: Words = {  # of every verb; each adds its own
+COMMON_WORDS: Words = {  # for every verb; each adds its own
     UsageError: (Exit.USAGE, "{}."),
     ConfigurationError: (Exit.SETUP, "{}."),
     KeyboardInterrupt: (Exit.INTERRUPTED, f"Stopped. {RUN_AGAIN}"),
@@ -24,7 +25,7 @@ COMMON_WORDS: Words = {  # of every verb; each adds its own
 
 
 def in_words(error: BaseException, command: str, words: Words = COMMON_WORDS) -> tuple[Exit, str]:
-    """The exit code and the one line for an error that ended a command; of its classes, the closest that has words."""
+    """The exit code and one line for an error that ended a command, from its most specific class that has words."""
     for kind in type(error).__mro__:
         if kind in words:
             code, told = words[kind]
@@ -33,9 +34,9 @@ def in_words(error: BaseException, command: str, words: Words = COMMON_WORDS) ->
 
 
 def tell_early_end(error: Exception, args: argparse.Namespace) -> Exit:
-    """The exit code of a command that an error ended early, after that was said; what came before it was said already.
+    """Report the error that ended a command early, and return the exit code. Its results were reported before.
 
-    `args` has the command that was given, and the words of its verb.
+    `args` has the command that was typed, and the words of its verb.
     """
     note_error(error)
     code, told = in_words(error, args.command, args.words)

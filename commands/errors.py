@@ -1,10 +1,10 @@
-"""What a command ends with: its exit codes, and the errors that are the user's to mend."""
+"""How a command ends: its exit codes, and the errors that the user can fix."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the exit code says."""
+    """What the exit code means."""
 
     DONE = 0
     BUG = 1
@@ -16,8 +16,8 @@ class Exit(IntEnum):
 
 
 class UsageError(Exception):
-    """The command can't be run as it was written; the message says how to write it."""
+    """The command can't be run as it was typed; the message says how to write it."""
 
 
 class ConfigurationError(Exception):
-    """Something is missing in the environment; the message names each way out."""
+    """Something is missing in the environment; the message names each solution."""

@@ -1,4 +1,4 @@
-"""Files: found where people put them, and written whole or not at all, for their owner alone."""
+"""Files: found where people put them, and written completely or not at all, readable only by their owner."""
 
 import hashlib
 import itertools
@@ -16,7 +16,7 @@ OUTPUT_FOLDER = Path("output_data")
 
 
 def find_input(name: str) -> Path:
-    """The file as named, or of that name in input_data/. Raises UsageError where there is neither."""
+    """The file at this path, or with this name in input_data/. Raises UsageError if neither exists."""
     path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
     if path is None:
         raise UsageError(f"The file {name} was not found, neither here nor in {INPUT_FOLDER}/. Check its name")
@@ -24,11 +24,14 @@ def find_input(name: str) -> Path:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise UsageError for a path where no file can be written."""
+    """Raise UsageError for a path where a file can't be written."""
     try:
         is_file = not path.resolve().exists() or path.is_file()
         folder = next(parent for parent in path.absolute().parents if parent.exists())
-    except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a link to itself
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # the name is too long, the folder can't be read, or a link leads to itself
         raise UsageError(f"{path} can't be written ({error}). Choose another file") from None
     if INPUT_FOLDER.resolve() in path.resolve().parents:
         raise UsageError(f"{path} is in the folder for input files. Choose a file outside {INPUT_FOLDER}/")
@@ -42,7 +45,7 @@ def check_replaceable(path: Path) -> None:
 
 
 def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
-    """Write a CSV file for its owner alone."""
+    """Write a CSV file that only its owner can read."""
     write_files([(path, csv_text(lines).encode(encoding))])
 
 
@@ -52,9 +55,10 @@ def write_csv_beside_edits(
     digest_of: Callable[[Path], str | None],
     encoding: str = "utf-8",
 ) -> tuple[Path, str]:
-    """Write a CSV file that people may edit; give its path and digest.
+    """Write a CSV file that people may edit; return its path and digest.
 
-    Where somebody has edited it, a new file is written beside it: its digest is no longer what `digest_of` remembers.
+    If somebody has edited the file, so that its digest is not what `digest_of` remembers, a new file is written next to
+    it.
     """
     free = next(each for each in _numbered(path) if not each.exists() or _digest(each) == digest_of(each))
     write_csv(free, lines, encoding)
@@ -62,9 +66,9 @@ def write_csv_beside_edits(
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append a line to a file for its owner alone, and see it on disk before returning.
+    """Append a line to a file that only its owner can read, and wait until it is on disk.
 
-    Where a crash cut off the last line, this is one of its own all the same.
+    Even if a crash cut off the last line, this one starts on a new line.
     """
     path.parent.mkdir(exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -78,7 +82,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
-    """Write files for their owner alone: all of them, or none, and then what was there stays."""
+    """Write files that only their owner can read: either all of them, or none, and then the old files stay."""
     target_of: dict[Path, Path] = {}
     try:
         for path, content in files:
@@ -97,7 +101,7 @@ def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
 
 
 def _move_all(target_of: Mapping[Path, Path]) -> None:
-    """Move new files to where they belong; where one can't be moved, put back what was there."""
+    """Move new files to where they belong; if one can't be moved, put the old files back."""
     olds = {new: new.with_name(f"{new.name}-old") for new, target in target_of.items() if target.exists()}
     try:
         for new, old in olds.items() if len(target_of) > 1 else ():
@@ -106,7 +110,7 @@ def _move_all(target_of: Mapping[Path, Path]) -> None:
             new.replace(target)
     except BaseException:  # Ctrl-C too must not leave new files among old ones
         for new, target in target_of.items():
-            if not new.exists():  # only what was moved is taken back
+            if not new.exists():  # only files that were moved are taken back
                 _put_back(target, olds.get(new))
             elif new in olds:
                 olds[new].unlink(missing_ok=True)
@@ -116,7 +120,7 @@ def _move_all(target_of: Mapping[Path, Path]) -> None:
 
 
 def _keep(path: Path, old: Path) -> None:
-    """Give a file a second name, or a copy where the disk knows no second names."""
+    """Give a file a second name, or copy it if the disk does not support hard links."""
     try:
         os.link(path, old)
     except OSError:

@@ -1,4 +1,4 @@
-"""import: clean a file of leads and put it into Close."""
+"""import: clean a file of leads and import it into Close."""
 
 import argparse
 import functools
@@ -87,7 +87,7 @@ def _region(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean a file and put it into Close; write what became of each row."""
+    """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     path = find_input(args.file)
     source = read_source(path, args.encoding)
@@ -119,13 +119,13 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
 
 
 def _voice(args: argparse.Namespace) -> Voice:
-    """How the import speaks: not at all if that is wanted."""
+    """How the import informs the user: not at all if `--quiet` is given."""
     with_bar = functools.partial(with_progress, unit="leads", quiet=args.quiet)
     return Voice(lambda _: None, lambda _: None, with_bar) if args.quiet else Voice(_announce, say, with_bar)
 
 
 def _exit_code(result: ImportResult) -> Exit:
-    """The exit code of an import that came to its end, the most urgent reason first."""
+    """The exit code of an import that was not ended early, for the most urgent reason."""
     if result.has("undetermined"):
         return Exit.UNREACHABLE
     if result.has("rejected") or result.has("failed") or result.is_ambiguous:
@@ -133,11 +133,11 @@ def _exit_code(result: ImportResult) -> Exit:
     return Exit.DONE
 
 
-# What is said beforehand ---------------------------------------------------------------------------------------------
+# Messages before the import ------------------------------------------------------------------------------------------
 
 
 def _warn_of_columns(source: SourceFile) -> None:
-    """Name the columns that an import does not know."""
+    """List the columns that an import does not know."""
     if source.ignored_columns:
         meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
         guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
@@ -148,7 +148,7 @@ def _warn_of_columns(source: SourceFile) -> None:
 
 
 def _announce(plan: Plan) -> None:
-    """Say what will be done, and what the user may not expect."""
+    """Say what will be done, and anything that the user may not expect."""
     if plan.organization.fields.import_key and not plan.organization.journal.has_runs():
         say(
             f"{JOURNAL} has no record of imports into this organization, but there were some. Leads imported from "
@@ -179,9 +179,9 @@ def _plan_words(plan: Plan) -> str:
 def _write_files(
     stem: str, result: ImportResult, journals: JournalFile, *, is_rehearsed: bool
 ) -> tuple[ImportResult, dict[str, str | None]]:
-    """The paths of the files written, by kind; None for the plan, which a dry run writes instead of what was imported.
+    """The paths of the written files, by kind. A dry run writes `plan` instead of `imported`; the other one is None.
 
-    A full disk must not keep the report from being shown, so it becomes what ended the run.
+    The report must be shown even if the disk is full, so such an error becomes the one that ended the run.
     """
     files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
     kind, lines = ("plan", plan_lines(result)) if is_rehearsed else ("imported", imported_lines(result))
@@ -196,14 +196,14 @@ def _write_files(
 
 
 def _write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
-    """Write the rows to mend; beside a file that somebody has edited, never over it."""
+    """Write the rows to fix; never over a file that somebody has edited, but next to it."""
     encoding = "utf-8-sig" if result.source.has_bom else "utf-8"
     written, digest = write_csv_beside_edits(path, reject_lines(result), journals.digest_of, encoding)
     journals.note_file(written, digest)
     return written
 
 
-# What is said of the result ------------------------------------------------------------------------------------------
+# Messages about the result -------------------------------------------------------------------------------------------
 
 
 def _report(
@@ -215,7 +215,7 @@ def _report(
     *,
     is_rehearsed: bool,
 ) -> dict[str, Any]:
-    """What `--json` prints; of a dry run, with the outcomes that would be."""
+    """What `--json` prints; for a dry run, with the outcomes that an import would have."""
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(path),
@@ -230,7 +230,7 @@ def _report(
 
 
 def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
-    """The report as a person reads it."""
+    """The report in words."""
     title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
@@ -250,7 +250,7 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
 
 
 def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
-    """What was made in Close besides leads, and how to take all of it back; nothing where nothing was written."""
+    """What was created in Close besides leads, and how to undo all of it; empty if nothing was written."""
     if report["dry_run"] or not (report["leads"]["created"] or report["leads"]["updated"]):
         return []
     made = ", ".join(f"{name} ({kind})" for name, kind in result.plan.missing_fields.items())
@@ -262,7 +262,7 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
 
 
 def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
-    """Say what to do about each kind of outcome that leaves something to do."""
+    """Say what to do about each kind of outcome that needs action."""
     listing = files["imported"] or files["plan"]
     if result.is_ambiguous:
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
@@ -277,8 +277,8 @@ def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, 
 
 
 def _repeated_flags(args: argparse.Namespace) -> str:
-    """The flags that a rejects file needs as much as the file it comes from; it knows the order of dates itself."""
-    existing = "merge" if args.existing == "create" else args.existing  # what lost a value has its lead by now
+    """The flags to repeat for a rejects file; it does not need the date order, which it notes itself."""
+    existing = "merge" if args.existing == "create" else args.existing  # a row that lost a value already has its lead
     flags = {"--existing": (existing, "merge"), "--region": (args.region, "US"), "--names": (args.names, "upper")}
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
     return f"{told} --sandbox" if args.sandbox else told

@@ -1,4 +1,4 @@
-"""Ctrl-C: what is in flight is finished and noted, waits are cut short, and a second one leaves at once."""
+"""Ctrl-C: requests in flight are finished and noted, waits are cut short, and a second Ctrl-C quits at once."""
 
 import _thread
 import contextlib
@@ -13,13 +13,13 @@ from commands.errors import Exit
 from commands.terminal import say
 
 STOPPING = "Stopping: finishing the requests already sent. Press Ctrl-C again to quit at once."
-SHORT_WAIT = 1.0  # seconds that Ctrl-C does not cut short
-STOP_CHECK_INTERVAL = 0.2  # seconds after which a wait looks whether it should end
+SHORT_WAIT = 1.0  # seconds; Ctrl-C does not cut short a wait of up to this long
+STOP_CHECK_INTERVAL = 0.2  # seconds between checks whether a wait should end
 
 
 @contextlib.contextmanager
 def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]:
-    """Set `stop` at the first Ctrl-C or SIGTERM, with some words; leave at once at the second."""
+    """Set `stop` at the first Ctrl-C or SIGTERM and say `words`; quit at once at the second."""
 
     noticed: list[int] = []
 
@@ -27,7 +27,7 @@ def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]
         if noticed:
             os._exit(Exit.INTERRUPTED)
         noticed.append(number)
-        _thread.start_new_thread(stop.set, ())  # for this thread may just hold the lock of the event that it waits for
+        _thread.start_new_thread(stop.set, ())  # this thread may hold the lock of the event that it waits for
         if words:
             say(words)
 
@@ -42,8 +42,8 @@ def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]
 def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
     """A sleep that raises close.errors.Stopped soon after `stop` is set.
 
-    A short one is slept to its end: requests wait that long to keep their distance, and a lead is not to be left with
-    half of what it gets.
+    A short sleep is not interrupted: requests wait that long to keep their distance, and a lead must not be left
+    half-filled.
     """
 
     def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The log of a command: its requests, and what ended it, without keys, names and ids."""
+"""The log of a command: its requests, and the error that ended it, without keys, names and ids."""
 
 import argparse
 import contextlib
@@ -13,14 +13,20 @@ from typing import TextIO
 from commands.errors import UsageError
 from commands.files import find_input
 
-OURS = ("commands", "importing", "qualifying", "close_client", "close")  # packages that log; a library might say more
+OURS = (
+    "commands",
+    "importing",
+    "qualifying",
+    "close_client",
+    "close",
+)  # packages that log; a library might reveal more
 ROOT = Path(__file__).resolve().parent.parent
 
 log = logging.getLogger(__name__)
 
 
 class LogHandler(logging.StreamHandler[TextIO]):
-    """A handler that keeps quiet when a line can't be written: a log is no reason to stop."""
+    """A handler that ignores lines that can't be written: a log is not a reason to stop."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's name for it
         return
@@ -49,7 +55,7 @@ def logging_requests(args: argparse.Namespace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_log(path: Path) -> Iterator[TextIO]:
-    """A log for its owner alone. Raises UsageError where it can't be written."""
+    """A log file that only its owner can read. Raises UsageError if it can't be written."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
@@ -63,12 +69,12 @@ def open_log(path: Path) -> Iterator[TextIO]:
 
 
 def note_error(error: BaseException) -> None:
-    """Put an error into the log: its kind and where it arose, without its words, which may name people."""
+    """Log an error: its kind and where it occurred, without its message, which may name people."""
     where = [f"{_shown(Path(frame.filename))}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     log.error("%s at %s", type(error).__name__, " < ".join(reversed(where)) or "an unknown place")
 
 
 def _shown(path: Path) -> str:
-    """A file of ours by its path in the product, any other by its name: folders may be called after people."""
+    """The path of one of our files within the product, or the name of any other file: its folders may name people."""
     is_ours = path.is_relative_to(ROOT) and "site-packages" not in path.parts
     return str(path.relative_to(ROOT)) if is_ours else path.name

@@ -1,4 +1,4 @@
-"""runs: list the imports so far."""
+"""runs: list all imports so far."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the imports so far, the oldest first."""
+    """List all imports so far, oldest first."""
     runs = read_runs(JOURNAL)
     if args.sandbox:
         with open_close(args, threading.Event()) as close:

@@ -1,4 +1,4 @@
-"""sandbox: serve a stand-in for Close and the checks on this machine."""
+"""sandbox: run a stand-in for Close and the checks on this machine."""
 
 import argparse
 import contextlib
@@ -44,7 +44,7 @@ def _rate(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve the stand-ins until Ctrl-C; what they hold goes with them."""
+    """Run the stand-ins until Ctrl-C; their content is then lost."""
     try:
         faults = [Fault.parse(text) for text in args.fault]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What is printed: results on standard output, all else on standard error, progress on a terminal alone."""
+"""Printing: results on standard output, everything else on standard error, progress only on a terminal."""
 
 import contextlib
 import io
@@ -10,18 +10,18 @@ from typing import Any, NoReturn
 
 from cells.safe_text import harmless
 
-Note = Callable[[int, int], None]  # how much is done, and of how much
+Note = Callable[[int, int], None]  # how much is done, and how much there is in all
 
 
 def give_missing_streams() -> None:
-    """Put the null device where standard output or standard error was closed, so that words go nowhere else."""
+    """Replace a closed standard output or standard error with the null device, so that text goes nowhere else."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
 
 
 def show(text: str) -> None:
-    """Show a result. Where nobody reads it any more the command goes on all the same, for its exit code tells too."""
+    """Show a result. The command continues even if nobody reads it, because its exit code also says something."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -31,7 +31,7 @@ def show(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Say something beside the result, if anybody listens; names in it can't steer a terminal."""
+    """Say something besides the result, if somebody reads it; names in it can't control the terminal."""
     with contextlib.suppress(OSError):
         print(harmless(text), file=sys.stderr, flush=True)
 
@@ -42,7 +42,7 @@ def complain(words: str) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, also where a thread is stuck, in looking up a name, say: what was to be done is done."""
+    """End the process even if a thread is stuck, for example in a DNS lookup: all the work is done."""
     for stream in (sys.stdout, sys.stderr):
         _let_go(stream)
     if threading.active_count() > 1:
@@ -51,8 +51,8 @@ def leave(code: int) -> NoReturn:
 
 
 def _let_go(stream: Any) -> None:
-    """Write out what a stream still holds. Where nobody reads it, drop that: or else Python tries once more at the very
-    end, and leaves with an exit code of its own (120)."""
+    """Write out what a stream still holds. If nobody reads it, drop it; otherwise, Python tries again at the very end
+    and exits with its own code (120)."""
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -65,7 +65,7 @@ def _let_go(stream: Any) -> None:
 
 
 def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> Iterator[Any]:
-    """Pass items through; on a terminal a bar shows how many came, how fast, and how long the rest will take."""
+    """Pass items through; on a terminal, a bar shows how many came, how fast, and how long the rest will take."""
     with progress_bar(unit, quiet) as note:
         note(0, total)
         for done, item in enumerate(items, start=1):
@@ -75,7 +75,7 @@ def with_progress(items: Iterable[Any], total: int, unit: str, quiet: bool) -> I
 
 @contextlib.contextmanager
 def progress_bar(unit: str, quiet: bool) -> Iterator[Note]:
-    """What is to be told how much is done, and of how much; on a terminal a bar shows it."""
+    """A function to call with how much is done, and how much there is in all; on a terminal, a bar shows it."""
     if quiet or not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
         yield lambda _done, _total: None
         return
@@ -84,7 +84,7 @@ def progress_bar(unit: str, quiet: bool) -> Iterator[Note]:
 
     rate = TextColumn(f"{unit}  {{task.fields[rate]}}")
     columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    is_shared = sys.stdout.isatty()  # or else what is shown meanwhile would go where the bar is
+    is_shared = sys.stdout.isatty()  # otherwise, results shown meanwhile would overwrite the bar
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as progress:
         task = progress.add_task(unit, total=None, rate="")
 
@@ -104,5 +104,5 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def listed(counts: Mapping[str, int]) -> str:
-    """Counts in words, the largest first: `3 invalid_email, 1 conflict`."""
+    """Counts in words, largest first: `3 invalid_email, 1 conflict`."""
     return ", ".join(f"{times} {name}" for name, times in sorted(counts.items(), key=lambda item: (-item[1], item[0])))

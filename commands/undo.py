@@ -1,4 +1,4 @@
-"""undo: take back what an import put into Close."""
+"""undo: undo an import."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Take back what an import put into Close, but for what was changed or worked on since."""
+    """Undo an import, except for leads that were changed or worked on since."""
     stop = threading.Event()
     done: list[UndoneLead] = []
     with open_own_journal() as journals, open_close(args, stop) as close:
@@ -63,7 +63,7 @@ def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
 
 
 def _summary(report: Mapping[str, Any], waiting: int) -> str:
-    """The report as a person reads it; `waiting` leads were not looked at, for the undo ended early."""
+    """The report in words; `waiting` leads were not checked, because the undo ended early."""
     left = report["left"]
     lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
     if waiting > 0:
