@@ -83,7 +83,8 @@ def people_named(args: argparse.Namespace) -> list[Person]:
     if malformed:
         shown = "" if args.redact else f", {args.ids[malformed[0] - 1]!r},"
         raise UsageError(
-            f"Id number {malformed[0]}{shown} is not a valid id. An id has 1 to 64 characters without spaces or slashes"
+            f"The id in position {malformed[0]}{shown} is not valid. An id has 1 to 64 characters without spaces or "
+            "slashes"
         )
     return [Person(text) for text in args.ids]
 

@@ -68,8 +68,8 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     if found.not_shown_yet:
         warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
     if not reading.leads and not segment.question.is_exact:
-        none = f"No lead with a {segment.question.dates.title} in the range matches the filters"
-        warnings.append(f"{none}. A filter has to name the whole value of a field, not just a part of it")
+        none = f"No lead with a {segment.question.dates.title} date in the range matches the filters"
+        warnings.append(f"{none}. A filter must give the whole value of a field, not a part of it")
     return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
 
 

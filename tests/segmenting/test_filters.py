@@ -805,7 +805,7 @@ def test_leads_that_only_lack_the_date_are_counted_where_close_can_tell(
 def test_where_filters_admit_no_lead_it_is_said_what_they_need(asked: Asked, leads: SomeLeads) -> None:
     leads.field("Industry")
     leads.add("Acme", values={"Industry": "Retail trade"})
-    words = "No lead with a Company Founded in the range matches the filters. A filter has to name the whole value"
+    words = "No lead with a Company Founded date in the range matches the filters. A filter must give the whole value"
     assert words in asked("--where", "Industry=Retail").err
     assert "matches the filters" not in asked("--where", "Industry=Retail trade").err
     assert "matches the filters" not in asked("--date-field", "created").err
