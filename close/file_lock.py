@@ -28,7 +28,7 @@ else:
 def lock_file(path: Path) -> int | None:
     """The descriptor of a file, locked for this process until it is closed; None if another process has locked it.
 
-    The file is created for its owner only if it is missing, and nothing is ever written to it. Raises OSError.
+    A missing file is created, readable only by its owner; nothing is ever written to it. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
