@@ -4,6 +4,7 @@ Facts about Close come from its developer documentation (developer.close.com).
 """
 
 import logging
+import math
 import random
 import threading
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -30,6 +31,7 @@ from close.errors import (
     NothingSent,
     OutcomeUnknown,
     RequestRejected,
+    StaleReading,
     Throttled,
 )
 from close.fields import custom_lead_field
@@ -43,10 +45,13 @@ READ_TIMEOUT = 30  # seconds from the start of a request to the end of its answe
 LARGEST_ANSWER = 100_000_000  # bytes; a page of 200 leads with all their contacts is far smaller
 FIRST_PATIENCE = 5  # seconds to keep trying a host that has never answered: it is probably a wrong address
 PATIENCE = 25  # seconds to keep trying a host that has answered before; 60 at most with the timeouts of a last attempt
+LONGEST_WAIT_WITHOUT_READING = 2.0  # seconds; people work in Close meanwhile
 MOST_CONNECTIONS = 32  # the most that ever work in parallel
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +113,19 @@ class CloseClient:
         """Wait as the client waits between two attempts: the caller's `sleep` may end it by raising Stopped."""
         self._sleep(seconds)
 
+    def on_fresh_reading(self, attempt: Callable[[], Result]) -> Result:
+        """The result of an attempt that reads and then writes, made again whenever a write had to wait in between.
+
+        Raises CloseUnreachable if Close keeps asking to wait.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return attempt()
+            except StaleReading:
+                if time.monotonic() - began > LONGEST_CLOSURE:
+                    raise CloseUnreachable("Close kept asking to wait") from None
+
     # Reading and writing in Close ----------------------------------------------------------------------------------
 
     def account(self) -> Account:
@@ -163,33 +181,36 @@ class CloseClient:
 
     def update_lead(self, lead_id: str, changes: Json) -> Json:
         """Change only the given fields of a lead; returns the lead. Contacts can't be changed here."""
-        return self._request("PUT", "/lead/{id}/", body=changes, id=lead_id)
+        return self._request("PUT", "/lead/{id}/", body=changes, is_based_on_reading=True, id=lead_id)
 
     def delete_lead(self, lead_id: str) -> None:
         """Delete a lead and everything that belongs to it. Raises NotFound if it is already gone."""
-        self._request("DELETE", "/lead/{id}/", id=lead_id)
+        self._request("DELETE", "/lead/{id}/", is_based_on_reading=True, id=lead_id)
 
     def create_contact(self, lead_id: str, contact: Json) -> Json:
         """Add a contact to a lead; returns the contact. Without a lead id, Close would create a stray lead."""
         if not lead_id:
             raise ValueError("a contact needs the id of its lead")
-        return self._created("/contact/", {**contact, "lead_id": lead_id})
+        return self._created("/contact/", {**contact, "lead_id": lead_id}, is_based_on_reading=True)
 
     def update_contact(self, contact_id: str, changes: Json) -> Json:
         """Change a contact; returns the contact. E-mails, phones and URLs that are given replace the whole list."""
-        return self._request("PUT", "/contact/{id}/", body=changes, id=contact_id)
+        return self._request("PUT", "/contact/{id}/", body=changes, is_based_on_reading=True, id=contact_id)
 
     def delete_contact(self, contact_id: str) -> None:
         """Delete a contact. Raises NotFound if it is already gone."""
-        self._request("DELETE", "/contact/{id}/", id=contact_id)
+        self._request("DELETE", "/contact/{id}/", is_based_on_reading=True, id=contact_id)
 
     def activities(self, lead_id: str) -> Iterator[Json]:
         """All activities of a lead; one of them records its creation."""
         return self._listed("/activity/", {"lead_id": lead_id})
 
     def tasks(self, lead_id: str) -> Iterator[Json]:
-        """All tasks of a lead, including finished ones, which the lead itself does not show."""
-        return self._listed("/task/", {"lead_id": lead_id})
+        """All tasks of a lead of every type, including finished ones, which the lead itself does not show.
+
+        Close lists only tasks of the type `lead` unless it is asked for all.
+        """
+        return self._listed("/task/", {"lead_id": lead_id, "_type": "all"})
 
     def opportunities(self, lead_id: str) -> Iterator[Json]:
         """All opportunities of a lead."""
@@ -201,7 +222,7 @@ class CloseClient:
 
     def create_note(self, lead_id: str, text: str) -> Json:
         """Add a note to a lead; returns the note. Raises OutcomeUnknown if it may exist although no answer came."""
-        return self._created("/activity/note/", {"lead_id": lead_id, "note": text})
+        return self._created("/activity/note/", {"lead_id": lead_id, "note": text}, is_based_on_reading=True)
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
@@ -298,11 +319,16 @@ class CloseClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
+        is_based_on_reading: bool = False,
         **ids: str,
     ) -> Json:
-        """Close's answer to one request, which is retried while that is safe. Repeating a DELETE does no harm."""
+        """Close's answer to one request, which is retried while that is safe. Repeating a DELETE does no harm.
+
+        Raises StaleReading instead of sending a write that has waited too long since what it is based on was read.
+        """
         is_write = method in ("POST", "PUT") and path != "/data/search/"
-        gate, delay = self._gates.of(method, path), _Delay()
+        longest = LONGEST_WAIT_WITHOUT_READING if is_based_on_reading else math.inf
+        gate, delay = self._gates.of(method, path), _Delay(time.monotonic(), longest)
         try:
             return self._repeating(is_write, gate, delay)(self._send, method, path, params, body, ids, gate, delay)
         except AnswerLost as lost:
@@ -310,8 +336,8 @@ class CloseClient:
         except (NothingSent, Throttled) as failed:
             raise CloseUnreachable(str(failed)) from None
 
-    def _created(self, path: str, body: Json) -> Json:
-        made = self._request("POST", path, body=body)
+    def _created(self, path: str, body: Json, *, is_based_on_reading: bool = False) -> Json:
+        made = self._request("POST", path, body=body, is_based_on_reading=is_based_on_reading)
         if not made.get("id"):
             raise OutcomeUnknown("Close's answer has no id")
         return made
@@ -346,6 +372,9 @@ class CloseClient:
     ) -> Json:
         """Close's answer to one attempt, which is sent when the gate of its endpoint group lets it through."""
         passage = delay.enter(gate)
+        if delay.is_too_long:
+            gate.came_back(passage, None)
+            raise StaleReading("the write had to wait")
         headers: Mapping[str, str] | None = None
         try:
             response, content = self._exchange(method, path, params, body, ids)
@@ -394,8 +423,15 @@ class CloseClient:
 class _Delay:
     """How many seconds Close's rate limit delayed one request; they do not count against our patience with failures."""
 
+    began: float
+    longest: float  # seconds from the beginning after which the request is not to be sent any more
     at_gate: float = 0.0
     throttled: float = 0.0
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the request has waited for longer than it may, for whatever reason."""
+        return time.monotonic() - self.began > self.longest
 
     def enter(self, gate: RateGate) -> Passage:
         """The passage through the gate. Raises Throttled if it stays closed."""

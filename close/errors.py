@@ -4,6 +4,7 @@
      +-- CloseUnreachable     Close did not answer; this request changed nothing
      +-- Stopped              the caller ended the wait before a retry; this request changed nothing
      +-- OutcomeUnknown       a write was sent, but its effect is not known: neither success nor refusal
+     +-- StaleReading         a write waited too long to be sent as it was; nothing was changed by this request
      +-- RequestRejected      Close refused; nothing was changed
           +-- InvalidRequest (400, 413, 422), including ExpiredCursor (the answer names the cursor)
           +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
@@ -28,6 +29,10 @@ class Stopped(CloseError):
 
 class OutcomeUnknown(CloseError):
     """A write was sent, but no readable answer came: it may have been done. Never send it again without checking."""
+
+
+class StaleReading(CloseError):
+    """A write was not sent, because it had to wait for so long that what it is based on has to be read again first."""
 
 
 class RequestRejected(CloseError):

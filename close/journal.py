@@ -432,6 +432,13 @@ class Journal:
             *(self.organization, key),
         )
 
+    def note_not_undone(self, key: str) -> None:
+        """A lead that was about to be deleted is still there: nothing was sent."""
+        self._move(
+            "UPDATE leads SET state = 'created' WHERE organization = ? AND key = ? AND state = 'undoing'",
+            *(self.organization, key),
+        )
+
     def note_undone(self, key: str) -> None:
         """A lead that was created has been deleted, as if it had never existed."""
         with self._guard:

@@ -63,33 +63,40 @@ class _Filling:
         self._close, self._journal = organization.close, organization.journal
         self._gaps = Gaps()
         self._dropped: list[Problem] = []
+        self._is_unsure = any(change.state == "sending" for change in self._journal.changes_of_lead(lead_id))
 
     def carried_out(self) -> FilledLead:
         """The lead, once it lacks nothing."""
         lost: OutcomeUnknown | None = None
-        is_unsure = any(change.state == "sending" for change in self._journal.changes_of_lead(self._id))
         for _ in range(ATTEMPTS):
-            found = self._read(is_unsure=is_unsure)
-            gaps = find_gaps(found, self._lead, self._key, self._organization.fields)
-            if not gaps:
-                return self._filled(found)
-            self._gaps = self._gaps or gaps
             try:
-                answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]
+                filled = self._close.on_fresh_reading(self._filled_once)
             except OutcomeUnknown as error:
-                lost, is_unsure = error, True
-            except NotFound:  # the contact or the lead was deleted after the reading: the next reading shows which
-                continue
+                lost, self._is_unsure = error, True
             else:
-                last = answers[-1]
-                filled = last if last and "contacts" in last else self._close.read_lead(self._id)
-                self._journal.note_reading(kept(filled))
-                return self._filled(filled)
+                if filled:
+                    return filled
         raise lost or OutcomeUnknown("the lead kept changing in Close")
 
-    def _read(self, *, is_unsure: bool) -> Json:
+    def _filled_once(self) -> FilledLead | None:
+        """The lead, read and given what it lacks; None if something was deleted between the reading and the writing."""
+        found = self._read()
+        gaps = find_gaps(found, self._lead, self._key, self._organization.fields)
+        if not gaps:
+            return self._filled(found)
+        self._gaps = self._gaps or gaps
+        try:
+            answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]
+        except NotFound:  # the contact or the lead: the next reading shows which
+            return None
+        last = answers[-1]
+        filled = last if last and "contacts" in last else self._close.read_lead(self._id)
+        self._journal.note_reading(kept(filled))
+        return self._filled(filled)
+
+    def _read(self) -> Json:
         """The lead, read by id. If answers were lost, it is read until it has settled, and those changes are noted."""
-        if not is_unsure:
+        if not self._is_unsure:
             return self._close.read_lead(self._id)
         found = read_settled(self._close, self._id)
         settle_changes(self._journal, found, self._journal.changes_of_lead(self._id))

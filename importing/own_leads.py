@@ -29,19 +29,20 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
 
     Two machines that created the same lead at the same time both keep the oldest, so they never delete both.
     """
-    copies = read_copies(organization.close, lead_ids)
-    if len(copies) <= 1:
-        return Copies(copies)
-    sent = organization.journal.leads([key]).get(key)
-    oldest, *newer = copies
-    left = [oldest]
-    for copy in newer:
-        answered = sent and _as_answered(organization, sent, copy)
-        if sent and answered and not why_not_ours_to_delete(organization.close, copy, answered):
-            _delete_double(organization, sent, copy, oldest)
-        else:
-            left.append(copy)
-    return Copies(left, len(copies) - len(left))
+    removed: list[str] = []
+
+    def remove() -> list[Json]:
+        copies = read_copies(organization.close, lead_ids)
+        sent = organization.journal.leads([key]).get(key)
+        newer = copies[1:] if sent else []
+        for copy in newer:
+            answered = sent and _as_answered(organization, sent, copy)
+            if sent and answered and not why_not_ours_to_delete(organization.close, copy["id"], answered):
+                _delete_double(organization, sent, copy, copies[0])
+                removed.append(copy["id"])
+        return [copy for copy in copies if copy["id"] not in removed]
+
+    return Copies(organization.close.on_fresh_reading(remove), len(removed))
 
 
 def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
@@ -107,15 +108,24 @@ def _as_answered(organization: Organization, sent: SentLead, copy: Json) -> Json
     return _told_when_made(organization, copy["id"])
 
 
-def why_not_ours_to_delete(close: CloseClient, lead: Json, answered: Json) -> str:
-    """Why a lead that we created must stay: somebody has changed it or worked on it since. "" if nobody has."""
-    if lead_content(lead) != lead_content(answered):
+def why_not_ours_to_delete(close: CloseClient, lead_id: str, answered: Json) -> str:
+    """Why a lead that we created must stay: somebody has changed it or worked on it since. "" if nobody has.
+
+    The lead itself is read last, right before the caller deletes it. Raises NotFound.
+    """
+    work = _work_on(close, lead_id)
+    if lead_content(close.read_lead(lead_id)) != lead_content(answered):
         return "it has since been changed in Close"
-    kinds = sorted({str(activity.get("_type")) for activity in close.activities(lead["id"])} - {CREATION})
+    return work
+
+
+def _work_on(close: CloseClient, lead_id: str) -> str:
+    """What somebody has done on a lead since it was created, in words; "" if nothing."""
+    kinds = sorted({str(activity.get("_type")) for activity in close.activities(lead_id)} - {CREATION})
     if kinds:
         return f"it has activities in Close: {', '.join(kinds)}"
-    if next(close.tasks(lead["id"]), None):
+    if next(close.tasks(lead_id), None):
         return "it has a task in Close"
-    if next(close.opportunities(lead["id"]), None):
+    if next(close.opportunities(lead_id), None):
         return "it has an opportunity in Close"
     return ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from close.contents import Json, contact_content, kept, lead_content
-from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
+from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, StaleReading, Stopped
 from close.journal import Change, Journal, Run, SentLead
 from close.workers import work_off
 from close_client import CloseClient
@@ -146,23 +146,31 @@ def _delete(organization: Organization, lead: SentLead, changes: Sequence[Change
         if restored.outcome == "left":
             return restored
     try:
-        current = organization.close.read_lead(lead.lead_id)
-        reason = _why_left(organization, lead, current)
-        if reason:
-            return UndoneLead("left", lead.lead_id, lead.company, reason)
-        organization.journal.note_undoing(lead.key)
-        organization.close.delete_lead(lead.lead_id)
+        reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead))
     except NotFound:
         organization.journal.note_undoing(lead.key)
+    else:
+        if reason:
+            return UndoneLead("left", lead.lead_id, lead.company, reason)
     organization.journal.note_undone(lead.key)
     return UndoneLead("deleted", lead.lead_id, lead.company)
 
 
-def _why_left(organization: Organization, lead: SentLead, current: Json) -> str:
+def _delete_if_untouched(organization: Organization, lead: SentLead) -> str:
+    """Delete a lead that nobody has changed or worked on; otherwise return why it is left. Raises NotFound."""
     later = _later_run(organization.journal, lead.lead_id, lead.run_id)
     if later:
         return f"the later import {later} also changed it; undo that import first"
-    return why_not_ours_to_delete(organization.close, current, lead.lead or {})
+    reason = why_not_ours_to_delete(organization.close, lead.lead_id, lead.lead or {})
+    if reason:
+        return reason
+    organization.journal.note_undoing(lead.key)
+    try:
+        organization.close.delete_lead(lead.lead_id)
+    except StaleReading:
+        organization.journal.note_not_undone(lead.key)
+        raise
+    return ""
 
 
 # A lead that existed -------------------------------------------------------------------------------------------------
@@ -179,7 +187,9 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
     is_unsure = any(change.state == "sending" for change in changes)
     for _ in range(RESTORE_ATTEMPTS):
         try:
-            reasons = _take_all_back(organization, lead_id, run_id, is_unsure=is_unsure)
+            reasons = organization.close.on_fresh_reading(
+                partial(_take_all_back, organization, lead_id, run_id, is_unsure=is_unsure)
+            )
         except InvalidRequest as refused:
             return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
         except NotFound:
@@ -208,7 +218,7 @@ def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_
     settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id))
     reasons = []
     for change in reversed(journal.changes_of_lead(lead_id, run_id)):
-        reason = _TAKE_BACK[change.kind](close, close.read_lead(lead_id), change)
+        reason = _TAKE_BACK[change.kind](close, change)
         if reason:
             reasons.append(reason)
         else:
@@ -217,9 +227,9 @@ def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_
     return reasons
 
 
-def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
+def _take_back_fields(close: CloseClient, change: Change) -> str:
     """Empty the fields of a lead that a change filled, but only those that still hold what Close answered."""
-    content, after = lead_content(lead), change.after or {}
+    content, after = lead_content(close.read_lead(change.lead_id)), change.after or {}
     differing = [name for name in change.sent if content.get(name) != change.before.get(name)]
     ours = [name for name in differing if content.get(name) == after.get(name)]
     if ours:
@@ -228,9 +238,9 @@ def _take_back_fields(close: CloseClient, lead: Json, change: Change) -> str:
     return "" if len(ours) == len(differing) else "a value that was added has since been changed in Close"
 
 
-def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
+def _take_back_items(close: CloseClient, change: Change) -> str:
     """Give a contact back the name, e-mails and phones that it had before a change."""
-    contact = _contact(lead, change.target)
+    contact = _contact(close, change)
     content = contact_content(contact) if contact else change.before
     if all(content[name] == change.before[name] for name in change.before):
         return ""
@@ -242,30 +252,41 @@ def _take_back_items(close: CloseClient, lead: Json, change: Change) -> str:
     return ""
 
 
-def _take_back_contact(close: CloseClient, lead: Json, change: Change) -> str:
+def _take_back_contact(close: CloseClient, change: Change) -> str:
     """Delete a contact that a change added."""
-    contact = _contact(lead, change.target)
+    work = _work_on_contact(close, change)
+    contact = _contact(close, change)
     if not contact:
         return ""
+    name = contact.get("name") or ""
     if contact_content(contact) != change.after:
-        return f"the contact {contact.get('name') or ''} has since been changed in Close"
+        return f"the contact {name} has since been changed in Close"
+    if work:
+        return f"the contact {name} has {work} in Close"
+    with suppress(NotFound):
+        close.delete_contact(change.target)
+    return ""
+
+
+def _work_on_contact(close: CloseClient, change: Change) -> str:
+    """What somebody has done with the contact that a change is about, in words; "" if nothing."""
     for kind, things in (
         ("activities", close.activities(change.lead_id)),
         ("a task", close.tasks(change.lead_id)),
         ("an opportunity", close.opportunities(change.lead_id)),
     ):
         if any(thing.get("contact_id") == change.target for thing in things):
-            return f"the contact {contact.get('name') or ''} has {kind} in Close"
-    with suppress(NotFound):
-        close.delete_contact(change.target)
+            return kind
     return ""
 
 
-def _contact(lead: Json, contact_id: str) -> Json | None:
-    return next((contact for contact in lead.get("contacts") or [] if contact["id"] == contact_id), None)
+def _contact(close: CloseClient, change: Change) -> Json | None:
+    """The contact that a change is about, None if it is gone. The lead is read right before the caller writes."""
+    contacts = close.read_lead(change.lead_id).get("contacts") or []
+    return next((contact for contact in contacts if contact["id"] == change.target), None)
 
 
-_TAKE_BACK: dict[str, Callable[[CloseClient, Json, Change], str]] = {
+_TAKE_BACK: dict[str, Callable[[CloseClient, Change], str]] = {
     "lead": _take_back_fields,
     "contact": _take_back_items,
     "new contact": _take_back_contact,

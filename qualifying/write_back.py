@@ -11,7 +11,9 @@ import hashlib
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from close.conditions import custom_field, has_value, is_one_of, regular_field
@@ -272,12 +274,10 @@ class WritingBack:
         for _ in range(MOST_TRIES):
             if self._has_note(write_back, lost_at):
                 break
-            reason = self._reason_to_leave(self._close.read_lead(write_back.lead_id), write_back)
-            if reason:
-                return reason
-            self._journal.note_write_back(write_back, "noting")
             try:
-                self._close.create_note(write_back.lead_id, write_back.note)
+                reason = self._close.on_fresh_reading(partial(self._send_note, write_back))
+                if reason:
+                    return reason
                 break
             except OutcomeUnknown:
                 lost_at = time.monotonic()
@@ -291,6 +291,14 @@ class WritingBack:
             raise OutcomeUnknown("Close's answers to a note were lost several times")
         self._journal.note_write_back(write_back, "noted")
         return ""
+
+    def _send_note(self, write_back: WriteBack) -> str:
+        """Send the note, right after reading the lead; return why the lead is left as it is, if it is."""
+        reason = self._reason_to_leave(self._close.read_lead(write_back.lead_id), write_back)
+        if not reason:
+            self._journal.note_write_back(write_back, "noting")
+            self._close.create_note(write_back.lead_id, write_back.note)
+        return reason
 
     def _has_note(self, write_back: WriteBack, lost_at: float | None) -> bool:
         """Whether the lead has the note. Lists may lag, so a note that may have been sent is looked for again later."""
@@ -308,17 +316,20 @@ class WritingBack:
     def _move(self, write_back: WriteBack) -> str:
         """Move the lead to its new status unless it is there; return why it is left as it is, if it is."""
         for _ in range(MOST_TRIES):
-            lead = self._close.read_lead(write_back.lead_id)
-            reason = self._reason_to_leave(lead, write_back)
-            if reason or lead.get("status_id") == write_back.to_status:
-                return reason
-            try:
-                moved = self._close.update_lead(write_back.lead_id, {"status_id": write_back.to_status})
-            except OutcomeUnknown:
-                continue
-            if moved.get("status_id") == write_back.to_status:
-                return ""
+            with suppress(OutcomeUnknown):
+                reason = self._close.on_fresh_reading(partial(self._send_move, write_back))
+                if reason is not None:
+                    return reason
         raise OutcomeUnknown("Close's answers to a change of status were lost several times")
+
+    def _send_move(self, write_back: WriteBack) -> str | None:
+        """Move the lead, right after reading it: "" if it is there, a reason if it is left, None if nobody can tell."""
+        lead = self._close.read_lead(write_back.lead_id)
+        reason = self._reason_to_leave(lead, write_back)
+        if reason or lead.get("status_id") == write_back.to_status:
+            return reason
+        moved = self._close.update_lead(write_back.lead_id, {"status_id": write_back.to_status})
+        return "" if moved.get("status_id") == write_back.to_status else None
 
     def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
         """Why a lead must no longer be written to, "" if it is unchanged since the decision, or moved by us."""

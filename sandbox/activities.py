@@ -35,6 +35,7 @@ class Branch:
     needs_lead: bool = True
     of_type: str | None = None
     filters: Sequence[str] = ("lead_id",)
+    usual_type: str | None = None  # of the documents in a list that does not ask for `_type`; `all` asks for every type
 
     def create(self, account: Account, call: Call) -> Document:
         clean = self._checked(account, call)
@@ -53,6 +54,8 @@ class Branch:
         """All of this kind, newest first."""
         documents = account.store.listed(self.kind)[::-1]
         wanted = {name: call.params[name] for name in self.filters if name in call.params}
+        if self.usual_type and wanted.setdefault("_type", self.usual_type) == "all":
+            del wanted["_type"]
         found = [
             document
             for document in documents
@@ -196,6 +199,7 @@ def _task_checks(store: Store) -> Mapping[str, Check]:
         "date": optional(validation.day_or_moment),
         "is_complete": validation.boolean,
         "assigned_to": existing(store, "user"),
+        "_type": validation.one_of(("lead", "outgoing_call")),
     }
 
 
@@ -237,6 +241,7 @@ TASKS = Branch(
     defaults=_new_task,
     needs_one_of=("text",),
     filters=("lead_id", "is_complete", "_type", "assigned_to"),
+    usual_type="lead",
 )
 OPPORTUNITIES = Branch(
     kind="opportunity",
