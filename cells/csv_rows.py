@@ -48,11 +48,11 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     except csv.Error as error:
         if "field larger" in str(error):
             raise InputError(
-                f"{path.name}: row {read + 1} has a cell with more than {LARGEST_CELL} characters. Shorten it."
+                f"{path.name}: row {read + 1} has a cell with more than {LARGEST_CELL:,} characters. Shorten it."
             ) from None
         raise InputError(
-            f"{path.name}: row {read + 1} has a broken quote. A cell that begins with a quote must end with one, "
-            "and a quote inside it must be written twice."
+            f"{path.name}: row {read + 1} has an unmatched quotation mark. A cell that begins with a quotation mark "
+            "must end with one, and a quotation mark inside it is written twice."
         ) from None
 
 

@@ -86,7 +86,7 @@ def _parse_written_date(text: str) -> str:
         raise InvalidValue("invalid_date", "This is not a date.") from None
     weekdays = [weekday for word in re.findall(r"[^\W\d_]+", text) if (weekday := _NAMES.weekday(word)) is not None]
     if first != second or f"{first.year:04d}" not in typed.groups() or weekdays not in ([], [first.weekday()]):
-        raise InvalidValue("invalid_date", "The day, month, year and weekday do not make a real date.")
+        raise InvalidValue("invalid_date", "There is no such date, or the weekday does not match it.")
     return first.date().isoformat()
 
 
@@ -101,5 +101,7 @@ def parse_moment(text: str) -> str:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidValue("invalid_date", "The field needs a date and time such as 2024-03-01T09:30:00+00:00.")
+        raise InvalidValue(
+            "invalid_date", "The field needs a date, a time and a UTC offset, such as 2024-03-01T09:30:00+00:00."
+        )
     return moment.isoformat()

@@ -83,7 +83,9 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -
         return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
     if unclear and re.fullmatch(rf"[^\d.,]*\d{{1,3}}[{unclear}]\d{{3}}[^\d.,]*", text):
         raise InvalidValue(
-            "invalid_number", "In this column the dot or comma may separate thousands or decimals, so this is unclear."
+            "invalid_number",
+            "It is not clear whether the dot or comma separates thousands or decimals in this column; write the number "
+            "without thousands separators, like 1234.50.",
         )
     parts = _amount_pattern(currency).fullmatch(text.strip())
     if parts is None or _contradicts_itself(parts):

@@ -59,9 +59,7 @@ def _possible_phone(digits: str, region: str) -> str:
     except phonenumbers.NumberParseException as error:
         raise InvalidValue("invalid_phone", _PHONE_PARSE_REASONS.get(error.error_type, _NOT_A_PHONE)) from None
     if digits.startswith("00") and number.country_code_source == phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY:
-        raise InvalidValue(
-            "invalid_phone", f"International numbers do not begin with 00 in {region}; write + and the country code."
-        )
+        raise InvalidValue("invalid_phone", f"For this country ({region}), write + and the country code instead of 00.")
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise InvalidValue("invalid_phone", _PHONE_LENGTH_REASONS[possible])

@@ -32,7 +32,7 @@ class UnusableName(Exception):
     `problem` says what is wrong; `advice` says what to do, with `{option}` in place of the option for the purpose.
     """
 
-    def __init__(self, problem: str, purpose: Purpose, advice: str = "Check the name given to {option}") -> None:
+    def __init__(self, problem: str, purpose: Purpose, advice: str = "Give the right name with {option}") -> None:
         super().__init__(problem)
         self.problem = problem
         self.purpose = purpose
@@ -101,21 +101,26 @@ def find_field(fields: Sequence[LeadField], name: str) -> LeadField | None:
 
 @dataclass(frozen=True, slots=True)
 class FieldUse:
-    """What a field is needed for: the kinds of custom field that will do (any if empty), and fields of every lead."""
+    """What a field is needed for: the kinds of custom field that will do (any if empty), and fields of every lead.
+
+    With `is_single`, a field that can hold several values will not do.
+    """
 
     purpose: Purpose
     kinds: Collection[str] = ()
     regular: Collection[str] = ()
+    is_single: bool = False
 
     def names_among(self, fields: Sequence[LeadField]) -> list[str]:
         """The names that will do."""
-        return [*(field.name for field in fields if not self.kinds or field.kind in self.kinds), *self.regular]
+        fitting = [field for field in fields if not (self.is_single and field.is_multiple)]
+        return [*(field.name for field in fitting if not self.kinds or field.kind in self.kinds), *self.regular]
 
 
 GROUPING = FieldUse("by", regular=REGULAR_FIELDS)
 FILTERING = FieldUse("where", regular=REGULAR_FIELDS)
-DATING = FieldUse("date_field", DATES, ["created"])
-COUNTING_REVENUE = FieldUse("revenue_field", AMOUNTS)
+DATING = FieldUse("date_field", DATES, ["created"], is_single=True)
+COUNTING_REVENUE = FieldUse("revenue_field", AMOUNTS, is_single=True)
 
 
 def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadField:
@@ -129,8 +134,7 @@ def field_named(fields: Sequence[LeadField], name: str, use: FieldUse) -> LeadFi
     found = find_field(fields, name) or find_field(fields, without_prefix(name))
     found = found or next((each for each in REGULAR_FIELDS.values() if is_same_name(each.title, name)), None)
     if found is None:
-        known = [*(field.name for field in fields), *REGULAR_FIELDS]
-        words = there_are(name, known, use.names_among(fields))
+        words = there_are(name, use.names_among(fields))
         raise UnusableName(f"Close has no lead custom field named {name!r}. {words}", use.purpose)
     return found
 
@@ -165,9 +169,9 @@ def _single(field: LeadField, use: FieldUse) -> LeadField:
     return field
 
 
-def there_are(name: str, known: Collection[str], likely: Collection[str] | None = None) -> str:
-    """What a wrong name may have been meant to be, as a sentence: the closest likely names, else all names."""
-    by_plain_name = {plain_name(each): each for each in (known if likely is None else likely)}
+def there_are(name: str, known: Collection[str]) -> str:
+    """What a wrong name may have been meant to be, as a sentence: the closest of the names that will do, else all."""
+    by_plain_name = {plain_name(each): each for each in known}
     nearest = get_close_matches(plain_name(without_prefix(name)), by_plain_name, MOST_GUESSES)
     if nearest:
         return f"Did you mean {' or '.join(repr(by_plain_name[each]) for each in nearest)}?"

@@ -84,7 +84,7 @@ class _CarryingOut:
         yield from map(_undetermined, self._lost.values())
         yield from self._check_doubles()
         if self._sender.doubles_removed:
-            self._tell(f"duplicates from our own imports removed from Close: {self._sender.doubles_removed}")
+            self._tell(f"duplicates created by these imports and removed from Close: {self._sender.doubles_removed}")
 
     def _forget_deleted(self, jobs: Iterable[PlannedLead]) -> None:
         """Note that leads are gone if an undo was interrupted while it deleted them."""

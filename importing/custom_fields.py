@@ -54,7 +54,8 @@ def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:
         raise SetupError(
             f"The lead custom field {IMPORT_KEY!r} ({known_id}) of earlier imports no longer exists in Close, so the "
             "import keys of their leads are lost. If that was intended, move output_data/journal.sqlite to another "
-            "folder and run again: leads are then found by name and get keys in a new field"
+            "folder and run again: leads are then found by name and get keys in a new field. If not, ask an "
+            "administrator whether the field can be restored before you import anything"
         )
     if found and (found.kind != "text" or found.is_multiple):
         raise SetupError(

@@ -64,23 +64,24 @@ def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]
         for name, values in lead.custom.items()
         if name in fields.by_name and not _is_blank(found, fields.by_name[name].key)
     }
-    differing = {column: each for column, each in held.items() if not _says_the_same(*each)}
+    differing = {column: (each[0], _quoted(each[1])) for column, each in held.items() if not _says_the_same(*each)}
     differing |= {
-        title: ((value,), there) for title, value in lead.own.items() if (there := _other(found, title, value))
+        title: ((value,), other) for title, value in lead.own.items() if (other := _other(found, title, value))
     }
     return [
-        Problem(lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(there))
-        for column, (values, there) in differing.items()
+        Problem(lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(other))
+        for column, (values, other) in differing.items()
     ]
 
 
 def _other(found: Json, title: str, value: str) -> str:
-    """What a lead in Close holds instead of this value of a column, "" if it holds this value or nothing."""
+    """What a lead in Close holds instead of this value of a column, in words; "" if it holds this value or nothing."""
     column = LEAD_COLUMNS[title]
     texts = column.read(found)
     if texts is None or value in map(column.means, texts):
         return ""
-    return ", ".join(filter(None, texts)) or column.blank
+    held = ", ".join(filter(None, texts))
+    return repr(held) if held else column.blank
 
 
 def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
@@ -98,9 +99,12 @@ def _comparable(value: Any) -> Any:
         return " ".join(value.split())
 
 
-def _held_reason(there: Any) -> str:
-    shown = "; ".join(map(str, there)) if isinstance(there, list) else there
-    return f"Close already has {str(shown)!r}, which is kept; if the file is right, change it in Close."
+def _quoted(there: Any) -> str:
+    return repr("; ".join(map(str, there)) if isinstance(there, list) else str(there))
+
+
+def _held_reason(other: str) -> str:
+    return f"Close already has {other}, which is kept; if the file is right, change it in Close."
 
 
 def _is_blank(found: Json, key: str) -> bool:

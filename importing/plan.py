@@ -23,9 +23,9 @@ from importing.look_up import Sight, look_around
 from importing.organization import Organization
 
 LEFT_ALONE = "already in Close; existing leads are left alone"
-MERGED = "merged into this lead in Close"
+MERGED = "the lead imported earlier was merged into this one in Close"
 GONE = "deleted or merged in Close since it was imported; it is not created again"
-OUR_DOUBLE = "the newer one is removed if this machine created it and nobody has changed it"
+OUR_DOUBLE = "the newer one is removed if this tool created it and nobody has changed it"
 
 Existing = Literal["merge", "skip", "create"]
 Action = Literal["create", "update", "unchanged", "skip", "look up"]

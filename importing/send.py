@@ -181,7 +181,7 @@ class Sender:
             return self._vanished(planned)
         self.doubles_removed += copies.removed
         stays = copies.left[0]
-        reason = "already in Close; a duplicate that this machine had created was removed"
+        reason = "already in Close; a duplicate that this tool had created was removed"
         if self._plan.existing == "merge":
             return self._fill(replace(planned, action="update", reason=reason, found=stays))
         if self._plan.existing == "skip":

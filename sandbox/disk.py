@@ -78,7 +78,7 @@ def _locked(path: Path) -> int:
     while is_locked_by_another(descriptor):
         if time.monotonic() > give_up:
             os.close(descriptor)
-            reason = f"{path} is in use by another sandbox. Stop that one, or use a different file"
+            reason = f"{path} is in use by another command with --sandbox. Wait until it has finished, or stop it"
             raise StateFileError(errno.EAGAIN, reason)
         time.sleep(0.05)
     return descriptor

@@ -231,7 +231,7 @@ def _alternatives(field: LeadField, value: str) -> list[str]:
     )
     if value and not choices and not is_blank_too:
         problem = f"{value!r} is not a choice of the field {field.title!r} in Close. {there_are(value, field.choices)}"
-        raise UnusableName(problem, FILTERING.purpose)
+        raise UnusableName(problem, FILTERING.purpose, "Give one of its choices with {option}")
     return [*(choices if value else []), *([""] if is_blank_too or not value else [])]
 
 

@@ -262,7 +262,7 @@ def test_a_double_that_is_gone_though_search_still_shows_it_is_no_double(
     machines.run("a", "One")
     machines.run("b", "One")
     time.sleep(60)
-    assert "duplicates from our own imports removed from Close: 1" in machines.run("b", "One").err
+    assert "duplicates created by these imports and removed from Close: 1" in machines.run("b", "One").err
     ran = machines.run("a", "One")
     assert (ran.code, outcomes(ran), "removed" in ran.err) == (0, {"unchanged": 1}, False)
     assert keys_in(sandbox) == [1]

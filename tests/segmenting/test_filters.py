@@ -265,10 +265,10 @@ def test_a_name_behind_custom_is_that_of_a_custom_field(asked: Asked, leads: Som
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["--date-field", "Company Fonded"], "Did you mean 'Company Founded'? Check"),
+        (["--date-field", "Company Fonded"], "Did you mean 'Company Founded'? Give"),
         (["--revenue-field", "Revenue"], "Did you mean 'Company Revenue'?"),
         (["--by", "Industy"], "Did you mean 'Industry' or 'Industry2'?"),
-        (["--by", "Industy"], "Check the name given to --by"),
+        (["--by", "Industy"], "Give the right name with --by"),
         (["--by", "custom.Industy"], "Did you mean 'Industry' or 'Industry2'?"),
         (["--by", "custom.state"], "no lead custom field named 'custom.state'"),
         (["--by", ""], "no lead custom field named ''"),
@@ -314,7 +314,7 @@ def test_a_name_or_value_that_is_not_in_close_is_refused_with_what_may_be_meant(
     [
         (["--date-field", "Company Fonded"], "Did you mean 'Company Founded'?"),
         (["--revenue-field", "Company Revenu"], "Did you mean 'Company Revenue'?"),
-        (["--revenue-field", "sttae"], "Available: 'Company Founded', 'Company Revenue'"),
+        (["--revenue-field", "sttae"], "Available: 'Company Revenue'. Give"),
     ],
 )
 def test_no_field_is_suggested_that_would_be_refused(run: Run, leads: SomeLeads, argv: list[str], words: str) -> None:

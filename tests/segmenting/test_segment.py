@@ -181,7 +181,7 @@ def test_a_field_that_is_not_there_is_refused_with_those_that_are(
 ) -> None:
     close.create_lead_field("Industry", "text")
     ran = run("segment", "2000-01-01")
-    assert (ran.code, "no lead custom field named 'Company Founded'. Available: 'Industry'" in ran.err) == (2, True)
+    assert (ran.code, "no lead custom field named 'Company Founded'. Available: 'created'." in ran.err) == (2, True)
     ran = run("segment", "2000-01-01", "--date-field", "Industry")
     assert (ran.code, "not a date" in ran.err) == (2, True)
 
