@@ -17,7 +17,7 @@ from commands.terminal import complain, give_missing_streams, leave
 
 EXAMPLES = """\
 examples:
-  python main.py import leads.csv --sandbox                   try it on this machine, without Close
+  python main.py import leads.csv --sandbox                   try it on this computer, without Close
   python main.py import leads.csv --dry-run                   show what would be done, without writing to Close
   python main.py import leads.csv                             import the leads into Close
   python main.py undo last                                    undo the last import
@@ -48,7 +48,7 @@ class Verb:
 
 VERBS = {
     "import": Verb("import_leads", "clean a file of leads and import it into Close"),
-    "segment": Verb("segment", "summarize the leads founded in a date range by US state"),
+    "segment": Verb("segment", "summarize leads by US state, by the date their companies were founded"),
     "qualify": Verb("qualify", "check who may become a prospect"),
     "undo": Verb("undo", "undo an import"),
     "runs": Verb("runs", "list all imports so far"),
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser(typed: Sequence[str]) -> argparse.ArgumentParser:
     """The parser for a command as it was typed: it knows all verbs, and the arguments of the requested one."""
     parser = Parser(
-        prog="main.py",
+        prog="python main.py",
         description="Import leads into Close without duplicates, summarize them by US state, and check who may become "
         "a prospect.",
     )

@@ -94,7 +94,7 @@ def _judge_score(score: int) -> Check:
 def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
     """A field of an answer about this person. Raises Unavailable if the answer is anything else."""
     if status in (401, 403):
-        raise Unavailable(f"status {status}: it does not accept the token")
+        raise Unavailable(f"status {status}: the service does not accept the token; check its token")
     if status != 200:
         raise Unavailable(f"status {status}")
     if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from commands.errors import UsageError
+from commands.terminal import capitalized
 
 VERSION = "0.1.0"
 INDEX_LAG = 60.0  # seconds after which we assume that Close's search shows a new lead
 MOST_SECONDS = 1_000_000  # eleven days
 MOST_WORKERS = 32
+FILE_HELP = "CSV file, here or in input_data/"
+ENCODING_HELP = "encoding of the file, such as cp1252 (default: utf-8)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +31,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         is_value = re.fullmatch(r"unrecognized arguments: [^-].*", message) and " -" not in message
         quotes = "; a value with spaces needs quotes around it" if is_value else ""
-        raise UsageError(f"{message}{quotes}. See {self.prog} --help")
+        raise UsageError(f"{capitalized(message)}{quotes}. See {self.prog} --help")
 
 
 # Flags ---------------------------------------------------------------------------------------------------------------
@@ -36,11 +39,16 @@ class Parser(argparse.ArgumentParser):
 
 def add_service_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every verb that talks to a service."""
-    parser.add_argument("--sandbox", action="store_true", help="try it on this machine; nothing leaves it")
+    parser.add_argument("--sandbox", action="store_true", help="try this without Close; nothing leaves this computer")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     parser.add_argument("--log", metavar="FILE", type=Path, help="log each request to FILE, without names or keys")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each request")
+    add_verbose(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show only results and errors")
+
+
+def add_verbose(parser: argparse.ArgumentParser, what: str = "show each request") -> None:
+    """Add the flag that every verb has, because it also shows where an unexpected error happened."""
+    parser.add_argument("-v", "--verbose", action="store_true", help=what)
 
 
 def add_index_lag(parser: argparse._ActionsContainer) -> None:
@@ -49,7 +57,7 @@ def add_index_lag(parser: argparse._ActionsContainer) -> None:
         "--index-lag",
         type=amount,
         metavar="SECONDS",
-        help=f"how long Close's search may take to show a new lead ({INDEX_LAG:.0f})",
+        help=f"how long Close's search may take to show a new lead (default: {INDEX_LAG:.0f})",
     )
 
 
@@ -75,14 +83,14 @@ def whole_number(text: str, most: int) -> int:
     """A whole number from 1 to `most`."""
     if text.isdecimal() and 0 < int(text) <= most:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most:,}")
+    raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {most:,}, not {text!r}")
 
 
 def amount(text: str) -> float:
     """A number that is 0 or more."""
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number, or is less than 0")
+    raise argparse.ArgumentTypeError(f"must be a number, 0 or more, not {text!r}")
 
 
 def seconds(text: str) -> float:

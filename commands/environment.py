@@ -27,7 +27,7 @@ from commands.error_words import COMMON_WORDS, RUN_AGAIN, Words
 from commands.errors import ConfigurationError, Exit, UsageError
 from commands.files import OUTPUT_FOLDER
 from commands.interrupts import sleep_unless
-from commands.terminal import say
+from commands.terminal import enumerated, say
 from sandbox import Sandbox
 from sandbox.disk import StateFileError
 
@@ -59,7 +59,8 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
     ),
     CloseUnreachable: (
         Exit.UNREACHABLE,
-        f"Close can't be reached: {{}}. Check your internet connection and CLOSE_API_URL. {RUN_AGAIN}",
+        "Close gave no usable answer ({}). Wait a minute; if it happens again, check your internet connection and "
+        f"CLOSE_API_URL. {RUN_AGAIN}",
     ),
     Stopped: (Exit.INTERRUPTED, f"Stopped. Requests already sent were finished and recorded. {RUN_AGAIN}"),
     sqlite3.Error: (Exit.BUG, f"{JOURNAL} can't be written ({{}}). Check that the disk is not full. {RUN_AGAIN}"),
@@ -100,7 +101,7 @@ def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
     OUTPUT_FOLDER.mkdir(exist_ok=True)
     with Sandbox(state=SANDBOX_STATE) as sandbox:
         if not quiet:
-            say(f"sandbox: nothing leaves this machine; its leads are kept in {SANDBOX_STATE}")
+            say(f"sandbox: nothing leaves this computer; its leads are kept in {SANDBOX_STATE}")
         yield sandbox
 
 
@@ -132,7 +133,7 @@ def close_key() -> str:
     if not key:
         raise ConfigurationError(
             "No API key found. Set CLOSE_API_KEY to the key from Close (Settings > Developer > API Keys), "
-            "or add --sandbox to try this on your machine without Close"
+            "or add --sandbox to try this without Close"
         )
     return key
 
@@ -176,9 +177,11 @@ def _urls_of_environment(names: Iterable[str]) -> dict[str, str]:
     variables = {name: f"{name.upper()}_URL" for name in names}
     missing = [variable for variable in variables.values() if not os.environ.get(variable)]
     if missing:
-        drawn = " Or add --random-score to use a random score." if missing == ["SCORE_URL"] else ""
+        drawn = ", add --random-score to use a random score" if missing == ["SCORE_URL"] else ""
+        several = ("No addresses for", "their base URLs")
+        lacking, wanted = several if len(missing) > 1 else ("No address for one of", "its base URL")
         raise ConfigurationError(
-            f"Missing service address: set {' and '.join(missing)} to the base URL.{drawn} "
-            "Or add --sandbox to try this on your machine with made-up answers"
+            f"{lacking} the check services. Set {enumerated(missing)} to {wanted}{drawn}, "
+            "or add --sandbox to try this with made-up answers"
         )
     return {name: checked_url(variable, os.environ[variable]) for name, variable in variables.items()}

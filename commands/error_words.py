@@ -11,7 +11,7 @@ Words = Mapping[type[BaseException], tuple[Exit, str]]
 """An error's exit code and words. In the words, `{}` stands for the error's own message, and `{command}` for the
 command that was typed."""
 
-RUN_AGAIN = "Run the same command again to carry on: {command}"
+RUN_AGAIN = "Run the same command again to continue: {command}"
 COMMON_WORDS: Words = {  # for every verb; each adds its own
     UsageError: (Exit.USAGE, "{}."),
     ConfigurationError: (Exit.SETUP, "{}."),
@@ -30,7 +30,8 @@ def in_words(error: BaseException, command: str, words: Words = COMMON_WORDS) ->
         if kind in words:
             code, told = words[kind]
             return code, told.replace("{}", str(error).removesuffix(".")).replace("{command}", command)
-    return Exit.BUG, f"Unexpected {type(error).__name__}: {error}. This is a bug. Add -v to see where it happened."
+    told = f"Unexpected {type(error).__name__}: {str(error).removesuffix('.')}"
+    return Exit.BUG, f"{told}. This is a bug. Add -v to see where it happened, and report it."
 
 
 def tell_early_end(error: Exception, args: argparse.Namespace) -> Exit:

@@ -19,7 +19,7 @@ def find_input(name: str) -> Path:
     """The file at this path, or with this name in input_data/. Raises UsageError if neither exists."""
     path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
     if path is None:
-        raise UsageError(f"The file {name} was not found, neither here nor in {INPUT_FOLDER}/. Check its name")
+        raise UsageError(f"The file {name} was not found here or in {INPUT_FOLDER}/. Check its name")
     return path
 
 
@@ -36,7 +36,7 @@ def check_replaceable(path: Path) -> None:
     if INPUT_FOLDER.resolve() in path.resolve().parents:
         raise UsageError(f"{path} is in the folder for input files. Choose a file outside {INPUT_FOLDER}/")
     if not is_file:
-        raise UsageError(f"{path} is not a file that can be replaced. Choose a file such as report.csv")
+        raise UsageError(f"{path} is not a file that can be replaced. Choose another file name")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{path} can't be written: {folder} is not a folder that you can write to. Choose another")
 

@@ -20,8 +20,8 @@ from cells.columns import KNOWN_COLUMNS
 from cells.date_orders import ContradictingDates, TwoNotedOrders, UnclearDates
 from cells.source_file import SourceFile, read_source
 from close.journal import JournalFile
-from commands.arguments import add_index_lag, add_service_flags, workers
-from commands.environment import JOURNAL, WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, open_close, open_own_journal
+from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, workers
+from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, open_close, open_own_journal
 from commands.error_words import RUN_AGAIN, Words, tell_early_end
 from commands.errors import Exit
 from commands.files import OUTPUT_FOLDER, find_input, write_csv, write_csv_beside_edits
@@ -59,20 +59,30 @@ WORDS: Words = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
-    parser.add_argument("file", metavar="FILE", help="a CSV file; if it is not found, it is looked for in input_data/")
+    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--dry-run", action="store_true", help="show what would be done; write nothing to Close")
     parser.add_argument(
         "--existing",
         choices=["merge", "skip", "create"],
         default="merge",
-        help="leads already in Close: add what is missing (merge), leave them alone (skip), create new ones (create)",
+        help="leads already in Close: add what is missing (merge), leave them alone (skip), or create new ones "
+        "(create) (default: merge)",
     )
-    parser.add_argument("--names", choices=["upper", "title", "keep"], default="upper", help="letter case of names")
-    parser.add_argument("--region", type=_region, default="US", help="country of phone numbers written without + (US)")
-    parser.add_argument("--date-order", choices=["dmy", "mdy", "ymd"], help="order of day, month and year in dates")
-    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="the file's encoding, such as cp1252")
     parser.add_argument(
-        "--workers", type=workers, metavar="N", help="requests at a time; by default as many as Close can handle"
+        "--names", choices=["upper", "title", "keep"], default="upper", help="letter case of names (default: upper)"
+    )
+    parser.add_argument(
+        "--region", type=_region, default="US", help="country of phone numbers written without + (default: US)"
+    )
+    parser.add_argument(
+        "--date-order",
+        choices=["dmy", "mdy", "ymd"],
+        help="order in dates: day-month-year (dmy), month-day-year (mdy) or year-month-day (ymd); needed only if the "
+        "file leaves it unclear",
+    )
+    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help=ENCODING_HELP)
+    parser.add_argument(
+        "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
 
@@ -142,7 +152,7 @@ def _warn_of_columns(source: SourceFile) -> None:
         meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
         guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
         say(
-            f"ignored columns, which are not imported: {', '.join(source.ignored_columns)}.{guess} "
+            f"Columns not imported: {', '.join(source.ignored_columns)}.{guess} "
             "To import a column into a lead custom field, name it custom.<Field Name>."
         )
 
@@ -151,11 +161,11 @@ def _announce(plan: Plan) -> None:
     """Say what will be done, and anything that the user may not expect."""
     if plan.organization.fields.import_key and not plan.organization.journal.has_runs():
         say(
-            f"{JOURNAL} has no record of imports into this organization, but there were some. Leads imported from "
-            "elsewhere within the last minute may not show in Close's search yet and would be created again."
+            "Leads were imported into this organization before, but not from this folder. If somebody imported leads "
+            "in the last minute, stop and run this again in a minute; otherwise those leads could be created twice."
         )
     if plan.carries_on:
-        say(f"Carrying on the unfinished run {plan.run_id}.")
+        say(f"Continuing the unfinished run {plan.run_id}.")
     elif plan.earlier and plan.existing == "create":
         say(
             f"This file was already imported in run {plan.earlier.run_id}. This run creates new leads in addition to "
@@ -268,12 +278,25 @@ def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, 
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
     if result.has("undetermined") and not args.dry_run:
         say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
-    if result.has("rejected") or result.has("failed"):
+    lost = _lost_words(result, is_rehearsed=args.dry_run)
+    if lost:
         command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)
-        say(
-            f"Not every row {'would be' if args.dry_run else 'was'} imported; {files['rejects']} says why. "
-            f"Fix the rows there, then run: {command}"
-        )
+        say(f"{lost}. Fix the rows in {files['rejects']}, then run: {command}")
+    elif result.dropped:
+        say("Values that differ from Close or from another row (conflict) can be changed in Close.")
+
+
+def _lost_words(result: ImportResult, *, is_rehearsed: bool) -> str:
+    """What was lost that can be fixed in the file, "" if nothing was; a conflict can only be settled in Close."""
+    rows = sum(row.outcome in ("rejected", "failed") for row in result.rows)
+    values = sum(problem.code != "conflict" for problem in result.dropped)
+    was_not, were_not = ("would not be", "would not be") if is_rehearsed else ("was not", "were not")
+    was, were = ("would be", "would be") if is_rehearsed else ("was", "were")
+    lost = [
+        *([counted(rows, f"row {was_not} imported", f"rows {were_not} imported")] if rows else []),
+        *([counted(values, f"value {was} left out", f"values {were} left out")] if values else []),
+    ]
+    return ", and ".join(lost)
 
 
 def _repeated_flags(args: argparse.Namespace) -> str:

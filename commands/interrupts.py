@@ -12,7 +12,7 @@ from close.errors import Stopped
 from commands.errors import Exit
 from commands.terminal import say
 
-STOPPING = "Stopping: finishing the requests already sent. Press Ctrl-C again to quit at once."
+STOPPING = "Stopping: finishing the requests already sent. Press Ctrl-C again to quit immediately."
 SHORT_WAIT = 1.0  # seconds; Ctrl-C does not cut short a wait of up to this long
 STOP_CHECK_INTERVAL = 0.2  # seconds between checks whether a wait should end
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from cells.texts import plain_name
-from commands.arguments import add_service_flags, amount, seconds, workers
+from commands.arguments import ENCODING_HELP, FILE_HELP, add_service_flags, amount, seconds, workers
 from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, open_close, open_sandbox, secret
 from commands.error_words import Words
 from commands.errors import ConfigurationError, Exit, UsageError
@@ -20,6 +20,8 @@ from qualifying.statuses import USUAL_NAMES, SameStatus, UnsuitableField, Workfl
 from qualifying.trail import NoTrail, NoVerdict
 
 CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score")
+FILE_FLAGS = ("--id-column", "--encoding")
+WATCH_FLAGS = ("--watch", "--status")
 WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
 THREE_STATUSES = "--status, --prospect-status and --declined-status must name three different statuses"
 
@@ -31,13 +33,14 @@ WORDS: Words = {
     NoTrail: (Exit.USAGE, "{}. Change to the folder where the person was checked."),
     NoVerdict: (
         Exit.USAGE,
-        "{}. Check the id. Verdicts made with --redact are found only with --redact and the same REDACT_KEY.",
+        "{}. Check the id. Results made with --redact are found only with --redact and the same REDACT_KEY.",
     ),
     SameStatus: (Exit.USAGE, f"{{}}. {THREE_STATUSES}."),
     WorkflowMissing: (
         Exit.SETUP,
-        "{}. Create what is missing in Close (Settings > Statuses & Pipelines, Settings > Custom Fields), name what "
-        "you use instead with --status, --prospect-status, --declined-status and --id-field, or add --create.",
+        "{}. Add --create to have it created, create it yourself in Close (Settings > Statuses & Pipelines, Settings > "
+        "Custom Fields), or pass the names you already use with --status, --prospect-status, --declined-status and "
+        "--id-field.",
     ),
     UnsuitableField: (
         Exit.SETUP,
@@ -60,12 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_who(who: argparse._ActionsContainer) -> None:
-    who.add_argument("--file", metavar="FILE", help="CSV file of people; looked for as given, then in input_data/")
+    who.add_argument("--file", metavar="FILE", help=FILE_HELP)
     who.add_argument("--id-column", metavar="NAME", help="column of the file with the ids (default: id)")
-    who.add_argument("--encoding", metavar="NAME", help="encoding of the file, such as cp1252 (default: utf-8)")
+    who.add_argument("--encoding", metavar="NAME", help=ENCODING_HELP)
     who.add_argument("--from-close", action="store_true", help="check the leads that wait in Close")
     who.add_argument(
-        "--explain", metavar="ID", help="check nobody; show how the last verdict on this person came about"
+        "--explain",
+        metavar="ID",
+        help="show how the last result for this person was reached, without checking anyone",
     )
 
 
@@ -76,7 +81,11 @@ def _add_how(how: argparse._ActionsContainer) -> None:
     how.add_argument(
         "--deadline", type=seconds, metavar="SECONDS", help="time limit for all checks together (default: none)"
     )
-    how.add_argument("--random-score", action="store_true", help="draw a random score instead of asking for it")
+    how.add_argument(
+        "--random-score",
+        action="store_true",
+        help="use a random score instead of asking the service; nothing is written to Close",
+    )
     how.add_argument(
         "--redact", action="store_true", help="show and store pseudonyms made with REDACT_KEY instead of ids"
     )
@@ -154,13 +163,13 @@ def check_flags(args: argparse.Namespace) -> None:
     """Raise UsageError for flags that contradict each other or would have no effect."""
     check_sources(args)
     writes = args.from_close or args.write_back
-    refuse_idle(args, ("--id-column", "--encoding"), args.file, "--file")
-    refuse_idle(args, ("--watch", "--status"), args.from_close, "--from-close")
-    refuse_idle(
-        args, ("--write-back",), args.ids or args.file, "ids or --file (--from-close always writes results to Close)"
-    )
+    if args.explain:
+        refuse_beside(args, (*CHECK_FLAGS, *FILE_FLAGS, *WATCH_FLAGS, "--write-back", *WRITE_BACK_FLAGS), "--explain")
+    if args.from_close:
+        refuse_beside(args, ("--write-back",), "--from-close, which always writes results to Close")
+    refuse_idle(args, FILE_FLAGS, args.file, "--file")
+    refuse_idle(args, WATCH_FLAGS, args.from_close, "--from-close")
     refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
-    refuse_idle(args, CHECK_FLAGS, not args.explain, "people to check, not with --explain")
     if args.create and args.random_score:
         raise UsageError("--create writes to Close, but --random-score writes nothing there. Leave one of them out")
     if writes:
@@ -192,8 +201,19 @@ def check_workflow_names(args: argparse.Namespace) -> None:
         raise UsageError(THREE_STATUSES)
 
 
+def refuse_beside(args: argparse.Namespace, flags: Iterable[str], other: str) -> None:
+    """Raise UsageError if one of the flags is given beside another one that it contradicts."""
+    for flag in given_among(args, flags):
+        raise UsageError(f"{flag} can't be combined with {other}. Leave it out")
+
+
 def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
     """Raise UsageError if one of the flags is given but would have no effect."""
-    for flag in flags:
-        if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False) and not is_useful:
-            raise UsageError(f"{flag} works only with {partner}. Leave it out otherwise")
+    for flag in given_among(args, flags) if not is_useful else ():
+        comma = "," if " or " in partner else ""
+        raise UsageError(f"{flag} works only with {partner}. Add {partner}{comma} or leave out {flag}")
+
+
+def given_among(args: argparse.Namespace, flags: Iterable[str]) -> list[str]:
+    """The flags that the command has."""
+    return [flag for flag in flags if getattr(args, flag.removeprefix("--").replace("-", "_")) not in (None, False)]

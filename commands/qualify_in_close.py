@@ -14,7 +14,7 @@ from commands.environment import index_lag, open_own_journal
 from commands.error_words import RUN_AGAIN, tell_early_end
 from commands.errors import Exit
 from commands.qualify_people import FEW, Asking, advise_of_services, show_verdicts, showing
-from commands.terminal import complain, counted, listed, say, show, with_progress
+from commands.terminal import capitalized, complain, counted, listed, say, show, with_progress
 from qualifying.in_close import QualifyingInClose
 from qualifying.person import Person
 from qualifying.statuses import USUAL_NAMES, WorkflowNames
@@ -78,7 +78,8 @@ def _tell_handled(handled: Sequence[Handled], asking: Asking) -> None:
         show_verdicts(_verdicts_of(handled))
     _tell_apart(lead for lead in handled if not args.quiet or lead.needs_somebody)
     if not args.quiet:
-        say(_round_words(handled) if handled or args.from_close else "nothing was written to Close")
+        told = _round_words(handled) if handled or args.from_close else "nothing was written to Close"
+        say(capitalized(told))
         advise_of_services(asking)
 
 
@@ -97,7 +98,7 @@ def _tell_apart(handled: Iterable[Handled]) -> None:
     """Say of each lead what became of it."""
     for lead in handled:
         person = f" (person {lead.verdict.person_id})" if lead.verdict else ""
-        say(f"{lead.link}: {lead.reason}{person}" if lead.link else lead.reason)
+        say(f"{lead.link}: {lead.reason}{person}" if lead.link else capitalized(lead.reason))
 
 
 def _round_words(handled: Iterable[Handled]) -> str:
@@ -145,7 +146,9 @@ def _look_once(in_close: QualifyingInClose, asking: Asking, handled: list[Handle
                 handled.append(lead)
     except Stopped:
         return "stopped"
-    except (CloseUnreachable, OutcomeUnknown, JournalBusy) as error:
+    except JournalBusy:
+        return "another qualification is still running"
+    except (CloseUnreachable, OutcomeUnknown) as error:
         return str(error)
     return ""
 
@@ -156,9 +159,7 @@ def _tell_round(handled: Sequence[Handled], trouble: str, asking: Asking) -> Non
         _tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
     words = [_round_words(handled)] if handled or not trouble else []
     words += [
-        f"the {each.name} kept failing and is not asked for now"
-        for each in asking.qualifier.services
-        if each.is_given_up
+        f"the {each.name} kept failing and is paused for now" for each in asking.qualifier.services if each.is_given_up
     ]
     line = "; ".join(filter(None, [*words, trouble]))
     (say if asking.args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")

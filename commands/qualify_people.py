@@ -23,7 +23,7 @@ from qualifying.people_file import people_in_file, people_in_lines
 from qualifying.person import Person, is_person_id, pseudonym
 from qualifying.round import Round
 from qualifying.trail import as_json, explained, last_verdict, redacted, trail_line
-from qualifying.verdict import CHECK_TITLES, SCORE, Verdict, outcome_words
+from qualifying.verdict import CHECK_TITLES, SCORE, SERVICE_TITLES, Verdict, outcome_words
 from sandbox import Sandbox
 
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
@@ -64,7 +64,7 @@ def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threadi
     urls = service_urls(names, sandbox)
     settings: dict[str, Any] = {"deadline": args.check_deadline or CHECK_DEADLINE, "is_ended": stop.is_set}
     with contextlib.ExitStack() as stack:
-        services = {name: CheckService(CHECK_TITLES[name], urls[name], tokens[name], **settings) for name in names}
+        services = {name: CheckService(SERVICE_TITLES[name], urls[name], tokens[name], **settings) for name in names}
         for service in services.values():
             stack.callback(service.close)
         yield stack.enter_context(Qualifier(services, workers=args.workers or WORKERS))
@@ -81,11 +81,9 @@ def people_named(args: argparse.Namespace) -> list[Person]:
         return people_in_lines(_read_standard_input())
     malformed = [number for number, text in enumerate(args.ids, 1) if not is_person_id(text)]
     if malformed:
-        shown = "" if args.redact else f", {args.ids[malformed[0] - 1]!r},"
-        raise UsageError(
-            f"The id in position {malformed[0]}{shown} is not valid. An id has 1 to 64 characters without spaces or "
-            "slashes"
-        )
+        number = malformed[0]
+        which = f"ID no. {number} in the command" if args.redact else f"The ID {args.ids[number - 1]!r}"
+        raise UsageError(f"{which} is not valid. An ID has 1 to 64 characters without spaces or slashes")
     return [Person(text) for text in args.ids]
 
 
@@ -101,7 +99,9 @@ def _columns_words(file: str, columns: Mapping[str, str]) -> str:
     """Which columns of a file of people are used, and for what."""
     others = [column for name, column in columns.items() if name != "id"]
     compared = f"{' and '.join(others)} compared with the registry" if others else "nothing compared with the registry"
-    return f"{file}: ids from the column {columns['id']}, {compared} (only columns name and birth_date can be)"
+    return (
+        f"{file}: ids from the column {columns['id']}, {compared} (only columns named name or birth_date are compared)"
+    )
 
 
 def _read_standard_input() -> list[str]:
@@ -172,8 +172,9 @@ def advise_of_services(asking: Asking) -> None:
     """Name the services that failed so often that they were no longer asked."""
     for service in asking.qualifier.services:
         if service.unasked and not asking.args.quiet:
-            people = counted(service.unasked, "person", "people")
-            say(f"The {service.name} kept failing and was not asked about {people}. Run later: {asking.args.command}")
+            people = counted(service.unasked, "person was", "people were")
+            advice = f"To check them later, run: {asking.args.command}"
+            say(f"The {service.name} kept failing, so {people} not checked. {advice}")
 
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from close.journal import Run, read_runs
+from commands.arguments import add_verbose
 from commands.environment import JOURNAL, WORDS_OF_CLOSE, open_close
 from commands.errors import Exit
 from commands.terminal import listed, show
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     parser.add_argument("--sandbox", action="store_true", help="list only imports into the sandbox")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    add_verbose(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show only results and errors")
 
 
@@ -51,4 +53,4 @@ def _as_text(runs: Sequence[tuple[Run, str]]) -> str:
     for run, organization_name in runs:
         counts = listed({name: times for name, times in run.outcomes.items() if times}) or "nothing done"
         lines.append(f"{run.run_id}  {run.state:<13}  {organization_name}  {run.file}: {counts}")
-    return "\n".join(lines) or "There are no runs yet."
+    return "\n".join(lines) or "There are no imports yet."

@@ -1,10 +1,10 @@
-"""sandbox: run a stand-in for Close and the checks on this machine."""
+"""sandbox: run a stand-in for Close and the checks on this computer."""
 
 import argparse
 import contextlib
 import threading
 
-from commands.arguments import amount
+from commands.arguments import add_verbose, amount
 from commands.environment import sandbox_urls
 from commands.error_words import COMMON_WORDS
 from commands.errors import Exit, UsageError
@@ -19,16 +19,32 @@ WORDS = COMMON_WORDS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port ({DEFAULT_PORT}); 0 for any free one"
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"port to listen on (default: {DEFAULT_PORT}); 0 for any free one",
     )
     parser.add_argument(
-        "--rate", type=_rate, metavar="N", help="requests a second, for each API key and endpoint group"
+        "--rate",
+        type=_rate,
+        metavar="N",
+        help="limit of requests per second for each API key and endpoint group (default: none)",
     )
-    parser.add_argument("--latency", type=amount, default=0.0, metavar="MS", help="milliseconds added to each answer")
     parser.add_argument(
-        "--index-lag", type=amount, default=1.0, metavar="S", help="seconds until search shows a change"
+        "--latency", type=amount, default=0.0, metavar="MS", help="milliseconds added to each answer (default: 0)"
     )
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME=PROBABILITY", help="simulate a failure")
+    parser.add_argument(
+        "--index-lag", type=amount, default=1.0, metavar="S", help="seconds until search shows a change (default: 1)"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=PROBABILITY",
+        help="simulate a failure, such as 503-before=0.1; repeat for several",
+    )
+    add_verbose(parser, "show where an unexpected error happened")
 
 
 def _port(text: str) -> int:
@@ -55,13 +71,15 @@ def run(args: argparse.Namespace) -> int:
         try:
             sandbox = stack.enter_context(Sandbox(port=args.port, rate=args.rate, faults=faults, **lags))
         except OSError as error:
-            raise UsageError(f"Port {args.port}: {error.strerror}. Use another, or --port 0 for any free one") from None
+            raise UsageError(
+                f"Port {args.port}: {error.strerror}. Use another port, or --port 0 for any free one"
+            ) from None
         stack.enter_context(noticing_interrupt(stop))
         variables = {"CLOSE_API_URL": sandbox.close_url, "CLOSE_API_KEY": "sandbox"}
         variables |= {f"{name.upper()}_URL": url for name, url in sandbox_urls(sandbox).items()}
         show("\n".join(f"export {name}={value}" for name, value in variables.items()))
         say(
-            "This is a stand-in for Close and the checks. Any API key works, and nothing leaves this machine. "
+            "This is a stand-in for Close and the checks. Any API key works, and nothing leaves this computer. "
             "Press Ctrl-C to stop it."
         )
         stop.wait()

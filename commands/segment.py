@@ -87,7 +87,7 @@ def _add_what_is_told(what: argparse._ActionsContainer) -> None:
         "--by",
         metavar="NAME",
         action="append",
-        help="group by state (the default), status or a lead custom field; repeat for groups within groups",
+        help="group by state, status or a lead custom field (default: state); repeat for groups within groups",
     )
     what.add_argument(
         "--revenue-field",
@@ -104,7 +104,7 @@ def _add_what_is_told(what: argparse._ActionsContainer) -> None:
         "--missing-revenue",
         choices=["skip", "zero"],
         default="skip",
-        help="leave leads without revenue out of the revenue figures (skip, the default), or count them as 0 (zero)",
+        help="leave leads without revenue out of the revenue figures (skip), or count them as 0 (zero) (default: skip)",
     )
 
 
@@ -121,7 +121,7 @@ def _add_where_to(where: argparse._ActionsContainer) -> None:
         "--money",
         choices=["plain", "usd"],
         default="plain",
-        help="write amounts as 1234.50 (plain, the default) or $1,234.50 (usd)",
+        help="write amounts as 1234.50 (plain) or $1,234.50 (usd) (default: plain)",
     )
 
 
@@ -206,7 +206,7 @@ def _shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]
 
 def _tell_wait(quiet: bool, leads: int) -> None:
     if not quiet:
-        say(f"waiting until Close's search shows {counted(leads, 'lead')} imported just now")
+        say(f"Waiting until Close's search shows {counted(leads, 'lead')} imported just now")
 
 
 def _tell(findings: Findings, files: Mapping[str, str | None]) -> None:

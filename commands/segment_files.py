@@ -39,7 +39,10 @@ def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
     if path.suffix.lower() not in suffixes:
         kinds = ", ".join(suffix for suffix in suffixes if suffix in SHOWN_SUFFIXES)
-        raise argparse.ArgumentTypeError(f"files that end in {path.suffix!r} are not supported; use one of {kinds}")
+        problem = (
+            f"files that end in {path.suffix!r} are not supported" if path.suffix else "the file name needs an ending"
+        )
+        raise argparse.ArgumentTypeError(f"{problem}; use one of {kinds}")
     return path
 
 

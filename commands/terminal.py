@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from cells.safe_text import harmless
@@ -95,12 +95,22 @@ def progress_bar(unit: str, quiet: bool) -> Iterator[Note]:
         yield note
 
 
-# Counts in words -----------------------------------------------------------------------------------------------------
+# In words ------------------------------------------------------------------------------------------------------------
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
     """A number of things in words: `1 row`, `2 rows`."""
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
+
+
+def enumerated(items: Sequence[str]) -> str:
+    """Things in words: `A`, `A and B`, `A, B and C`."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def capitalized(text: str) -> str:
+    """A text that begins with a capital; all other letters stay as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -22,7 +22,7 @@ WORDS = WORDS_OF_CLOSE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
-    parser.add_argument("run_id", metavar="RUN_ID", help="id of a run, as `runs` lists it; last for the newest")
+    parser.add_argument("run_id", metavar="RUN_ID", help="id of an import, as listed by `runs`; last for the newest")
     add_index_lag(parser)
 
 
@@ -65,8 +65,10 @@ def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
 def _summary(report: Mapping[str, Any], waiting: int) -> str:
     """The report in words; `waiting` leads were not checked, because the undo ended early."""
     left = report["left"]
-    lines = [f"{report['run_id']}: {report['deleted']} deleted, {report['restored']} restored, {len(left)} left"]
+    counts = f"{report['deleted']} deleted, {report['restored']} restored, {len(left)} left unchanged"
+    lines = [f"{report['run_id']}: {counts}"]
     if waiting > 0:
         lines[0] += f", {waiting} not checked yet"
     lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
+    lines += ["Review these in Close and delete or change them by hand if needed."] if left else []
     return "\n".join(lines)

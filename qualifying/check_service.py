@@ -184,7 +184,7 @@ class CheckService:
 
     def _late(self, call: Call) -> tuple[Came, Check]:
         is_over = call.ends_at <= time.monotonic()
-        reason = "the time for all checks was up" if is_over else "no time was left for it"
+        reason = "the time limit for all checks was reached" if is_over else "no time was left for it"
         return "nothing", self.unavailable(f"not asked: {reason}")
 
     def _note(self, passage: Passage, came: Came) -> None:

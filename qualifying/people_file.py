@@ -78,7 +78,7 @@ class _Header:
         twice = [key for key, times in keys.items() if times > 1]
         if twice:
             which = "a column" if self.is_redacted else f"the column {twice[0]!r}"
-            raise PeopleError(f"{self.file}: {which} occurs twice. Rename or remove one of them")
+            raise PeopleError(f"{self.file}: {which} appears twice. Rename or remove one of them")
         if len(self.titles) == 1 and any(mark in self.titles[0] for mark in ";\t|"):
             raise PeopleError(
                 f"{self.file}: the cells are not separated by commas. Save the file as comma-separated CSV"

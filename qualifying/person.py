@@ -10,8 +10,8 @@ from typing import Self
 
 LONGEST_ID = 64  # characters
 ID_RULE = (
-    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number that a spreadsheet "
-    "shortened"
+    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number shortened by a "
+    "spreadsheet, such as 4.15E+09"
 )
 NAME, BIRTH_DATE = "name", "birth_date"
 

@@ -82,7 +82,7 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
             real, rehearsed = (real, line) if is_rehearsal else (line, rehearsed)
     found = (None if rehearsals_only else real) or rehearsed
     if found is None:
-        raise NoVerdict(f"{path} has no verdict on this person")
+        raise NoVerdict(f"{path} has no result for this person")
     return found
 
 
@@ -139,9 +139,9 @@ def _arithmetic(line: Mapping[str, Any]) -> str:
     first = " and ".join(f"{name} {status}" for name, status in statuses.items())
     outcome, result = outcome_words(line["outcome"]), line["result"]
     if "failed" in statuses.values():
-        return f"{first}: a failed check decides, whatever the others say = result {result} = {outcome}"
+        return f"{first}: one failed check is enough, so result {result}, {outcome}"
     if result is not None:
         sign = ">" if line["outcome"] == "prospect" else "is not >"
-        return f"{first} and {result} {sign} {line.get('threshold')} = result {result} = {outcome}"
+        return f"{first} and {result} {sign} {line.get('threshold')}, so result {result}, {outcome}"
     score = "" if "unavailable" in statuses.values() else f" and {SCORE} unavailable"
-    return f"{first}{score}: a check without an answer clears nobody = no result = {outcome}"
+    return f"{first}{score}: not every check gave an answer, so no result, {outcome}"

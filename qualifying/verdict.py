@@ -8,6 +8,7 @@ from qualifying.check_service import Check
 
 REGISTRY, JUDICIAL, SCORE = "registry", "judicial", "score"
 CHECK_TITLES = {REGISTRY: "registry check", JUDICIAL: "judicial check", SCORE: "score"}  # of all checks, in order
+SERVICE_TITLES = {**CHECK_TITLES, SCORE: "score service"}  # of the services, where a sentence is about one
 
 Outcome = Literal["prospect", "not_prospect", "undetermined"]
 

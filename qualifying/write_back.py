@@ -349,7 +349,7 @@ def note_text(verdict: Verdict, *, has_detail: bool) -> str:
     ran = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.attempts]
     lines = [
         f"Qualification result: {outcome_words(verdict.outcome)}.",
-        f"Checks made: {', '.join(ran)}.",
+        f"Checks completed: {', '.join(ran)}.",
         *([f"Findings: {verdict.findings()}."] if has_detail else []),
         f"Attempt: {verdict.attempt_id}",
     ]

@@ -58,14 +58,14 @@ def check_one_line(ran: Ran, code: int, *words: str) -> None:
         (["qualify", "123", "--create"], "--create works only with --from-close or --write-back"),
         (["qualify", "--from-close", "--status", "Prospect"], "three different statuses"),
         (["qualify", "123", "--deadline", "0"], "must be more than 0"),
-        (["qualify", "--explain", "123", "--random-score"], "--random-score works only with people to check"),
+        (["qualify", "--explain", "123", "--random-score"], "--random-score can't be combined with --explain"),
         (["qualify", "--from-close", "--create", "--random-score"], "Leave one of them out"),
         (["qualify", "a/b"], "1 to 64 characters"),
-        (["segment", "2022-01-01", "--output", "."], "report.csv"),
+        (["segment", "2022-01-01", "--output", "."], "Choose another file name"),
         (["segment", "2022-01-01", "--log", "no/such/folder/log.txt"], "you can write to"),
         (["sandbox", "--fault", "earthquake=1"], "drop-after"),
         (["sandbox", "--port", "70000"], "from 0 to 65535"),
-        (["sandbox", "--latency", "-1"], "less than 0"),
+        (["sandbox", "--latency", "-1"], "a number, 0 or more"),
         (["sandbox", "--rate", "0"], "leave out --rate"),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_folder(run: Run, folder: Path) -> None:
         (HEADER.encode() + b"\n", "no rows"),
         (b"Firm,Contact Name\nA,B\n", "does not have a column named 'Company'"),
         (b"\x00\x01\x02\x03", "not a text file"),
-        (b'Company,Contact Name\nA,"B\n', "row 2 has a broken quote"),
+        (b'Company,Contact Name\nA,"B\n', "row 2 has an unmatched quotation mark"),
         (b"Company,Contact Name\nCaf\xe9,B\n", "line 2 is not UTF-8"),
         (b"Company,custom.Company Founded\nA,03/04/2019\n", "--date-order dmy"),
     ],
@@ -196,7 +196,7 @@ def test_close_not_reachable(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         monkeypatch.setenv("CLOSE_API_URL", f"http://127.0.0.1:{bound.getsockname()[1]}/api/v1")
-        check_one_line(run(*argv), 5, "can't be reached", "to carry on: python main.py " + argv[0])
+        check_one_line(run(*argv), 5, "gave no usable answer", "to continue: python main.py " + argv[0])
     assert sum(naps) < 60
 
 
@@ -243,7 +243,7 @@ def test_json_is_one_document_whatever_is_said_beside_it(run: Run, write: Write)
     for argv in (["import", "leads.csv"], ["segment", "2000-01-01"], ["qualify", "123", "128"]):
         ran = run(*argv, "--json", "--sandbox", "-v")
         assert isinstance(json.loads(ran.out), (dict, list))
-        assert "nothing leaves this machine" in ran.err
+        assert "nothing leaves this computer" in ran.err
 
 
 def test_quiet_leaves_the_result_alone(run: Run, write: Write) -> None:
@@ -260,7 +260,7 @@ def test_help_begins_with_examples(run: Run) -> None:
     assert ran.out.startswith("examples:\n  python main.py import")
     for verb in ("import", "segment", "qualify", "sandbox"):
         assert verb in ran.out
-        assert run(verb, "--help").out.startswith("usage: main.py " + verb)
+        assert run(verb, "--help").out.startswith("usage: python main.py " + verb)
 
 
 def test_help_needs_no_third_party_package() -> None:
@@ -304,12 +304,28 @@ def test_a_journal_that_can_not_be_written_is_not_to_be_moved_away(run: Run, fol
     assert (ran.code, "Move the file away" in ran.err, "folder writable" in ran.err) == (2, False, True)
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["Acme,,no,,,,"], "1 value was left out. Fix the rows in output_data/leads_rejects.csv, then run: python"),
+        ([",Ann,,,,,", "Acme,,no,no,,,"], "1 row was not imported, and 2 values were left out. Fix the rows in"),
+        (["Acme,,,,,1,", "Acme,,,,,2,"], "Values that differ from Close or from another row (conflict) can be changed"),
+    ],
+)
+def test_what_to_do_about_what_was_lost_is_told(
+    run: Run, write: Write, connected: Sandbox, rows: list[str], words: str
+) -> None:
+    write(*rows)
+    said = run("import", "leads.csv").err.splitlines()[1:]  # after the plan
+    assert [line.startswith(words) for line in said] == [True]
+
+
 def test_who_starts_anew_where_others_imported_is_warned(run: Run, folder: Path, connected: Sandbox) -> None:
     (folder / "leads.csv").write_text("Company\nAcme\n")
-    assert "has no record of imports" not in run("import", "leads.csv").err
-    assert "has no record of imports" not in run("import", "leads.csv").err
+    assert "but not from this folder" not in run("import", "leads.csv").err
+    assert "but not from this folder" not in run("import", "leads.csv").err
     (folder / "output_data" / "journal.sqlite").unlink()
-    assert "has no record of imports" in run("import", "leads.csv").err
+    assert "but not from this folder" in run("import", "leads.csv").err
 
 
 def test_ctrl_c_ends_long_waits_and_lets_a_lead_get_all_of_what_it_gets(naps: list[float]) -> None:

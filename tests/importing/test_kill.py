@@ -257,11 +257,11 @@ def test_ctrl_c_lets_what_is_in_flight_be_finished_and_says_how_to_carry_on(tmp_
         assert leads["created"] == sandbox.report()["leads"] < len(COMPANIES)
         assert leads["created"] + leads["skipped"] == len(COMPANIES)
         assert noted(tmp_path) == (leads["created"], 0)
-        assert "Ctrl-C again to quit at once" in ended.err
-        assert ended.err.endswith(f"carry on: python main.py {' '.join(IMPORT)}\n")
+        assert "Ctrl-C again to quit immediately" in ended.err
+        assert ended.err.endswith(f"continue: python main.py {' '.join(IMPORT)}\n")
         again = Command(tmp_path, sandbox, IMPORT).wait()
         assert (again.code, json.loads(again.out)["leads"]["unchanged"]) == (0, leads["created"])
-        assert "Carrying on the unfinished run" in again.err
+        assert "Continuing the unfinished run" in again.err
         check_made(held_by(close), COMPANIES)
 
 

@@ -293,7 +293,7 @@ def test_making_leads_beside_others_is_carried_on_where_the_plan_ended_it(
         connect(sandbox)
         second = run(*command)
         assert (second.code, second.json["run_id"]) == (0, first.json["run_id"])
-        assert second.err.startswith(f"Carrying on the unfinished run {first.json['run_id']}")
+        assert second.err.startswith(f"Continuing the unfinished run {first.json['run_id']}")
         assert (second.json["leads"]["unchanged"], second.json["leads"]["created"]) == (4, 2)
         assert sandbox.report()["leads"] == 6
 

@@ -99,8 +99,9 @@ def test_undo_tells_what_it_did_in_words(run: Run, write: Write, connected: Sand
     ran = run("undo", "last")
     assert ran.code == 4
     assert ran.out.splitlines() == [
-        f"{run_id}: 1 deleted, 0 restored, 1 left",
+        f"{run_id}: 1 deleted, 0 restored, 1 left unchanged",
         f"  left: BETA ({beta['id']}): it has activities in Close: Note",
+        "Review these in Close and delete or change them by hand if needed.",
     ]
     assert f"Undoing run {run_id}" in ran.err
 
@@ -610,7 +611,7 @@ def test_a_close_that_is_down_ends_an_undo_and_the_next_one_goes_on(
         connect(sandbox)
         ran = run("undo", "last")
         assert ran.code == 5
-        assert ran.err.splitlines()[-1].endswith("carry on: python main.py undo last")
+        assert ran.err.splitlines()[-1].endswith("continue: python main.py undo last")
     with Sandbox(state=state) as sandbox, RawClose(sandbox) as user:
         connect(sandbox)
         assert run("undo", "last").code == 0
@@ -703,7 +704,7 @@ def test_undo_takes_few_requests_for_a_lead(run: Run, write: Write, connected: S
 
 
 def test_runs_are_listed_with_their_states_and_counts(run: Run, write: Write, connect: Connect, folder: Path) -> None:
-    assert run("runs").out == "There are no runs yet.\n"
+    assert run("runs").out == "There are no imports yet.\n"
     assert run("runs", "--json").json == []
     none = {"created": 0, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 0, "failed": 0, "undetermined": 0}
     with Sandbox(lead_cap=4) as sandbox, RawClose(sandbox) as user:

@@ -273,7 +273,7 @@ def test_when_the_time_is_over_everybody_has_a_verdict_all_the_same(run: Run, se
     assert {line["person_id"]: line["outcome"] for line in trail_lines(folder)} == dict.fromkeys(ids, "undetermined")
     assert len(trail_lines(folder)) == len(ids)
     checks = [check for verdict in ran.json for check in verdict["checks"].values()]
-    unasked = [check for check in checks if "time for all" in check["detail"]]
+    unasked = [check for check in checks if "time limit for all checks" in check["detail"]]
     assert unasked
     assert {check["attempts"] for check in unasked} == {0}
     assert len(server.heard.people) < 2 * len(ids)

@@ -46,12 +46,12 @@ def test_a_verdict_is_explained_by_what_each_service_said(run: Run, serve: Serve
     assert "person id: 123" in ran.out
     assert f"attempt {line['attempt_id']}" in ran.out
     assert f"SHA-256 of the answer {line['checks']['registry']['digest']}" in ran.out
-    assert ran.out.endswith("whatever the others say = result 0 = not a prospect\n")
+    assert ran.out.endswith("one failed check is enough, so result 0, not a prospect\n")
 
 
 @pytest.mark.parametrize(
     ("score", "words"),
-    [(b"61", "and 61 > 60 = result 61 = prospect"), (b"60", "and 60 is not > 60 = result 60 = not a prospect")],
+    [(b"61", "and 61 > 60, so result 61, prospect"), (b"60", "and 60 is not > 60, so result 60, not a prospect")],
 )
 def test_the_sum_is_told(run: Run, serve: Serve, score: bytes, words: str) -> None:
     serve(score=literal(score))
@@ -64,7 +64,7 @@ def test_what_was_not_established_is_told(run: Run, serve: Serve, service: str) 
     serve(**{service: literal(b"{}")})
     run("qualify", "123")
     ran = explained(run, "123")
-    assert "a check without an answer clears nobody = no result = undetermined" in ran.out
+    assert "not every check gave an answer, so no result, undetermined" in ran.out
     assert f"{service} unavailable" in ran.out
 
 
@@ -108,7 +108,7 @@ def test_who_has_no_verdict_is_told_so(run: Run, serve: Serve) -> None:
     run("qualify", "124")
     ran = explained(run, "123")
     assert (ran.code, ran.out) == (2, "")
-    assert "no verdict on this person" in ran.err
+    assert "no result for this person" in ran.err
 
 
 def test_a_rehearsal_never_hides_a_verdict(run: Run, serve: Serve) -> None:
@@ -155,7 +155,7 @@ def test_redacted_the_answer_can_not_be_guessed_from_its_digest(
 def test_redacted_a_dead_service_gives_nobody_away(run: Run, serve: Serve, folder: Path, redact_key: str) -> None:
     serve(registry=refused)
     ran = run("qualify", *PEOPLE, "--redact", "--workers", "1", "--check-deadline", "0.2", "--log", "run.log", "-v")
-    assert "Run later: python main.py qualify ID" in ran.err
+    assert "To check them later, run: python main.py qualify ID" in ran.err
     assert_names_nobody(folder, ran)
 
 

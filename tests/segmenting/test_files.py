@@ -851,7 +851,7 @@ def test_a_file_of_no_known_kind_is_refused_before_any_request(
 ) -> None:
     ran = run("segment", *DAYS, *argv)
     assert (ran.code, connected.paths, names_in(folder)) == (2, [], [])
-    assert ran.err.startswith(f"error: argument {argv[0]}: ")
+    assert ran.err.startswith(f"error: Argument {argv[0]}: ")
 
 
 # Files, whole or not at all ------------------------------------------------------------------------------------------
@@ -919,7 +919,7 @@ def a_picture_that_fails(sandbox: Close, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("trouble", "code", "words"),
     [
-        (unreachable_in_the_middle, 5, "Close can't be reached"),
+        (unreachable_in_the_middle, 5, "Close gave no usable answer"),
         (another_count, 4, "Close counts 99 leads but lists 6"),
         (a_full_disk, 1, "No space left on device"),
         (control_c_while_writing, 130, "Stopped"),

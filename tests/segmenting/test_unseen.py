@@ -313,7 +313,7 @@ def test_what_was_imported_just_now_is_waited_for(
     ran = segment(run, "--wait", *flags)
     assert counted(ran) == (2, 0)
     assert {row["US State"]: row[TOTAL] for row in ran.json["rows"]} == {"California": 1000, "New York": 20}
-    assert "waiting until Close's search shows 2 leads imported just now" in ran.err
+    assert "Waiting until Close's search shows 2 leads imported just now" in ran.err
     assert named(ran) == []
     assert LAG - 5 <= clock() - began <= LAG + 15
 
@@ -426,7 +426,7 @@ def interrupt() -> None:
         (interrupt, 130, "Run the same command again"),
         (lambda: Reply.of(401, {"error": "Unauthorized"}), 3, "does not accept the API key"),
         (lambda: Reply.of(200, {"data": [], "cursor": None, "count": {"total": 5}}), 4, "Close counts 5 leads"),
-        (lambda: Reply.of(503, {}), 5, "can't be reached"),
+        (lambda: Reply.of(503, {}), 5, "gave no usable answer"),
     ],
 )
 def test_what_ends_the_wait_leaves_the_old_table(
