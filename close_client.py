@@ -8,7 +8,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,14 +20,16 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from cells.lead_fields import LeadField
 from close.conditions import all_of, is_since, leads_that, regular_field
-from close.contents import Json
+from close.contents import Json, shows_contacts, with_flat_custom_values
 from close.errors import (
     ERROR_BY_STATUS,
+    REFUSALS,
     AnswerLost,
     AuthenticationFailed,
     CloseError,
     CloseUnreachable,
     ExpiredCursor,
+    MissingPermission,
     NothingSent,
     OutcomeUnknown,
     RequestRejected,
@@ -58,7 +60,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the API key belongs to: the user, the user's role, and the key's one organization."""
+    """Who the API key belongs to: the user, the user's role and permissions, and the key's one organization.
+
+    `permissions` are None if Close does not tell them.
+    """
 
     user_id: str
     role_id: str
@@ -66,6 +71,24 @@ class Account:
     organization_name: str
     currency: str
     currency_symbol: str
+    permissions: frozenset[str] | None = None
+
+    def refuse_without(self, *permissions: str, effect: str) -> None:
+        """Raise MissingPermission if the user has none of these permissions; not if Close does not tell them.
+
+        `effect` goes into the message: what the lack leads to.
+        """
+        if self.permissions is not None and not self.permissions.intersection(permissions):
+            needed = " or ".join(permissions)
+            raise MissingPermission(f"the API key's user lacks the permission {needed}, {effect}")
+
+    def refuse_creating_fields(self, names: Iterable[str]) -> None:
+        """Raise MissingPermission if the user may not create custom fields; these names go into the message."""
+        self.refuse_without(
+            "manage_organization",  # says the documentation
+            "manage_customizations",  # says the name
+            effect=f"so the custom fields {', '.join(names)} can't be created",
+        )
 
 
 class CloseClient:
@@ -124,7 +147,7 @@ class CloseClient:
                 return attempt()
             except StaleReading:
                 if time.monotonic() - began > LONGEST_CLOSURE:
-                    raise CloseUnreachable("Close kept asking to wait") from None
+                    raise CloseUnreachable("Close kept asking us to wait") from None
 
     # Reading and writing in Close ----------------------------------------------------------------------------------
 
@@ -135,14 +158,17 @@ class CloseClient:
         if not organizations:
             raise AuthenticationFailed(401, {"error": "it does not belong to an organization"})
         organization = self._request("GET", "/organization/{id}/", id=organizations[0]["id"])
-        roles = {member.get("organization_id"): member.get("role_id") for member in me.get("memberships") or []}
+        members = {member.get("organization_id"): member for member in me.get("memberships") or []}
+        member = members.get(organization["id"]) or {}
+        granted = member.get("permissions_granted")
         return Account(
             user_id=_part(me, "id", str),
-            role_id=roles.get(organization["id"]) or "",
+            role_id=member.get("role_id") or "",
             organization_id=_part(organization, "id", str),
             organization_name=organization.get("name") or "",
             currency=_part(organization, "currency", str),
             currency_symbol=organization.get("currency_symbol") or "",
+            permissions=frozenset(granted) if isinstance(granted, list) else None,
         )
 
     def lead_fields(self) -> list[LeadField]:
@@ -167,16 +193,22 @@ class CloseClient:
         """Create a lead status."""
         return self._created("/status/lead/", {"label": label})
 
-    def create_lead(self, lead: Json) -> Json:
-        """Create a lead; returns the lead. Raises OutcomeUnknown if it may exist although no answer came."""
-        return self._created("/lead/", lead)
+    def create_lead(self, lead: Json, key_column: str = "") -> Json:
+        """Create a lead; returns the lead. Raises OutcomeUnknown if it may exist although no answer came.
+
+        An answer that does not show the import key that was sent, in its column, is about another lead.
+        """
+        return self._created("/lead/", lead, shown=[key_column] if key_column else [])
 
     def read_lead(self, lead_id: str) -> Json:
         """A lead with its contacts from the primary store, never from the index. Raises NotFound."""
         lead = self._request("GET", "/lead/{id}/", id=lead_id)
-        if "contacts" not in lead:  # Close has announced that leads will no longer include them
-            ids = lead.get("contact_ids") or []
+        if not shows_contacts(lead):  # Close has announced that leads will no longer include them
+            if "contact_ids" not in lead:
+                raise CloseUnreachable("Close's answer does not show the contacts of a lead")
+            ids = lead["contact_ids"] or []
             lead["contacts"] = [self._request("GET", "/contact/{id}/", id=contact_id) for contact_id in ids]
+        lead["contacts"] = [with_flat_custom_values(contact) for contact in lead["contacts"]]
         return lead
 
     def update_lead(self, lead_id: str, changes: Json) -> Json:
@@ -191,7 +223,8 @@ class CloseClient:
         """Add a contact to a lead; returns the contact. Without a lead id, Close would create a stray lead."""
         if not lead_id:
             raise ValueError("a contact needs the id of its lead")
-        return self._created("/contact/", {**contact, "lead_id": lead_id}, is_based_on_reading=True)
+        body = {**contact, "lead_id": lead_id}
+        return self._created("/contact/", body, is_based_on_reading=True, shown=["lead_id"])
 
     def update_contact(self, contact_id: str, changes: Json) -> Json:
         """Change a contact; returns the contact. E-mails, phones and URLs that are given replace the whole list."""
@@ -222,7 +255,8 @@ class CloseClient:
 
     def create_note(self, lead_id: str, text: str) -> Json:
         """Add a note to a lead; returns the note. Raises OutcomeUnknown if it may exist although no answer came."""
-        return self._created("/activity/note/", {"lead_id": lead_id, "note": text}, is_based_on_reading=True)
+        body = {"lead_id": lead_id, "note": text}
+        return self._created("/activity/note/", body, is_based_on_reading=True, shown=["lead_id"])
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
@@ -291,7 +325,10 @@ class CloseClient:
         cursor: str | None = None
         for _ in range(LONGEST_WALK // PAGE_SIZE):
             answer = self._request("POST", "/data/search/", body={**body, "cursor": cursor} if cursor else body)
-            yield SearchPage(_leads_in(answer), _part(_part(answer, "count", dict), "total", int))
+            yield SearchPage(
+                [with_flat_custom_values(lead) for lead in _leads_in(answer)],
+                _part(_part(answer, "count", dict), "total", int),
+            )
             cursor = answer.get("cursor")
             if cursor is None:
                 return
@@ -336,10 +373,13 @@ class CloseClient:
         except (NothingSent, Throttled) as failed:
             raise CloseUnreachable(str(failed)) from None
 
-    def _created(self, path: str, body: Json, *, is_based_on_reading: bool = False) -> Json:
+    def _created(self, path: str, body: Json, *, is_based_on_reading: bool = False, shown: Sequence[str] = ()) -> Json:
+        """Create something. Raises OutcomeUnknown if the answer has no id, or not the values sent in `shown`."""
         made = self._request("POST", path, body=body, is_based_on_reading=is_based_on_reading)
         if not made.get("id"):
             raise OutcomeUnknown("Close's answer has no id")
+        if any(made.get(name) != body.get(name) for name in shown):
+            raise OutcomeUnknown("Close's answer was about something else")
         return made
 
     def _repeating(self, is_write: bool, gate: RateGate, delay: "_Delay") -> Retrying:
@@ -387,7 +427,7 @@ class CloseClient:
                 self.throttled += 1
             raise Throttled(gate.was_refused(passage, headers))
         try:
-            return _read_answer(response, json_or_none(content))
+            return _read_answer(response, json_or_none(content), ids.get("id"))
         except RequestRejected as refusal:
             if self._is_redacted:
                 raise type(refusal)(refusal.status, None) from None
@@ -462,14 +502,17 @@ def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
     return isinstance(error, (Throttled, NothingSent)) or (isinstance(error, AnswerLost) and not is_write)
 
 
-def _read_answer(response: requests.Response, answer: object) -> Json:
+def _read_answer(response: requests.Response, answer: object, asked_id: str | None) -> Json:
+    """Close's answer. Raises AnswerLost for one that does not tell what was done, or is about something else."""
     status = response.status_code
-    if status >= 500:
-        raise AnswerLost(f"Close answered with status {status}")
     if 200 <= status < 300:
         if not isinstance(answer, dict):
             raise AnswerLost("Close's answer could not be read")
-        return answer
+        if asked_id and answer.get("id") != asked_id and response.request.method != "DELETE":
+            raise AnswerLost("Close's answer was about something else")
+        return with_flat_custom_values(answer)
+    if status not in REFUSALS:
+        raise AnswerLost(f"Close answered with status {status}")
     if status == 400 and isinstance(answer, dict) and "cursor" in (answer.get("field-errors") or {}):
         raise ExpiredCursor(status, answer)
     raise ERROR_BY_STATUS.get(status, RequestRejected)(status, answer)

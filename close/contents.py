@@ -36,6 +36,20 @@ def custom_values(thing: Json) -> Json:
     return {key: value for key, value in thing.items() if key.startswith("custom.") and value not in (None, "", [])}
 
 
+def with_flat_custom_values(thing: Json) -> Json:
+    """The same lead or contact with its custom values under flat keys, also if Close sent them in a `custom` object."""
+    nested = thing.get("custom")
+    if not isinstance(nested, dict):
+        return thing
+    return {f"custom.{key}": value for key, value in nested.items() if key.startswith("cf_")} | thing
+
+
+def shows_contacts(lead: Json) -> bool:
+    """Whether a lead as Close sent it says who its contacts are, be it that there are none."""
+    contacts = lead.get("contacts")
+    return isinstance(contacts, list) and (bool(contacts) or not lead.get("contact_ids"))
+
+
 def lead_link(lead: Json) -> str:
     """The URL of a lead's page in Close."""
     return str(lead.get("html_url") or f"https://app.close.com/lead/{lead['id']}/")

@@ -5,6 +5,7 @@
      +-- Stopped              the caller ended the wait before a retry; this request changed nothing
      +-- OutcomeUnknown       a write was sent, but its effect is not known: neither success nor refusal
      +-- StaleReading         a write waited too long to be sent as it was; nothing was changed by this request
+     +-- MissingPermission    the key's user may not do what the command has to do; nothing was sent
      +-- RequestRejected      Close refused; nothing was changed
           +-- InvalidRequest (400, 413, 422), including ExpiredCursor (the answer names the cursor)
           +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
@@ -81,6 +82,12 @@ ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
     403: PermissionDenied,
     404: NotFound,
 }
+
+REFUSALS = frozenset({*ERROR_BY_STATUS, 405, 415})  # all statuses that are known to mean that nothing was done
+
+
+class MissingPermission(CloseError):
+    """The API key's user lacks a permission without which the command can't be trusted; nothing was done."""
 
 
 class Throttled(CloseError):

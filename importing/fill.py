@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from cells.columns import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES
 from cleaning import Contact, Lead, Problem
-from close.contents import Json, contact_content, kept, lead_content
+from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal import ChangeKind
 from importing.gaps import Gaps, find_gaps
@@ -90,7 +90,7 @@ class _Filling:
         except NotFound:  # the contact or the lead: the next reading shows which
             return None
         last = answers[-1]
-        filled = last if last and "contacts" in last else self._close.read_lead(self._id)
+        filled = last if last and shows_contacts(last) else self._close.read_lead(self._id)
         self._journal.note_reading(kept(filled))
         return self._filled(filled)
 

@@ -5,7 +5,7 @@ read by id.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -109,9 +109,17 @@ def find_by_key(
 
     found: dict[str, list[Json]] = defaultdict(list)
     for shown in each(search, [keys[at : at + KEYS_PER_SEARCH] for at in range(0, len(keys), KEYS_PER_SEARCH)]):
-        for lead in shown:
+        for lead in _showing(organization, shown):
             found[lead.get(column) or ""].append(lead)
     return dict(found)
+
+
+def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]:
+    """The hits of a search for import keys; one that does not show its key is read by id, or left out if it is gone."""
+    for hit in hits:
+        lead = hit if hit.get(organization.fields.key_column) else _read_or_none(organization.close, hit["id"])
+        if lead:
+            yield lead
 
 
 # By id ---------------------------------------------------------------------------------------------------------------

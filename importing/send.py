@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from close.contents import kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
@@ -123,8 +124,9 @@ class Sender:
         lead, key, fields = planned.lead, planned.key, self._organization.fields
         self._journal.note_sending(key, self._plan.run_id, lead.name, self._close.now())
         began = self._clock()
+        create = partial(self._close.create_lead, key_column=fields.key_column)
         try:
-            made, dropped = send_without_refused(self._close.create_lead, lead_body(lead, key, fields), lead, fields)
+            made, dropped = send_without_refused(create, lead_body(lead, key, fields), lead, fields)
         except OutcomeUnknown as lost:
             return LostLead(planned, self._clock(), str(lost))
         except InvalidRequest as refused:
@@ -136,7 +138,7 @@ class Sender:
         assert made is not None, "a lead has its name at least"
         self._journal.note_created(key, kept(made))
         self.later.append(LaterLead(began, key, made["id"]))
-        if lead.contacts and "contacts" not in made:  # an undo compares the whole lead with what is noted
+        if lead.contacts and not made.get("contacts"):  # an undo compares the whole lead with what is noted
             with suppress(CloseError):
                 self._journal.note_created(key, kept(self._close.read_lead(made["id"])))
         return outcome_in_close(made, lead, "created", dropped=dropped)

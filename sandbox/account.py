@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +20,7 @@ class Account:
     walks: Walks
     country: str
     lead_cap: int | None
+    permissions: Sequence[str] | None = None  # of every user; None does not tell them
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def me(account: Account, call: Call) -> Document:
                 "user_id": user["id"],
                 "organization_id": membership["id"],
                 "role_id": membership["role_id"],
+                **({} if account.permissions is None else {"permissions_granted": list(account.permissions)}),
             }
         ],
         "email_accounts": [],

@@ -16,6 +16,9 @@ FAULTS: Mapping[str, str] = {
     "502-after": "502, although the request was carried out",
     "504-before": "504, nothing done",
     "504-after": "504, although the request was carried out",
+    "408-before": "408, nothing done",
+    "408-after": "408, although the request was carried out",
+    "odd-status-after": "a status such as 409 or 499 that says nothing, although the request was carried out",
     "stall": "the request is carried out at once, the answer comes much later",
     "cut": "the request is carried out, the connection is closed in the middle of the answer",
     "html": "the request is carried out, the answer is 502 with an HTML page",
@@ -23,7 +26,9 @@ FAULTS: Mapping[str, str] = {
     "429-surprise": "429 although the last answer promised that more requests may come, nothing done",
 }
 
-BEFORE = frozenset({"drop-before", "500", "503-before", "502-before", "504-before", "429-bare", "429-surprise"})
+BEFORE = frozenset(
+    {"drop-before", "500", "503-before", "502-before", "504-before", "408-before", "429-bare", "429-surprise"}
+)
 
 
 @dataclass(frozen=True)

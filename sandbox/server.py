@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,13 @@ from sandbox.fields import add_field
 from sandbox.limits import HeaderMode, RateLimiter, ThrottleBody, Verdict
 from sandbox.store import Origin, Store
 from sandbox.walks import CURSOR_LIFE, MOST_WALKED, Walks
-from sandbox.wire import HOST, HttpRequest, LoopbackServer, Reply
+from sandbox.wire import HOST, HttpRequest, LoopbackServer, Reply, phrase
 
 log = logging.getLogger(__name__)
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 POLL_INTERVAL = 0.02  # seconds until the accepting thread notices that it should stop
+ODD_STATUSES = ("302", "409", "421", "425", "499")  # none of which says whether anything was done
 PAGE_FOR_PEOPLE = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -63,6 +64,7 @@ class Sandbox:
         most_walked: int = MOST_WALKED,
         cursor_life: float = CURSOR_LIFE,
         stall_seconds: float = 90.0,
+        permissions: Sequence[str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if event_lag > index_lag:
@@ -81,6 +83,8 @@ class Sandbox:
         self._index_lag, self._event_lag, self._activity_lag = index_lag, event_lag, activity_lag
         self._state, self._currency, self._country = state, currency, country
         self._lead_cap = lead_cap
+        self._permissions = permissions
+        self._odd_statuses = itertools.cycle(ODD_STATUSES)
         self._most_walked, self._cursor_life = most_walked, cursor_life
         self._clock = clock
 
@@ -94,7 +98,7 @@ class Sandbox:
             currency=self._currency,
         )
         walks = Walks(self._clock, cursor_life=self._cursor_life, most_walked=self._most_walked)
-        self._account = Account(store, walks, self._country, self._lead_cap)
+        self._account = Account(store, walks, self._country, self._lead_cap, self._permissions)
         try:
             smart_views.add_stock_views(self._account)
             self._server = LoopbackServer(self._port, self._reply)
@@ -219,7 +223,9 @@ class Sandbox:
             return replace(reply, cut=True)
         if fault == "html":
             return Reply(502, PAGE_FOR_PEOPLE, content_type="text/html")
-        return _failed(fault) if fault in ("502-after", "504-after") else reply
+        if fault == "odd-status-after":
+            return _failed(next(self._odd_statuses))
+        return _failed(fault) if fault in ("408-after", "502-after", "504-after") else reply
 
     def _throttled(self, verdict: Verdict, group: tuple[str, str]) -> Reply:
         self._tally.count_429()
@@ -253,8 +259,8 @@ def _nested(body: Mapping[str, object]) -> Document:
 
 
 def _failed(fault: str) -> Reply:
-    status = HTTPStatus(int(fault[:3]))
-    return Reply.of(status, {"error": status.phrase})
+    status = int(fault[:3])
+    return Reply.of(status, {"error": phrase(status)})
 
 
 def _json_or_none(body: bytes | None) -> Any:

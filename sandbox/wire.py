@@ -57,6 +57,11 @@ class Reply:
         return cls(status, json.dumps(document).encode(), headers or {})
 
 
+def phrase(status: int) -> str:
+    """The words that belong to a status, also to the one that many proxies use without a standard."""
+    return "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
+
+
 class LoopbackServer(ThreadingHTTPServer):
     """Accepts connections, and can close connections that clients keep open."""
 
@@ -169,7 +174,7 @@ class _Connection(BaseHTTPRequestHandler):
         if reply.cut:
             self.close_connection = True
         lines = [
-            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+            f"HTTP/1.1 {reply.status} {phrase(reply.status)}",
             f"Date: {self.date_time_string()}",
             f"Content-Type: {reply.content_type}",
             f"Content-Length: {len(body)}",

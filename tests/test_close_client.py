@@ -28,6 +28,7 @@ from sandbox import Fault, Sandbox
 OpenClient = Callable[..., CloseClient]
 CREATION = "POST /api/v1/lead/"
 LOST = ["drop-before", "drop-after", "500", "502-before", "502-after", "503-before", "504-after", "cut", "html"]
+LOST += ["408-before", "408-after", "odd-status-after"]
 
 
 @pytest.fixture

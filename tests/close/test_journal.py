@@ -144,9 +144,9 @@ def scripted(fates: Iterator[str]) -> Iterator[None]:
     """Let each lead that is sent meet the next fate."""
     create_lead = CloseClient.create_lead
 
-    def create(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
+    def create(client: CloseClient, lead: dict[str, Any], **more: Any) -> dict[str, Any]:
         fate = next(fates, "answered")
-        made = create_lead(client, lead) if fate in ("answered", "lost after", "crash after") else {}
+        made = create_lead(client, lead, **more) if fate in ("answered", "lost after", "crash after") else {}
         if fate.startswith("crash"):
             raise Crash
         if fate.startswith("lost"):

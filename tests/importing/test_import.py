@@ -343,8 +343,8 @@ def test_a_bug_in_the_middle_loses_no_outcome(
 ) -> None:
     create_lead = CloseClient.create_lead
 
-    def create_or_fail(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
-        made = create_lead(client, lead)
+    def create_or_fail(client: CloseClient, lead: dict[str, Any], **more: Any) -> dict[str, Any]:
+        made = create_lead(client, lead, **more)
         return made if lead["name"] != "COMPANY 5" else 1 / 0  # type: ignore[return-value]
 
     monkeypatch.setattr(CloseClient, "create_lead", create_or_fail)

@@ -32,6 +32,7 @@ MOST_RUNS = 8
 SEEDS = int(os.environ.get("SOAK_SEEDS", "1"))
 FAULTS = [
     *("drop-before", "drop-after", "502-after", "504-after", "503-before"),
+    *("408-before", "408-after", "odd-status-after"),
     *("500", "stall", "cut", "429-bare", "html"),
 ]
 TOGETHER = [Fault(name, 0.03) for name in FAULTS]

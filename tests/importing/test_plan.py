@@ -310,12 +310,12 @@ def test_a_second_import_on_one_journal_is_refused_without_a_request(
     create_lead = CloseClient.create_lead
     codes: list[int] = []
 
-    def create_while_another_tries(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
+    def create_while_another_tries(client: CloseClient, lead: dict[str, Any], **more: Any) -> dict[str, Any]:
         before = requests_to(connected)
         for command in (("import", "leads.csv"), ("import", "leads.csv", "--dry-run"), ("undo", "last")):
             codes.append(main.main(command))
         assert requests_to(connected) == before
-        return create_lead(client, lead)
+        return create_lead(client, lead, **more)
 
     monkeypatch.setattr(CloseClient, "create_lead", create_while_another_tries)
     write("Acme,,,,,,")
@@ -494,10 +494,10 @@ def test_the_log_has_all_that_happened_and_nothing_that_is_private(
 ) -> None:
     create_lead = CloseClient.create_lead
 
-    def create_or_fail(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
+    def create_or_fail(client: CloseClient, lead: dict[str, Any], **more: Any) -> dict[str, Any]:
         if lead["name"] == "ZETA PRIVATE":
             raise ValueError("could not send ZETA PRIVATE of zed@x.com")
-        return create_lead(client, lead)
+        return create_lead(client, lead, **more)
 
     monkeypatch.setattr(CloseClient, "create_lead", create_or_fail)
     monkeypatch.setenv("CLOSE_API_KEY", "key-nobody-may-see")
@@ -547,8 +547,8 @@ def test_every_row_is_counted_once_whatever_becomes_of_it(
     make_what_mixed_meets(run, write, user)
     create_lead = CloseClient.create_lead
 
-    def create_or_fail(client: CloseClient, lead: dict[str, Any]) -> dict[str, Any]:
-        return create_lead(client, lead) if lead["name"] != "LATE" else 1 / 0  # type: ignore[return-value]
+    def create_or_fail(client: CloseClient, lead: dict[str, Any], **more: Any) -> dict[str, Any]:
+        return create_lead(client, lead, **more) if lead["name"] != "LATE" else 1 / 0  # type: ignore[return-value]
 
     monkeypatch.setattr(CloseClient, "create_lead", create_or_fail)
     write(*MIXED, f"{'X' * 1001},,,,,,", "", "Late,,,,,,", "Later,,,,,,", "New,,,,,,")
