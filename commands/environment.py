@@ -12,6 +12,7 @@ from cells.csv_rows import InputError, NotInEncoding
 from close.errors import (
     AuthenticationFailed,
     CloseUnreachable,
+    MissingPermission,
     OutcomeUnknown,
     PermissionDenied,
     PlanLimitReached,
@@ -47,6 +48,7 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
         Exit.SETUP,
         "Close does not accept the API key ({}). Copy it again from Settings > Developer > API Keys.",
     ),
+    MissingPermission: (Exit.SETUP, "Nothing was done, because {}. Ask an administrator of Close for the permission."),
     PlanLimitReached: (Exit.SETUP, "Your Close plan does not allow this: {}. Upgrade it, then run again."),
     PermissionDenied: (
         Exit.SETUP,

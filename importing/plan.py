@@ -123,6 +123,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if the file's dates
     can be read in two ways.
     """
+    organization.account.refuse_without("view_all_leads", effect="so leads that it can't see would be created again")
     schema = organization.close.lead_fields()
     organization = replace(
         organization, fields=find_fields(schema, source.custom_fields, organization.journal.key_field)
@@ -137,6 +138,8 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     planned = [decide(lead, keys[lead.key]) for lead in clean.leads]
     plan = Plan(run_id, file, settings.existing, organization, clean, planned, sight.sent, earlier)
     refuse_locked(schema, plan.written_fields, organization.account.role_id)
+    if plan.missing_fields:
+        organization.account.refuse_creating_fields(plan.missing_fields)
     return plan
 
 

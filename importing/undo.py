@@ -42,6 +42,7 @@ def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Ite
 
     Leads whose answers were lost are looked for first, for as long as an import would.
     """
+    organization.account.refuse_without("delete_leads", effect="so the leads that the import created can't be deleted")
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
     for lost in _settle_lost(organization, run):

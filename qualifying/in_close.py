@@ -46,8 +46,9 @@ class QualifyingInClose:
 
     def _writing_back(self, journals: JournalFile, this_round: Round) -> WritingBack:
         account = self.close.account()
+        account.refuse_without("view_all_leads", effect="so leads that it can't see would be left out")
         journal = journals.of(account.organization_id, account.organization_name)
-        workflow = find_workflow(self.close, self.names, is_creating=self.is_creating)
+        workflow = find_workflow(self.close, self.names, account, is_creating=self.is_creating)
         if workflow.created:
             self.tell_created(workflow.created)
         return WritingBack(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cells.lead_fields import NATIONAL_ID, LeadField
 from close.contents import Json
 from close.fields import TEXTS, find_field, id_named
-from close_client import CloseClient
+from close_client import Account, CloseClient
 from qualifying.verdict import Verdict
 
 
@@ -76,10 +76,11 @@ class Workflow:
         return f"no text: {value!r}"
 
 
-def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool) -> Workflow:
+def find_workflow(close: CloseClient, names: WorkflowNames, account: Account, *, is_creating: bool) -> Workflow:
     """The statuses and the field in Close; with `is_creating`, missing ones are created.
 
-    Raises WorkflowMissing, naming everything that is missing, SameStatus and close.fields.AmbiguousName.
+    Raises WorkflowMissing, naming everything that is missing, SameStatus, close.fields.AmbiguousName and, before
+    anything is created, MissingPermission.
     """
     labels = {status["id"]: status["label"] for status in close.lead_statuses()}
     found = _statuses_named(names.statuses, labels)
@@ -87,6 +88,8 @@ def find_workflow(close: CloseClient, names: WorkflowNames, *, is_creating: bool
     missing = [name for name, status_id in found.items() if not status_id]
     if not is_creating:
         _refuse_missing(missing, "" if field else names.id_field)
+    if not field:
+        account.refuse_creating_fields([names.id_field])
     made = {name: close.create_lead_status(_as_made(name)) for name in missing}
     ids = found | {name: status["id"] for name, status in made.items()}
     return Workflow(
