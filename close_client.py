@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,7 @@ from close.errors import (
     CloseUnreachable,
     ExpiredCursor,
     MissingPermission,
+    NotFound,
     NothingSent,
     OutcomeUnknown,
     RequestRejected,
@@ -114,7 +116,8 @@ class CloseClient:
         self._session = open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = (api_key, "")
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
-        self._counting = threading.Lock()
+        self._counting, self._alone = threading.Lock(), threading.Lock()
+        self._reading = _Reading()
         self._has_answered = False
         self._ahead = timedelta()
         self.requests_made = 0
@@ -139,15 +142,20 @@ class CloseClient:
     def on_fresh_reading(self, attempt: Callable[[], Result]) -> Result:
         """The result of an attempt that reads and then writes, made again whenever a write had to wait in between.
 
-        Raises CloseUnreachable if Close keeps asking to wait.
+        Attempts that are made again take turns: side by side, they would make each other wait for ever. Raises
+        CloseUnreachable if Close keeps asking to wait.
         """
         began = time.monotonic()
-        while True:
-            try:
-                return attempt()
-            except StaleReading:
-                if time.monotonic() - began > LONGEST_CLOSURE:
-                    raise CloseUnreachable("Close kept asking us to wait") from None
+        with suppress(StaleReading):
+            return self._on_new_reading(attempt)
+        while time.monotonic() - began <= LONGEST_CLOSURE:
+            with self._alone, suppress(StaleReading):
+                return self._on_new_reading(attempt)
+        raise CloseUnreachable("Close kept asking us to wait")
+
+    def _on_new_reading(self, attempt: Callable[[], Result]) -> Result:
+        self._reading.begin()
+        return attempt()
 
     # Reading and writing in Close ----------------------------------------------------------------------------------
 
@@ -198,18 +206,29 @@ class CloseClient:
 
         An answer that does not show the import key that was sent, in its column, is about another lead.
         """
-        return self._created("/lead/", lead, shown=[key_column] if key_column else [])
+        made = self._created("/lead/", lead)
+        try:
+            shown = made if key_column in made or not key_column else self.read_lead(made["id"])
+        except CloseError as error:
+            raise OutcomeUnknown(str(error)) from None
+        return _about(lead, shown, [key_column] if key_column else [])
 
     def read_lead(self, lead_id: str) -> Json:
         """A lead with its contacts from the primary store, never from the index. Raises NotFound."""
-        lead = self._request("GET", "/lead/{id}/", id=lead_id)
-        if not shows_contacts(lead):  # Close has announced that leads will no longer include them
-            if "contact_ids" not in lead:
-                raise CloseUnreachable("Close's answer does not show the contacts of a lead")
-            ids = lead["contact_ids"] or []
-            lead["contacts"] = [self._request("GET", "/contact/{id}/", id=contact_id) for contact_id in ids]
-        lead["contacts"] = [with_flat_custom_values(contact) for contact in lead["contacts"]]
-        return lead
+        for _ in range(2):  # a contact may be deleted while the lead is being read
+            lead = self._request("GET", "/lead/{id}/", id=lead_id)
+            with suppress(NotFound):
+                return {**lead, "contacts": self._contacts_of(lead)}
+        raise CloseUnreachable("Close does not show all contacts of a lead")
+
+    def _contacts_of(self, lead: Json) -> list[Json]:
+        """The contacts of a lead, read by id if the lead does not show them: Close has announced that it won't."""
+        if shows_contacts(lead):
+            return [with_flat_custom_values(contact) for contact in lead["contacts"]]
+        ids = lead.get("contact_ids")
+        if not isinstance(ids, list):
+            raise CloseUnreachable("Close's answer does not show the contacts of a lead")
+        return [self._request("GET", "/contact/{id}/", id=contact_id) for contact_id in ids]
 
     def update_lead(self, lead_id: str, changes: Json) -> Json:
         """Change only the given fields of a lead; returns the lead. Contacts can't be changed here."""
@@ -277,7 +296,7 @@ class CloseClient:
             for event in _part(page, "data", list):
                 if event["date_updated"] < earliest:
                     return
-                yield event
+                yield {**event, "data": with_flat_custom_values(event.get("data") or {})}
             if not page.get("cursor_next"):
                 return
             params = {**filters, "_cursor": page["cursor_next"]}
@@ -364,7 +383,7 @@ class CloseClient:
         Raises StaleReading instead of sending a write that has waited too long since what it is based on was read.
         """
         is_write = method in ("POST", "PUT") and path != "/data/search/"
-        longest = LONGEST_WAIT_WITHOUT_READING if is_based_on_reading else math.inf
+        longest = LONGEST_WAIT_WITHOUT_READING - self._reading.waited if is_based_on_reading else math.inf
         gate, delay = self._gates.of(method, path), _Delay(time.monotonic(), longest)
         try:
             return self._repeating(is_write, gate, delay)(self._send, method, path, params, body, ids, gate, delay)
@@ -372,15 +391,15 @@ class CloseClient:
             raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
         except (NothingSent, Throttled) as failed:
             raise CloseUnreachable(str(failed)) from None
+        finally:
+            self._reading.requested(delay.before_sending)
 
     def _created(self, path: str, body: Json, *, is_based_on_reading: bool = False, shown: Sequence[str] = ()) -> Json:
         """Create something. Raises OutcomeUnknown if the answer has no id, or not the values sent in `shown`."""
         made = self._request("POST", path, body=body, is_based_on_reading=is_based_on_reading)
         if not made.get("id"):
             raise OutcomeUnknown("Close's answer has no id")
-        if any(made.get(name) != body.get(name) for name in shown):
-            raise OutcomeUnknown("Close's answer was about something else")
-        return made
+        return _about(body, made, shown)
 
     def _repeating(self, is_write: bool, gate: RateGate, delay: "_Delay") -> Retrying:
         return Retrying(
@@ -459,19 +478,37 @@ class CloseClient:
         return response, content
 
 
+class _Reading(threading.local):
+    """For how many seconds the requests of a thread have waited since the first reading of its attempt."""
+
+    waited = 0.0
+    has_read = False
+
+    def begin(self) -> None:
+        """Forget what was read: an attempt begins."""
+        self.waited, self.has_read = 0.0, False
+
+    def requested(self, waited: float) -> None:
+        """A request was sent after so many seconds; what had been read before it has grown older by them."""
+        if self.has_read:
+            self.waited += waited
+        self.has_read = True
+
+
 @dataclass(slots=True)
 class _Delay:
     """How many seconds Close's rate limit delayed one request; they do not count against our patience with failures."""
 
     began: float
     longest: float  # seconds from the beginning after which the request is not to be sent any more
+    before_sending: float = 0.0  # seconds from the beginning to the latest attempt
     at_gate: float = 0.0
     throttled: float = 0.0
 
     @property
     def is_too_long(self) -> bool:
         """Whether the request has waited for longer than it may, for whatever reason."""
-        return time.monotonic() - self.began > self.longest
+        return self.before_sending > self.longest
 
     def enter(self, gate: RateGate) -> Passage:
         """The passage through the gate. Raises Throttled if it stays closed."""
@@ -482,6 +519,7 @@ class _Delay:
             raise Throttled(closed.wait) from None
         finally:
             self.at_gate += time.monotonic() - began
+            self.before_sending = time.monotonic() - self.began
 
     def until_next_attempt(self, state: RetryCallState) -> float:
         """Seconds to wait: until the gate opens after a refusal, otherwise longer each time."""
@@ -516,6 +554,13 @@ def _read_answer(response: requests.Response, answer: object, asked_id: str | No
     if status == 400 and isinstance(answer, dict) and "cursor" in (answer.get("field-errors") or {}):
         raise ExpiredCursor(status, answer)
     raise ERROR_BY_STATUS.get(status, RequestRejected)(status, answer)
+
+
+def _about(sent: Json, made: Json, shown: Sequence[str]) -> Json:
+    """What was made, if it shows these values as they were sent. Raises OutcomeUnknown."""
+    if any(made.get(name) != sent.get(name) for name in shown):
+        raise OutcomeUnknown("Close's answer was about something else")
+    return made
 
 
 def _part(answer: Json, name: str, kind: type) -> Any:

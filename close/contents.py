@@ -41,7 +41,7 @@ def with_flat_custom_values(thing: Json) -> Json:
     nested = thing.get("custom")
     if not isinstance(nested, dict):
         return thing
-    return {f"custom.{key}": value for key, value in nested.items() if key.startswith("cf_")} | thing
+    return {f"custom.{key}": value for key, value in nested.items() if key.startswith(("cf_", "lcf_"))} | thing
 
 
 def shows_contacts(lead: Json) -> bool:

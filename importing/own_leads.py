@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from close.contents import Json, kept, lead_content
-from close.errors import NotFound
+from close.errors import InvalidRequest, NotFound
 from close.journal import SentLead
 from close_client import CloseClient
 from importing.look_up import read_copies
@@ -29,24 +29,30 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
 
     Two machines that created the same lead at the same time both keep the oldest, so they never delete both.
     """
-    removed: list[str] = []
+    tried: set[str] = set()
 
     def remove() -> list[Json]:
         copies = read_copies(organization.close, lead_ids)
         sent = organization.journal.leads([key]).get(key)
-        newer = copies[1:] if sent else []
-        for copy in newer:
+        gone = tried - {copy["id"] for copy in copies} if copies else ()
+        for lead_id in gone:  # the answer to an earlier deletion was lost
+            if sent and sent.lead_id == lead_id:
+                organization.journal.note_removed(key, copies[0]["id"])
+            organization.journal.note_deleted(lead_id, copies[0]["id"])
+        for copy in copies[1:]:
             answered = sent and _as_answered(organization, sent, copy)
             if sent and answered and not why_not_ours_to_delete(organization.close, copy["id"], answered):
+                tried.add(copy["id"])
                 _delete_double(organization, sent, copy, copies[0])
-                removed.append(copy["id"])
-        return [copy for copy in copies if copy["id"] not in removed]
+                copies = [other for other in copies if other is not copy]
+        return copies
 
-    return Copies(organization.close.on_fresh_reading(remove), len(removed))
+    left = organization.close.on_fresh_reading(remove)
+    return Copies(left, len(tried - {copy["id"] for copy in left}))
 
 
 def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
-    """Delete a copy; if the one that stays is ours too, the journal notes that first."""
+    """Delete a copy, after the journal has noted which one stays, and whether that is ours too."""
     stays = _as_answered(organization, sent, oldest)
     if stays:
         organization.journal.note_created(sent.key, kept(stays))
@@ -113,7 +119,11 @@ def why_not_ours_to_delete(close: CloseClient, lead_id: str, answered: Json) -> 
 
     The lead itself is read last, right before the caller deletes it. Raises NotFound.
     """
-    work = _work_on(close, lead_id)
+    try:
+        work = _work_on(close, lead_id)
+    except InvalidRequest:  # as Close may call a lead that is gone
+        close.read_lead(lead_id)
+        raise
     if lead_content(close.read_lead(lead_id)) != lead_content(answered):
         return "it has since been changed in Close"
     return work

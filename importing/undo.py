@@ -42,7 +42,7 @@ def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Ite
 
     Leads whose answers were lost are looked for first, for as long as an import would.
     """
-    organization.account.refuse_without("delete_leads", effect="so the leads that the import created can't be deleted")
+    _refuse_without_permission(organization, run)
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
     for lost in _settle_lost(organization, run):
@@ -53,6 +53,13 @@ def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Ite
         yield done
     if not left:
         organization.journal.note_run(run.run_id, "undone")
+
+
+def _refuse_without_permission(organization: Organization, run: Run) -> None:
+    account = organization.account
+    account.refuse_without("view_all_leads", effect="so leads that it can't see would be taken for deleted ones")
+    if any(_may_be_there(lead) for lead in organization.journal.leads_of_run(run.run_id)):
+        account.refuse_without("delete_leads", effect="so the leads that the import created can't be deleted")
 
 
 def count_to_undo(journal: Journal, run: Run) -> int:

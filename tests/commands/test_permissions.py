@@ -64,6 +64,24 @@ def test_an_undo_refuses_with_a_key_that_may_not_delete_and_goes_on_with_one_tha
         assert sandbox.report()["leads"] == 0
 
 
+def test_an_undo_refuses_with_a_key_to_which_leads_would_look_deleted(run: Run, write: Write, account: Account) -> None:
+    write("Acme,Ann,ann@x.com,,,,")
+    with account():
+        assert run("import", "leads.csv").code == 0
+    with account("view_all_leads") as sandbox:
+        ran = run("undo", "last")
+        assert (ran.code, writes_to(sandbox), "permission view_all_leads" in ran.err) == (3, 0, True)
+
+
+def test_an_undo_that_has_nothing_to_delete_needs_no_right_to(run: Run, write: Write, account: Account) -> None:
+    write("Acme,Ann,ann@x.com,,,,")
+    with account("delete_leads") as sandbox, RawClose(sandbox) as close:
+        close.made("/lead/", name="Acme")
+        assert run("import", "leads.csv").code == 0
+        assert run("undo", "last", "--json").json["restored"] == 1
+        assert close.get("/lead/").json()["data"][0]["contacts"] == []
+
+
 @pytest.mark.parametrize("right", ["manage_organization", "manage_customizations"])
 def test_an_import_that_has_to_create_fields_refuses_without_the_right_to(
     run: Run, write: Write, account: Account, right: str

@@ -5,6 +5,7 @@ A proxy in front of the sandbox mixes answers up, or changes their shape.
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from commands.environment import JOURNAL
+from sandbox import Fault
 from sandbox.wire import HttpRequest, Reply
 from tests.conftest import Run
 from tests.raw_close import RawClose
@@ -52,6 +54,15 @@ def rewritten(reply: Reply | None, change: Callable[[Document], Document]) -> Re
     if reply is None or reply.status != 200:
         return reply
     return replace(reply, body=json.dumps(change(json.loads(reply.body))).encode())
+
+
+def without_custom_values(lead: Document) -> Document:
+    return {name: value for name, value in lead.items() if not name.startswith("custom.")}
+
+
+def with_nested_custom_values(lead: Document) -> Document:
+    nested = {name.removeprefix("custom."): lead[name] for name in lead if name.startswith("custom.")}
+    return {**without_custom_values(lead), "custom": nested}
 
 
 def each_lead(change: Callable[[Document], Document]) -> Callable[[Document], Document]:
@@ -107,6 +118,30 @@ def test_a_created_lead_whose_answer_shows_another_lead_is_looked_for(
     assert leads_of(user) == {}
 
 
+@contextmanager
+def proxied(sandbox: Watched, method: str, prefix: str, change: Callable[[Document], Document]) -> Iterator[None]:
+    """Let a proxy change the answers to these requests, in the block."""
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        reply = answer(request)
+        return rewritten(reply, change) if is_for(request, method, prefix) else reply
+
+    sandbox.watch = watch
+    yield
+    sandbox.watch = lambda request, answer: answer(request)
+
+
+def test_a_created_lead_whose_answer_leaves_out_custom_fields_is_read_by_id(
+    run: Run, write: Write, sandbox: Watched, user: RawClose
+) -> None:
+    write("Acme,Ann,ann@x.com,,,,", "Beta,Bo,bo@x.com,,,,")
+    with proxied(sandbox, "POST", "/lead/", without_custom_values):
+        ran = run(*IMPORT)
+    assert (ran.code, ran.json["leads"]["created"]) == (0, 2)
+    assert sandbox.report()["requests_by_endpoint"]["POST /lead/"] == 2
+    assert run("undo", "last", "--json").json["deleted"] == 2
+
+
 @pytest.mark.parametrize("shown", [{"contacts": None}, {"contacts": []}, {}], ids=["null", "empty", "missing"])
 def test_a_lead_whose_contacts_are_not_shown_is_not_taken_for_one_without_people(
     run: Run, write: Write, sandbox: Watched, user: RawClose, shown: Document
@@ -130,26 +165,40 @@ def test_a_lead_whose_contacts_are_not_shown_is_not_taken_for_one_without_people
     assert [each["phone"] for each in shown_contact["phones"]] == ["+14155550100"]
 
 
+@pytest.mark.parametrize("shown", [{}, {"contacts": None, "contact_ids": None}], ids=["missing", "null"])
 def test_a_lead_that_shows_neither_contacts_nor_their_ids_is_not_changed(
-    run: Run, write: Write, sandbox: Watched, user: RawClose
+    run: Run, write: Write, sandbox: Watched, user: RawClose, shown: Document
 ) -> None:
     user.made("/lead/", name="Acme", contacts=[{"name": "Ann", "emails": [{"email": "ann@x.com"}]}])
 
-    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
-        reply = answer(request)
-        if not is_for(request, "GET", "/lead/lead_"):
-            return reply
-        return rewritten(reply, lambda lead: {name: lead[name] for name in lead if not name.startswith("contact")})
+    def hide(lead: Document) -> Document:
+        return {name: lead[name] for name in lead if not name.startswith("contact")} | shown
 
-    sandbox.watch = watch
     write("Acme,Ann,ann@x.com,+14155550100,,,")
-    ran = run(*IMPORT)
-    sandbox.watch = lambda request, answer: answer(request)
+    with proxied(sandbox, "GET", "/lead/lead_", hide):
+        ran = run(*IMPORT)
     (contact,) = leads_of(user)["acme"]["contacts"]
     assert (ran.code, contact["phones"]) == (5, [])
     assert run(*IMPORT).code == 0  # whatever was left is done as soon as Close shows it
     (contact,) = leads_of(user)["acme"]["contacts"]
     assert [each["phone"] for each in contact["phones"]] == ["+14155550100"]
+
+
+def test_a_contact_that_is_gone_is_not_taken_for_a_lead_that_is_gone(
+    run: Run, write: Write, sandbox: Watched, user: RawClose
+) -> None:
+    def hide(lead: Document) -> Document:
+        return {**lead, "contacts": None, "contact_ids": ["cont_gone"]}
+
+    write("Acme,Ann,ann@x.com,,,,")
+    assert run(*IMPORT).code == 0
+    write("Acme,Bo,bo@x.com,,,,")
+    with proxied(sandbox, "GET", "/lead/lead_", hide):
+        assert run(*IMPORT).code == 5
+        assert run("undo", "last").code == 5
+    assert [emails_of(lead) for lead in leads_of(user).values()] == [["ann@x.com"]]
+    assert run("undo", "last").code == 0
+    assert leads_of(user) == {}
 
 
 def test_an_empty_answer_to_a_change_is_a_lost_answer_and_not_a_failure_of_the_tool(
@@ -176,19 +225,24 @@ def test_an_empty_answer_to_a_change_is_a_lost_answer_and_not_a_failure_of_the_t
 def test_custom_values_in_a_nested_object_are_read_like_flat_ones(
     run: Run, write: Write, sandbox: Watched, user: RawClose
 ) -> None:
-    def nest(lead: Document) -> Document:
-        flat = {name: value for name, value in lead.items() if not name.startswith("custom.")}
-        nested = {name.removeprefix("custom."): lead[name] for name in lead if name.startswith("custom.")}
-        return {**flat, "custom": nested}
+    def nest_in_event(event: Document) -> Document:
+        return {**event, "data": with_nested_custom_values(event["data"])} if event.get("data") else event
 
     def watch(request: HttpRequest, answer: Answer) -> Reply | None:
         reply = answer(request)
-        if is_for(request, "GET", "/lead/") or is_for(request, "POST", "/data/search/"):
-            return rewritten(reply, each_lead(nest))
-        return rewritten(reply, nest) if is_for(request, "POST", "/lead/") else reply
+        if is_for(request, "GET", "/event/"):
+            return rewritten(reply, lambda page: {**page, "data": [*map(nest_in_event, page["data"])]})
+        is_about_leads = any(is_for(request, *each) for each in (("GET", "/lead/"), ("POST", "/data/search/")))
+        if is_about_leads or is_for(request, "POST", "/lead/"):
+            return rewritten(reply, each_lead(with_nested_custom_values))
+        return reply
 
     sandbox.watch = watch
     write("Acme,Retail", "Beta,Art", header="Company,custom.Industry")
+    with sandbox.troubled([Fault("drop-after", on="POST /api/v1/lead/", times=1)]):
+        assert run(*IMPORT).code == 0
+    ran = run("undo", "last", "--json")
+    assert (ran.code, ran.json["deleted"]) == (0, 2)
     assert run(*IMPORT).code == 0
     JOURNAL.unlink()
     again = run(*IMPORT)
@@ -198,20 +252,13 @@ def test_custom_values_in_a_nested_object_are_read_like_flat_ones(
 def test_a_search_hit_that_does_not_show_the_key_is_read_by_id(
     run: Run, write: Write, sandbox: Watched, user: RawClose
 ) -> None:
-    def bare(lead: Document) -> Document:
-        return {name: value for name, value in lead.items() if not name.startswith("custom.")}
-
-    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
-        reply = answer(request)
-        return rewritten(reply, each_lead(bare)) if is_for(request, "POST", "/data/search/") else reply
-
     write("Acme,Ann,ann@x.com,,,,")
     assert run(*IMPORT).code == 0
     JOURNAL.unlink()
     lead = leads_of(user)["acme"]
     user.put(f"/lead/{lead['id']}/", json={"name": "Renamed by a colleague"})
-    sandbox.watch = watch
-    again = run(*IMPORT)
+    with proxied(sandbox, "POST", "/data/search/", each_lead(without_custom_values)):
+        again = run(*IMPORT)
     assert (again.code, again.json["leads"]["created"]) == (0, 0)
     assert list(leads_of(user)) == ["renamed by a colleague"]
 

@@ -149,3 +149,49 @@ def test_what_waits_for_a_moment_is_sent_as_it_is(run: Run, write: Write, close:
         ran = run("import", "leads.csv", "--json")
     assert (ran.json["leads"]["updated"], lead_named(close, "Acme")[f"custom.{field}"]) == (1, "Retail")
     assert lead["id"] == lead_named(close, "Acme")["id"]
+
+
+def test_a_note_that_a_colleague_adds_while_an_undo_waits_to_read_the_lead_keeps_it(
+    run: Run, write: Write, close: RawClose
+) -> None:
+    write("Acme,Ann,ann@x.com,,,,")
+    assert run("import", "leads.csv").code == 0
+    lead = lead_named(close, "Acme")
+    with refused_once(
+        close, "GET", "/lead/lead_", lambda: close.made("/activity/note/", lead_id=lead["id"], note="Called them")
+    ):
+        ran = run("undo", "last", "--json")
+    assert (ran.code, len(ran.json["left"]), lead_named(close, "Acme")["id"]) == (4, 1, lead["id"])
+
+
+def test_a_lead_that_is_gone_is_undone_also_where_close_calls_its_id_invalid(
+    run: Run, write: Write, close: Any
+) -> None:
+    write("Acme,Ann,ann@x.com,,,,")
+    assert run("import", "leads.csv").code == 0
+    lead = lead_named(close, "Acme")
+    close.delete(f"/lead/{lead['id']}/").raise_for_status()
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        if request.method == "GET" and request.path == "/api/v1/activity/":
+            return Reply.of(400, {"field-errors": {"lead_id": "Object does not exist"}})
+        return answer(request)
+
+    close.watched.watch = watch
+    assert run("undo", "last").code == 0
+
+
+def test_many_writes_that_make_each_other_wait_are_all_carried_out(
+    run: Run, write: Write, connect: Callable[[Watched], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"Company {number}" for number in range(40)]
+    write(*(f"{name},Ann {at},ann{at}@{name.split()[1]}.com,,,," for name in names for at in range(5)))
+    monkeypatch.setattr("close_client.LONGEST_WAIT_WITHOUT_READING", 0.03)  # with 32 at a time, each waits for longer
+    with Watched(rate=200) as sandbox, RawClose(sandbox) as close:
+        for name in names:
+            close.made("/lead/", name=name)
+        connect(sandbox)
+        ran = run("import", "leads.csv", "--json", "--workers", "32", "--index-lag", "1")
+        assert (ran.code, ran.json["leads"]["updated"]) == (0, len(names))
+        leads = close.get("/lead/", params={"_limit": "100"}).json()["data"]
+    assert [len(lead["contacts"]) for lead in leads] == [5] * len(names)
