@@ -18,7 +18,7 @@ demo: $(VENV)/user-ready
 	$(call show,qualify 123 120 129 128 --sandbox)
 
 test: $(VENV)/developer-ready
-	@echo 'Running all tests: about two minutes on two cores.'
+	@echo 'Running all tests: two to three minutes on two cores.'
 	$(PYTEST)
 
 # The tests that kill commands at random and lose their answers, far more often than `make test` does.
