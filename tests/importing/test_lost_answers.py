@@ -30,8 +30,12 @@ IMPORT = ("import", "leads.csv", "--index-lag", "4", "--json")
 COMPANIES = [company(number) for number in range(100)]
 MOST_RUNS = 8
 SEEDS = int(os.environ.get("SOAK_SEEDS", "1"))
-FAULTS = ["drop-before", "drop-after", "503-before", "504-after", "odd-status-after", "500", "stall", "cut", "429-bare"]
-TOGETHER = [Fault(name, 0.023) for name in (*FAULTS, "502-after", "408-before", "408-after", "html")]
+FAULTS = [
+    *("drop-before", "drop-after", "502-after", "504-after", "503-before"),
+    *("408-before", "408-after", "odd-status-after"),
+    *("500", "stall", "cut", "429-bare", "html"),
+]
+TOGETHER = [Fault(name, 0.03) for name in FAULTS]
 LEADS, FIELDS = "POST /api/v1/lead/", "POST /api/v1/custom_field/"
 
 
