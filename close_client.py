@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from cells.lead_fields import LeadField
 from close.conditions import all_of, is_since, leads_that, regular_field
-from close.contents import Json, shows_contacts, with_flat_custom_values
+from close.contents import Json, moment_of, shows_contacts, with_flat_custom_values
 from close.errors import (
     ERROR_BY_STATUS,
     REFUSALS,
@@ -54,6 +53,7 @@ MOST_CONNECTIONS = 32  # the most that ever work in parallel
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Result = TypeVar("Result")
 
@@ -117,9 +117,10 @@ class CloseClient:
         self._session.auth = (api_key, "")
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
         self._counting, self._alone = threading.Lock(), threading.Lock()
-        self._reading = _Reading()
+        self._reading, self._stamps = _Reading(), _Stamps()
         self._has_answered = False
-        self._ahead = timedelta()
+        self._clock = clock or time.monotonic
+        self._began, self._began_at = datetime.fromtimestamp(time.time(), UTC), self._clock()
         self.requests_made = 0
         self.throttled = 0
 
@@ -128,8 +129,23 @@ class CloseClient:
         self._session.close()
 
     def now(self) -> datetime:
-        """The time by Close's clock, in UTC, as exact as the `Date` of its latest answer: to about a second."""
-        return datetime.now(UTC) + self._ahead
+        """The time by this machine's clock, in UTC. While the client lives, it moves on evenly even if that is set."""
+        return self._began + timedelta(seconds=self._clock() - self._began_at)
+
+    def noted_by_now(self) -> datetime:
+        """A moment that Close has noted already, by its own clock: the latest that we know, or that its event log has.
+
+        No clock has to be right for this: whatever is created from now on is not older, but for a second or two by
+        which the clocks of Close's machines may differ.
+        """
+        return self._stamps.latest(self._latest_event)
+
+    def _latest_event(self) -> datetime:
+        """When the newest lead in the event log was created; long ago if the log has none, or is not for this user."""
+        with suppress(RequestRejected):
+            for event in self.lead_events("created"):
+                return moment_of(event["date_updated"]) or LONG_AGO
+        return LONG_AGO
 
     def waiting(self) -> int:
         """How many requests wait for their turn because Close does not accept more at the moment."""
@@ -189,6 +205,10 @@ class CloseClient:
         made = self._created("/custom_field/lead/", {"name": name, "type": kind})
         return custom_lead_field({"name": name, "type": kind, **made})
 
+    def delete_lead_field(self, field_id: str) -> None:
+        """Delete a lead custom field, and with it all values in it. Raises NotFound if it is already gone."""
+        self._request("DELETE", "/custom_field/lead/{id}/", is_based_on_reading=True, id=field_id)
+
     def lead_statuses(self) -> list[Json]:
         """The statuses that a lead can have, each with `id` and `label`, in the order shown in Close."""
         return [status for status in _part(self._request("GET", "/status/lead/"), "data", list) if status.get("label")]
@@ -211,6 +231,7 @@ class CloseClient:
             shown = made if key_column in made or not key_column else self.read_lead(made["id"])
         except CloseError as error:
             raise OutcomeUnknown(str(error)) from None
+        self._stamps.note(moment_of(shown.get("date_created")))
         return _about(lead, shown, [key_column] if key_column else [])
 
     def read_lead(self, lead_id: str) -> Json:
@@ -276,6 +297,10 @@ class CloseClient:
         """Add a note to a lead; returns the note. Raises OutcomeUnknown if it may exist although no answer came."""
         body = {"lead_id": lead_id, "note": text}
         return self._created("/activity/note/", body, is_based_on_reading=True, shown=["lead_id"])
+
+    def delete_note(self, note_id: str) -> None:
+        """Delete a note. Raises NotFound if it is already gone."""
+        self._request("DELETE", "/activity/note/{id}/", id=note_id)
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
@@ -474,8 +499,28 @@ class CloseClient:
             raise _connection_failure(error) from None
         log.info("%s %s %d %.0f ms", method, path, response.status_code, _ms_since(began))
         self._has_answered = True
-        self._ahead = _clock_difference(response.headers, self._ahead)
         return response, content
+
+
+class _Stamps:
+    """The latest moment that Close has noted in anything that it answered."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._latest: datetime | None = None
+
+    def note(self, moment: datetime | None) -> None:
+        """Close's answer had this moment in it."""
+        with self._guard:
+            if moment:
+                self._latest = max(moment, self._latest or moment)
+
+    def latest(self, at_first: Callable[[], datetime]) -> datetime:
+        """The latest of these moments; at first, what `at_first` returns."""
+        with self._guard:
+            if self._latest is None:
+                self._latest = at_first()
+            return self._latest
 
 
 class _Reading(threading.local):
@@ -588,14 +633,6 @@ def _connection_failure(error: requests.RequestException) -> CloseError:
 def _log_retry(state: RetryCallState) -> None:
     method, path = state.args[:2]
     log.info("%s %s again in %.1f s, attempt %d", method, path, state.upcoming_sleep, state.attempt_number + 1)
-
-
-def _clock_difference(headers: Mapping[str, str], known: timedelta) -> timedelta:
-    """How far Close's clock is ahead of this machine's, according to the `Date` of an answer."""
-    try:
-        return parsedate_to_datetime(headers["Date"]) - datetime.now(UTC)
-    except (KeyError, ValueError, TypeError):
-        return known
 
 
 def _ms_since(began: float) -> float:

@@ -17,8 +17,8 @@ class LeadField:
     """A field of leads: its name, its `kind` as Close names types, and the `key` under which a lead holds its value.
 
     A field that does not exist in Close yet has no key. `roles` are the ids of the roles that may edit it, empty if all
-    may; `created` is when it was created. Among the fields that every lead has, status and state have kinds of their
-    own; `labels` are the names of the statuses, by id.
+    may; `created` is when it was created, and `creator` the id of the user who did. Among the fields that every lead
+    has, status and state have kinds of their own; `labels` are the names of the statuses, by id.
     """
 
     name: str
@@ -28,6 +28,7 @@ class LeadField:
     is_multiple: bool = False
     roles: tuple[str, ...] = field(default=(), compare=False)
     created: str = field(default="", compare=False)
+    creator: str = field(default="", compare=False)
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property

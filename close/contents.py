@@ -1,6 +1,7 @@
 """The content of a lead or contact in Close: the parts that people and programs write."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 Json = dict[str, Any]
@@ -48,6 +49,15 @@ def shows_contacts(lead: Json) -> bool:
     """Whether a lead as Close sent it says who its contacts are, be it that there are none."""
     contacts = lead.get("contacts")
     return isinstance(contacts, list) and (bool(contacts) or not lead.get("contact_ids"))
+
+
+def moment_of(text: object) -> datetime | None:
+    """The moment that Close writes in this way, None for anything else; without an offset, as in events, it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
 
 
 def lead_link(lead: Json) -> str:

@@ -77,6 +77,7 @@ def custom_lead_field(schema: Json) -> LeadField:
         is_multiple=bool(schema.get("accepts_multiple_values")),
         roles=tuple(schema.get("editable_with_roles") or ()),
         created=schema.get("date_created") or "",
+        creator=schema.get("created_by") or "",
     )
 
 

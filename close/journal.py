@@ -30,11 +30,12 @@ from close.file_lock import lock_file
 LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
 RunState = Literal["unfinished", "finished", "partly undone", "undone"]
 ChangeKind = Literal["lead", "contact", "new contact"]
-ChangeState = Literal["sending", "done", "void", "undone"]
+ChangeState = Literal["sending", "done", "late", "void", "undone"]
 WriteBackState = Literal["decided", "noting", "noted", "finished", "left"]
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
 LAST = "last"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL, key_field TEXT);
@@ -45,13 +46,15 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS leads (
     organization TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, company TEXT NOT NULL, state TEXT NOT NULL,
     sends INTEGER NOT NULL, first_sent TEXT NOT NULL, is_single INTEGER NOT NULL, lead_id TEXT, lead TEXT,
+    bodies TEXT NOT NULL DEFAULT '[]', sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (organization, key)
 );
 CREATE INDEX IF NOT EXISTS leads_of_run ON leads (run_id);
 CREATE TABLE IF NOT EXISTS changes (
     number INTEGER PRIMARY KEY, organization TEXT NOT NULL, run_id TEXT NOT NULL, lead_id TEXT NOT NULL,
     company TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,
-    before TEXT NOT NULL, sent TEXT NOT NULL, after TEXT
+    before TEXT NOT NULL, sent TEXT NOT NULL, after TEXT,
+    sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS changes_of_run ON changes (run_id);
 CREATE INDEX IF NOT EXISTS changes_of_lead ON changes (organization, lead_id);
@@ -61,16 +64,35 @@ CREATE TABLE IF NOT EXISTS readings (
 CREATE TABLE IF NOT EXISTS deleted (
     organization TEXT NOT NULL, lead_id TEXT NOT NULL, stays TEXT, PRIMARY KEY (organization, lead_id)
 );
-CREATE TABLE IF NOT EXISTS fields (organization TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (organization, name));
+CREATE TABLE IF NOT EXISTS fields (
+    organization TEXT NOT NULL, name TEXT NOT NULL, sends INTEGER NOT NULL DEFAULT 1,
+    sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '', PRIMARY KEY (organization, name)
+);
 CREATE TABLE IF NOT EXISTS verdicts (
     number INTEGER PRIMARY KEY, organization TEXT NOT NULL, lead_id TEXT NOT NULL, attempt_id TEXT NOT NULL,
     state TEXT NOT NULL, from_status TEXT NOT NULL, to_status TEXT NOT NULL, id_digest TEXT NOT NULL,
-    note TEXT NOT NULL, verdict TEXT, UNIQUE (organization, lead_id, attempt_id)
+    note TEXT NOT NULL, verdict TEXT, repeats INTEGER NOT NULL DEFAULT 0, last_sent TEXT NOT NULL DEFAULT '',
+    UNIQUE (organization, lead_id, attempt_id)
 );
 CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
     WHERE state IN ('decided', 'noting', 'noted');
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
+
+_ADDED_LATER = {  # columns that a journal of an earlier version lacks
+    "leads": {
+        "bodies": "TEXT NOT NULL DEFAULT '[]'",
+        "sender": "TEXT NOT NULL DEFAULT ''",
+        "last_sent": "TEXT NOT NULL DEFAULT ''",
+    },
+    "changes": {"sender": "TEXT NOT NULL DEFAULT ''", "last_sent": "TEXT NOT NULL DEFAULT ''"},
+    "verdicts": {"repeats": "INTEGER NOT NULL DEFAULT 0", "last_sent": "TEXT NOT NULL DEFAULT ''"},
+    "fields": {
+        "sends": "INTEGER NOT NULL DEFAULT 1",
+        "sender": "TEXT NOT NULL DEFAULT ''",
+        "last_sent": "TEXT NOT NULL DEFAULT ''",
+    },
+}
 
 
 class JournalBusy(Exception):
@@ -106,10 +128,12 @@ class Run:
 class SentLead:
     """A lead that an import created, or tried to.
 
-    `sends` counts the requests that Close may have carried out; `first_sent` is when the first one was sent, by Close's
-    clock. `is_single` is False if it was sent more than once and nobody has looked for duplicates yet. `lead` is what
-    Close answered, or our first reading of it. For a removed lead, `lead_id` is the lead that stays, or the one that
-    was deleted in Close.
+    `sends` counts the requests that Close may have carried out, `bodies` are what they said, and `sender` is the id of
+    the user who sent the last one; both are empty in journals of earlier versions. Not before `first_sent`, by the
+    moments that Close itself notes, was the first one sent; `last_sent` is when the last one was, by this machine's
+    clock. `is_single` is False if it was sent more than once and duplicates may still turn up. `lead` is what Close
+    answered, or our first reading of it. For a removed lead, `lead_id` is the lead that stays, or the one that was
+    deleted in Close.
     """
 
     key: str
@@ -121,6 +145,9 @@ class SentLead:
     is_single: bool
     lead_id: str
     lead: Json | None
+    bodies: tuple[Json, ...]
+    sender: str
+    last_sent: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +155,9 @@ class Change:
     """One change to an existing lead: to its own fields, to a contact, or a new contact.
 
     `target` is the id of what is changed ("" for a contact without an id yet), `before` is the content before the
-    change, `sent` the body of the request, and `after` the content that Close answered.
+    change, `sent` the body of the request, and `after` the content that Close answered. `sender` is the id of the user
+    who sent it, "" in journals of earlier versions, and `last_sent` when, by this machine's clock. A new contact is
+    `late` if it was looked for during the index lag and may be sent again; it may still arrive.
     """
 
     number: int
@@ -141,6 +170,18 @@ class Change:
     before: Json
     sent: Json
     after: Json | None
+    sender: str
+    last_sent: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentThing:
+    """A custom field or status that was requested `sends` times, last by the user `sender`; it may turn up as often."""
+
+    name: str
+    sends: int
+    sender: str
+    last_sent: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +190,8 @@ class WriteBack:
 
     It is first `decided`, then `noting` while a note may have been sent, then `noted`, and in the end `finished`. It is
     `left` if the lead has changed since the decision: its status is not `from_status` anymore, or the digest shows that
-    it is about somebody else. `verdict` is as in the trail, None if there was no id to check.
+    it is about somebody else. `verdict` is as in the trail, None if there was no id to check. `last_sent` is when the
+    note was sent last, by this machine's clock.
     """
 
     lead_id: str
@@ -160,6 +202,7 @@ class WriteBack:
     id_digest: str
     note: str
     verdict: Json | None
+    last_sent: datetime = LONG_AGO
 
 
 class JournalFile:
@@ -236,7 +279,7 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
 
 
 def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
-    """The leads that imports created in an organization since a moment by Close's clock, as Close answered.
+    """The leads that imports sent to an organization since a moment by this machine's clock, as Close answered.
 
     And the ids of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be
     running at the same time.
@@ -246,9 +289,8 @@ def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[l
     database = _open(path)
     try:
         made = database.execute(
-            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' "
-            "AND json_extract(lead, '$.date_created') >= ?",
-            (organization, since.astimezone(UTC).isoformat(timespec="microseconds")),
+            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
+            (organization, _written(since)),
         ).fetchall()
         deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
         return [json.loads(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}
@@ -289,17 +331,41 @@ class Journal:
         """Import keys are stored in this custom field."""
         self._write("UPDATE organizations SET key_field = ? WHERE id = ?", field_id, self.organization)
 
-    def note_making_field(self, name: str) -> None:
-        """A custom field is about to be requested."""
-        self._write("INSERT OR IGNORE INTO fields VALUES (?, ?)", self.organization, name)
+    # Things made by name ---------------------------------------------------------------------------------------------
 
-    def note_field_settled(self, name: str) -> None:
-        """A custom field that was requested exists, or was refused."""
-        self._write("DELETE FROM fields WHERE organization = ? AND name = ?", self.organization, name)
+    def note_making(self, name: str, sender: str, moment: datetime) -> None:
+        """A custom field or a status is about to be requested, perhaps once more."""
+        self._write(
+            "INSERT INTO fields (organization, name, sender, last_sent) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (organization, name) DO UPDATE SET "
+            "sends = sends + 1, sender = excluded.sender, last_sent = excluded.last_sent",
+            *(self.organization, name, sender, _written(moment)),
+        )
 
-    def is_making_field(self, name: str) -> bool:
-        """Whether a custom field was requested, and the outcome is not known."""
-        return bool(self._one("SELECT 1 FROM fields WHERE organization = ? AND name = ?", self.organization, name))
+    def note_answer_to_making_lost(self, name: str, moment: datetime) -> None:
+        """The answer to the latest of these requests was lost."""
+        self._write(
+            "UPDATE fields SET last_sent = ? WHERE organization = ? AND name = ?",
+            *(_written(moment), self.organization, name),
+        )
+
+    def note_not_made(self, name: str) -> None:
+        """The latest of these requests was refused, or never left."""
+        with self._guard:
+            self._write("UPDATE fields SET sends = sends - 1 WHERE organization = ? AND name = ?", *self._thing(name))
+            self._write("DELETE FROM fields WHERE organization = ? AND name = ? AND sends < 1", *self._thing(name))
+
+    def note_settled(self, name: str) -> None:
+        """What was requested exists, and no other request for it can still be carried out."""
+        self._write("DELETE FROM fields WHERE organization = ? AND name = ?", *self._thing(name))
+
+    def unsettled_things(self) -> dict[str, SentThing]:
+        """The custom fields and statuses that may not exist yet, or of which there may be two, by name."""
+        rows = self._all("SELECT name, sends, sender, last_sent FROM fields WHERE organization = ?", self.organization)
+        return {name: SentThing(name, sends, sender, _moment(sent)) for name, sends, sender, sent in rows}
+
+    def _thing(self, name: str) -> tuple[str, str]:
+        return self.organization, name
 
     # Runs ------------------------------------------------------------------------------------------------------------
 
@@ -371,6 +437,22 @@ class Journal:
         rows = self._all("SELECT lead_id FROM leads WHERE organization = ? AND lead_id IS NOT NULL", self.organization)
         return {row[0] for row in rows}
 
+    def doubtful_leads(self) -> list[SentLead]:
+        """The leads that were created but sent more than once, so that duplicates may still turn up."""
+        rows = self._all(
+            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND state = 'created' AND NOT is_single",
+            self.organization,
+        )
+        return [_sent_lead(row) for row in rows]
+
+    def lost_leads_of_run(self, run_id: str) -> list[SentLead]:
+        """The leads that a run sent and whose answers were lost."""
+        rows = self._all(
+            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'sending'",
+            *(self.organization, run_id),
+        )
+        return [_sent_lead(row) for row in rows]
+
     def leads_of_run(self, run_id: str) -> list[SentLead]:
         """The leads that a run created or tried to, in the order in which they were sent."""
         rows = self._all(
@@ -379,15 +461,33 @@ class Journal:
         )
         return [_sent_lead(row) for row in rows]
 
-    def note_sending(self, key: str, run_id: str, company: str, moment: datetime) -> None:
-        """A lead is about to be sent. Raises OutOfOrder if it may already be in Close."""
+    def note_sending(
+        self, key: str, run_id: str, company: str, body: Json, *, sender: str, since: datetime, moment: datetime
+    ) -> None:
+        """A lead is about to be sent. Raises OutOfOrder if it may already be in Close.
+
+        `since` is a moment that Close has noted already, `moment` the present one by this machine's clock.
+        """
         self._move(
-            "INSERT INTO leads VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL) ON CONFLICT (organization, key) "
+            f"INSERT INTO leads (organization, {_LEAD_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?) "
+            "ON CONFLICT (organization, key) "
             "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
             "first_sent = CASE WHEN sends = 0 THEN excluded.first_sent ELSE first_sent END, "
-            "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL "
+            "bodies = CASE WHEN sends = 0 THEN excluded.bodies "
+            "ELSE json_insert(bodies, '$[#]', json_extract(excluded.bodies, '$[0]')) END, "
+            "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL, "
+            "sender = excluded.sender, last_sent = excluded.last_sent "
             "WHERE state IN ('absent', 'undone')",
-            *(self.organization, key, run_id, company, moment.isoformat()),
+            *(self.organization, key, run_id, company, _written(since), json.dumps(body), sender, _written(moment)),
+        )
+
+    def note_body(self, key: str, body: Json) -> None:
+        """A lead that Close refused for some of its values is about to be sent without them."""
+        self._move(
+            "UPDATE leads SET bodies = json_insert(bodies, '$[#]', json(?)) "
+            "WHERE organization = ? AND key = ? AND state = 'sending'",
+            *(json.dumps(body), self.organization, key),
         )
 
     def note_not_sent(self, key: str) -> None:
@@ -477,13 +577,17 @@ class Journal:
         target: str,
         before: Json,
         sent: Json,
+        sender: str,
+        moment: datetime,
     ) -> int:
-        """An existing lead is about to be changed. Returns the number of the change."""
+        """An existing lead is about to be changed by a user. Returns the number of the change."""
+        told = (json.dumps(before), json.dumps(sent), sender, _written(moment))
         with self._guard:
             number = self._database.execute(
-                "INSERT INTO changes (organization, run_id, lead_id, company, kind, target, state, before, sent) "
-                "VALUES (?, ?, ?, ?, ?, ?, 'sending', ?, ?)",
-                (self.organization, run_id, lead_id, company, kind, target, json.dumps(before), json.dumps(sent)),
+                "INSERT INTO changes "
+                "(organization, run_id, lead_id, company, kind, target, state, before, sent, sender, last_sent) "
+                "VALUES (?, ?, ?, ?, ?, ?, 'sending', ?, ?, ?, ?)",
+                (self.organization, run_id, lead_id, company, kind, target, *told),
             ).lastrowid
         assert number is not None
         return number
@@ -491,13 +595,22 @@ class Journal:
     def note_changed(self, number: int, target: str, after: Json) -> None:
         """Close answered to a change, or it turned out to be done: `after` is the content of its target."""
         self._move(
-            "UPDATE changes SET state = 'done', target = ?, after = ? WHERE number = ? AND state = 'sending'",
+            "UPDATE changes SET state = 'done', target = ?, after = ? "
+            "WHERE number = ? AND state IN ('sending', 'late')",
             *(target, json.dumps(after), number),
         )
 
+    def note_answer_lost(self, number: int, moment: datetime) -> None:
+        """The answer to a change was lost, at this moment by this machine's clock."""
+        self._move("UPDATE changes SET last_sent = ? WHERE number = ? AND state = 'sending'", _written(moment), number)
+
     def note_void(self, number: int) -> None:
-        """A change was not carried out."""
-        self._move("UPDATE changes SET state = 'void' WHERE number = ? AND state = 'sending'", number)
+        """A change was not carried out, and will not be."""
+        self._move("UPDATE changes SET state = 'void' WHERE number = ? AND state IN ('sending', 'late')", number)
+
+    def note_late(self, number: int) -> None:
+        """A new contact whose answer was lost was looked for long enough to send it again; it may still arrive."""
+        self._move("UPDATE changes SET state = 'late' WHERE number = ? AND state = 'sending'", number)
 
     def note_taken_back(self, number: int) -> None:
         """A change was undone."""
@@ -510,6 +623,10 @@ class Journal:
     def changes_of_lead(self, lead_id: str, run_id: str = "") -> list[Change]:
         """The changes to a lead that may be in effect, in order: only those of one run, if it is given."""
         return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
+
+    def late_changes(self, lead_id: str = "") -> list[Change]:
+        """The new contacts that may still arrive although they were sent again, of one lead or of all, in order."""
+        return self._changes("state = 'late' AND ? IN ('', lead_id)", lead_id)
 
     def _changes(self, condition: str, *values: object) -> list[Change]:
         rows = self._all(
@@ -552,10 +669,11 @@ class Journal:
     def note_decided(self, decided: WriteBack) -> None:
         """It was decided to write something to a lead."""
         self._write(
-            f"INSERT OR REPLACE INTO verdicts (organization, {_WRITE_BACK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO verdicts (organization, {_WRITE_BACK_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(self.organization, decided.lead_id, decided.attempt_id, decided.state, decided.from_status),
             *(decided.to_status, decided.id_digest, decided.note),
-            json.dumps(decided.verdict) if decided.verdict else None,
+            *(json.dumps(decided.verdict) if decided.verdict else None, _written(decided.last_sent)),
         )
 
     def note_write_back(self, write_back: WriteBack, state: WriteBackState) -> None:
@@ -564,6 +682,36 @@ class Journal:
             "UPDATE verdicts SET state = ? WHERE organization = ? AND lead_id = ? AND attempt_id = ? "
             "AND state NOT IN ('finished', 'left')",
             *(state, self.organization, write_back.lead_id, write_back.attempt_id),
+        )
+
+    def note_noting(self, write_back: WriteBack, moment: datetime) -> None:
+        """A note is about to be sent."""
+        self._move(
+            "UPDATE verdicts SET state = 'noting', last_sent = ? WHERE organization = ? "
+            "AND lead_id = ? AND attempt_id = ? AND state NOT IN ('finished', 'left')",
+            *(_written(moment), self.organization, write_back.lead_id, write_back.attempt_id),
+        )
+
+    def note_repeating(self, write_back: WriteBack) -> None:
+        """A note whose answer was lost was looked for long enough to send it again; it may still arrive."""
+        self._write(
+            "UPDATE verdicts SET repeats = repeats + 1 WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
+            *(self.organization, write_back.lead_id, write_back.attempt_id),
+        )
+
+    def repeated_notes(self) -> list[WriteBack]:
+        """What was written to leads with notes that were sent more than once, so that they may be there twice."""
+        rows = self._all(
+            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND repeats > 0 ORDER BY number",
+            self.organization,
+        )
+        return [_write_back(row) for row in rows]
+
+    def note_single_note(self, write_back: WriteBack) -> None:
+        """A note that was sent more than once can't turn up again."""
+        self._write(
+            "UPDATE verdicts SET repeats = 0 WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
+            *(self.organization, write_back.lead_id, write_back.attempt_id),
         )
 
     # The database ----------------------------------------------------------------------------------------------------
@@ -586,21 +734,26 @@ class Journal:
 
 
 _RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
-_LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead"
-_WRITE_BACK_COLUMNS = "lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict"
-_CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after"
+_LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent"
+_WRITE_BACK_COLUMNS = "lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent"
+_CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent"
 
 
 def _change(row: Sequence[Any]) -> Change:
-    number, run_id, lead_id, company, kind, target, state, before, sent, after = row
+    number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent = row
     answered = json.loads(after) if after else None
-    return Change(number, run_id, lead_id, company, kind, target, state, json.loads(before), json.loads(sent), answered)
+    return Change(
+        *(number, run_id, lead_id, company, kind, target, state, json.loads(before), json.loads(sent), answered),
+        *(sender, _moment(last_sent)),
+    )
 
 
 def _write_back(row: Sequence[Any]) -> WriteBack:
-    lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict = row
+    lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent = row
     decided = json.loads(verdict) if verdict else None
-    return WriteBack(lead_id, attempt_id, state, from_status, to_status, id_digest, note, decided)
+    return WriteBack(
+        *(lead_id, attempt_id, state, from_status, to_status, id_digest, note, decided), _moment(last_sent)
+    )
 
 
 def _run(row: Sequence[Any]) -> Run:
@@ -609,10 +762,22 @@ def _run(row: Sequence[Any]) -> Run:
 
 
 def _sent_lead(row: Sequence[Any]) -> SentLead:
-    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead = row
-    moment = datetime.fromisoformat(first_sent)
+    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent = row
     content = json.loads(lead) if lead else None
-    return SentLead(key, run_id, company, state, sends, moment, bool(is_single), lead_id or "", content)
+    return SentLead(
+        *(key, run_id, company, state, sends, _moment(first_sent), bool(is_single), lead_id or "", content),
+        *(tuple(json.loads(bodies)), sender, _moment(last_sent or first_sent)),
+    )
+
+
+def _written(moment: datetime) -> str:
+    """A moment in the form in which moments can be compared as texts."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str) -> datetime:
+    """A moment as it was noted; one that an earlier version did not note is long past."""
+    return datetime.fromisoformat(text) if text else LONG_AGO
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -625,6 +790,7 @@ def _open(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.executescript(_SCHEMA)
+        _add_columns(database)
     except sqlite3.DatabaseError as error:
         database.close()
         if isinstance(error, sqlite3.OperationalError):
@@ -633,6 +799,18 @@ def _open(path: Path) -> sqlite3.Connection:
             f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
         ) from None
     return database
+
+
+def _add_columns(database: sqlite3.Connection) -> None:
+    """Give a journal of an earlier version the columns that it lacks."""
+    for table, columns in _ADDED_LATER.items():
+        there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        for name in columns.keys() - there:
+            try:
+                database.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
+            except sqlite3.OperationalError as error:
+                if "duplicate column" not in str(error):  # another command has just added it
+                    raise
 
 
 def _unwritable(path: Path, error: Exception) -> JournalUnusable:

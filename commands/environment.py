@@ -36,6 +36,7 @@ JOURNAL = OUTPUT_FOLDER / "journal.sqlite"
 SANDBOX_STATE = OUTPUT_FOLDER / "sandbox.sqlite"
 KEY_VARIABLES = ("close_project_api_key", "CLOSE_API_KEY")
 SANDBOX_INDEX_LAG = 1.0  # seconds; the sandbox inside a command has none
+LIST_LAG = 10.0  # seconds until Close's lists of notes, tasks and opportunities surely show a new one
 
 WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the journal
     **COMMON_WORDS,
@@ -124,6 +125,11 @@ def index_lag(args: argparse.Namespace, usual: float = INDEX_LAG) -> float:
     if args.index_lag is not None:
         return float(args.index_lag)
     return SANDBOX_INDEX_LAG if args.sandbox else usual
+
+
+def list_lag(args: argparse.Namespace) -> float:
+    """Seconds after which we assume that the lists of what people did on a lead are complete."""
+    return 0.0 if args.sandbox else LIST_LAG
 
 
 # Keys and addresses --------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from cells.date_orders import ContradictingDates, TwoNotedOrders, UnclearDates
 from cells.source_file import SourceFile, read_source
 from close.journal import JournalFile
 from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, workers
-from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, open_close, open_own_journal
+from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, list_lag, open_close, open_own_journal
 from commands.error_words import RUN_AGAIN, Words, tell_early_end
 from commands.errors import Exit
 from commands.files import OUTPUT_FOLDER, find_input, write_csv, write_csv_beside_edits
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
-        organization = open_organization(close, journals, index_lag(args))
+        organization = open_organization(close, journals, index_lag(args), list_lag(args))
         file, settings = str(path.resolve()), _settings(args)
         if args.dry_run:
             result = rehearse(organization, source, file, settings)
@@ -136,7 +136,7 @@ def _voice(args: argparse.Namespace) -> Voice:
 
 def _exit_code(result: ImportResult) -> Exit:
     """The exit code of an import that was not ended early, for the most urgent reason."""
-    if result.has("undetermined"):
+    if result.has("undetermined") or result.unsettled:
         return Exit.UNREACHABLE
     if result.has("rejected") or result.has("failed") or result.is_ambiguous:
         return Exit.INCOMPLETE
@@ -278,6 +278,11 @@ def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, 
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
     if result.has("undetermined") and not args.dry_run:
         say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
+    if result.unsettled:
+        say(
+            f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "
+            f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
+        )
     lost = _lost_words(result, is_rehearsed=args.dry_run)
     if lost:
         command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)

@@ -40,15 +40,15 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
 def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInClose:
     """How this command qualifies people in Close."""
 
-    def tell_created(names: Sequence[str]) -> None:
+    def tell(words: str) -> None:
         if not args.quiet:
-            say(f"created in Close: {', '.join(names)}")
+            say(words)
 
     return QualifyingInClose(
         close=close,
         names=workflow_names(args),
         is_creating=args.create,
-        tell_created=tell_created,
+        tell=tell,
         note_lag=index_lag(args, NOTE_LAG),
         has_note_detail=args.note_detail,
     )

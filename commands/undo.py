@@ -8,7 +8,7 @@ from typing import Any
 
 from close.workers import until_error
 from commands.arguments import add_index_lag, add_service_flags
-from commands.environment import WORDS_OF_CLOSE, index_lag, open_close, open_own_journal
+from commands.environment import WORDS_OF_CLOSE, index_lag, list_lag, open_close, open_own_journal
 from commands.error_words import tell_early_end
 from commands.errors import Exit
 from commands.interrupts import STOPPING, noticing_interrupt
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     done: list[UndoneLead] = []
     with open_own_journal() as journals, open_close(args, stop) as close:
-        organization = open_organization(close, journals, index_lag(args))
+        organization = open_organization(close, journals, index_lag(args), list_lag(args))
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
         if run.state == "undone" and not args.quiet:
@@ -39,13 +39,17 @@ def run(args: argparse.Namespace) -> int:
         elif not args.quiet:
             say(f"Undoing run {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            undoing = undo_run(organization, run, stop)
+            undoing = undo_run(organization, run, stop, _silent if args.quiet else say)
             ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
     report = _report(run.run_id, done)
     show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else _summary(report, total - len(done)))
     if ended_by:
         return tell_early_end(ended_by, args)
     return Exit.INCOMPLETE if report["left"] else Exit.DONE
+
+
+def _silent(_: str) -> None:
+    """What is said with `--quiet`."""
 
 
 def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:

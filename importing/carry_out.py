@@ -13,13 +13,15 @@ from dataclasses import replace
 
 from close.contents import Json, lead_link
 from close.errors import CloseError
-from importing.custom_fields import make_fields
+from close.journal import SentLead
+from importing.double_contacts import remove_double_contacts
 from importing.gaps import find_gaps
-from importing.lost_leads import Look, settle
+from importing.lost_leads import LOOKS_PER_LAG, SHORTEST_PAUSE, Fate, Look, lost_earlier, settle
+from importing.made_fields import make_fields, maker_for
 from importing.outcomes import LeadOutcome, outcome_as_planned, outcome_in_close
-from importing.own_leads import adopt, remove_doubles
+from importing.own_leads import adopt, remove_doubles, remove_late_leads
 from importing.plan import Plan, PlannedLead
-from importing.send import LostLead, Sender, Sent, not_sent
+from importing.send import LostContact, LostLead, Sender, Sent, not_sent
 
 MOST_RESENDS = 5  # of one lead in one run; after that, the next run continues
 
@@ -38,7 +40,7 @@ def carry_out(
     settled = [planned for planned in plan.leads if not _is_to_do(plan, planned)]
     try:
         organization.journal.start_run(plan.run_id, plan.file, plan.existing)
-        fields = make_fields(organization.close, organization.journal, plan.missing_fields, organization.fields)
+        fields = make_fields(organization, plan.missing_fields)
     except Exception as error:  # whatever it is, no lead was sent
         yield from map(outcome_as_planned, settled)
         yield from (not_sent(planned, error) for planned in todo)
@@ -60,44 +62,59 @@ class _CarryingOut:
 
     def __init__(self, plan: Plan, sender: Sender, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
         self._plan, self._organization = plan, plan.organization
+        self._close, self._journal = plan.organization.close, plan.organization.journal
         self._sender, self._tell, self._clock = sender, tell, clock
         self._lost: dict[str, LostLead] = {}
         self._found: set[str] = set()  # keys of leads whose answers were lost but that Close has
-        self._resends: Counter[str] = Counter()
+        self._without_contact: dict[str, LostContact] = {}
+        self._resends: Counter[str] = Counter()  # of leads and contacts, by the lead's key
         self._last_resend = clock()
         self._held: dict[str, LeadOutcome] = {}
 
     def outcomes(self, settled: Iterable[PlannedLead], todo: Sequence[PlannedLead]) -> Iterator[LeadOutcome]:
         """Yield one outcome for every lead, starting with the leads that need nothing."""
         yield from self._let_through((planned.key, outcome_as_planned(planned)) for planned in settled)
-        began, reason = self._clock(), "Close's answer was lost in an earlier run"
-        self._lost = {each.key: LostLead(each, began, reason) for each in todo if each.action == "look up"}
+        self._remember_lost(todo)
         jobs = deque(each for each in todo if each.action != "look up")
         self._forget_deleted(jobs)
-        while jobs or self._lost:
+        self._remove_doubles_of_earlier_runs()
+        while (jobs or self._lost or self._without_contact) and not self._sender.ended_by:
             yield from self._let_through(self._sender.send(jobs))
-            if self._lost and not self._sender.ended_by:
+            if not self._sender.ended_by:
+                yield from self._let_through(self._wait_for_contacts(jobs))
                 yield from self._let_through(self._look_for_lost(jobs))
-            if self._sender.ended_by:
-                break
         yield from (not_sent(planned, self._sender.ended_by) for planned in jobs)
-        yield from map(_undetermined, self._lost.values())
+        yield from (_undetermined(lost.planned, lost.reason) for lost in self._lost.values())
+        yield from map(_undetermined_contact, self._without_contact.values())
         yield from self._check_doubles()
+        self._look_for_former_rows()
         if self._sender.doubles_removed:
             self._tell(f"duplicates created by these imports and removed from Close: {self._sender.doubles_removed}")
+
+    def _remember_lost(self, todo: Iterable[PlannedLead]) -> None:
+        """Note which leads were sent by earlier runs that did not get an answer."""
+        sent_before = {planned.key: planned for planned in todo if planned.action == "look up"}
+        sent = [self._plan.sent[key] for key in sent_before]
+        reason = "Close's answer was lost in an earlier run"
+        for key, lost in lost_earlier(self._organization, sent, self._clock()).items():
+            self._lost[key] = LostLead(sent_before[key], lost, reason)
 
     def _forget_deleted(self, jobs: Iterable[PlannedLead]) -> None:
         """Note that leads are gone if an undo was interrupted while it deleted them."""
         for planned in jobs:
             sent = self._plan.sent.get(planned.key)
             if planned.action == "create" and sent and sent.state == "undoing":
-                self._organization.journal.note_undone(planned.key)
+                self._journal.note_undone(planned.key)
 
     def _let_through(self, results: Iterable[tuple[str, Sent]]) -> Iterator[LeadOutcome]:
-        """Pass outcomes on, but hold back lost leads and possible duplicates until they have been looked up."""
+        """Pass outcomes on, but hold back what was lost and possible duplicates until they have been looked up."""
         for key, result in results:
             if isinstance(result, LostLead):
                 self._lost[key] = result
+                continue
+            if isinstance(result, LostContact):
+                self._without_contact[key] = result
+                self._resends[key] += result.is_news
                 continue
             outcome = replace(result, outcome="created") if key in self._found else result
             if not outcome.lead_id or not self._may_be_double(key):
@@ -107,33 +124,59 @@ class _CarryingOut:
             self._last_resend = self._clock() if self._resends[key] else self._last_resend
 
     def _may_be_double(self, key: str) -> bool:
-        """Whether Close may have created a lead more than once, in this run or in earlier ones."""
+        """Whether Close may have created a lead or a contact of it more than once, in this run or in earlier ones."""
         sent = self._plan.sent.get(key)
         is_resent = sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0))
         return is_resent or self._resends[key] > 0
 
     # Lost answers ----------------------------------------------------------------------------------------------------
 
+    def _wait_for_contacts(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
+        """Make leads with contacts whose answers were lost into jobs again, after a wait: then they are read again.
+
+        Yield the outcomes of those whose answers were lost too often.
+        """
+        waiting = self._without_contact
+        if not waiting:
+            return
+        longest = max(contact.seconds for contact in waiting.values())
+        if any(contact.is_news for contact in waiting.values()):
+            self._tell(
+                f"Close's answer was lost for new contacts of {counted_leads(len(waiting))}. Waiting until the leads "
+                f"show whether they arrived: up to {longest:.0f} s more."
+            )
+        try:
+            self._close.pause(min(longest, max(SHORTEST_PAUSE, self._organization.index_lag / LOOKS_PER_LAG)))
+        except CloseError as error:
+            self._sender.end(error)
+            return
+        self._without_contact = {}
+        for key, contact in waiting.items():
+            if self._resends[key] <= MOST_RESENDS:
+                jobs.append(contact.planned)
+            else:
+                yield key, _undetermined_contact(contact)
+
     def _look_for_lost(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield what became of the leads whose answers were lost; leads that Close does not have become jobs again."""
-        lag = f"{self._organization.index_lag:g} s"
-        self._tell(f"answers lost: {len(self._lost)}. Looking for these leads in Close, which takes {lag} or more")
-        lost_at = {key: lost.lost_at for key, lost in self._lost.items()}
-        later = list(self._sender.later)
+        if jobs or self._sender.ended_by:
+            return
+        lost_at = {key: each.lost for key, each in self._lost.items()}
+        witnesses = list(self._sender.witnesses)
         try:
-            for key, fate in settle(self._organization, lost_at, later, self._clock):
+            for key, fate in settle(self._organization, lost_at, witnesses, self._clock, self._tell):
                 lost = self._lost.pop(key)
                 if fate.kind == "absent" and self._resends[key] < MOST_RESENDS:
-                    self._organization.journal.note_absent(key)
+                    self._journal.note_absent(key)
                     self._resends[key] += 1
                     jobs.append(replace(lost.planned, action="create"))
                 elif fate.kind == "found":
                     yield from self._go_on_with(lost.planned, fate.leads, jobs)
                 elif fate.kind == "deleted":
-                    self._organization.journal.note_removed(key, fate.lead_id)
+                    self._journal.note_removed(key, fate.lead_id)
                     yield key, LeadOutcome(lost.planned.lead, "skipped", "created, then deleted or merged in Close")
                 else:
-                    yield key, _undetermined(lost)
+                    yield key, _undetermined(lost.planned, lost.reason)
         except CloseError as error:
             self._sender.end(error)
 
@@ -142,8 +185,8 @@ class _CarryingOut:
     ) -> Iterator[tuple[str, LeadOutcome]]:
         """Yield the outcome of a lead that was found after all; if it lacks something, it becomes a job instead."""
         found = adopt(self._organization, planned.key, copies)
-        is_ours = self._organization.journal.leads([planned.key])[planned.key].state == "created"
-        reason = "somebody else added it to Close at the same time"
+        is_ours = self._journal.leads([planned.key])[planned.key].state == "created"
+        reason = "somebody else added it to Close at the same time, or has changed it since it was sent"
         if is_ours:
             reason = "Close's answer was lost, but the lead was found in Close by its import key"
             self._found.add(planned.key)
@@ -155,29 +198,83 @@ class _CarryingOut:
         else:
             yield planned.key, outcome_in_close(found, planned.lead, "unchanged", reason)
 
+    def _look_for_former_rows(self) -> None:
+        """Look for leads that an earlier part of this run sent without an answer, and whose rows have changed since."""
+        former = {lead.key: lead for lead in self._plan.former}
+        lost = lost_earlier(self._organization, former.values(), self._clock())
+        if self._sender.ended_by or not former:
+            return
+        witnesses = list(self._sender.witnesses)
+        try:
+            for key, fate in settle(self._organization, lost, witnesses, self._clock, self._tell):
+                self._tell_of_former_row(former[key], fate)
+        except CloseError as error:
+            self._sender.end(error)
+
+    def _tell_of_former_row(self, sent: SentLead, fate: Fate) -> None:
+        """Note what became of a lead whose row the file lacks, and say so."""
+        row = "from a row that the file no longer has as it was"
+        if fate.kind == "found":
+            found = adopt(self._organization, sent.key, fate.leads)
+            self._tell(
+                f"An earlier part of this run created {sent.company} {row}: {lead_link(found)}. If another row "
+                "replaced that one, merge the two leads in Close."
+            )
+        elif fate.kind == "absent":
+            self._journal.note_absent(sent.key)
+            self._tell(f"An earlier part of this run sent {sent.company} {row}; Close did not create it.")
+        elif fate.kind == "deleted":
+            self._journal.note_removed(sent.key, fate.lead_id)
+            self._tell(f"An earlier part of this run created {sent.company} {row}; it was deleted in Close since.")
+
     # Duplicates ------------------------------------------------------------------------------------------------------
+
+    def _remove_doubles_of_earlier_runs(self) -> None:
+        """Remove duplicates that turned up after the run that made them had ended; what must stay is told."""
+        try:
+            maker_for(self._organization).remove_doubles(self._tell)
+            for lead_id in dict.fromkeys(change.lead_id for change in self._journal.late_changes()):
+                self._tell_of_doubles(lead_id, remove_double_contacts(self._organization, lead_id))
+            self._sender.doubles_removed += remove_late_leads(self._organization, self._tell)
+        except CloseError as error:
+            self._sender.end(error)
+
+    def _tell_of_doubles(self, lead_id: str, reasons: Iterable[str]) -> None:
+        for reason in reasons:
+            self._tell(f"{lead_link({'id': lead_id})}: {reason}. Delete one of them in Close.")
 
     def _check_doubles(self) -> Iterator[LeadOutcome]:
         """Wait one index lag after the last resend, remove duplicates, and yield the outcomes of leads sent twice."""
-        if self._sender.ended_by or not self._held:
-            yield from self._held.values()
-            return
-        keys, lag = list(self._held), self._organization.index_lag
-        self._tell(
-            f"leads sent again because they had not arrived: {len(keys)}. Looking for duplicates, which takes {lag:g} s"
-        )
         try:
-            self._organization.close.pause(max(0.0, self._last_resend + lag - self._clock()))
-            look = Look(self._organization, keys, list(self._sender.later))
-            look.again(keys)
-            for key in keys:
-                copies = remove_doubles(self._organization, key, look.copies(key))
-                self._organization.journal.note_single(key)
-                self._sender.doubles_removed += copies.removed
-                yield _checked(self._held.pop(key), copies.left)
+            if self._held and not self._sender.ended_by:
+                yield from self._check_held()
+            if not self._sender.ended_by:
+                maker_for(self._organization).remove_doubles(self._tell)
         except CloseError as error:
             self._sender.end(error)
-            yield from self._held.values()
+        yield from self._held.values()
+
+    def _check_held(self) -> Iterator[LeadOutcome]:
+        keys, lag = list(self._held), self._organization.index_lag
+        left = max(0.0, self._last_resend + lag - self._clock())
+        self._tell(
+            f"{counted_leads(len(keys))} or their contacts were sent again because they had not arrived. Waiting until "
+            f"Close would show duplicates: {left:.0f} s more."
+        )
+        self._close.pause(left)
+        created = [key for key in keys if self._journal.leads([key])]
+        look = Look(self._organization, created, []) if created else None
+        if look:
+            look.again(created)
+        for key in keys:
+            outcome = self._held[key]
+            if look and key in created:
+                copies = remove_doubles(self._organization, key, look.copies(key))
+                self._sender.doubles_removed += copies.removed
+                outcome = _checked(outcome, copies.left)
+            outcome = _with_double_contacts(outcome, remove_double_contacts(self._organization, outcome.lead_id))
+            del self._held[key]
+            yield outcome
 
 
 def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
@@ -192,6 +289,23 @@ def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
     return replace(outcome, reason=reason, lead_id=copies[0]["id"], link=lead_link(copies[0]))
 
 
-def _undetermined(lost: LostLead) -> LeadOutcome:
-    reason = f"{lost.reason}, so the lead may or may not be in Close; run the same command again"
-    return LeadOutcome(lost.planned.lead, "undetermined", reason)
+def _with_double_contacts(outcome: LeadOutcome, reasons: Sequence[str]) -> LeadOutcome:
+    """The outcome of a lead with a contact that was sent twice and of which both copies must stay."""
+    if not reasons:
+        return outcome
+    return replace(outcome, reason="; ".join([*filter(None, [outcome.reason]), *reasons]), is_ambiguous=True)
+
+
+def _undetermined(planned: PlannedLead, reason: str) -> LeadOutcome:
+    words = f"{reason}, so the lead may or may not be in Close; run the same command again"
+    return LeadOutcome(planned.lead, "undetermined", words)
+
+
+def _undetermined_contact(contact: LostContact) -> LeadOutcome:
+    planned = contact.planned
+    reason = "Close's answer was lost, so a new contact may or may not be on the lead; run the same command again"
+    return outcome_in_close(planned.found or {}, planned.lead, "undetermined", reason, planned.gaps.in_words())
+
+
+def counted_leads(count: int) -> str:
+    return "1 lead" if count == 1 else f"{count} leads"

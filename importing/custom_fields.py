@@ -1,17 +1,11 @@
-"""The lead custom fields that a file's values go to: found in Close, or created if they are missing."""
+"""The lead custom fields that a file's values go to, as Close has them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.texts import is_same_name
-from close.errors import CloseError, OutcomeUnknown
 from close.fields import find_field
-from close.journal import Journal
-from close_client import CloseClient
-
-ATTEMPTS = 5  # to create a custom field when answers are lost
-PAUSE = 3.0  # seconds until a field whose answer was lost should exist
 
 
 class SetupError(Exception):
@@ -78,59 +72,6 @@ def refuse_locked(fields: Iterable[LeadField], used: Collection[str], role_id: s
             f"The API key's user is not allowed to edit {', '.join(map(repr, locked))} in Close; only other roles are. "
             "Ask an administrator (Settings > Custom Fields), or remove the column from the file"
         )
-
-
-# Creating missing fields ---------------------------------------------------------------------------------------------
-
-
-def make_fields(close: CloseClient, journal: Journal, missing: Mapping[str, str], there: LeadFields) -> LeadFields:
-    """The existing fields and the missing ones, which are created; `missing` has their types by name.
-
-    Afterwards, the journal knows the field for import keys.
-    """
-    for name, kind in missing.items():
-        _make_field(close, journal, name, kind)
-    shown = close.lead_fields() if missing else []
-    made = {name: _shown_field(shown, name) for name in missing}
-    key_field = made.pop(IMPORT_KEY).id if IMPORT_KEY in made else there.import_key
-    if key_field:
-        journal.note_key_field(key_field)
-    return LeadFields({**there.by_name, **made}, key_field)
-
-
-def _make_field(close: CloseClient, journal: Journal, name: str, kind: str) -> None:
-    """Create a field. If an answer was lost, even in an earlier run, the schema is read before another attempt."""
-    lost: OutcomeUnknown | None = None
-    for _ in range(ATTEMPTS):
-        if journal.is_making_field(name) and _was_made(close, name):
-            break
-        journal.note_making_field(name)
-        try:
-            close.create_lead_field(name, kind)
-            break
-        except OutcomeUnknown as error:
-            lost = error
-        except CloseError:
-            if not lost:
-                journal.note_field_settled(name)
-            raise
-    else:
-        if lost and not _was_made(close, name):
-            raise OutcomeUnknown(f"{lost} while the field {name!r} was created")
-    journal.note_field_settled(name)
-
-
-def _was_made(close: CloseClient, name: str) -> bool:
-    """Whether a field exists although its answer was lost, after giving Close time to create it."""
-    close.pause(PAUSE)
-    return _oldest(close.lead_fields(), name) is not None
-
-
-def _shown_field(fields: Sequence[LeadField], name: str) -> LeadField:
-    field = _oldest(fields, name)
-    if field is None:
-        raise OutcomeUnknown(f"Close does not show the field {name!r} yet")
-    return field
 
 
 def _oldest(fields: Sequence[LeadField], name: str) -> LeadField | None:

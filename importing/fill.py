@@ -2,7 +2,8 @@
 
 The lead is read by id right before it is changed, and the changes are worked out from that reading. The journal notes
 each change before it is sent, and Close's answer when it arrives. A change whose answer was lost is never simply
-repeated: the lead is read until two readings agree, and only what is still missing is sent.
+repeated: the lead is read until two readings agree, and only what is still missing is sent. A contact is looked for
+during one index lag first, because Close would take it twice.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -16,7 +17,7 @@ from close.contents import Json, contact_content, kept, lead_content, shows_cont
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal import ChangeKind
 from importing.gaps import Gaps, find_gaps
-from importing.lost_changes import read_settled, settle_changes
+from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.match_contacts import ContactGap
 from importing.organization import Organization
 from importing.refused_values import send_without_refused
@@ -49,8 +50,8 @@ class _Change:
 def fill_lead(organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> FilledLead:
     """The lead with this id, after a run has added what it lacked compared with the lead in the file.
 
-    Raises NotFound if it is gone, InvalidRequest if Close refuses more than single values, and OutcomeUnknown if
-    answers were lost several times.
+    Raises NotFound if it is gone, InvalidRequest if Close refuses more than single values, StillLost if it is too early
+    to send a contact again, and OutcomeUnknown if answers were lost several times.
     """
     return _Filling(organization, run_id, lead, key, lead_id).carried_out()
 
@@ -73,6 +74,8 @@ class _Filling:
                 filled = self._close.on_fresh_reading(self._filled_once)
             except OutcomeUnknown as error:
                 lost, self._is_unsure = error, True
+            except StillLost as still:
+                raise StillLost(still.seconds, is_news=lost is not None) from None
             else:
                 if filled:
                     return filled
@@ -99,8 +102,11 @@ class _Filling:
         if not self._is_unsure:
             return self._close.read_lead(self._id)
         found = read_settled(self._close, self._id)
-        settle_changes(self._journal, found, self._journal.changes_of_lead(self._id))
+        changes = self._journal.changes_of_lead(self._id)
+        left = settle_changes(self._journal, found, changes, self._organization.seconds_to_look_for)
         self._journal.note_reading(kept(found))
+        if left:
+            raise StillLost(left)
         return found
 
     def _sent(self, change: _Change) -> Json | None:
@@ -113,10 +119,13 @@ class _Filling:
             target=change.target,
             before=change.before,
             sent=change.body,
+            sender=self._organization.account.user_id,
+            moment=self._close.now(),
         )
         try:
             answer, problems = send_without_refused(change.send, change.body, self._lead, self._organization.fields)
         except OutcomeUnknown:
+            self._journal.note_answer_lost(number, self._close.now())
             raise
         except CloseError:
             self._journal.note_void(number)

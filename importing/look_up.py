@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cleaning import Lead, import_key
 from close.conditions import any_of, custom_field, has_value, regular_field
 from close.contents import Json
-from close.errors import NotFound
 from close.journal import Journal, SentLead
 from close_client import CloseClient
+from importing.missing_leads import find_merged, read_or_none
 from importing.organization import Organization
 
 READERS = 8  # requests at a time, unless the user says otherwise
@@ -117,7 +117,7 @@ def find_by_key(
 def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]:
     """The hits of a search for import keys; one that does not show its key is read by id, or left out if it is gone."""
     for hit in hits:
-        lead = hit if hit.get(organization.fields.key_column) else _read_or_none(organization.close, hit["id"])
+        lead = hit if hit.get(organization.fields.key_column) else read_or_none(organization.close, hit["id"])
         if lead:
             yield lead
 
@@ -133,62 +133,19 @@ def _read_known(
     believed: dict[str, Json | None] = {}
     to_read: dict[str, str] = {}
     for lead in sent:
-        if lead.state == "created" and lead.lead and _age(close, lead.lead) < lag:
+        if lead.state == "created" and lead.lead and close.now() - lead.last_sent < lag:
             believed[lead.key] = lead.lead
         elif lead.state in ("created", "removed", "undoing"):
             to_read[lead.key] = lead.lead_id
-    readings = dict(
-        zip(to_read, pool.map(lambda lead_id: _read_or_none(close, lead_id), to_read.values()), strict=True)
-    )
+    readings = dict(zip(to_read, pool.map(lambda lead_id: read_or_none(close, lead_id), to_read.values()), strict=True))
     gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
     return believed | readings | (find_merged(close, gone) if gone else {})
 
 
-def _age(close: CloseClient, lead: Json) -> timedelta:
-    """How old a lead is by Close's clock; never negative, although we know that clock only to the second."""
-    return max(timedelta(), close.now() - datetime.fromisoformat(lead["date_created"]))
-
-
-def _read_or_none(close: CloseClient, lead_id: str) -> Json | None:
-    try:
-        return close.read_lead(lead_id)
-    except NotFound:
-        return None
-
-
 def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
     """The leads with these ids that exist, read by id, oldest first."""
-    copies = [lead for lead_id in lead_ids if (lead := _read_or_none(close, lead_id))]
+    copies = [lead for lead_id in lead_ids if (lead := read_or_none(close, lead_id))]
     return sorted(copies, key=lambda lead: (lead.get("date_created") or "", lead["id"]))
-
-
-def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
-    """For leads that are gone (`gone` has their keys by id), the leads that they were merged into, by key."""
-    into = _merges(close)
-    found: dict[str, Json | None] = {}
-    for lead_id, key in gone.items():
-        seen = {lead_id}
-        destination = into.get(lead_id)
-        while destination and destination not in seen:
-            lead = _read_or_none(close, destination)
-            if lead:
-                found[key] = lead
-                break
-            seen.add(destination)
-            destination = into.get(destination)
-    return found
-
-
-def _merges(close: CloseClient) -> dict[str, str]:
-    """The lead that each merged lead went into, from the event log: the newest merge of each counts."""
-    into: dict[str, str] = {}
-    for event in close.lead_events("merged"):
-        ids = [value for value in (event.get("meta") or {}).values() if str(value).startswith("lead_")]
-        for source in ids:
-            for destination in ids:
-                if source != destination and source != event["object_id"]:
-                    into.setdefault(source, destination)
-    return into
 
 
 # By name -------------------------------------------------------------------------------------------------------------

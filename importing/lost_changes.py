@@ -1,6 +1,6 @@
 """What became of changes whose answers were lost, judging by a settled reading of their lead."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from close.contents import Json, contact_content, lead_content
@@ -27,22 +27,43 @@ def read_settled(close: CloseClient, lead_id: str) -> Json:
     raise CloseUnreachable("a lead keeps changing while it is read")
 
 
-def settle_changes(journal: Journal, lead: Json, changes: Sequence[Change]) -> None:
+def settle_changes(
+    journal: Journal, lead: Json, changes: Sequence[Change], seconds_left: Callable[[Change], float]
+) -> float:
     """Note for each change whose answer was lost whether it was carried out, judging by a settled reading of its lead.
 
     If somebody has edited a value since, the value that was sent is noted as the answer, so that an undo does not take
-    the edited one for ours.
+    the edited one for ours. A new contact that the lead does not show may still arrive: it is not given up while there
+    are `seconds_left` for it, of which the most are returned, and even then it is noted as late.
     """
     known = {change.target for change in changes if change.state == "done"}
+    left = 0.0
     for change in changes:
         if change.state != "sending":
             continue
         target = _changed_target(lead, change, known)
-        if target is None:
+        if target:
+            known.add(target["id"])
+            journal.note_changed(change.number, target["id"], _as_sent(target, change))
+        elif change.kind != "new contact":
             journal.note_void(change.number)
-            continue
-        known.add(target["id"])
-        journal.note_changed(change.number, target["id"], _as_sent(target, change))
+        elif seconds_left(change) > 0:
+            left = max(left, seconds_left(change))
+        else:
+            journal.note_late(change.number)
+    return left
+
+
+class StillLost(Exception):
+    """A new contact whose answer was lost does not show yet; it may be sent again after so many seconds.
+
+    `is_news` if the answer was lost just now.
+    """
+
+    def __init__(self, seconds: float, *, is_news: bool = False) -> None:
+        super().__init__("Close's answer to a new contact was lost")
+        self.seconds = seconds
+        self.is_news = is_news
 
 
 def _as_sent(target: Json, change: Change) -> Json:

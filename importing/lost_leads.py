@@ -1,31 +1,38 @@
 """What became of leads that were sent but whose answers were lost.
 
-Close does not have idempotency keys, so such a lead is looked for by its import key, in the event log and in search,
-whose index lags. It counts as absent only when the index lag has passed and both show a lead that was created later.
-Whatever they show is read by id before we rely on it.
+Close does not have idempotency keys, so such a lead is looked for by its import key, in the event log and in search.
+Both lag, unevenly: one of them may show a lead that the other lacks, and a part of either may stand still while the
+rest moves on. So time alone proves nothing, and neither does a single lead that was sent later and shows. A lead counts
+as absent only if both lack it while they show every witness, that is every lead that Close answered after the answer
+was lost. Each witness may lie in the part that holds the lost lead, so the more there are, the less can be hidden, and
+the sooner they are believed; docs/architecture.md says how far this goes. Without a witness, the answer stays unknown
+in this run. Whatever is shown is read by id before we rely on it.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from close.contents import Json
+from close.journal import SentLead
 from importing.look_up import find_by_key, read_copies
-from importing.organization import Organization
+from importing.missing_leads import is_deleted
+from importing.organization import MOST_LAGS, Organization
 
-EVENTS_FROM = timedelta(minutes=15)  # before the lead was first sent: Close's clock and ours may differ
+EVENTS_FROM = timedelta(minutes=15)  # before the lead was first sent, for the log orders its entries as it gets them
 EVENTS_AGAIN = timedelta(minutes=5)  # of the event log that each look reads again, because entries can be late
-LATEST_LEADS = 3  # answered leads, one of which must show in the index before anything is sent again
+MOST_WITNESSES = 100  # so many are looked for with one search, and are believed after one index lag
 LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
-LAGS_UNTIL_UNKNOWN = 10  # after this many, the index must be stuck, so the answer stays unknown
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class LaterLead:
-    """A lead that Close answered: once it shows, anything that was sent before `sent_at` would show too."""
+class Witness:
+    """A lead that Close answered, and when it was sent by the monotonic clock."""
 
     sent_at: float
     key: str
@@ -33,12 +40,20 @@ class LaterLead:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """An answer that was lost at `at`, by the monotonic clock; if in an earlier run, so many seconds before `at`."""
+
+    at: float
+    seconds_before: float = 0.0
+    is_of_earlier_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fate:
     """What became of a lead whose answer was lost.
 
     `found`: `leads` has its copies, as read by id, oldest first. `absent`: Close does not have it. `deleted`: it was
-    created as `lead_id`, and somebody has since deleted or merged it. `unknown`: the index is stuck, so nobody can tell
-    yet.
+    created as `lead_id`, and somebody has since deleted or merged it. `unknown`: nothing proves that it is absent.
     """
 
     kind: Literal["found", "absent", "deleted", "unknown"]
@@ -46,49 +61,75 @@ class Fate:
     lead_id: str = ""
 
 
+def lost_earlier(organization: Organization, leads: Iterable[SentLead], now: float) -> dict[str, Lost]:
+    """The answers that earlier runs lost, by key, as the journal knows them; `now` is by the monotonic clock."""
+    clock = organization.close.now()
+    return {lead.key: Lost(now, max(0.0, (clock - lead.last_sent).total_seconds()), True) for lead in leads}
+
+
 def settle(
     organization: Organization,
-    lost: Mapping[str, float],
-    later: Sequence[LaterLead],
+    lost: Mapping[str, Lost],
+    witnesses: Sequence[Witness],
     clock: Callable[[], float],
+    tell: Tell,
 ) -> Iterator[tuple[str, Fate]]:
-    """Yield the key and fate of each lost lead; `lost` has the time, by `clock`, at which each answer was lost.
+    """Yield the key and fate of each lost lead. Each look covers all of them; `tell` hears how long it may take.
 
-    Each look covers all of them. `later` are the newest leads that Close answered. Raises any error that ends the
-    search early.
+    `witnesses` are the newest leads that Close answered. Raises any error that ends the search early.
     """
     if not lost:
         return
     waiting = dict(lost)
-    look = Look(organization, list(waiting), later)
+    look = Look(organization, list(waiting), witnesses)
+    longest = MOST_LAGS * organization.index_lag
+    told_at = -longest
     while waiting:
         asked_at = clock()
         look.again(waiting)
-        for key, lost_at in list(waiting.items()):
-            fate = look.fate_of(key, lost_at, asked_at)
+        for key, each in list(waiting.items()):
+            fate = look.fate_of(key, each, asked_at)
             if fate:
                 del waiting[key]
                 yield key, fate
-        if waiting:
-            organization.close.pause(max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG))
+        if not waiting:
+            return
+        if clock() - told_at >= organization.index_lag:
+            told_at = clock()
+            left = max(longest - _elapsed(each, told_at) for each in waiting.values())
+            tell(_waiting_words(len(waiting), left))
+        organization.close.pause(max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG))
+
+
+def _elapsed(lost: Lost, now: float) -> float:
+    return now - lost.at + lost.seconds_before
+
+
+def _waiting_words(count: int, seconds: float) -> str:
+    leads, they = ("1 lead", "it") if count == 1 else (f"{count} leads", "they")
+    return (
+        f"Close's answer was lost for {leads}. Waiting until Close's event log and search show whether {they} arrived, "
+        f"because both can lag: up to {max(0.0, seconds):.0f} s more."
+    )
 
 
 class Look:
-    """What the event log and search have shown so far of the leads that we look for by key.
+    """What the event log and search have shown so far of the leads that we look for by key, and of the witnesses."""
 
-    `later` are the newest leads that Close answered.
-    """
-
-    def __init__(self, organization: Organization, keys: Sequence[str], later: Sequence[LaterLead]) -> None:
-        journal = organization.journal
+    def __init__(self, organization: Organization, keys: Sequence[str], witnesses: Sequence[Witness]) -> None:
+        sent = organization.journal.leads(keys).values()
         self._organization = organization
-        self._later = later
-        self._deleted = journal.deleted()
-        self._known = journal.lead_ids()
+        self._witnesses = witnesses[-MOST_WITNESSES:]
+        self._deleted = organization.journal.deleted()
+        self._known = organization.journal.lead_ids()
+        self._senders = sorted({lead.sender or organization.account.user_id for lead in sent})
         self._ids: dict[str, set[str]] = defaultdict(set)
-        self._from = min(lead.first_sent for lead in journal.leads(keys).values()) - EVENTS_FROM
+        self._from = min(lead.first_sent for lead in sent) - EVENTS_FROM
         self._in_events: set[str] = set()
         self._in_search: set[str] = set()
+        self._gone_since: dict[str, float] = {}
+        self._hidden: set[str] = set()  # witnesses that exist, but did not show when they were last looked for
+        self._gone: set[str] = set()  # witnesses that somebody has deleted
 
     def copies(self, key: str) -> list[str]:
         """The ids of the leads seen with a key, without those that we deleted."""
@@ -96,30 +137,61 @@ class Look:
 
     def again(self, keys: Collection[str]) -> None:
         """Look once more, for all keys at once."""
-        close, user_id = self._organization.close, self._organization.account.user_id
-        began = close.now()
-        for event in close.lead_events("created", by_user=user_id, since=self._from):
-            self._in_events.add(event["object_id"])
-            key = self._key_in(event)
-            if key:
-                self._ids[key].add(event["object_id"])
-        self._from = max(self._from, began - EVENTS_AGAIN)
-        for key, found in find_by_key(self._organization, [*keys, *(lead.key for lead in self._later)]).items():
+        noted = self._organization.close.noted_by_now()
+        self._hidden.clear()
+        for sender in self._senders:
+            for event in self._organization.close.lead_events("created", by_user=sender, since=self._from):
+                self._in_events.add(event["object_id"])
+                key = self._key_in(event)
+                if key:
+                    self._ids[key].add(event["object_id"])
+        self._from = max(self._from, noted - EVENTS_AGAIN)
+        asked = [*keys, *(witness.key for witness in self._witnesses)]
+        for key, found in find_by_key(self._organization, asked).items():
             self._ids[key].update(lead["id"] for lead in found)
             self._in_search.update(lead["id"] for lead in found)
 
-    def fate_of(self, key: str, lost_at: float, asked_at: float) -> Fate | None:
+    def fate_of(self, key: str, lost: Lost, asked_at: float) -> Fate | None:
         """The fate of a lead as of the last look, at `asked_at`; None while it is too early to tell."""
-        lag, shown = self._organization.index_lag, self.copies(key)
+        shown, elapsed = self.copies(key), _elapsed(lost, asked_at)
         if shown:
-            copies = read_copies(self._organization.close, shown)
-            return Fate("found", copies) if copies else Fate("deleted", lead_id=shown[0])
-        if asked_at - lost_at < lag:
-            return None
-        since_then = {lead.lead_id for lead in self._later if lead.sent_at > lost_at}
-        if not since_then or (since_then & self._in_events and since_then & self._in_search):
+            return self._fate_of_shown(key, shown, asked_at)
+        longest = MOST_LAGS * self._organization.index_lag
+        if self._is_proved_absent(lost, elapsed / longest if longest else 1.0):
             return Fate("absent")
-        return Fate("unknown") if asked_at - lost_at >= LAGS_UNTIL_UNKNOWN * lag else None
+        if elapsed < longest:
+            return None
+        return Fate("absent" if lost.is_of_earlier_run else "unknown")
+
+    def _fate_of_shown(self, key: str, shown: Sequence[str], asked_at: float) -> Fate | None:
+        """The fate of a lead that was seen: that it can't be read may be for a moment, unless it was deleted."""
+        copies = read_copies(self._organization.close, shown)
+        if copies:
+            return Fate("found", copies)
+        gone_for = asked_at - self._gone_since.setdefault(key, asked_at)
+        is_over = gone_for >= self._organization.index_lag
+        if is_over or all(is_deleted(self._organization.close, lead_id) for lead_id in shown):
+            return Fate("deleted", lead_id=shown[0])
+        return None
+
+    def _is_proved_absent(self, lost: Lost, share_of_time: float) -> bool:
+        """Whether enough time has passed for the number of witnesses, and event log and search show all of them.
+
+        A hundred need one index lag. Fewer need more, up to ten: less of what may lag is known to have moved on.
+        """
+        after = [witness for witness in self._witnesses if witness.sent_at > lost.at]
+        if not after or share_of_time < max(1 / MOST_LAGS, 1 - len(after) / MOST_WITNESSES):
+            return False
+        return not any(self._is_hidden(witness.lead_id) for witness in after) and len(self._gone) < len(after)
+
+    def _is_hidden(self, lead_id: str) -> bool:
+        """Whether a lead exists that the event log or search does not show."""
+        if lead_id in self._gone or (lead_id in self._in_events and lead_id in self._in_search):
+            return False
+        if lead_id not in self._hidden:
+            is_there = bool(read_copies(self._organization.close, [lead_id]))
+            (self._hidden if is_there else self._gone).add(lead_id)
+        return lead_id in self._hidden
 
     def _key_in(self, event: Json) -> str:
         """The import key of the lead in an event; if the event does not include the lead, it is read by id."""
@@ -128,6 +200,6 @@ class Look:
             return str(event["data"].get(column) or "")
         if event["object_id"] in self._known:
             return ""
-        self._known.add(event["object_id"])
         copies = read_copies(self._organization.close, [event["object_id"]])
+        self._known.update(copy["id"] for copy in copies)
         return str(copies[0].get(column) or "") if copies else ""

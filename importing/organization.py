@@ -1,17 +1,21 @@
 """The organization in Close that leads go into, with everything that an import or undo needs to know about it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from close.journal import Journal, JournalFile
+from close.journal import Change, Journal, JournalFile
 from close_client import Account, CloseClient
 from importing.custom_fields import LeadFields
+
+MOST_LAGS = 10  # index lags; nothing is waited for any longer
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
     """One organization: its client, its part of the journal, the account of the API key, and the fields to fill.
 
-    `index_lag` is the number of seconds after which we assume that search shows new leads.
+    `index_lag` is the number of seconds after which we assume that search shows new leads, `list_lag` the number after
+    which the lists of a lead's notes, tasks and opportunities show what was added to it.
     """
 
     close: CloseClient
@@ -19,10 +23,19 @@ class Organization:
     account: Account
     fields: LeadFields
     index_lag: float
+    list_lag: float
+
+    def seconds_to_look_for(self, change: Change) -> float:
+        """For how many seconds a change whose answer was lost may still show before it is sent again."""
+        return self.index_lag - (self.close.now() - change.last_sent).total_seconds()
+
+    def is_settled_by_time(self, sent: datetime) -> bool:
+        """Whether something was sent so long ago, by this machine's clock, that it can't be on its way any more."""
+        return self.close.now() - sent >= MOST_LAGS * timedelta(seconds=self.index_lag)
 
 
-def open_organization(close: CloseClient, journals: JournalFile, index_lag: float) -> Organization:
+def open_organization(close: CloseClient, journals: JournalFile, index_lag: float, list_lag: float) -> Organization:
     """The organization that a client's API key belongs to, with the import key field that its journal knows."""
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
-    return Organization(close, journal, account, LeadFields({}, journal.key_field or ""), index_lag)
+    return Organization(close, journal, account, LeadFields({}, journal.key_field or ""), index_lag, list_lag)

@@ -54,13 +54,18 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The result of an import, by lead and by row, and the error that ended it early, if any."""
+    """The result of an import, by lead and by row, and the error that ended it early, if any.
+
+    `unsettled` are the companies whose rows the file no longer has as they were when they were sent, and of which
+    nobody knows yet whether Close has them.
+    """
 
     source: SourceFile
     plan: Plan
     leads: list[LeadOutcome]
     rows: list[RowOutcome]
     ended_by: Exception | None
+    unsettled: tuple[str, ...] = ()
 
     def has(self, outcome: Outcome) -> bool:
         """Whether any row has this outcome."""
@@ -115,7 +120,10 @@ def conclude(
     companies = source.column(COMPANY)
     rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
     rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
-    return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by)
+    former = {lead.key for lead in plan.former}
+    still_lost = plan.organization.journal.lost_leads_of_run(plan.run_id) if former else []
+    unsettled = tuple(lead.company for lead in still_lost if lead.key in former)
+    return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by, unsettled)
 
 
 def note_result(result: ImportResult) -> None:
@@ -133,7 +141,7 @@ def note_result(result: ImportResult) -> None:
             counts["updated"] += 1
         else:
             counts[outcome.outcome] += 1
-    is_finished = result.ended_by is None and not result.has("undetermined")
+    is_finished = result.ended_by is None and not result.has("undetermined") and not result.unsettled
     outcomes: dict[str, int] = {name: counts[name] for name in OUTCOMES}
     journal.note_run(plan.run_id, "finished" if is_finished else "unfinished", outcomes)
 

@@ -1,18 +1,19 @@
 """Which leads are ours and untouched, and how our own duplicates are removed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from close.contents import Json, kept, lead_content
+from close.contents import Json, kept, lead_content, lead_link, moment_of
 from close.errors import InvalidRequest, NotFound
 from close.journal import SentLead
 from close_client import CloseClient
-from importing.look_up import read_copies
+from importing.as_sent import is_lead_as_sent
+from importing.look_up import find_by_key, read_copies
 from importing.organization import Organization
 
-CLOCKS_AGREE = timedelta(seconds=2)  # difference allowed: `Date` has whole seconds, and Close has many machines
+CLOCKS_AGREE = timedelta(seconds=2)  # by which the clocks of Close's machines may differ
 CREATION = "Created"  # the activity that Close itself adds when a lead is created
 
 
@@ -41,7 +42,7 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
             organization.journal.note_deleted(lead_id, copies[0]["id"])
         for copy in copies[1:]:
             answered = sent and _as_answered(organization, sent, copy)
-            if sent and answered and not why_not_ours_to_delete(organization.close, copy["id"], answered):
+            if sent and answered and not _why_to_keep(organization, sent, copy, answered):
                 tried.add(copy["id"])
                 _delete_double(organization, sent, copy, copies[0])
                 copies = [other for other in copies if other is not copy]
@@ -49,6 +50,35 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
 
     left = organization.close.on_fresh_reading(remove)
     return Copies(left, len(tried - {copy["id"] for copy in left}))
+
+
+def remove_late_leads(organization: Organization, tell: Callable[[str], None]) -> int:
+    """How many leads were deleted because a request that was repeated arrived late; `tell` hears of the others."""
+    journal, removed = organization.journal, 0
+    doubtful = {lead.key: lead for lead in journal.doubtful_leads()}
+    shown = find_by_key(organization, list(doubtful)) if doubtful and organization.fields.import_key else {}
+    deleted = journal.deleted()
+    for key, sent in doubtful.items():
+        ids = sorted({lead["id"] for lead in shown.get(key, [])} | {sent.lead_id} - {""} - deleted)
+        copies = remove_doubles(organization, key, ids) if len(ids) > 1 else Copies()
+        removed += copies.removed
+        if len(copies.left) > 1:
+            links = " ".join(map(lead_link, copies.left))
+            tell(f"Close has {len(copies.left)} leads for {sent.company}; merge them there: {links}")
+        elif organization.is_settled_by_time(sent.last_sent):
+            journal.note_single(key)
+    return removed
+
+
+def _why_to_keep(organization: Organization, sent: SentLead, copy: Json, answered: Json) -> str:
+    """Why a double of our own must stay, after waiting until Close's lists show everything; "" if it may go."""
+    noted = Noted(str(answered.get("date_updated") or ""), sent.last_sent)
+    while True:
+        try:
+            return why_not_ours_to_delete(organization, copy["id"], answered, noted)
+        except ListsLag as lag:
+            organization.close.pause(lag.seconds)
+            noted = lag.noted
 
 
 def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
@@ -63,70 +93,124 @@ def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldes
     organization.journal.note_deleted(copy["id"], oldest["id"])
 
 
-def is_ours(organization: Organization, sent: SentLead, lead: Json) -> bool:
-    """Whether a lead can be what we sent: created by the API key's user, and not before we first sent it."""
-    if lead.get("created_by") not in (None, organization.account.user_id):
-        return False
-    made = lead.get("date_created")
-    return not made or datetime.fromisoformat(made) >= sent.first_sent - CLOCKS_AGREE
-
-
 def adopt(organization: Organization, key: str, copies: Sequence[Json]) -> Json:
-    """The copy to continue with, of a lead whose answer was lost: one that can be ours, or else the first.
+    """The copy to continue with, of a lead whose answer was lost: the one that we created, or else the first.
 
     The journal then notes it as created by us, or by somebody else.
     """
     sent = organization.journal.leads([key])[key]
-    ours = next((copy for copy in copies if is_ours(organization, sent, copy)), None)
-    if ours:
-        organization.journal.note_created(key, kept(_as_made(organization, ours)))
+    for copy in copies:
+        made = _as_we_made_it(organization, sent, copy)
+        if made:
+            organization.journal.note_created(key, kept(made))
+            break
     else:
-        organization.journal.note_removed(key, copies[0]["id"])
-    found = ours or copies[0]
-    organization.journal.note_reading(kept(found))
-    return found
-
-
-def _as_made(organization: Organization, lead: Json) -> Json:
-    """A lead as it was when it was created, as far as its event shows: somebody may have changed it since."""
-    told = _told_when_made(organization, lead["id"])
-    unsaid = {name: lead.get(name) for name in ("id", "html_url", "date_created", "date_updated", "contacts")}
-    return {**unsaid, **told} if told else lead
-
-
-def _told_when_made(organization: Organization, lead_id: str) -> Json | None:
-    """The lead in the event of its creation by our user; None without such an event, or if it leaves out the lead."""
-    user_id = organization.account.user_id
-    created = next(organization.close.lead_events("created", by_user=user_id, of_lead=lead_id), None)
-    return (created.get("data") or None) if created else None
+        copy = copies[0]
+        organization.journal.note_removed(key, copy["id"])
+    organization.journal.note_reading(kept(copy))
+    return copy
 
 
 def _as_answered(organization: Organization, sent: SentLead, copy: Json) -> Json | None:
-    """What Close answered when we sent a copy: from the journal or, if that answer was lost, from its event.
-
-    None if the journal does not show that we sent it.
-    """
+    """What Close answered when we sent a copy, or would have; None if the journal does not show that we sent it."""
     if sent.lead_id == copy["id"]:
         return sent.lead
     is_accounted_for = bool(sent.lead_id) and sent.sends < 2
-    if sent.state not in ("sending", "created") or is_accounted_for or not is_ours(organization, sent, copy):
+    if sent.state not in ("sending", "created") or is_accounted_for:
         return None
-    return _told_when_made(organization, copy["id"])
+    return _as_we_made_it(organization, sent, copy)
 
 
-def why_not_ours_to_delete(close: CloseClient, lead_id: str, answered: Json) -> str:
+def _as_we_made_it(organization: Organization, sent: SentLead, copy: Json) -> Json | None:
+    """A lead as it was when we created it, None if it is not what we sent.
+
+    Our user must have created it, not before we sent it, with what we sent. Somebody may have changed it since: then
+    its event tells, unless Close hides from this user what the event holds.
+    """
+    sender = sent.sender or organization.account.user_id
+    made_at = moment_of(copy.get("date_created"))
+    if copy.get("created_by") not in (None, sender) or (made_at and made_at < sent.first_sent - CLOCKS_AGREE):
+        return None
+    if any(is_lead_as_sent(copy, body) for body in sent.bodies):
+        return copy
+    told = _told_when_made(organization, copy["id"], sender)
+    if told is None:
+        return None
+    unsaid = {name: copy.get(name) for name in ("id", "html_url", "date_created", "date_updated", "contacts")}
+    made = {**unsaid, **told}
+    is_by_an_earlier_version = not sent.bodies  # which did not note what it sent
+    return made if is_by_an_earlier_version or any(is_lead_as_sent(made, body) for body in sent.bodies) else None
+
+
+def _told_when_made(organization: Organization, lead_id: str, sender: str) -> Json | None:
+    """The lead in the event of its creation by a user; None without such an event, or if it leaves out the lead."""
+    created = next(organization.close.lead_events("created", by_user=sender, of_lead=lead_id), None)
+    return (created.get("data") or None) if created else None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """When a lead was last changed (`date_updated`, as Close writes it), and since when we know, by our clock."""
+
+    date_updated: str
+    at: datetime
+
+
+def why_not_ours_to_delete(organization: Organization, lead_id: str, answered: Json, noted: Noted) -> str:
     """Why a lead that we created must stay: somebody has changed it or worked on it since. "" if nobody has.
 
-    The lead itself is read last, right before the caller deletes it. Raises NotFound.
+    `noted` is the last change that we know of. The lead itself is read last, right before the caller deletes it. Raises
+    NotFound, and ListsLag if the lists of what people did on the lead may not show everything yet.
     """
+    close = organization.close
+    asked_at = close.now()
+    seconds = organization.list_lag - (asked_at - noted.at).total_seconds()
+    if seconds > 0:
+        raise ListsLag(min(seconds, organization.list_lag), noted)
     try:
         work = _work_on(close, lead_id)
     except InvalidRequest:  # as Close may call a lead that is gone
         close.read_lead(lead_id)
         raise
-    if lead_content(close.read_lead(lead_id)) != lead_content(answered):
+    lead = close.read_lead(lead_id)
+    if lead_content(lead) != lead_content(answered):
         return "it has since been changed in Close"
+    if not work:
+        refuse_lagging_lists(organization, lead, noted, asked_at)
     return work
+
+
+class ListsLag(Exception):
+    """A lead was changed so recently that Close's lists may not show what was done on it.
+
+    After `seconds` they do, unless it was changed again after what is now `noted`.
+    """
+
+    def __init__(self, seconds: float, noted: Noted) -> None:
+        super().__init__("Close's lists may lag")
+        self.seconds = seconds
+        self.noted = noted
+
+
+def refuse_lagging_lists(organization: Organization, lead: Json, noted: Noted, asked_at: datetime) -> None:
+    """Raise ListsLag unless lists that were asked at a moment, by our clock, show all that was done on a lead."""
+    updated = str(lead.get("date_updated") or "")
+    known = noted if noted.date_updated == updated else Noted(updated, organization.close.now())
+    left = organization.list_lag - (asked_at - known.at).total_seconds()
+    if left > 0:
+        raise ListsLag(min(left, organization.list_lag), known)
+
+
+def work_on_contact(close: CloseClient, lead_id: str, contact_id: str) -> str:
+    """What somebody has done with a contact, in words; "" if nothing."""
+    for kind, things in (
+        ("activities", close.activities(lead_id)),
+        ("a task", close.tasks(lead_id)),
+        ("an opportunity", close.opportunities(lead_id)),
+    ):
+        if any(thing.get("contact_id") == contact_id for thing in things):
+            return kind
+    return ""
 
 
 def _work_on(close: CloseClient, lead_id: str) -> str:

@@ -17,6 +17,7 @@ from cells.source_file import SourceFile
 from cleaning import CleanFile, Lead, Problem, clean_source
 from close.contents import Json, lead_link
 from close.journal import Run, SentLead
+from close.made_once import without_doubles
 from importing.custom_fields import find_fields, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
@@ -73,7 +74,8 @@ class Plan:
     """What an import will do in an organization, lead by lead, planned without writing anything.
 
     `earlier` is the newest run of the same file that treats existing leads the same way; if it is unfinished, this run
-    continues it. `sent` is what the journal knows about the leads, by key.
+    continues it. `sent` is what the journal knows about the leads, by key; `former` are leads that the earlier part of
+    the run sent without getting an answer, and whose rows the file no longer has as they were.
     """
 
     run_id: str
@@ -83,6 +85,7 @@ class Plan:
     clean: CleanFile
     leads: list[PlannedLead]
     sent: Mapping[str, SentLead]
+    former: list[SentLead]
     earlier: Run | None
 
     @property
@@ -124,7 +127,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     can be read in two ways.
     """
     organization.account.refuse_without("view_all_leads", effect="so leads that it can't see would be created again")
-    schema = organization.close.lead_fields()
+    schema = without_doubles(organization.close.lead_fields(), organization.journal)
     organization = replace(
         organization, fields=find_fields(schema, source.custom_fields, organization.journal.key_field)
     )
@@ -136,7 +139,8 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     sight = look_around(organization, clean.leads, keys, by_name=not is_create, workers=settings.workers)
     decide = _Decision(sight, settings.existing, organization)
     planned = [decide(lead, keys[lead.key]) for lead in clean.leads]
-    plan = Plan(run_id, file, settings.existing, organization, clean, planned, sight.sent, earlier)
+    former = [lead for lead in organization.journal.lost_leads_of_run(run_id) if lead.key not in sight.sent]
+    plan = Plan(run_id, file, settings.existing, organization, clean, planned, sight.sent, former, earlier)
     refuse_locked(schema, plan.written_fields, organization.account.role_id)
     if plan.missing_fields:
         organization.account.refuse_creating_fields(plan.missing_fields)

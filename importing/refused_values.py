@@ -18,12 +18,17 @@ Path = tuple[str, ...]  # to a value in a body: keys, and indices of lists as di
 
 
 def send_without_refused(
-    send: Callable[[Json], Json], body: Json, lead: Lead, fields: LeadFields
+    send: Callable[[Json], Json],
+    body: Json,
+    lead: Lead,
+    fields: LeadFields,
+    *,
+    before_rest: Callable[[Json], None] = lambda _: None,
 ) -> tuple[Json | None, list[Problem]]:
     """Close's answer to a body, and the problems of refused values. If Close refuses values, the rest is sent again.
 
-    The rest is sent only once. The answer is None if nothing was left to send. Raises InvalidRequest if Close refuses
-    more than single values of ours.
+    The rest is sent only once, after `before_rest` was called with it. The answer is None if nothing was left to send.
+    Raises InvalidRequest if Close refuses more than single values of ours.
     """
     try:
         return send(body), []
@@ -33,8 +38,10 @@ def send_without_refused(
         if smaller is None:
             raise
         body, problems = smaller
-        is_empty = all(value in ("", None, []) for value in body.values())
-        return (None if is_empty else send(body)), problems
+        if all(value in ("", None, []) for value in body.values()):
+            return None, problems
+        before_rest(body)
+        return send(body), problems
 
 
 def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:

@@ -18,8 +18,9 @@ from close.contents import kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.workers import work_off
 from importing.fill import fill_lead
-from importing.look_up import find_merged
-from importing.lost_leads import LATEST_LEADS, LaterLead
+from importing.lost_changes import StillLost
+from importing.lost_leads import MOST_WITNESSES, Lost, Witness
+from importing.missing_leads import find_missing
 from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
 from importing.own_leads import remove_doubles
 from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
@@ -33,21 +34,33 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LostLead:
-    """A lead that was sent but whose answer was lost, at a time by the monotonic clock."""
+    """A lead that was sent but whose answer was lost."""
 
     planned: PlannedLead
-    lost_at: float
+    lost: Lost
     reason: str
 
 
-Sent = LeadOutcome | LostLead
+@dataclass(frozen=True, slots=True)
+class LostContact:
+    """A lead with a new contact whose answer was lost: it may be sent again after so many seconds.
+
+    `is_news` if the answer was lost just now.
+    """
+
+    planned: PlannedLead
+    seconds: float
+    is_news: bool
+
+
+Sent = LeadOutcome | LostLead | LostContact
 
 
 class Sender:
     """Sends the leads of a plan.
 
-    `ended_by` is the error that keeps the rest from being sent, `later` are the newest leads that Close answered, and
-    `doubles_removed` is how many of our own duplicates were deleted.
+    `ended_by` is the error that keeps the rest from being sent, `witnesses` are the newest leads that Close answered,
+    and `doubles_removed` is how many of our own duplicates were deleted.
     """
 
     def __init__(
@@ -64,7 +77,7 @@ class Sender:
         self._being_filled: dict[str, threading.Lock] = {}
         self._lost_in_a_row = 0
         self.ended_by: Exception | None = None
-        self.later: deque[LaterLead] = deque(maxlen=LATEST_LEADS)
+        self.witnesses: deque[Witness] = deque(maxlen=MOST_WITNESSES)
         self.doubles_removed = 0
 
     def end(self, error: Exception) -> None:
@@ -86,7 +99,10 @@ class Sender:
         return self.ended_by is not None or self._stop.is_set()
 
     def _count_lost(self, sent: Sent) -> None:
-        is_lost = isinstance(sent, LostLead) or sent.outcome == "undetermined"
+        if isinstance(sent, LostContact):
+            is_lost = sent.is_news
+        else:
+            is_lost = isinstance(sent, LostLead) or sent.outcome == "undetermined"
         self._lost_in_a_row = self._lost_in_a_row + 1 if is_lost else 0
         if self._lost_in_a_row >= MOST_LOST_IN_A_ROW:
             self.end(CloseUnreachable(f"{self._lost_in_a_row} answers in a row were lost"))
@@ -122,13 +138,21 @@ class Sender:
     def _create(self, planned: PlannedLead) -> Sent:
         """Create a lead. Raises CloseError if it can't be sent, or if Close refuses it for anything but its values."""
         lead, key, fields = planned.lead, planned.key, self._organization.fields
-        self._journal.note_sending(key, self._plan.run_id, lead.name, self._close.now())
+        body = lead_body(lead, key, fields)
+        self._journal.note_sending(
+            *(key, self._plan.run_id, lead.name, body),
+            sender=self._organization.account.user_id,
+            since=self._close.noted_by_now(),
+            moment=self._close.now(),
+        )
         began = self._clock()
         create = partial(self._close.create_lead, key_column=fields.key_column)
         try:
-            made, dropped = send_without_refused(create, lead_body(lead, key, fields), lead, fields)
+            made, dropped = send_without_refused(
+                create, body, lead, fields, before_rest=partial(self._journal.note_body, key)
+            )
         except OutcomeUnknown as lost:
-            return LostLead(planned, self._clock(), str(lost))
+            return LostLead(planned, Lost(self._clock()), str(lost))
         except InvalidRequest as refused:
             self._journal.note_not_sent(key)
             return LeadOutcome(lead, "failed", str(refused))
@@ -137,20 +161,28 @@ class Sender:
             raise
         assert made is not None, "a lead has its name at least"
         self._journal.note_created(key, kept(made))
-        self.later.append(LaterLead(began, key, made["id"]))
+        self.witnesses.append(Witness(began, key, made["id"]))
         if lead.contacts and not made.get("contacts"):  # an undo compares the whole lead with what is noted
             with suppress(CloseError):
                 self._journal.note_created(key, kept(self._close.read_lead(made["id"])))
         return outcome_in_close(made, lead, "created", dropped=dropped)
 
-    def _fill(self, planned: PlannedLead) -> Sent:
-        """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close."""
+    def _fill(self, planned: PlannedLead, *, is_back: bool = False) -> Sent:
+        """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close.
+
+        `is_back` if Close did not find the lead before, and then found it.
+        """
         lead, found = planned.lead, planned.found or {}
         try:
             with self._being_filled.setdefault(found["id"], threading.Lock()):
                 filled = fill_lead(self._organization, self._plan.run_id, lead, planned.key, found["id"])
+        except StillLost as still:
+            return LostContact(planned, still.seconds, still.is_news)
         except NotFound:
-            return self._vanished(planned)
+            if is_back:
+                reason = "Close sometimes finds this lead and sometimes does not; run the same command again"
+                return outcome_in_close(found, lead, "undetermined", reason, planned.gaps.in_words())
+            return self._missing(planned)
         except InvalidRequest as refused:
             return outcome_in_close(found, lead, "failed", str(refused))
         except OutcomeUnknown as lost:
@@ -159,16 +191,21 @@ class Sender:
         outcome: Outcome = "updated" if filled.changes else "unchanged"
         return outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
 
-    def _vanished(self, planned: PlannedLead) -> Sent:
-        """The outcome of a lead that search showed but that does not exist.
+    def _missing(self, planned: PlannedLead) -> Sent:
+        """The outcome of a lead that search showed but that Close does not find.
 
-        If it was merged into another lead, that one gets its data. If we had created it, somebody has deleted it, and
-        it stays deleted. Otherwise a new one is created.
+        If it is found after all, or was merged into another lead, that one gets its data. If we had created it,
+        somebody has deleted it, and it stays deleted. Otherwise a new one is created.
         """
         gone = [planned.found["id"]] if planned.found else planned.copies
-        into = find_merged(self._close, dict.fromkeys(gone, planned.key)).get(planned.key)
-        if into:
-            return self._fill(replace(planned, action="update", reason=MERGED, found=into, copies=()))
+        for lead_id in gone:
+            there = find_missing(self._organization, lead_id)
+            if there and self._plan.existing == "skip":
+                return outcome_in_close(there, planned.lead, "skipped", LEFT_ALONE)
+            if there:
+                reason = planned.reason if there["id"] == lead_id else MERGED
+                fill = replace(planned, action="update", reason=reason, found=there, copies=())
+                return self._fill(fill, is_back=there["id"] == lead_id)
         sent = self._journal.leads([planned.key]).get(planned.key)
         if sent and sent.state in ("created", "removed"):
             return LeadOutcome(planned.lead, "skipped", GONE)
@@ -180,7 +217,7 @@ class Sender:
         if len(copies.left) > 1:
             return outcome_as_planned(several_found(planned.lead, planned.key, copies.left))
         if not copies.left:
-            return self._vanished(planned)
+            return self._missing(planned)
         self.doubles_removed += copies.removed
         stays = copies.left[0]
         reason = "already in Close; a duplicate that this tool had created was removed"

@@ -11,18 +11,30 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from close.contents import Json, contact_content, kept, lead_content
+from close.contents import Json, contact_content, kept, lead_content, lead_link
 from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, StaleReading, Stopped
 from close.journal import Change, Journal, Run, SentLead
 from close.workers import work_off
 from close_client import CloseClient
-from importing.lost_changes import read_settled, settle_changes
-from importing.lost_leads import LATEST_LEADS, LaterLead, Look, settle
+from importing.double_contacts import remove_double_contacts
+from importing.lost_changes import StillLost, read_settled, settle_changes
+from importing.lost_leads import MOST_WITNESSES, Look, Witness, lost_earlier, settle
+from importing.made_fields import maker_for
+from importing.missing_leads import find_merged, is_deleted, read_or_none
 from importing.organization import Organization
-from importing.own_leads import Copies, adopt, remove_doubles, why_not_ours_to_delete
+from importing.own_leads import (
+    Copies,
+    ListsLag,
+    Noted,
+    adopt,
+    refuse_lagging_lists,
+    remove_doubles,
+    why_not_ours_to_delete,
+    work_on_contact,
+)
 
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 
@@ -37,18 +49,31 @@ class UndoneLead:
     reason: str = ""
 
 
-def undo_run(organization: Organization, run: Run, stop: threading.Event) -> Iterator[UndoneLead]:
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A lead that can't be judged yet: `job` is to be done at `due`, by the monotonic clock."""
+
+    due: float
+    job: "Job"
+
+
+Job = Callable[[], UndoneLead | Later]
+
+
+def undo_run(
+    organization: Organization, run: Run, stop: threading.Event, tell: Callable[[str], None]
+) -> Iterator[UndoneLead]:
     """Yield what becomes of each lead that a run created or changed. An error that ends the undo is raised at the end.
 
-    Leads whose answers were lost are looked for first, for as long as an import would.
+    Leads whose answers were lost are looked for first, for as long as an import would; `tell` hears of the waits.
     """
     _refuse_without_permission(organization, run)
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
-    for lost in _settle_lost(organization, run):
+    for lost in _settle_lost(organization, run, tell):
         left += 1
         yield lost
-    for done in _side_by_side(_jobs(organization, run), organization.close, stop):
+    for done in _in_rounds(_jobs(organization, run), organization.close, stop, tell):
         left += done.outcome == "left"
         yield done
     if not left:
@@ -72,13 +97,13 @@ def _may_be_there(lead: SentLead) -> bool:
     return lead.state in ("sending", "created", "undoing")
 
 
-def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
+def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], None]) -> Iterator[UndoneLead]:
     """Look for leads whose answers were lost and remove duplicates; yield the leads that remain unclear."""
     journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
-    lost_at = dict.fromkeys(lost, time.monotonic())
-    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic):
+    lost_at = lost_earlier(organization, lost.values(), time.monotonic())
+    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic, tell):
         if fate.kind == "found":
             adopt(organization, key, fate.leads)
             yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
@@ -93,13 +118,17 @@ def _settle_lost(organization: Organization, run: Run) -> Iterator[UndoneLead]:
         look.again(doubtful)
         for key in doubtful:
             yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
+    maker_for(organization).remove_doubles(tell)
+    changed = {change.lead_id for change in journal.late_changes() if change.run_id == run.run_id}
+    for lead_id in sorted(changed):
+        remove_double_contacts(organization, lead_id)
 
 
-def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[LaterLead]:
-    """Leads of the run that were sent after all lost ones: once they show, the lost ones would show too."""
-    last = max((lead.first_sent for lead in lost.values()), default=None)
-    later = [lead for lead in leads if last and lead.state == "created" and lead.first_sent > last]
-    return [LaterLead(math.inf, lead.key, lead.lead_id) for lead in later[-LATEST_LEADS:]]
+def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[Witness]:
+    """Leads of the run that were sent after all lost ones: if they show, the lost ones would probably show too."""
+    last = max((lead.last_sent for lead in lost.values()), default=None)
+    later = [lead for lead in leads if last and lead.state == "created" and lead.last_sent > last]
+    return [Witness(math.inf, lead.key, lead.lead_id) for lead in later[-MOST_WITNESSES:]]
 
 
 def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
@@ -110,7 +139,7 @@ def _left_copies(copies: Copies) -> Iterator[UndoneLead]:
         )
 
 
-def _jobs(organization: Organization, run: Run) -> list[Callable[[], UndoneLead]]:
+def _jobs(organization: Organization, run: Run) -> list[Job]:
     """One job for each lead that the run created or changed."""
     journal = organization.journal
     changes: dict[str, list[Change]] = defaultdict(list)
@@ -121,9 +150,26 @@ def _jobs(organization: Organization, run: Run) -> list[Callable[[], UndoneLead]
     return [*deletions, *(partial(_restore, organization, each) for each in changes.values())]
 
 
-def _side_by_side(
-    jobs: Iterable[Callable[[], UndoneLead]], close: CloseClient, stop: threading.Event
+def _in_rounds(
+    jobs: Sequence[Job], close: CloseClient, stop: threading.Event, tell: Callable[[str], None]
 ) -> Iterator[UndoneLead]:
+    """Yield the results of jobs. Those that can't be judged yet come last, so that one wait is enough for all."""
+    while jobs:
+        later: list[Later] = []
+        for done in _side_by_side(jobs, close, stop):
+            if isinstance(done, Later):
+                later.append(done)
+            else:
+                yield done
+        left = max((each.due for each in later), default=0.0) - time.monotonic()
+        if left > 0:
+            leads = "1 lead" if len(later) == 1 else f"{len(later)} leads"
+            tell(f"Waiting {math.ceil(left)} s, because Close may not show yet what was done lately with {leads}.")
+            close.pause(left)
+        jobs = [each.job for each in later]
+
+
+def _side_by_side(jobs: Iterable[Job], close: CloseClient, stop: threading.Event) -> Iterator[UndoneLead | Later]:
     """Yield the results of jobs, several at a time. The first error ends them, and is raised after those in flight."""
     ended_by: BaseException | None = None
 
@@ -147,29 +193,77 @@ def _side_by_side(
 # A lead that the run created -----------------------------------------------------------------------------------------
 
 
-def _delete(organization: Organization, lead: SentLead, changes: Sequence[Change]) -> UndoneLead:
+def _delete(
+    organization: Organization, lead: SentLead, changes: Sequence[Change], noted: Noted | None = None
+) -> UndoneLead | Later:
     """Delete a lead that the run created, after removing what the same run added to it later."""
     if changes:
         restored = _restore(organization, changes)
+        if isinstance(restored, Later):
+            return replace(restored, job=partial(_delete, organization, lead, changes))
         if restored.outcome == "left":
             return restored
+    noted = noted or Noted(str((lead.lead or {}).get("date_updated") or ""), lead.last_sent)
     try:
-        reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead))
+        reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead, noted))
+    except ListsLag as lag:
+        return Later(time.monotonic() + lag.seconds, partial(_delete, organization, lead, [], lag.noted))
     except NotFound:
-        organization.journal.note_undoing(lead.key)
-    else:
-        if reason:
-            return UndoneLead("left", lead.lead_id, lead.company, reason)
+        return _look_for_missing(
+            organization,
+            lead.lead_id,
+            lead.company,
+            _Missing(again=partial(_delete, organization, lead, []), gone=partial(_deleted, organization, lead)),
+        )
+    if reason:
+        return UndoneLead("left", lead.lead_id, lead.company, reason)
+    return _deleted(organization, lead)
+
+
+def _deleted(organization: Organization, lead: SentLead) -> UndoneLead:
+    """Note that a lead that the run created is gone."""
+    organization.journal.note_undoing(lead.key)
     organization.journal.note_undone(lead.key)
     return UndoneLead("deleted", lead.lead_id, lead.company)
 
 
-def _delete_if_untouched(organization: Organization, lead: SentLead) -> str:
-    """Delete a lead that nobody has changed or worked on; otherwise return why it is left. Raises NotFound."""
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What to do about a lead that Close does not find: `again` if it is there after all, `gone` if it is not."""
+
+    again: Job
+    gone: Callable[[], UndoneLead]
+    since: float | None = None
+
+
+def _look_for_missing(organization: Organization, lead_id: str, company: str, missing: _Missing) -> UndoneLead | Later:
+    """What becomes of a lead that Close does not find, which can last for a moment only.
+
+    A lead that was merged into another one is left, because its people are there.
+    """
+    now, close = time.monotonic(), organization.close
+    merged = find_merged(close, {lead_id: lead_id}).get(lead_id)
+    if merged:
+        reason = f"it was merged into {lead_link(merged)}; remove there what the import added, if it should go"
+        return UndoneLead("left", lead_id, company, reason)
+    if read_or_none(close, lead_id):
+        return Later(now, missing.again)
+    since = now if missing.since is None else missing.since
+    if is_deleted(close, lead_id) or now - since >= organization.index_lag:
+        return missing.gone()
+    again = partial(_look_for_missing, organization, lead_id, company, replace(missing, since=since))
+    return Later(since + organization.index_lag, again)
+
+
+def _delete_if_untouched(organization: Organization, lead: SentLead, noted: Noted) -> str:
+    """Delete a lead that nobody has changed or worked on; otherwise return why it is left.
+
+    Raises NotFound and ListsLag.
+    """
     later = _later_run(organization.journal, lead.lead_id, lead.run_id)
     if later:
         return f"the later import {later} also changed it; undo that import first"
-    reason = why_not_ours_to_delete(organization.close, lead.lead_id, lead.lead or {})
+    reason = why_not_ours_to_delete(organization, lead.lead_id, lead.lead or {}, noted)
     if reason:
         return reason
     organization.journal.note_undoing(lead.key)
@@ -184,7 +278,7 @@ def _delete_if_untouched(organization: Organization, lead: SentLead) -> str:
 # A lead that existed -------------------------------------------------------------------------------------------------
 
 
-def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLead:
+def _restore(organization: Organization, changes: Sequence[Change], noted: Noted | None = None) -> UndoneLead | Later:
     """Undo the changes that the run made to one lead, starting with the last."""
     journal = organization.journal
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
@@ -192,18 +286,30 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
     if later:
         reason = f"the later import {later} also changed it; undo that import first"
         return UndoneLead("left", lead_id, company, reason)
+    read = journal.readings([lead_id]).get(lead_id, {})
+    noted = noted or Noted(str(read.get("date_updated") or ""), changes[-1].last_sent)
     is_unsure = any(change.state == "sending" for change in changes)
     for _ in range(RESTORE_ATTEMPTS):
         try:
             reasons = organization.close.on_fresh_reading(
-                partial(_take_all_back, organization, lead_id, run_id, is_unsure=is_unsure)
+                partial(_take_all_back, organization, lead_id, run_id, noted, is_unsure=is_unsure)
             )
         except InvalidRequest as refused:
             return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
+        except StillLost as still:
+            return Later(time.monotonic() + still.seconds, partial(_restore, organization, changes))
+        except ListsLag as lag:
+            return Later(time.monotonic() + lag.seconds, partial(_restore, organization, changes, lag.noted))
         except NotFound:
-            for change in journal.changes_of_lead(lead_id, run_id):
-                (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
-            return UndoneLead("restored", lead_id, company)
+            return _look_for_missing(
+                organization,
+                lead_id,
+                company,
+                _Missing(
+                    again=partial(_restore, organization, changes),
+                    gone=partial(_nothing_to_restore, organization, changes),
+                ),
+            )
         except OutcomeUnknown:
             is_unsure = True
             continue
@@ -213,19 +319,37 @@ def _restore(organization: Organization, changes: Sequence[Change]) -> UndoneLea
     raise CloseUnreachable("Close's answers were lost several times")
 
 
+def _nothing_to_restore(organization: Organization, changes: Sequence[Change]) -> UndoneLead:
+    """Note that the changes to a lead went with it."""
+    journal = organization.journal
+    for change in journal.changes_of_lead(changes[0].lead_id, changes[0].run_id):
+        (journal.note_taken_back if change.state == "done" else journal.note_void)(change.number)
+    return UndoneLead("restored", changes[0].lead_id, changes[0].company)
+
+
 def _later_run(journal: Journal, lead_id: str, run_id: str, after: int = 0) -> str:
     """The id of another run that changed a lead after the change with this number, or ""."""
     changes = [change for change in journal.changes_of_lead(lead_id) if change.number > after]
     return next((change.run_id for change in reversed(changes) if change.run_id != run_id), "")
 
 
-def _take_all_back(organization: Organization, lead_id: str, run_id: str, *, is_unsure: bool) -> list[str]:
-    """The reasons why changes to a lead had to be left; empty if all were undone."""
+def _take_all_back(
+    organization: Organization, lead_id: str, run_id: str, noted: Noted, *, is_unsure: bool
+) -> list[str]:
+    """The reasons why changes to a lead had to be left; empty if all were undone.
+
+    Raises StillLost while a contact may be on its way, and ListsLag while lists may not show who worked with it.
+    """
     close, journal = organization.close, organization.journal
     lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
-    settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id))
+    left = settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id), organization.seconds_to_look_for)
+    if left:
+        raise StillLost(left)
+    changes = journal.changes_of_lead(lead_id, run_id)
+    if any(change.kind == "new contact" for change in changes):
+        refuse_lagging_lists(organization, lead, noted, close.now())
     reasons = []
-    for change in reversed(journal.changes_of_lead(lead_id, run_id)):
+    for change in reversed(changes):
         reason = _TAKE_BACK[change.kind](close, change)
         if reason:
             reasons.append(reason)
@@ -262,7 +386,7 @@ def _take_back_items(close: CloseClient, change: Change) -> str:
 
 def _take_back_contact(close: CloseClient, change: Change) -> str:
     """Delete a contact that a change added."""
-    work = _work_on_contact(close, change)
+    work = work_on_contact(close, change.lead_id, change.target)
     contact = _contact(close, change)
     if not contact:
         return ""
@@ -273,18 +397,6 @@ def _take_back_contact(close: CloseClient, change: Change) -> str:
         return f"the contact {name} has {work} in Close"
     with suppress(NotFound):
         close.delete_contact(change.target)
-    return ""
-
-
-def _work_on_contact(close: CloseClient, change: Change) -> str:
-    """What somebody has done with the contact that a change is about, in words; "" if nothing."""
-    for kind, things in (
-        ("activities", close.activities(change.lead_id)),
-        ("a task", close.tasks(change.lead_id)),
-        ("an opportunity", close.opportunities(change.lead_id)),
-    ):
-        if any(thing.get("contact_id") == change.target for thing in things):
-            return kind
     return ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cells.lead_fields import NATIONAL_ID, LeadField
 from close.contents import Json
 from close.fields import TEXTS, find_field, id_named
+from close.made_once import Maker, without_double_statuses, without_doubles
 from close_client import Account, CloseClient
 from qualifying.verdict import Verdict
 
@@ -76,28 +77,31 @@ class Workflow:
         return f"no text: {value!r}"
 
 
-def find_workflow(close: CloseClient, names: WorkflowNames, account: Account, *, is_creating: bool) -> Workflow:
+def find_workflow(
+    close: CloseClient, names: WorkflowNames, account: Account, maker: Maker, *, is_creating: bool
+) -> Workflow:
     """The statuses and the field in Close; with `is_creating`, missing ones are created.
 
     Raises WorkflowMissing, naming everything that is missing, SameStatus, close.fields.AmbiguousName and, before
     anything is created, MissingPermission.
     """
-    labels = {status["id"]: status["label"] for status in close.lead_statuses()}
+    listed = {status["id"]: status["label"] for status in close.lead_statuses()}
+    labels = without_double_statuses(listed, maker.journal)
     found = _statuses_named(names.statuses, labels)
-    field = _text_field_named(close, names.id_field)
+    field = _text_field_named(without_doubles(close.lead_fields(), maker.journal), names.id_field)
     missing = [name for name, status_id in found.items() if not status_id]
     if not is_creating:
         _refuse_missing(missing, "" if field else names.id_field)
     if not field:
         account.refuse_creating_fields([names.id_field])
-    made = {name: close.create_lead_status(_as_made(name)) for name in missing}
+    made = {name: maker.make_status(_as_made(name)) for name in missing}
     ids = found | {name: status["id"] for name, status in made.items()}
     return Workflow(
         waiting=ids.get(names.waiting, ""),
         prospect=ids[names.prospect],
         declined=ids[names.declined],
-        id_field=field or close.create_lead_field(_as_made(names.id_field), "text"),
-        labels=labels | {status["id"]: status["label"] for status in made.values()},
+        id_field=field or maker.make_field(_as_made(names.id_field), "text"),
+        labels=listed | {status["id"]: status["label"] for status in made.values()},
         created=tuple(map(_as_made, [*missing, *([] if field else [names.id_field])])),
     )
 
@@ -111,8 +115,8 @@ def _statuses_named(names: Sequence[str], labels: Mapping[str, str]) -> dict[str
     return found
 
 
-def _text_field_named(close: CloseClient, name: str) -> LeadField | None:
-    field = find_field(close.lead_fields(), name)
+def _text_field_named(fields: Sequence[LeadField], name: str) -> LeadField | None:
+    field = find_field(fields, name)
     if field and field.kind not in TEXTS:
         raise UnsuitableField(
             f"The lead custom field {name!r} is of type {field.kind}, which does not keep every id as it is"

@@ -9,19 +9,26 @@ if somebody has moved it or changed its id in the meantime, it is left as it is.
 import contextlib
 import hashlib
 import random
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from close.conditions import custom_field, has_value, is_one_of, regular_field
 from close.contents import Json, lead_link
-from close.errors import CloseUnreachable, ExpiredCursor, InvalidRequest, NotFound, OutcomeUnknown
+from close.errors import (
+    CloseUnreachable,
+    ExpiredCursor,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    RequestRejected,
+)
 from close.fields import STATUS
-from close.journal import Journal, WriteBack
-from close_client import CloseClient
+from close.journal import LONG_AGO, Journal, WriteBack
+from close_client import Account, CloseClient
 from qualifying.person import ID_RULE, Person, is_whole_id
 from qualifying.round import Round
 from qualifying.statuses import Workflow
@@ -30,6 +37,9 @@ from qualifying.verdict import CHECK_TITLES, Verdict, outcome_words
 
 MOST_UNREACHABLE = 3  # leads in a row, after which we assume that Close itself is down
 MOST_TRIES = 3  # of one write whose answer is lost each time
+LOOKS_PER_LAG = 4
+SHORTEST_PAUSE = 0.5  # seconds between two looks
+MOST_LAGS = 10  # after which no note can be on its way any more
 
 Kind = Literal[
     "moved", "undetermined", "without_id", "left", "refused", "unknown", "ambiguous", "not_found", "rehearsed"
@@ -66,6 +76,7 @@ class WritingBack:
     def __init__(
         self,
         close: CloseClient,
+        account: Account,
         journal: Journal,
         workflow: Workflow,
         this_round: Round,
@@ -73,13 +84,13 @@ class WritingBack:
         note_lag: float,
         has_note_detail: bool,
     ) -> None:
-        self._close = close
+        self._close, self._account = close, account
         self._journal = journal
         self._workflow = workflow
         self._round = this_round
         self._note_lag = note_lag
         self._has_note_detail = has_note_detail
-        self._began = time.monotonic()
+        self._began = close.now()
         self._unreachable = 0  # leads in a row; threads may make this slightly wrong
 
     def waiting_leads(self) -> list[str]:
@@ -270,17 +281,21 @@ class WritingBack:
 
     def _write_note(self, write_back: WriteBack) -> str:
         """Write the note unless it is there; return why the lead is left as it is, if it is."""
-        lost_at = self._began if write_back.state == "noting" else None
+        lost_at = None
+        if write_back.state == "noting":  # journals of earlier versions do not say since when
+            lost_at = self._began if write_back.last_sent == LONG_AGO else write_back.last_sent
         for _ in range(MOST_TRIES):
             if self._has_note(write_back, lost_at):
                 break
+            if lost_at:
+                self._journal.note_repeating(write_back)
             try:
                 reason = self._close.on_fresh_reading(partial(self._send_note, write_back))
                 if reason:
                     return reason
                 break
             except OutcomeUnknown:
-                lost_at = time.monotonic()
+                lost_at = self._close.now()
             except InvalidRequest:
                 if lost_at is None:
                     self._journal.note_write_back(
@@ -296,22 +311,75 @@ class WritingBack:
         """Send the note, right after reading the lead; return why the lead is left as it is, if it is."""
         reason = self._reason_to_leave(self._close.read_lead(write_back.lead_id), write_back)
         if not reason:
-            self._journal.note_write_back(write_back, "noting")
+            self._journal.note_noting(write_back, self._close.now())
             self._close.create_note(write_back.lead_id, write_back.note)
         return reason
 
-    def _has_note(self, write_back: WriteBack, lost_at: float | None) -> bool:
-        """Whether the lead has the note. Lists may lag, so a note that may have been sent is looked for again later."""
-        if self._shows_note(write_back):
-            return True
-        if lost_at is None:
-            return False
-        self._close.pause(max(0.0, lost_at + self._note_lag - time.monotonic()))
-        return self._shows_note(write_back)
+    def _has_note(self, write_back: WriteBack, lost_at: datetime | None) -> bool:
+        """Whether the lead has the note. One that may have been sent is looked for until the lag has passed since."""
+        while not self._notes_of(write_back):
+            left = self._seconds_until_shown(lost_at) if lost_at else 0.0
+            if left <= 0:
+                return False
+            self._close.pause(min(left, max(SHORTEST_PAUSE, self._note_lag / LOOKS_PER_LAG)))
+        return True
 
-    def _shows_note(self, write_back: WriteBack) -> bool:
-        notes = self._close.notes(write_back.lead_id)
-        return any(write_back.attempt_id in f"{note.get('note')} {note.get('note_html')}" for note in notes)
+    def _seconds_until_shown(self, sent: datetime) -> float:
+        return self._note_lag - (self._close.now() - sent).total_seconds()
+
+    def _notes_of(self, write_back: WriteBack) -> list[Json]:
+        """The notes about an attempt that its lead shows, oldest first."""
+        notes = [
+            note
+            for note in self._close.notes(write_back.lead_id)
+            if write_back.attempt_id in f"{note.get('note')} {note.get('note_html')}"
+        ]
+        return sorted(notes, key=lambda note: (note.get("date_created") or "", note.get("id") or ""))
+
+    # Notes that arrived twice ----------------------------------------------------------------------------------------
+
+    def await_late_notes(self, tell: Callable[[str], None]) -> None:
+        """Wait until lists show all notes that were sent again, if there are any."""
+        repeated = self._repeated()
+        left = max((self._seconds_until_shown(each.last_sent) for each in repeated), default=0.0)
+        if left > 0:
+            tell(
+                f"Notes sent again because they had not arrived: {len(repeated)}. Waiting until Close would show "
+                f"duplicates: {left:.0f} s."
+            )
+            self._close.pause(left)
+
+    def remove_double_notes(self, tell: Callable[[str], None]) -> None:
+        """Delete second notes about an attempt that are as we sent them; `tell` hears of those that have to stay."""
+        for write_back in self._repeated():
+            notes = self._notes_of(write_back)
+            left = [note for note in notes[1:] if not self._is_removed(note, write_back)]
+            if left:
+                tell(
+                    f"{lead_link({'id': write_back.lead_id})}: a note of this tool is there twice, because an answer "
+                    "of Close was lost. Delete one of them in Close."
+                )
+            is_over = self._seconds_until_shown(write_back.last_sent) <= -(MOST_LAGS - 1) * self._note_lag
+            if is_over and not left:
+                self._journal.note_single_note(write_back)
+
+    def _repeated(self) -> list[WriteBack]:
+        return [] if self._is_dry else self._journal.repeated_notes()
+
+    def _is_removed(self, note: Json, write_back: WriteBack) -> bool:
+        """Whether a note is gone: it is deleted if it is ours, untouched, and the user may delete own activities."""
+        permissions = self._account.permissions
+        is_allowed = permissions is None or "delete_own_activities" in permissions
+        is_ours = note.get("created_by") in (None, self._account.user_id) and note.get("note") == write_back.note
+        if not (is_allowed and is_ours and note.get("date_updated") == note.get("date_created")):
+            return False
+        try:
+            self._close.delete_note(note["id"])
+        except NotFound:
+            return True
+        except (RequestRejected, OutcomeUnknown, CloseUnreachable):
+            return False
+        return True
 
     def _move(self, write_back: WriteBack) -> str:
         """Move the lead to its new status unless it is there; return why it is left as it is, if it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +21,8 @@ class Account:
     country: str
     lead_cap: int | None
     permissions: Sequence[str] | None = None  # of every user; None does not tell them
+    event_data_seconds: float | None = None  # after which the event log hides what events hold; None for never
+    merge: Callable[[Callable[[], None]], None] = lambda merge: merge()  # carries out a merge, now or after a while
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def read_event(account: Account, _call: Call, event_id: str) -> Document:
     event = account.store.events.find(event_id)
     if event is None:
         raise not_found("Event")
-    return event
+    return _as_shown(event, account)
 
 
 def list_events(account: Account, call: Call) -> Document:
@@ -67,12 +67,12 @@ def list_events(account: Account, call: Call) -> Document:
     if "after" in cursor:
         newer = account.store.events.oldest_first(cursor["after"], about=[*wanted.values()])
         shown = list(islice(_matching(newer, wanted, bounds), limit))[::-1]
-        page = _page(shown, bounds, has_older=True)
+        page = _page(shown, bounds, account, has_older=True)
         return page if shown else {**page, "cursor_previous": call.params["_cursor"]}
     events = account.store.events.newest_first(cursor.get("before"), about=[*wanted.values()])
     older = takewhile(_not_before(bounds), events)
     shown = list(islice(_matching(older, wanted, bounds), limit + 1))
-    return _page(shown[:limit], bounds, has_older=len(shown) > limit)
+    return _page(shown[:limit], bounds, account, has_older=len(shown) > limit)
 
 
 def _matching(events: Iterable[Numbered], wanted: Mapping[str, str], bounds: Mapping[str, str]) -> Iterable[Numbered]:
@@ -88,10 +88,20 @@ def _not_before(bounds: Mapping[str, str]) -> Callable[[Numbered], bool]:
     return lambda numbered: numbered[1]["date_updated"] >= lowest
 
 
-def _page(shown: list[Numbered], bounds: Mapping[str, str], *, has_older: bool) -> Document:
+def _as_shown(event: Document, account: Account) -> Document:
+    """The event, without what it holds if it is older than this user may see."""
+    if account.event_data_seconds is None:
+        return event
+    age = datetime.now(UTC) - datetime.fromisoformat(event["date_created"]).replace(tzinfo=UTC)
+    is_hidden = age.total_seconds() >= account.event_data_seconds
+    return {**event, "data": None, "previous_data": None} if is_hidden else event
+
+
+def _page(shown: list[Numbered], bounds: Mapping[str, str], account: Account, *, has_older: bool) -> Document:
     older = _cursor({"before": shown[-1][0], "bounds": bounds}) if shown and has_older else None
     newer = _cursor({"after": shown[0][0], "bounds": bounds}) if shown else None
-    return {"data": [event for _, event in shown], "cursor_next": older, "cursor_previous": newer}
+    data = [_as_shown(event, account) for _, event in shown]
+    return {"data": data, "cursor_next": older, "cursor_previous": newer}
 
 
 def _bounds(params: Mapping[str, str]) -> Document:

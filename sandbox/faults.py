@@ -19,6 +19,9 @@ FAULTS: Mapping[str, str] = {
     "408-before": "408, nothing done",
     "408-after": "408, although the request was carried out",
     "odd-status-after": "a status such as 409 or 499 that says nothing, although the request was carried out",
+    "404-passing": "404, although there is such a thing, nothing done",
+    "late": "the connection is closed without an answer, the request is carried out some seconds later",
+    "doubled-answer": "the request is carried out, the answer is the one to the request of its kind before it",
     "stall": "the request is carried out at once, the answer comes much later",
     "cut": "the request is carried out, the connection is closed in the middle of the answer",
     "html": "the request is carried out, the answer is 502 with an HTML page",
@@ -27,7 +30,10 @@ FAULTS: Mapping[str, str] = {
 }
 
 BEFORE = frozenset(
-    {"drop-before", "500", "503-before", "502-before", "504-before", "408-before", "429-bare", "429-surprise"}
+    {
+        *("drop-before", "500", "503-before", "502-before", "504-before", "408-before", "404-passing"),
+        *("429-bare", "429-surprise"),
+    }
 )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.answers import Document
@@ -20,14 +21,16 @@ class Index:
         self._clock = clock
         self._lock = threading.Lock()
         self._frozen = False
-        self._pending: deque[tuple[float, str, str, Document | None]] = deque()
+        self._numbers = itertools.count()
+        self._pending: list[tuple[float, int, str, str, Document | None]] = []
         self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in kinds}
 
-    def note(self, kind: str, object_id: str, document: Document | None) -> None:
-        """Add a new version, or None for a deletion; it shows after the lag."""
+    def note(self, kind: str, object_id: str, document: Document | None, more_lag: float = 0.0) -> None:
+        """Add a new version, or None for a deletion; it shows after the lag, and `more_lag`."""
         if kind in self._shown:
             with self._lock:
-                self._pending.append((self._clock() + self._lag, kind, object_id, document))
+                due = self._clock() + self._lag + more_lag
+                heapq.heappush(self._pending, (due, next(self._numbers), kind, object_id, document))
 
     def load(self, kind: str, document: Document) -> None:
         """Show a document at once: it existed before this index."""
@@ -57,7 +60,7 @@ class Index:
     def _catch_up(self) -> None:
         now = self._clock()
         while self._pending and self._pending[0][0] <= now and not self._frozen:
-            _, kind, object_id, document = self._pending.popleft()
+            _, _, kind, object_id, document = heapq.heappop(self._pending)
             if document is None:
                 self._shown[kind].pop(object_id, None)
             else:
@@ -79,8 +82,8 @@ class EventLog:
         """Show at once an event, given as JSON, that existed before this log."""
         self._events.append((self._clock(), event))
 
-    def add(self, event: Document) -> None:
-        self._events.append((self._clock() + self._lag, event))
+    def add(self, event: Document, more_lag: float = 0.0) -> None:
+        self._events.append((self._clock() + self._lag + more_lag, event))
 
     def find(self, event_id: str) -> Document | None:
         return next((event for _, event in self.newest_first(about=[event_id]) if event["id"] == event_id), None)
@@ -102,9 +105,7 @@ class EventLog:
         now, spelled = self._clock(), [json.dumps(value) for value in about]
         for position in range(after + 1, len(self._events)):
             due, event = self._events[position]
-            if due > now:
-                return
-            if _mentions(event, spelled):
+            if due <= now and _mentions(event, spelled):
                 yield position, self._read(position)
 
     def _read(self, position: int) -> Document:

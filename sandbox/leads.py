@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sandbox import validation
@@ -68,20 +69,25 @@ def delete_lead(account: Account, call: Call, lead_id: str) -> Document:
 
 
 def merge_leads(account: Account, call: Call) -> Document:
-    """Move everything from the source to the destination, fill blanks there, and delete the source."""
+    """Move everything from the source to the destination, fill blanks there, and delete the source; maybe later."""
     missing = {key: "This field is required." for key in ("source", "destination") if not call.body.get(key)}
     if missing:
         raise Refused(400, {"errors": [], "field-errors": missing})
+    source, destination = (_lead_to_merge(account.store, call.body, key) for key in ("source", "destination"))
+    if source is destination:
+        raise Refused(400, {"errors": ["Source and destination must not be the same lead."], "field-errors": {}})
+    account.merge(partial(_merge, account, call))
+    return {"status": "ok"}
+
+
+def _merge(account: Account, call: Call) -> None:
     with account.store.change(call.origin) as change:
         source, destination = (_lead_to_merge(account.store, call.body, key) for key in ("source", "destination"))
-        if source is destination:
-            raise Refused(400, {"errors": ["Source and destination must not be the same lead."], "field-errors": {}})
         change.meta |= {"merge_source_lead_id": source["id"], "merge_destination_lead_id": destination["id"]}
         merged = _merged(account.store, change, source, destination)
         change.put("lead", merged)
         change.remove("lead", source, with_children=False)
         change.log("merged", "lead", merged, merged, destination, [])
-    return {"status": "ok"}
 
 
 def create_contact(account: Account, call: Call) -> Document:

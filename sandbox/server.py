@@ -9,14 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sandbox import checks, close, smart_views
 from sandbox.account import Account
-from sandbox.answers import Document, Refused
+from sandbox.answers import Document, Refused, not_found
 from sandbox.bookkeeping import Tally, leads_by_value
+from sandbox.deeds import Deeds
 from sandbox.faults import BEFORE, Fault, FaultDraw
 from sandbox.fields import add_field
 from sandbox.limits import HeaderMode, RateLimiter, ThrottleBody, Verdict
@@ -37,8 +40,12 @@ class Sandbox:
 
     A key may make `rate` requests a second to each group of endpoints, counted over `window` seconds; with a `burst`
     above 1 it can save up that many windows. `state` names a file that keeps everything; StateFileError is raised if
-    it can't be used. With an `activity_lag`, lists of notes and other activities also lag, by that many seconds. A
-    search reaches `most_walked` objects, and its cursor lives for `cursor_life` seconds from one page to the next.
+    it can't be used. With a `list_lag`, lists of notes and other activities, tasks and opportunities also lag, by that
+    many seconds. With `shard_lags`, index and event log have as many parts, each of which lags by so much more; leads
+    go to them in turn. The event log hides what events hold after `event_data_seconds`. A merge takes `merge_seconds`.
+    A request that is carried out late (a fault) is so after `late_seconds`. The keys of `colleagues` belong to a second
+    user. `Date` is `date_ahead` seconds ahead. A search reaches `most_walked` objects, and its cursor lives for
+    `cursor_life` seconds from one page to the next.
     """
 
     def __init__(
@@ -52,7 +59,13 @@ class Sandbox:
         latency: float = 0.0,
         index_lag: float = 0.0,
         event_lag: float = 0.0,
-        activity_lag: float = 0.0,
+        list_lag: float = 0.0,
+        shard_lags: Sequence[float] = (),
+        event_data_seconds: float | None = None,
+        merge_seconds: float = 0.0,
+        late_seconds: float = 5.0,
+        colleagues: Container[str] = (),
+        date_ahead: float = 0.0,
         faults: Sequence[Fault] = (),
         seed: int = 0,
         currency: str = "USD",
@@ -80,10 +93,14 @@ class Sandbox:
         self._throttle_body = throttle_body
         self._tally = Tally()
         self._stopping = threading.Event()
-        self._index_lag, self._event_lag, self._activity_lag = index_lag, event_lag, activity_lag
+        self._index_lag, self._event_lag, self._list_lag = index_lag, event_lag, list_lag
         self._state, self._currency, self._country = state, currency, country
         self._lead_cap = lead_cap
         self._permissions = permissions
+        self._shard_lags, self._event_data_seconds = shard_lags, event_data_seconds
+        self._merge_seconds, self._late_seconds, self._date_ahead = merge_seconds, late_seconds, date_ahead
+        self._colleagues = colleagues
+        self._latest: dict[str, Reply] = {}  # the last answer of each kind
         self._odd_statuses = itertools.cycle(ODD_STATUSES)
         self._most_walked, self._cursor_life = most_walked, cursor_life
         self._clock = clock
@@ -93,12 +110,17 @@ class Sandbox:
             state=self._state,
             index_lag=self._index_lag,
             event_lag=self._event_lag,
-            activity_lag=self._activity_lag,
+            list_lag=self._list_lag,
+            shard_lags=self._shard_lags,
             clock=self._clock,
             currency=self._currency,
         )
         walks = Walks(self._clock, cursor_life=self._cursor_life, most_walked=self._most_walked)
-        self._account = Account(store, walks, self._country, self._lead_cap, self._permissions)
+        self._deeds = Deeds(self._clock)
+        self._account = Account(
+            *(store, walks, self._country, self._lead_cap, self._permissions),
+            *(self._event_data_seconds, partial(self._deeds.add, self._merge_seconds)),
+        )
         try:
             smart_views.add_stock_views(self._account)
             self._server = LoopbackServer(self._port, self._reply)
@@ -146,6 +168,7 @@ class Sandbox:
 
     def report(self) -> Document:
         """The requests so far, and what the leads hold now."""
+        self._deeds.carry_out()
         store = self._account.store
         return {
             "leads": store.count("lead"),
@@ -177,6 +200,7 @@ class Sandbox:
     def _reply(self, request: HttpRequest) -> Reply | None:
         """The answer to a request; None if the connection is to be closed instead."""
         if request.path.startswith(close.PREFIX + "/"):
+            self._deeds.carry_out()
             verb = request.method if request.method in VERBS else "(unknown)"
             with self._tally.request(f"{verb} {close.template(request.path) or '(unknown)'}"):
                 self._stopping.wait(self._latency)
@@ -199,7 +223,21 @@ class Sandbox:
         fault = self._faults.draw(request.method, request.path)
         if fault in BEFORE:
             return self._before(fault, key, group, verdict)
-        return self._after(fault, _answered(lambda: close.answer(self._account, request, key), headers))
+        if fault == "late":
+            self._deeds.add(self._late_seconds, lambda: _answered(lambda: self._answer(request, key)))
+            return None
+        reply = self._dated(_answered(lambda: self._answer(request, key), headers))
+        return self._after(fault, reply, f"{request.method} {close.template(request.path)}")
+
+    def _answer(self, request: HttpRequest, key: str) -> Document:
+        with self._account.store.as_user(is_colleague=key in self._colleagues):
+            return close.answer(self._account, request, key)
+
+    def _dated(self, reply: Reply) -> Reply:
+        if not self._date_ahead:
+            return reply
+        date = formatdate(time.time() + self._date_ahead, usegmt=True)
+        return replace(reply, headers={**reply.headers, "Date": date})
 
     def _before(self, fault: str | None, key: str, group: tuple[str, str], verdict: Verdict | None) -> Reply | None:
         """The answer if a fault strikes before anything is done."""
@@ -211,10 +249,15 @@ class Sandbox:
             self._limiter.surprise(key, group, verdict)
             self._tally.count_429()
             return Reply(429, b"")
+        if fault == "404-passing":
+            return Reply.of(404, not_found("Object").body)
         return _failed(fault or "500")
 
-    def _after(self, fault: str | None, reply: Reply) -> Reply | None:
-        """What becomes of an answer if a fault strikes after everything is done."""
+    def _after(self, fault: str | None, reply: Reply, kind: str) -> Reply | None:
+        """What becomes of an answer to a request of some kind if a fault strikes after everything is done."""
+        if fault == "doubled-answer" and kind in self._latest:
+            return self._latest[kind]
+        self._latest[kind] = reply
         if fault == "drop-after":
             return None
         if fault == "stall":

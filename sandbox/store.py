@@ -6,11 +6,13 @@ Documents are never changed in place: a change puts a new one. So a document can
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import string
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,6 +52,8 @@ ACTIVITY_EVENT_TYPES = {
 # A lead's tasks, opportunities and contact details change without an `updated` event of the lead.
 UNTRACKED = frozenset({"date_updated", "updated_by", "contacts", "tasks", "opportunities", "display_name"})
 
+LISTED = ("activity", "task", "opportunity")  # lists of these may lag
+COLLEAGUE = {"email": "colleague@example.com", "first_name": "Colleague", "last_name": "Of Sandbox"}
 USER = {"email": "sandbox@example.com", "first_name": "Sandbox", "last_name": "User"}
 LEAD_STATUSES = ("Potential", "To qualify", "Prospect")  # a new lead has the first
 CURRENCY_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -87,21 +91,25 @@ class Store:
         event_lag: float,
         clock: Callable[[], float],
         currency: str,
-        activity_lag: float = 0.0,
+        list_lag: float = 0.0,
+        shard_lags: Sequence[float] = (),
     ) -> None:
         self._lock = threading.RLock()
         self._objects: dict[str, dict[str, Document]] = {kind: {} for kind in PREFIXES}
         self._of_lead: dict[str, dict[str, dict[str, Document]]] = {kind: {} for kind in CHILDREN}
         self._last_microsecond = 0
         self.index = Index(index_lag, clock)
-        self._late_activities = Index(activity_lag, clock, ["activity"]) if activity_lag else None
+        self._late_lists = Index(list_lag, clock, LISTED) if list_lag else None
+        self._shard_lags = itertools.cycle(shard_lags or [0.0])
+        self._lag_of_lead: dict[str, float] = defaultdict(lambda: next(self._shard_lags))
+        self._acting = threading.local()
         self.events = EventLog(event_lag, clock)
         self._disk = Disk(state) if state else None
         self._load()
         if not self._objects["organization"]:
             self._found(currency)
         self.organization = next(iter(self._objects["organization"].values()))
-        self.user = next(iter(self._objects["user"].values()))
+        self.users = list(self._objects["user"].values())
 
     def find(self, kind: str, object_id: object) -> Document | None:
         return self._objects[kind].get(object_id) if isinstance(object_id, str) else None
@@ -121,15 +129,29 @@ class Store:
 
     def listed(self, kind: str) -> list[Document]:
         """The objects of the kind as a list shows them, oldest first; activities may lag."""
-        if kind == "activity" and self._late_activities:
-            return self._late_activities.documents(kind)
+        if kind in LISTED and self._late_lists:
+            return self._late_lists.documents(kind)
         return self.all(kind)
 
     def listed_of_lead(self, kind: str, lead_id: str) -> list[Document]:
         """The same for the lead's children of that kind."""
-        if kind == "activity" and self._late_activities:
+        if kind in LISTED and self._late_lists:
             return [document for document in self.listed(kind) if document["lead_id"] == lead_id]
         return self.of_lead(kind, lead_id)
+
+    @property
+    def user(self) -> Document:
+        """The user whose request is answered at the moment."""
+        return self.users[getattr(self._acting, "position", 0)]
+
+    @contextmanager
+    def as_user(self, *, is_colleague: bool) -> Iterator[None]:
+        """Let what happens in the block be done by the first user, or by their colleague."""
+        self._acting.position = int(is_colleague)
+        try:
+            yield
+        finally:
+            self._acting.position = 0
 
     def now(self) -> str:
         """The present moment, always later than any given before."""
@@ -179,12 +201,13 @@ class Store:
             self._forget(kind, object_id)
             self._note_for_lists(kind, object_id, None)
         for event in change.events:
-            self.events.add(event)
+            self.events.add(event, self._lag_of_lead[event["lead_id"]] if event["lead_id"] else 0.0)
 
     def _note_for_lists(self, kind: str, object_id: str, document: Document | None) -> None:
-        self.index.note(kind, object_id, document)
-        if self._late_activities:
-            self._late_activities.note(kind, object_id, document)
+        lead_id = object_id if kind == "lead" else (document or {}).get("lead_id")
+        self.index.note(kind, object_id, document, self._lag_of_lead[lead_id] if lead_id else 0.0)
+        if self._late_lists:
+            self._late_lists.note(kind, object_id, document)
 
     def _remember(self, kind: str, document: Document) -> None:
         before = self._objects[kind].get(document["id"])
@@ -209,8 +232,8 @@ class Store:
             for kind, document in self._disk.objects():
                 self._remember(kind, document)
                 self.index.load(kind, document)
-                if self._late_activities:
-                    self._late_activities.load(kind, document)
+                if self._late_lists:
+                    self._late_lists.load(kind, document)
             self._load_events(self._disk)
 
     def _load_events(self, disk: Disk) -> None:
@@ -232,6 +255,7 @@ class Store:
         founding = Change(self, Origin("", ""), logged=False)
         founding.put("organization", organization)
         founding.put("user", {"id": user_id, **USER, **dates})
+        founding.put("user", {"id": new_id("user_"), **COLLEAGUE, **dates})
         for label in LEAD_STATUSES:
             founding.put("status", {"id": new_id("stat_"), "label": label, "organization_id": organization["id"]})
         if self._disk:

@@ -175,7 +175,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
         lines = [
             f"HTTP/1.1 {reply.status} {phrase(reply.status)}",
-            f"Date: {self.date_time_string()}",
+            *([] if "Date" in headers else [f"Date: {self.date_time_string()}"]),
             f"Content-Type: {reply.content_type}",
             f"Content-Length: {len(body)}",
             "Vary: Accept, Accept-Encoding",

@@ -20,7 +20,6 @@ from segmenting.plan import Segment
 LOOKS_PER_LAG = 12  # how often to look while waiting for leads
 EARLY_LOOKS = 5  # the first looks, which come sooner since most leads show within seconds
 SHORTEST_PAUSE = 0.1  # seconds
-CLOCK_ERROR = timedelta(seconds=1)  # of Close's clock, as its answers tell it
 FEW = 5  # up to this many leads are read one by one instead of being searched for together
 MOST_DELETIONS = 250  # the latest in the event log; older ones are not looked at
 
@@ -106,10 +105,9 @@ def find(close: CloseClient, segment: Segment, latest: Latest, note: Note) -> Fo
 def await_leads(close: CloseClient, leads: Sequence[Json], index_lag: float) -> Iterator[str]:
     """Yield the ids of leads as search begins to show them.
 
-    This ends when search shows all of them, or `index_lag` seconds after the youngest was created.
+    This ends when search shows all of them, or after `index_lag` seconds.
     """
-    youngest = max(datetime.fromisoformat(lead[DATE_CREATED]) for lead in leads)
-    give_up = youngest + timedelta(seconds=index_lag) + CLOCK_ERROR
+    give_up = close.now() + timedelta(seconds=index_lag)
     left = {lead["id"]: lead for lead in leads}
     for look in range(1, EARLY_LOOKS + LOOKS_PER_LAG + 2):
         if not left or close.now() >= give_up:

@@ -63,6 +63,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of notes and tasks that commands take for complete at once; tests about their lag say otherwise."""
+    monkeypatch.setattr("commands.environment.LIST_LAG", 0.0)
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as running:
@@ -145,6 +151,7 @@ def write(folder: Path) -> Callable[..., Path]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
     """A clock for a sandbox, and for the command: a sleep puts it forward, and nobody waits."""
     real, slept, guard = time.monotonic, [0.0], threading.Lock()
+    wall = time.time
 
     def put_forward(seconds: float) -> None:
         with guard:
@@ -152,6 +159,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
 
     monkeypatch.setattr(time, "sleep", put_forward)
     monkeypatch.setattr(time, "monotonic", lambda: real() + slept[0])
+    monkeypatch.setattr(time, "time", lambda: wall() + slept[0])
     return time.monotonic
 
 

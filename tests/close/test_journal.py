@@ -37,6 +37,11 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 keys = st.sampled_from(KEYS)
 
 
+def send(journal: Journal, key: str, moment: datetime = MOMENT) -> None:
+    """Note that a lead is about to be sent."""
+    journal.note_sending(key, "run-1", "Acme", {"name": "Acme"}, sender="user_1", since=moment, moment=moment)
+
+
 class JournalStates(RuleBasedStateMachine):
     """Sends, answers, look-ups, crashes and restarts in any order, beside a model of what Close may hold."""
 
@@ -67,7 +72,7 @@ class JournalStates(RuleBasedStateMachine):
         self.moment += timedelta(seconds=1)
         may_be_there = key in self.unseen or key in self.there
         try:
-            self.journal.note_sending(key, "run", "Acme", self.moment)
+            send(self.journal, key, self.moment)
         except OutOfOrder:
             assert may_be_there
         else:
@@ -215,7 +220,7 @@ def test_runs_can_be_read_while_another_process_writes(folder: Path) -> None:
     with open_journal(folder / "journal.sqlite") as journals:
         journal = journals.of("orga_1", "One")
         journal.start_run("run-1", "leads.csv", "merge")
-        journal.note_sending("a", "run-1", "Acme", MOMENT)
+        send(journal, "a")
         ((run, name),) = read_runs(folder / "journal.sqlite")
         assert (run.run_id, run.state, name) == ("run-1", "unfinished", "One")
         assert run.outcomes["undetermined"] == 1
@@ -231,10 +236,9 @@ def test_the_latest_leads_are_those_of_one_organisation_since_a_moment_in_any_zo
             journal = journals.of(organization, "One")
             for seconds in (-1, 0, 1):
                 lead_id, created = f"{organization}_lead_{seconds}", MOMENT + timedelta(seconds=seconds)
-                journal.note_sending(lead_id, "run-1", "Acme", MOMENT)
-                dated = {"id": lead_id, "date_created": created.isoformat(timespec="microseconds")}
-                journal.note_created(lead_id, dated)
-            journal.note_sending("lost", "run-1", "Acme", MOMENT)
+                send(journal, lead_id, created)
+                journal.note_created(lead_id, {"id": lead_id})
+            send(journal, "lost")
             journal.note_deleted(f"{organization}_lead_gone", "lead_1")
         for zone in (-5, 0, 5):
             leads, deleted = read_latest_leads(path, "orga_1", MOMENT.astimezone(timezone(timedelta(hours=zone))))

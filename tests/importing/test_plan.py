@@ -511,9 +511,10 @@ def test_the_log_has_all_that_happened_and_nothing_that_is_private(
             "Acme Private,Ann Private,ann@refused.com,415 555 0100,17.05.1987,987654,AS",
             f"{'Beta Private' * 100},Bob Private,bob@x.com,415 555 0101,,,",
             "Gamma Private,Quentin Private,cee@x.com,415 555 0102,,,CA",
+            "Delta Private,,,,,,",
         )
         ran = run("import", "leads.csv", "--json", "--workers", "1", "--log", "log.txt")
-        assert (ran.code, outcomes(ran)) == (4, {"created": 1, "failed": 1, "updated": 1})
+        assert (ran.code, outcomes(ran)) == (4, {"created": 2, "failed": 1, "updated": 1})
         run("undo", "last", "--log", "log.txt")
         write("Eta Private,,,,,,", "Zeta Private,,zed@x.com,,,,")
         assert run("import", "leads.csv", "--log", "log.txt", "--workers", "1").code == 1

@@ -128,7 +128,7 @@ def killed_and_run_again(folder: Path, sandbox: Deadly, deaths: Sequence[Death])
 
 def check_qualify(folder: Path, seed: int) -> Killed:
     """Fifty leads: each must be where its person belongs, with the notes that this takes."""
-    with Deadly(index_lag=LAG, activity_lag=LAG) as sandbox, RawClose(sandbox) as close:
+    with Deadly(index_lag=LAG, list_lag=LAG) as sandbox, RawClose(sandbox) as close:
         leads = make_leads(close)
         sandbox.put_clock_forward(LAG)
         seen = killed_and_run_again(folder, sandbox, deaths_of(seed))
@@ -164,7 +164,7 @@ NOTES = "GET /api/v1/activity/"
 
 def check_late(folder: Path, seed: int) -> Killed:
     """A note is on its way when the process dies, and arrives when the next one has looked for it once already."""
-    with Deadly(activity_lag=LAG) as sandbox, RawClose(sandbox) as close:
+    with Deadly(list_lag=LAG) as sandbox, RawClose(sandbox) as close:
         close.made("/status/lead/", label="Not eligible")
         key = f"custom.{close.made('/custom_field/lead/', name='National ID', type='text')['id']}"
         typed = ("123", "")[seed]

@@ -140,7 +140,7 @@ def journalled() -> list[tuple[str, str]]:
 @pytest.fixture
 def bare(run: Run, clock: Clock, connect: Callable[[Watched], None]) -> Iterator[Desk]:
     """A desk without anything that `qualify` needs."""
-    with Watched(activity_lag=LAG, stall_seconds=1.0, clock=clock) as sandbox, RawClose(sandbox) as close:
+    with Watched(list_lag=LAG, stall_seconds=1.0, clock=clock) as sandbox, RawClose(sandbox) as close:
         connect(sandbox)
         yield Desk(sandbox, close, run)
 
@@ -154,7 +154,7 @@ def desk(bare: Desk) -> Desk:
 @pytest.fixture
 def slow_desk(run: Run, clock: Clock, connect: Callable[[Watched], None]) -> Iterator[Desk]:
     """A desk whose search lags as well."""
-    with Watched(index_lag=SEARCH_LAG, activity_lag=LAG, clock=clock) as sandbox, RawClose(sandbox) as close:
+    with Watched(index_lag=SEARCH_LAG, list_lag=LAG, clock=clock) as sandbox, RawClose(sandbox) as close:
         connect(sandbox)
         slow = Desk(sandbox, close, run)
         slow.furnish()

@@ -384,7 +384,7 @@ def test_the_index_shows_creations_changes_and_deletions_after_the_lag(clock: Cl
 
 def test_lists_of_notes_lag_only_where_that_is_wanted_and_a_note_by_its_id_never(clock: Clock) -> None:
     for lag in (0, 2):
-        with Sandbox(clock=clock, activity_lag=lag) as sandbox, Close(sandbox) as close:
+        with Sandbox(clock=clock, list_lag=lag) as sandbox, Close(sandbox) as close:
             lead_id = close.made("/lead/")["id"]
             note = close.made("/activity/note/", lead_id=lead_id, note="x")
             lists = [f"/activity/?lead_id={lead_id}&_type=Note", "/activity/?_limit=1", "/activity/note/"]

@@ -1,0 +1,79 @@
+"""Where a lead is that Close does not find by its id: there after all, merged into another one, or deleted.
+
+A 404 can last for a moment only, so it proves nothing as long as nothing else says that the lead was deleted.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from close.contents import Json
+from close.errors import NotFound, PermissionDenied, RequestRejected
+from close_client import CloseClient
+from importing.organization import Organization
+
+LOOKS_PER_LAG = 4
+SHORTEST_PAUSE = 0.5  # seconds between two looks
+
+
+def read_or_none(close: CloseClient, lead_id: str) -> Json | None:
+    """A lead, read by id; None if Close does not find it."""
+    try:
+        return close.read_lead(lead_id)
+    except NotFound:
+        return None
+
+
+def is_deleted(close: CloseClient, lead_id: str) -> bool:
+    """Whether the event log says that a lead was deleted; it does so for 30 days, unless it is not for this user."""
+    try:
+        return next(close.lead_events("deleted", of_lead=lead_id), None) is not None
+    except RequestRejected:
+        return False
+
+
+def find_missing(organization: Organization, lead_id: str) -> Json | None:
+    """The lead that Close did not find a moment ago, or the one that it was merged into; None if it is gone.
+
+    Without an event that says so, it is gone once it has been missing for one index lag.
+    """
+    close, lag = organization.close, organization.index_lag
+    give_up = close.now().timestamp() + lag
+    while True:
+        found = find_merged(close, {lead_id: lead_id}).get(lead_id) or read_or_none(close, lead_id)
+        if found or is_deleted(close, lead_id) or close.now().timestamp() >= give_up:
+            return found
+        close.pause(max(SHORTEST_PAUSE, lag / LOOKS_PER_LAG))
+
+
+def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:
+    """For leads that are gone (`gone` has their keys by id), the leads that they were merged into, by key."""
+    into = _merges(close)
+    found: dict[str, Json | None] = {}
+    for lead_id, key in gone.items():
+        seen = {lead_id}
+        destination = into.get(lead_id)
+        while destination and destination not in seen:
+            lead = read_or_none(close, destination)
+            if lead:
+                found[key] = lead
+                break
+            seen.add(destination)
+            destination = into.get(destination)
+    return found
+
+
+def _merges(close: CloseClient) -> dict[str, str]:
+    """The lead that each merged lead went into, from the event log: the newest merge of each counts."""
+    into: dict[str, str] = {}
+    with suppress(PermissionDenied):
+        for event in close.lead_events("merged"):
+            _add_merge(event, into)
+    return into
+
+
+def _add_merge(event: Json, into: dict[str, str]) -> None:
+    ids = [value for value in (event.get("meta") or {}).values() if str(value).startswith("lead_")]
+    for source in ids:
+        for destination in ids:
+            if source != destination and source != event["object_id"]:
+                into.setdefault(source, destination)
