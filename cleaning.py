@@ -5,11 +5,9 @@ Cells become clean values, with each distinct text parsed once, and rows become 
 """
 
 import csv
-import hashlib
 import io
 import itertools
 import operator
-import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +33,7 @@ from cells.columns import (
     parse_column,
     texts_of,
 )
+from cells.companies import identity_of, import_key
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder
 from cells.field_types import field_parser, fields_to_make
@@ -42,7 +41,7 @@ from cells.lead_fields import LeadField
 from cells.names import NameCase, clean_name
 from cells.numbers import US_DOLLAR, Currency
 from cells.source_file import SourceFile, few_collections
-from cells.texts import ProblemCode, is_text, visible
+from cells.texts import ProblemCode, is_text
 
 MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
 
@@ -164,22 +163,6 @@ def _in_order(problems: Mapping[str, Iterable[Problem]], positions: Mapping[str,
     """The problems of all columns, ordered by row, and within a row by column position."""
     by_column = [problems[column] for column in sorted(problems, key=lambda column: positions.get(column, 0))]
     return sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
-
-
-def import_key(company: str) -> str:
-    """The key of a company, which is the same in every file and on every machine.
-
-    Spellings that differ only in case, white space, Unicode form or invisible characters have the same key.
-    """
-    return "k1:" + hashlib.sha256(identity_of(company).encode()).hexdigest()[:32]
-
-
-def identity_of(name: str) -> str:
-    """A name without the ways in which its spellings may differ."""
-    if name.isascii():
-        return " ".join(name.casefold().split())
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible(name)).casefold())
-    return " ".join(folded.split())
 
 
 def _cell_problems(name: str, column: Column) -> list[Problem]:

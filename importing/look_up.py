@@ -7,11 +7,13 @@ read by id.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from cleaning import Lead, import_key
-from close.conditions import any_of, custom_field, has_value, regular_field
+from cells.companies import earlier_import_keys, import_key, other_spellings
+from cleaning import Lead
+from close.conditions import any_of, custom_field, has_value, has_words, regular_field
 from close.contents import Json
 from close.journal import Journal, SentLead
 from close_client import CloseClient
@@ -28,11 +30,13 @@ LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "cu
 class Sight:
     """What Close and the journal know about the file's companies.
 
-    `sent` is what the journal has, by import key. `keyed` are the leads that search shows for a key. `named` are those
-    that it shows for a company's names, except leads with another company's key. `known` are those that the journal
-    knows and search does not show, None for leads that are gone.
+    `keys` has the import key under which each company is sent, by the company's own key. `sent` is what the journal
+    has, by import key. `keyed` are the leads that search shows for a key. `named` are those that it shows for a
+    company's names, except leads with another company's key. `known` are those that the journal knows and search does
+    not show, None for leads that are gone.
     """
 
+    keys: dict[str, str]
     sent: dict[str, SentLead]
     keyed: dict[str, list[Json]]
     named: dict[str, list[Json]]
@@ -40,21 +44,39 @@ class Sight:
 
 
 def look_around(
-    organization: Organization, leads: Sequence[Lead], keys: Mapping[str, str], *, by_name: bool, workers: int | None
+    organization: Organization, leads: Sequence[Lead], suffix: str, *, by_name: bool, workers: int | None
 ) -> Sight:
-    """What Close and the journal know about leads in a file; `keys` has the import key to send for each company's key.
+    """What Close and the journal know about leads in a file, which are sent under their keys with a suffix.
 
     Search looks for them by key. Others that the journal knows are read by id. With `by_name`, the remaining ones are
-    looked for by the company's names.
+    looked for by the company's names. A company that an earlier version sent under another key keeps that key.
     """
-    sent, deleted = organization.journal.leads(keys.values()), organization.journal.deleted()
+    candidates = {lead.key: [key + suffix for key in _keys_of(lead)] for lead in leads}
+    every = [key for keys in candidates.values() for key in keys]
+    sent, deleted = organization.journal.leads(every), organization.journal.deleted()
     with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
-        keyed = _find_keyed(organization, list(keys.values()), deleted, pool)
+        shown = _find_keyed(organization, every, deleted, pool)
+        keys = {own: _key_in_use(some, sent, shown) for own, some in candidates.items()}
+        keyed = {keys[own]: [lead for key in some for lead in shown.get(key, [])] for own, some in candidates.items()}
+        keyed = {key: found for key, found in keyed.items() if found}
+        sent = {key: sent[key] for key in keys.values() if key in sent}
         unseen = [lead for key, lead in sent.items() if key not in keyed or lead.state == "undoing"]
         known = _read_known(organization, unseen, pool)
         nameless = [lead for lead in leads if not keyed.get(keys[lead.key]) and not known.get(keys[lead.key])]
         named = _find_named(organization, nameless, deleted, pool) if by_name else {}
-    return _with_newest_readings(organization.journal, Sight(sent, keyed, named, known))
+    return _with_newest_readings(organization.journal, Sight(keys, sent, keyed, named, known))
+
+
+def _keys_of(lead: Lead) -> list[str]:
+    """The keys of a company: the one that it has now, and those that earlier versions gave it."""
+    earlier = [key for spelling in lead.spellings for key in earlier_import_keys(spelling)]
+    return list(dict.fromkeys([lead.key, *earlier]))
+
+
+def _key_in_use(keys: Sequence[str], sent: Mapping[str, SentLead], shown: Mapping[str, list[Json]]) -> str:
+    """The first key under which the journal or Close has a lead; the first of all if there is none."""
+    in_use = (key for key in keys if key in shown or (key in sent and sent[key].state not in ("absent", "undone")))
+    return next(in_use, keys[0])
 
 
 def _with_newest_readings(journal: Journal, sight: Sight) -> Sight:
@@ -71,7 +93,7 @@ def _with_newest_readings(journal: Journal, sight: Sight) -> Sight:
         return {key: [newer(lead) for lead in leads] for key, leads in found.items()}
 
     known: dict[str, Json | None] = {key: lead for key, (lead,) in newest(believed).items()}
-    return Sight(sight.sent, newest(sight.keyed), newest(sight.named), sight.known | known)
+    return replace(sight, keyed=newest(sight.keyed), named=newest(sight.named), known=sight.known | known)
 
 
 def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
@@ -159,29 +181,43 @@ def _find_named(
     A lead with another company's key does not match. A lead with the company's own key, even with a run id after it,
     is the best match: an import created it for this company.
     """
-    wanted = {lead.key for lead in leads}
-    spellings = sorted({text for lead in leads for text in _names_of(lead)})
+    wanted = {key: lead.key for lead in leads for key in _keys_of(lead)}
     column = organization.fields.key_column
 
-    def search(names: Sequence[str]) -> list[Json]:
-        condition = any_of([has_value(regular_field("name"), name) for name in names])
+    def search(some: Sequence[Lead]) -> list[Json]:
         fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
-        return list(organization.close.first_leads(condition, fields))
+        return list(organization.close.first_leads(any_of(_name_conditions(some)), fields))
 
-    batches = [spellings[start : start + NAMES_PER_SEARCH] for start in range(0, len(spellings), NAMES_PER_SEARCH)]
+    batches = [leads[start : start + NAMES_PER_SEARCH] for start in range(0, len(leads), NAMES_PER_SEARCH)]
     found: dict[str, dict[str, Json]] = defaultdict(dict)
     for shown in pool.map(search, batches):
         for lead in _not_among(deleted, shown):
             key = import_key(lead.get("name") or "")
-            held = str(lead.get(column) or "")
-            if key in wanted and (held in ("", key) or held.startswith(f"{key}:")):
-                found[key][lead["id"]] = lead
+            held = str(lead.get(column) or "").rpartition(":")[0] if _has_run_id(lead.get(column)) else lead.get(column)
+            if key in wanted and (not held or wanted.get(held) == wanted[key]):
+                found[wanted[key]][lead["id"]] = lead
     return {key: _keyed_alone(list(by_id.values()), column) for key, by_id in found.items()}
+
+
+def _has_run_id(key: Any) -> bool:
+    """Whether an import key has the id of a run after it."""
+    return str(key or "").count(":") > 1
 
 
 def _keyed_alone(leads: list[Json], column: str) -> list[Json]:
     """The leads that have a key, or all of them if none has one."""
     return [lead for lead in leads if lead.get(column)] or leads
+
+
+def _name_conditions(leads: Iterable[Lead]) -> list[Json]:
+    """What the name of a lead in Close must be for some companies: as spelled somewhere, or with the same words.
+
+    Words are for names with other white space, dashes, apostrophes or forms of accents, which the file does not have.
+    """
+    name = regular_field("name")
+    exact = sorted({text for lead in leads for text in _names_of(lead)})
+    words = sorted({words for lead in leads for words in other_spellings(lead.name)})
+    return [*(has_value(name, text) for text in exact), *(has_words(name, text) for text in words)]
 
 
 def _names_of(lead: Lead) -> set[str]:

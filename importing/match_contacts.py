@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from cleaning import Contact, import_key
+from cells.companies import import_key
+from cleaning import Contact
 from close.contents import Json
 
 

@@ -135,10 +135,10 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     earlier = organization.journal.latest_run(file, settings.existing)
     run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id()
     is_create = settings.existing == "create"
-    keys = {lead.key: f"{lead.key}:{run_id}" if is_create else lead.key for lead in clean.leads}
-    sight = look_around(organization, clean.leads, keys, by_name=not is_create, workers=settings.workers)
+    suffix = f":{run_id}" if is_create else ""
+    sight = look_around(organization, clean.leads, suffix, by_name=not is_create, workers=settings.workers)
     decide = _Decision(sight, settings.existing, organization)
-    planned = [decide(lead, keys[lead.key]) for lead in clean.leads]
+    planned = [decide(lead, sight.keys[lead.key]) for lead in clean.leads]
     former = [lead for lead in organization.journal.lost_leads_of_run(run_id) if lead.key not in sight.sent]
     plan = Plan(run_id, file, settings.existing, organization, clean, planned, sight.sent, former, earlier)
     refuse_locked(schema, plan.written_fields, organization.account.role_id)

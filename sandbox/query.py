@@ -121,6 +121,31 @@ class ExactText:
 
 
 @dataclass(frozen=True)
+class WordsText:
+    """Whether a text field has all the words of one of several values. This is a class for the same reason.
+
+    `wanted` has the values by their longest words.
+    """
+
+    field: Field
+    wanted: Mapping[str, Sequence[frozenset[str]]]
+
+    def __call__(self, document: Document) -> bool:
+        return any(self._fits(words(value)) for value in self.field.values(document))
+
+    def _fits(self, present: Sequence[str]) -> bool:
+        return any(all_of.issubset(present) for word in present for all_of in self.wanted.get(word, ()))
+
+    @classmethod
+    def of(cls, found: Field, values: Iterable[frozenset[str]]) -> WordsText:
+        wanted: dict[str, list[frozenset[str]]] = {}
+        for value in values:
+            if value:
+                wanted.setdefault(max(value, key=len), []).append(value)
+        return cls(found, wanted)
+
+
+@dataclass(frozen=True)
 class HasRelated:
     """Whether any related object meets a condition. This is a class for the same reason."""
 
@@ -195,8 +220,8 @@ def any_of(predicates: Sequence[Predicate]) -> Predicate:
 
 
 def _group(predicate: Predicate) -> Any:
-    if isinstance(predicate, ExactText):
-        return predicate.field.key
+    if isinstance(predicate, ExactText | WordsText):
+        return type(predicate), predicate.field.key
     return predicate.relation if isinstance(predicate, HasRelated) else id(predicate)
 
 
@@ -204,6 +229,9 @@ def _merged(group: Sequence[Predicate]) -> Predicate:
     first = group[0]
     if isinstance(first, ExactText):
         return ExactText(first.field, frozenset().union(*(p.wanted for p in group if isinstance(p, ExactText))))
+    if isinstance(first, WordsText):
+        every = (p.wanted.values() for p in group if isinstance(p, WordsText))
+        return WordsText.of(first.field, {each for several in every for listed in several for each in listed})
     if isinstance(first, HasRelated):
         inner = any_of([p.predicate for p in group if isinstance(p, HasRelated)])
         return HasRelated(first.relation, first.related, inner)
@@ -343,6 +371,8 @@ def _text_condition(condition: Document, found: Field, _scope: Scope) -> Predica
     test = _text_test(condition)
     if condition["mode"] == "exact_value":
         return ExactText(found, frozenset({normalized(condition["value"])}))
+    if condition["mode"] == "full_words":
+        return WordsText.of(found, [frozenset(words(condition["value"]))])
     return _some(found, test)
 
 

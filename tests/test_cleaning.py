@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells.companies import import_key
 from cells.csv_rows import InputError
 from cells.date_orders import AmbiguousDates, note_date_orders
 from cells.dates import DateOrder
 from cells.in_parallel import MANY
 from cells.lead_fields import LeadField
 from cells.source_file import read_source
-from cleaning import CleanFile, clean_source, import_key
+from cleaning import CleanFile, clean_source
 
 Write = Callable[..., Path]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cleaning import import_key
+from cells.companies import import_key
 from close_client import CloseClient
 from commands.terminal import with_progress
 from sandbox import Fault, Sandbox

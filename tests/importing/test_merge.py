@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cleaning import import_key
+from cells.companies import import_key
 from close_client import CloseClient
 from sandbox import Sandbox
 from tests.conftest import HEADER, Ran, Run
