@@ -67,7 +67,8 @@ class _CarryingOut:
         self._lost: dict[str, LostLead] = {}
         self._found: set[str] = set()  # keys of leads whose answers were lost but that Close has
         self._without_contact: dict[str, LostContact] = {}
-        self._resends: Counter[str] = Counter()  # of leads and contacts, by the lead's key
+        self._resends: Counter[str] = Counter()
+        self._lost_contacts: Counter[str] = Counter()  # by the lead's key
         self._last_resend = clock()
         self._held: dict[str, LeadOutcome] = {}
 
@@ -114,20 +115,24 @@ class _CarryingOut:
                 continue
             if isinstance(result, LostContact):
                 self._without_contact[key] = result
-                self._resends[key] += result.is_news
+                self._lost_contacts[key] += result.is_news
                 continue
             outcome = replace(result, outcome="created") if key in self._found else result
-            if not outcome.lead_id or not self._may_be_double(key):
+            if not outcome.lead_id or not self._may_be_double(key, outcome.lead_id):
                 yield outcome
                 continue
             self._held[key] = outcome
-            self._last_resend = self._clock() if self._resends[key] else self._last_resend
+            self._last_resend = self._clock() if self._is_resent(key) else self._last_resend
 
-    def _may_be_double(self, key: str) -> bool:
+    def _may_be_double(self, key: str, lead_id: str) -> bool:
         """Whether Close may have created a lead or a contact of it more than once, in this run or in earlier ones."""
         sent = self._plan.sent.get(key)
-        is_resent = sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0))
-        return is_resent or self._resends[key] > 0
+        if sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0)):
+            return True
+        return self._resends[key] > 0 or bool(self._lost_contacts[key] and self._journal.late_changes(lead_id))
+
+    def _is_resent(self, key: str) -> bool:
+        return self._resends[key] > 0 or self._lost_contacts[key] > 0
 
     # Lost answers ----------------------------------------------------------------------------------------------------
 
@@ -152,7 +157,7 @@ class _CarryingOut:
             return
         self._without_contact = {}
         for key, contact in waiting.items():
-            if self._resends[key] <= MOST_RESENDS:
+            if self._lost_contacts[key] <= MOST_RESENDS:
                 jobs.append(contact.planned)
             else:
                 yield key, _undetermined_contact(contact)

@@ -22,6 +22,7 @@ class Index:
         self._lock = threading.Lock()
         self._frozen = False
         self._numbers = itertools.count()
+        self._due: dict[str, float] = {}
         self._pending: list[tuple[float, int, str, str, Document | None]] = []
         self._shown: dict[str, dict[str, Document]] = {kind: {} for kind in kinds}
 
@@ -29,7 +30,8 @@ class Index:
         """Add a new version, or None for a deletion; it shows after the lag, and `more_lag`."""
         if kind in self._shown:
             with self._lock:
-                due = self._clock() + self._lag + more_lag
+                due = max(self._clock() + self._lag + more_lag, self._due.get(object_id, 0.0))
+                self._due[object_id] = due  # no version shows before the one that it replaced
                 heapq.heappush(self._pending, (due, next(self._numbers), kind, object_id, document))
 
     def load(self, kind: str, document: Document) -> None:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -65,6 +67,9 @@ def test_a_fault_nobody_knows_is_refused_in_words(text: Any) -> None:
         ("408-before", 408, 0),
         ("408-after", 408, 1),
         ("odd-status-after", 302, 1),
+        ("404-passing", 404, 0),
+        ("late", "lost", 1),
+        ("doubled-answer", 200, 1),
         ("stall", "lost", 1),
         ("cut", "lost", 1),
         ("html", 502, 1),
@@ -73,7 +78,8 @@ def test_a_fault_nobody_knows_is_refused_in_words(text: Any) -> None:
     ],
 )
 def test_each_fault_strikes_before_or_after_the_write(name: Any, outcome: Any, leads: Any) -> None:
-    with Sandbox(faults=[Fault(name, on="POST /api/v1/lead/", times=1)]) as sandbox, RawClose(sandbox) as close:
+    fault = Fault(name, on="POST /api/v1/lead/", times=1)
+    with Sandbox(faults=[fault], late_seconds=0.1) as sandbox, RawClose(sandbox) as close:
         try:
             seconds = 0.2 if name == "stall" else STUCK
             seen: str | int = close.post("/lead/", json={"name": "A"}, timeout=seconds).status_code
@@ -87,6 +93,101 @@ def test_each_fault_strikes_before_or_after_the_write(name: Any, outcome: Any, l
 def test_every_fault_is_tried_here() -> None:
     (marks,) = test_each_fault_strikes_before_or_after_the_write.pytestmark
     assert [name for name, _, _ in marks.args[1]] == list(FAULTS)
+
+
+def test_a_late_request_is_carried_out_when_its_time_has_come() -> None:
+    clock = Clock()
+    late = Fault("late", on="POST /api/v1/contact/", times=1)
+    with Sandbox(faults=[late], late_seconds=7, clock=clock) as sandbox, RawClose(sandbox) as close:
+        lead = close.made("/lead/", name="Acme")
+        with pytest.raises(requests.ConnectionError):
+            close.post("/contact/", json={"lead_id": lead["id"], "name": "Ann"})
+        clock.now += 6
+        assert close.get(f"/lead/{lead['id']}/").json()["contacts"] == []
+        clock.now += 2
+        assert [each["name"] for each in close.get(f"/lead/{lead['id']}/").json()["contacts"]] == ["Ann"]
+
+
+def test_a_doubled_answer_is_the_one_before_it() -> None:
+    doubled = Fault("doubled-answer", on="GET /api/v1/lead/lead_", times=2)
+    with Sandbox(faults=[doubled]) as sandbox, RawClose(sandbox) as close:
+        first, second = (close.made("/lead/", name=name)["id"] for name in ("Acme", "Beta"))
+        assert [close.get(f"/lead/{lead_id}/").json()["id"] for lead_id in (first, second)] == [first, first]
+        assert close.get(f"/lead/{second}/").json()["id"] == second
+
+
+# What lags, hides or takes its time
+
+
+def test_parts_of_index_and_log_lag_by_different_times() -> None:
+    clock = Clock()
+    with Sandbox(index_lag=1, event_lag=1, shard_lags=(5, 0), clock=clock) as sandbox, RawClose(sandbox) as close:
+        made = [close.made("/lead/", name=name)["id"] for name in ("Acme", "Beta", "Gamma", "Delta")]
+
+        def shown() -> list[list[str]]:
+            events = close.get("/event/", params={"object_type": "lead", "action": "created"}).json()["data"]
+            listed = [lead["id"] for lead in close.get("/lead/").json()["data"]]
+            return [listed, [event["object_id"] for event in reversed(events)]]
+
+        clock.now += 2
+        assert shown() == [made[1::2]] * 2
+        clock.now += 5
+        assert [sorted(ids) for ids in shown()] == [sorted(made)] * 2
+
+
+def test_a_newer_version_never_shows_before_an_older_one() -> None:
+    clock = Clock()
+    with Sandbox(index_lag=5, clock=clock) as sandbox, RawClose(sandbox) as close:
+        lead = close.made("/lead/", name="Acme")
+        clock.now -= 3
+        close.put(f"/lead/{lead['id']}/", json={"name": "Acme Inc"})
+        clock.now += 8.5
+        assert [each["name"] for each in close.get("/lead/").json()["data"]] == ["Acme Inc"]
+
+
+@pytest.mark.parametrize(("seconds", "is_hidden"), [(None, False), (3600, False), (0, True)])
+def test_the_event_log_hides_after_a_while_what_events_hold(seconds: Any, is_hidden: bool) -> None:
+    with Sandbox(event_data_seconds=seconds) as sandbox, RawClose(sandbox) as close:
+        lead = close.made("/lead/", name="Acme")
+        (event,) = close.get("/event/", params={"object_id": lead["id"], "action": "created"}).json()["data"]
+        assert (event["data"] is None) == (event["previous_data"] is None) == is_hidden
+        assert close.get(f"/event/{event['id']}/").json() == event
+
+
+def test_a_merge_can_take_its_time() -> None:
+    clock = Clock()
+    with Sandbox(merge_seconds=4, clock=clock) as sandbox, RawClose(sandbox) as close:
+        source, destination = (close.made("/lead/", name=name)["id"] for name in ("Acme", "Beta"))
+        assert close.made("/lead/merge/", source=source, destination=destination) == {"status": "ok"}
+        assert close.get(f"/lead/{source}/").status_code == 200
+        clock.now += 5
+        assert close.get(f"/lead/{source}/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/activity/note/", "/task/", "/opportunity/"])
+def test_lists_of_what_people_do_can_lag(path: str) -> None:
+    clock = Clock()
+    with Sandbox(list_lag=4, clock=clock) as sandbox, RawClose(sandbox) as close:
+        lead_id = close.made("/lead/", name="Acme")["id"]
+        close.made(path, lead_id=lead_id, **({"note": "x"} if "note" in path else {"text": "x"}))
+        assert close.get(path, params={"lead_id": lead_id}).json()["data"] == []
+        clock.now += 5
+        assert len(close.get(path, params={"lead_id": lead_id}).json()["data"]) == 1
+
+
+def test_a_colleague_has_a_key_and_a_clock_can_be_ahead() -> None:
+    with (
+        Sandbox(colleagues=["theirs"], date_ahead=3600) as sandbox,
+        RawClose(sandbox) as close,
+        RawClose(sandbox, "theirs") as theirs,
+    ):
+        mine, other = (each.made("/lead/", name="Acme")["created_by"] for each in (close, theirs))
+        assert [mine, other] == [each.get("/me/").json()["id"] for each in (close, theirs)]
+        assert mine != other
+        (event,) = close.get("/event/", params={"user_id": other}).json()["data"]
+        told = parsedate_to_datetime(close.get("/me/").headers["Date"])
+        assert event["user_id"] == other
+        assert 3500 < (told - datetime.now(UTC)).total_seconds() < 3700
 
 
 def test_an_answer_cut_short_announces_its_full_length() -> None:
