@@ -10,7 +10,7 @@ from close.journal import Change
 from importing.as_sent import is_contact_as_sent
 from importing.missing_leads import read_or_none
 from importing.organization import Organization
-from importing.own_leads import ListsLag, Noted, refuse_lagging_lists, work_on_contact
+from importing.own_leads import ListsLag, Noted, refuse_lagging_lists, work_on_contact, work_on_contact_shown_on
 
 
 def remove_double_contacts(organization: Organization, lead_id: str) -> list[str]:
@@ -76,6 +76,7 @@ def _why_to_keep(
     name = arrived.get("display_name") or arrived.get("name") or "without a name"
     asked_at = organization.close.now()
     work = work_on_contact(organization.close, change.lead_id, arrived["id"])
+    work = work or work_on_contact_shown_on(lead, arrived["id"])
     if work or not is_contact_as_sent(arrived, change.sent):
         why = f"has {work}" if work else "has since been changed"
         return f"the contact {name} is there twice, because an answer of Close was lost, and the second one {why}"

@@ -1,6 +1,6 @@
 """Which leads are ours and untouched, and how our own duplicates are removed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -175,9 +175,17 @@ def why_not_ours_to_delete(organization: Organization, lead_id: str, answered: J
     lead = close.read_lead(lead_id)
     if lead_content(lead) != lead_content(answered):
         return "it has since been changed in Close"
+    work = work or _work_shown_on(lead)
     if not work:
         refuse_lagging_lists(organization, lead, noted, asked_at)
     return work
+
+
+def _work_shown_on(lead: Json) -> str:
+    """What a lead itself shows of what somebody has done on it, in words: lists of these may lag behind it."""
+    if lead.get("tasks"):
+        return "it has a task in Close"
+    return "it has an opportunity in Close" if lead.get("opportunities") else ""
 
 
 class ListsLag(Exception):
@@ -202,15 +210,25 @@ def refuse_lagging_lists(organization: Organization, lead: Json, noted: Noted, a
 
 
 def work_on_contact(close: CloseClient, lead_id: str, contact_id: str) -> str:
-    """What somebody has done with a contact, in words; "" if nothing."""
-    for kind, things in (
-        ("activities", close.activities(lead_id)),
-        ("a task", close.tasks(lead_id)),
-        ("an opportunity", close.opportunities(lead_id)),
-    ):
-        if any(thing.get("contact_id") == contact_id for thing in things):
-            return kind
-    return ""
+    """What somebody has done with a contact, as lists show it, in words; "" if nothing."""
+    things = {
+        "activities": close.activities(lead_id),
+        "a task": close.tasks(lead_id),
+        "an opportunity": close.opportunities(lead_id),
+    }
+    return _first_about(contact_id, things)
+
+
+def work_on_contact_shown_on(lead: Json, contact_id: str) -> str:
+    """The same, as the lead itself shows it: lists may lag behind it."""
+    things = {"a task": lead.get("tasks") or (), "an opportunity": lead.get("opportunities") or ()}
+    return _first_about(contact_id, things)
+
+
+def _first_about(contact_id: str, things: Mapping[str, Iterable[Json]]) -> str:
+    return next(
+        (kind for kind, some in things.items() if any(each.get("contact_id") == contact_id for each in some)), ""
+    )
 
 
 def _work_on(close: CloseClient, lead_id: str) -> str:

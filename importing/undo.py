@@ -34,6 +34,7 @@ from importing.own_leads import (
     remove_doubles,
     why_not_ours_to_delete,
     work_on_contact,
+    work_on_contact_shown_on,
 )
 
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
@@ -372,7 +373,7 @@ def _take_back_fields(close: CloseClient, change: Change) -> str:
 
 def _take_back_items(close: CloseClient, change: Change) -> str:
     """Give a contact back the name, e-mails and phones that it had before a change."""
-    contact = _contact(close, change)
+    contact = _contact_in(close.read_lead(change.lead_id), change)
     content = contact_content(contact) if contact else change.before
     if all(content[name] == change.before[name] for name in change.before):
         return ""
@@ -387,9 +388,11 @@ def _take_back_items(close: CloseClient, change: Change) -> str:
 def _take_back_contact(close: CloseClient, change: Change) -> str:
     """Delete a contact that a change added."""
     work = work_on_contact(close, change.lead_id, change.target)
-    contact = _contact(close, change)
+    lead = close.read_lead(change.lead_id)
+    contact = _contact_in(lead, change)
     if not contact:
         return ""
+    work = work or work_on_contact_shown_on(lead, change.target)
     name = contact.get("name") or ""
     if contact_content(contact) != change.after:
         return f"the contact {name} has since been changed in Close"
@@ -400,10 +403,9 @@ def _take_back_contact(close: CloseClient, change: Change) -> str:
     return ""
 
 
-def _contact(close: CloseClient, change: Change) -> Json | None:
-    """The contact that a change is about, None if it is gone. The lead is read right before the caller writes."""
-    contacts = close.read_lead(change.lead_id).get("contacts") or []
-    return next((contact for contact in contacts if contact["id"] == change.target), None)
+def _contact_in(lead: Json, change: Change) -> Json | None:
+    """The contact that a change is about, None if it is gone."""
+    return next((contact for contact in lead.get("contacts") or [] if contact["id"] == change.target), None)
 
 
 _TAKE_BACK: dict[str, Callable[[CloseClient, Change], str]] = {

@@ -107,11 +107,11 @@ class Branch:
             self._show_on_lead(store, change, lead, [*others, *replacement])
 
     def _show_on_lead(self, store: Store, change: Change, lead: Document, documents: Sequence[Document]) -> None:
-        """Put the lead again: its update date changes, and it shows open tasks and all opportunities."""
+        """Put the lead again: it shows open tasks and all opportunities; these alone leave its date as it was."""
         if self.kind == "task":
             lead = recomposed(store, lead, tasks=[task for task in documents if not task["is_complete"]])
         elif self.kind == "opportunity":
-            lead = recomposed(store, lead, opportunities=documents)
+            lead = {**recomposed(store, lead, opportunities=documents), "date_updated": lead["date_updated"]}
         else:
             lead = recomposed(store, lead)
         change.put("lead", lead)
