@@ -53,6 +53,7 @@ MOST_CONNECTIONS = 32  # the most that ever work in parallel
 PAGE_SIZE = 200  # objects; the most that Close gives in one page of leads
 EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
+ASK_AGAIN = 3  # times for a list, if the answer is to another question
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Result = TypeVar("Result")
@@ -316,9 +317,11 @@ class CloseClient:
             filters["user_id"] = by_user
         earliest = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if since else ""
         params = {**filters, "date_updated__gte": earliest} if earliest else filters
+        told = {"object_id": of_lead, "user_id": by_user, "action": action}
+        asked = {name: value for name, value in told.items() if value}
         while True:
-            page = self._request("GET", "/event/", params=params)
-            for event in _part(page, "data", list):
+            page = self._list_page("/event/", params, asked)
+            for event in page["data"]:
                 if event["date_updated"] < earliest:
                     return
                 yield {**event, "data": with_flat_custom_values(event.get("data") or {})}
@@ -385,11 +388,24 @@ class CloseClient:
     def _listed(self, path: str, filters: Mapping[str, str]) -> Iterator[Json]:
         skipped = 0
         while True:
-            page = self._request("GET", path, params={**filters, "_skip": str(skipped), "_limit": str(LIST_PAGE_SIZE)})
-            yield from _part(page, "data", list)
+            params = {**filters, "_skip": str(skipped), "_limit": str(LIST_PAGE_SIZE)}
+            page = self._list_page(path, params, {"lead_id": filters["lead_id"]} if "lead_id" in filters else {})
+            yield from page["data"]
             if not page.get("has_more"):
                 return
             skipped += LIST_PAGE_SIZE
+
+    def _list_page(self, path: str, params: Mapping[str, str], asked: Mapping[str, str]) -> Json:
+        """A page of a list, each item of which has the values that were asked for: others are in an answer to another.
+
+        Raises CloseUnreachable if there is no such answer.
+        """
+        for _ in range(ASK_AGAIN):
+            page = self._request("GET", path, params=params)
+            items = _part(page, "data", list)
+            if all(item.get(name, value) == value for item in items for name, value in asked.items()):
+                return page
+        raise CloseUnreachable("Close's answers were about something else")
 
     # The one request method ----------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from cells.companies import earlier_import_keys, import_key, other_spellings
 from cleaning import Lead
 from close.conditions import any_of, custom_field, has_value, has_words, regular_field
 from close.contents import Json
+from close.errors import CloseUnreachable
 from close.journal import Journal, SentLead
 from close_client import CloseClient
 from importing.missing_leads import find_merged, read_or_none
@@ -22,6 +23,7 @@ from importing.organization import Organization
 
 READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
+ASK_AGAIN = 3  # times, if the answer is to another question
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
@@ -127,7 +129,11 @@ def find_by_key(
 
     def search(some: Sequence[str]) -> list[Json]:
         condition = any_of([has_value(custom_field(organization.fields.import_key), key) for key in some])
-        return list(organization.close.first_leads(condition, [*fields, column]))
+        for _ in range(ASK_AGAIN):
+            shown = list(organization.close.first_leads(condition, [*fields, column]))
+            if all(not hit.get(column) or hit[column] in some for hit in shown):
+                return shown
+        raise CloseUnreachable("Close's answers to a search were about something else")
 
     found: dict[str, list[Json]] = defaultdict(list)
     for shown in each(search, [keys[at : at + KEYS_PER_SEARCH] for at in range(0, len(keys), KEYS_PER_SEARCH)]):
