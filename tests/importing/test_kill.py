@@ -36,9 +36,9 @@ from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
 
 COMPANIES = [company(number) for number in range(120)]  # more than are looked up with one request
-LAG = 2.0  # seconds of the sandbox's index; the command is told more
-IMPORT = ("import", "leads.csv", "--index-lag", "4", "--json")
-PATIENT = ("import", "leads.csv", "--index-lag", "10", "--json")  # its first look is long before its last one
+LAG = 1.0  # seconds of the sandbox's index; the command is told more
+IMPORT = ("import", "leads.csv", "--index-lag", "1.5", "--json")
+PATIENT = ("import", "leads.csv", "--index-lag", "5", "--json")  # its first look is long before its last one
 MOST_ATTEMPTS = 5
 
 
@@ -160,7 +160,7 @@ def check_undo(folder: Path, seed: int) -> Killed:
         put_beforehand(close, companies[:20])
         before = shown(sandbox, close)
         assert Command(folder, sandbox, IMPORT).wait().code == 0
-        undo = ("undo", "last", "--index-lag", "4", "--json")
+        undo = ("undo", "last", "--index-lag", "1.5", "--json")
         seen = killed_and_run_again(folder, sandbox, undo, deaths_of(seed + 2000, writes=75))
         assert sandbox.report()["leads"] == 20
         after = shown(sandbox, close)

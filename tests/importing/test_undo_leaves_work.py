@@ -75,6 +75,23 @@ def test_work_that_lists_do_not_show_yet_keeps_a_contact(
         assert [name for name, _, _ in people_on(leads_held(user)[acme["id"]])] == ["BEE"]
 
 
+def test_a_list_of_another_lead_that_a_proxy_repeats_hides_no_work(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    """Each list of activities is answered with the first one: what it lists is about another lead."""
+    with opened(clock, connect) as (sandbox, user):
+        write(*(f"Company {number},,,,,," for number in range(6)))
+        assert run("import", "leads.csv").code == 0
+        for lead_id in list(leads_held(user))[1:]:
+            user.made("/activity/note/", lead_id=lead_id, note="Called them")
+        time.sleep(60)
+        with sandbox.troubled([Fault("doubled-answer", on="GET /api/v1/activity/")]):
+            assert run(*UNDO).code == 5
+        assert len(leads_held(user)) >= 5
+        assert run(*UNDO).code == 4
+        assert len(leads_held(user)) == 5
+
+
 def test_one_wait_is_enough_for_all_leads_and_an_old_import_needs_none(
     run: Run, write: Write, clock: Clock, connect: Any
 ) -> None:
