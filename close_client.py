@@ -133,6 +133,14 @@ class CloseClient:
         """The time by this machine's clock, in UTC. While the client lives, it moves on evenly even if that is set."""
         return self._began + timedelta(seconds=self._clock() - self._began_at)
 
+    def seconds_since(self, moment: datetime) -> float:
+        """The seconds since a moment by this machine's clock, perhaps noted by an earlier command.
+
+        A moment that is still to come shows that the clock was set back: then at least this client's life has passed.
+        """
+        now = self.now()
+        return (now - (moment if moment <= now else self._began)).total_seconds()
+
     def noted_by_now(self) -> datetime:
         """A moment that Close has noted already, by its own clock: the latest that we know, or that its event log has.
 
@@ -163,12 +171,17 @@ class CloseClient:
         CloseUnreachable if Close keeps asking to wait.
         """
         began = time.monotonic()
-        with suppress(StaleReading):
+        try:
             return self._on_new_reading(attempt)
+        except StaleReading as stale:
+            has_left = stale.has_left
         while time.monotonic() - began <= LONGEST_CLOSURE:
-            with self._alone, suppress(StaleReading):
-                return self._on_new_reading(attempt)
-        raise CloseUnreachable("Close kept asking us to wait")
+            try:
+                with self._alone:
+                    return self._on_new_reading(attempt)
+            except StaleReading as stale:
+                has_left = stale.has_left
+        raise CloseUnreachable("Close's answers were lost" if has_left else "Close kept asking us to wait")
 
     def _on_new_reading(self, attempt: Callable[[], Result]) -> Result:
         self._reading.begin()
@@ -301,7 +314,7 @@ class CloseClient:
 
     def delete_note(self, note_id: str) -> None:
         """Delete a note. Raises NotFound if it is already gone."""
-        self._request("DELETE", "/activity/note/{id}/", id=note_id)
+        self._request("DELETE", "/activity/note/{id}/", is_based_on_reading=True, id=note_id)
 
     def lead_events(
         self, action: str, *, by_user: str = "", of_lead: str = "", since: datetime | None = None
@@ -474,11 +487,14 @@ class CloseClient:
         passage = delay.enter(gate)
         if delay.is_too_long:
             gate.came_back(passage, None)
-            raise StaleReading("the write had to wait")
+            raise StaleReading(has_left=delay.has_left)
         headers: Mapping[str, str] | None = None
         try:
             response, content = self._exchange(method, path, params, body, ids)
             headers = response.headers
+        except AnswerLost:
+            delay.has_left = True
+            raise
         finally:
             if headers is None or response.status_code != 429:
                 gate.came_back(passage, headers)
@@ -488,6 +504,9 @@ class CloseClient:
             raise Throttled(gate.was_refused(passage, headers))
         try:
             return _read_answer(response, json_or_none(content), ids.get("id"))
+        except AnswerLost:
+            delay.has_left = True
+            raise
         except RequestRejected as refusal:
             if self._is_redacted:
                 raise type(refusal)(refusal.status, None) from None
@@ -565,6 +584,7 @@ class _Delay:
     before_sending: float = 0.0  # seconds from the beginning to the latest attempt
     at_gate: float = 0.0
     throttled: float = 0.0
+    has_left: bool = False  # whether an attempt was sent without a usable answer
 
     @property
     def is_too_long(self) -> bool:

@@ -43,8 +43,8 @@ def other_spellings(company: str) -> list[str]:
     """
     plain = visible(company).translate(_PLAIN)
     forms = {unicodedata.normalize(form, plain) for form in ("NFC", "NFD", "NFKC")}
-    apostrophes = APOSTROPHES if "'" in plain else "'"
-    dashes = DASHES if "-" in plain else "-"
+    apostrophes = "'’‘´" if "'" in plain else "'"
+    dashes = "-‐‑–—−" if "-" in plain else "-"
     found = [
         form.replace("'", apostrophe).replace("-", dash)
         for form, apostrophe, dash in itertools.product(sorted(forms), apostrophes, dashes)

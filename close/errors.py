@@ -33,7 +33,14 @@ class OutcomeUnknown(CloseError):
 
 
 class StaleReading(CloseError):
-    """A write was not sent, because it had to wait for so long that what it is based on has to be read again first."""
+    """A write was not sent, because it had to wait for so long that what it is based on has to be read again first.
+
+    `has_left` if an earlier attempt at it was sent, so that it may have been done after all.
+    """
+
+    def __init__(self, *, has_left: bool = False) -> None:
+        super().__init__("the write had to wait")
+        self.has_left = has_left
 
 
 class RequestRejected(CloseError):

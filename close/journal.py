@@ -600,6 +600,10 @@ class Journal:
             *(target, json.dumps(after), number),
         )
 
+    def note_change_body(self, number: int, body: Json) -> None:
+        """A change that Close refused for some of its values is about to be sent without them."""
+        self._move("UPDATE changes SET sent = ? WHERE number = ? AND state = 'sending'", json.dumps(body), number)
+
     def note_answer_lost(self, number: int, moment: datetime) -> None:
         """The answer to a change was lost, at this moment by this machine's clock."""
         self._move("UPDATE changes SET last_sent = ? WHERE number = ? AND state = 'sending'", _written(moment), number)
@@ -643,8 +647,17 @@ class Journal:
 
     def readings(self, lead_ids: Collection[str]) -> dict[str, Json]:
         """The newest readings of some leads that we changed, by id."""
-        rows = self._all("SELECT lead_id, lead FROM readings WHERE organization = ?", self.organization)
-        return {lead_id: json.loads(lead) for lead_id, lead in rows if lead_id in lead_ids}
+        found: dict[str, Json] = {}
+        wanted = list(lead_ids)
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            some = wanted[start : start + KEYS_PER_QUERY]
+            rows = self._all(
+                "SELECT lead_id, lead FROM readings WHERE organization = ? "
+                f"AND lead_id IN ({', '.join('?' * len(some))})",
+                *(self.organization, *some),
+            )
+            found |= {lead_id: json.loads(lead) for lead_id, lead in rows}
+        return found
 
     # Verdicts written back -------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ there are two things of one name: a custom field that we made and nobody fills i
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -32,6 +32,7 @@ class Client(Protocol):
     """What is needed of a client for Close."""
 
     def now(self) -> datetime: ...
+    def seconds_since(self, moment: datetime) -> float: ...
     def pause(self, seconds: float) -> None: ...
     def on_fresh_reading(self, attempt: Callable[[], Result]) -> Result: ...
     def lead_fields(self) -> list[LeadField]: ...
@@ -56,14 +57,15 @@ class Maker:
 
     def make_field(self, name: str, kind: str) -> LeadField:
         """A lead custom field, made unless Close shows it. Raises OutcomeUnknown if answers were lost several times."""
-        self._make(name, partial(self.close.create_lead_field, name, kind), lambda: bool(self._fields_named(name)))
-        return _first(self._fields_named(name), name)
+        make = partial(self.close.create_lead_field, name, kind)
+        made = self._make(name, make, lambda: bool(self._fields_named(name)))
+        return _first([*self._fields_named(name), *([made] if made else [])], name)
 
     def make_status(self, label: str) -> Json:
         """A lead status, likewise, as a dict with `id` and `label`."""
         make = partial(self.close.create_lead_status, label)
-        self._make(f"{STATUS}{label}", make, lambda: bool(self._statuses_named(label)))
-        return _first(self._statuses_named(label), label)
+        made = self._make(f"{STATUS}{label}", make, lambda: bool(self._statuses_named(label)))
+        return _first([*self._statuses_named(label), *([made] if made else [])], label)
 
     def remove_doubles(self, tell: Tell) -> None:
         """Delete second custom fields of a name that we made and nobody fills; `tell` hears of all that must stay."""
@@ -81,9 +83,9 @@ class Maker:
             for thing in left:
                 tell(
                     f"Close has a second {what} named {noted_as.removeprefix(STATUS)!r} ({thing}), because an answer "
-                    "of Close was lost. Move what uses it to the first one, then delete it in Close (Settings)."
+                    "from Close was lost. Move what uses it to the first one, then delete it in Close (Settings)."
                 )
-            is_over = sent.sends < 2 or self.close.now() - sent.last_sent >= MOST_LAGS * timedelta(seconds=self.lag)
+            is_over = sent.sends < 2 or self.close.seconds_since(sent.last_sent) >= MOST_LAGS * self.lag
             if there and not left and is_over:
                 self.journal.note_settled(noted_as)
 
@@ -94,15 +96,19 @@ class Maker:
     def _statuses_named(self, label: str) -> list[Json]:
         return [status for status in self.close.lead_statuses() if status["label"] == label]
 
-    def _make(self, noted_as: str, make: Callable[[], object], is_shown: Callable[[], bool]) -> None:
-        """Make a thing unless Close shows it. If a request was repeated, the journal keeps it as unsettled."""
+    def _make(self, noted_as: str, make: Callable[[], Thing], is_shown: Callable[[], bool]) -> Thing | None:
+        """Make a thing unless Close shows it; returns what Close answered, if it did.
+
+        If a request was repeated, the journal keeps the thing as unsettled.
+        """
         lost: OutcomeUnknown | None = None
+        made: Thing | None = None
         for _ in range(ATTEMPTS):
             if self._is_shown_in_time(noted_as, is_shown):
                 break
             self.journal.note_making(noted_as, self.user_id, self.close.now())
             try:
-                make()
+                made = make()
                 break
             except OutcomeUnknown as error:
                 lost = error
@@ -115,15 +121,15 @@ class Maker:
                 raise OutcomeUnknown(f"{lost} while {noted_as!r} was created")
         if self.journal.unsettled_things()[noted_as].sends < 2:
             self.journal.note_settled(noted_as)
+        return made
 
     def _is_shown_in_time(self, noted_as: str, is_shown: Callable[[], bool]) -> bool:
         """Whether Close shows a thing whose answer was lost, at the latest one lag after that."""
         sent = self.journal.unsettled_things().get(noted_as)
         if not sent:
             return False
-        give_up = sent.last_sent + timedelta(seconds=self.lag)
         while not is_shown():
-            left = (give_up - self.close.now()).total_seconds()
+            left = self.lag - self.close.seconds_since(sent.last_sent)
             if left <= 0:
                 return False
             self.close.pause(min(left, max(SHORTEST_PAUSE, self.lag / LOOKS_PER_LAG)))
@@ -133,23 +139,29 @@ class Maker:
         """Whether a field is gone: it is deleted if a repeated request made it and no lead has a value in it."""
         if sent.sends < 2 or double.creator not in ("", sent.sender):
             return False
+        if self._holds_values(double):
+            return False
+        self.close.pause(self.lag)  # until search shows what somebody may just have entered
         try:
-            return self.close.on_fresh_reading(partial(self._delete_if_blank, double.id))
+            return self.close.on_fresh_reading(partial(self._delete_if_blank, double))
         except NotFound:
             return True
         except (RequestRejected, OutcomeUnknown, CloseUnreachable):
             return False
 
-    def _delete_if_blank(self, field_id: str) -> bool:
-        if self.close.count_leads(is_filled(custom_field(field_id))):
+    def _delete_if_blank(self, field: LeadField) -> bool:
+        if self._holds_values(field):
             return False
-        self.close.delete_lead_field(field_id)
+        self.close.delete_lead_field(field.id)
         return True
+
+    def _holds_values(self, field: LeadField) -> bool:
+        return self.close.count_leads(is_filled(custom_field(field.id))) > 0
 
 
 def _first(things: Sequence[Thing], name: str) -> Thing:
     if not things:
-        raise OutcomeUnknown(f"Close does not show {name!r} yet")
+        raise OutcomeUnknown(f"{name!r} is not in Close's list yet")
     return things[0]
 
 

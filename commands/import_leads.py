@@ -138,7 +138,7 @@ def _exit_code(result: ImportResult) -> Exit:
     """The exit code of an import that was not ended early, for the most urgent reason."""
     if result.has("undetermined") or result.unsettled:
         return Exit.UNREACHABLE
-    if result.has("rejected") or result.has("failed") or result.is_ambiguous:
+    if result.has("rejected") or result.has("failed") or result.is_ambiguous or result.doubles:
         return Exit.INCOMPLETE
     return Exit.DONE
 
@@ -278,6 +278,8 @@ def _advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, 
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
     if result.has("undetermined") and not args.dry_run:
         say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
+    for double in result.doubles:
+        say(double)
     if result.unsettled:
         say(
             f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "

@@ -40,8 +40,11 @@ def workflow_names(args: argparse.Namespace) -> WorkflowNames:
 def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInClose:
     """How this command qualifies people in Close."""
 
+    told: set[str] = set()
+
     def tell(words: str) -> None:
-        if not args.quiet:
+        if not args.quiet and words not in told:
+            told.add(words)
             say(words)
 
     return QualifyingInClose(

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _silent(_: str) -> None:
-    """What is said with `--quiet`."""
+    """Say nothing, as `--quiet` asks."""
 
 
 def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:

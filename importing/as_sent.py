@@ -35,7 +35,7 @@ def _comparable(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: _comparable(part, key) for key, part in value.items() if key not in _DERIVED}
     if isinstance(value, list):
-        return [_comparable(part, name) for part in value]
+        return sorted((_comparable(part, name) for part in value), key=repr)
     if isinstance(value, bool) or value is None:
         return value
     return _comparable_text(str(value), name)

@@ -27,13 +27,14 @@ MOST_RESENDS = 5  # of one lead in one run; after that, the next run continues
 
 
 def carry_out(
-    plan: Plan, *, workers: int | None, stop: threading.Event, tell: Callable[[str], None]
+    plan: Plan, *, workers: int | None, stop: threading.Event, tell: Callable[[str], None], doubles_left: list[str]
 ) -> Iterator[LeadOutcome]:
     """Yield the outcome of each lead: first the leads with nothing to do, then the others as Close answers.
 
     Missing custom fields are created before anything is sent. Once `stop` is set, or Close refuses the whole run,
     requests in flight are finished and the rest is skipped. The error that ended the run, even a bug of ours, is raised
-    after the last outcome, so that no outcome is lost. `tell` is called with anything that users may wonder about.
+    after the last outcome, so that no outcome is lost. `tell` is called with anything that users may wonder about; to
+    `doubles_left`, sentences are added about doubles of earlier runs that a person has to remove.
     """
     organization = plan.organization
     todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
@@ -47,9 +48,22 @@ def carry_out(
         raise
     plan = replace(plan, organization=replace(organization, fields=fields))
     sender = Sender(plan, workers=workers, stop=stop, clock=time.monotonic)
-    yield from _CarryingOut(plan, sender, tell, time.monotonic).outcomes(settled, todo)
+    yield from _CarryingOut(plan, sender, _told_once(tell), time.monotonic).outcomes(settled, todo)
+    doubles_left.extend(sender.doubles_left)
     if sender.ended_by:
         raise sender.ended_by
+
+
+def _told_once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, but nothing is said twice."""
+    told: set[str] = set()
+
+    def tell_once(words: str) -> None:
+        if words not in told:
+            told.add(words)
+            tell(words)
+
+    return tell_once
 
 
 def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
@@ -69,16 +83,17 @@ class _CarryingOut:
         self._without_contact: dict[str, LostContact] = {}
         self._resends: Counter[str] = Counter()
         self._lost_contacts: Counter[str] = Counter()  # by the lead's key
+        self._is_told: set[str] = set()  # keys of leads whose lost contacts were told
         self._last_resend = clock()
         self._held: dict[str, LeadOutcome] = {}
 
     def outcomes(self, settled: Iterable[PlannedLead], todo: Sequence[PlannedLead]) -> Iterator[LeadOutcome]:
         """Yield one outcome for every lead, starting with the leads that need nothing."""
+        self._remove_doubles_of_earlier_runs()
         yield from self._let_through((planned.key, outcome_as_planned(planned)) for planned in settled)
         self._remember_lost(todo)
         jobs = deque(each for each in todo if each.action != "look up")
         self._forget_deleted(jobs)
-        self._remove_doubles_of_earlier_runs()
         while (jobs or self._lost or self._without_contact) and not self._sender.ended_by:
             yield from self._let_through(self._sender.send(jobs))
             if not self._sender.ended_by:
@@ -117,7 +132,8 @@ class _CarryingOut:
                 self._without_contact[key] = result
                 self._lost_contacts[key] += result.is_news
                 continue
-            outcome = replace(result, outcome="created") if key in self._found else result
+            is_found = key in self._found and result.outcome in ("updated", "unchanged")
+            outcome = replace(result, outcome="created") if is_found else result
             if not outcome.lead_id or not self._may_be_double(key, outcome.lead_id):
                 yield outcome
                 continue
@@ -126,8 +142,9 @@ class _CarryingOut:
 
     def _may_be_double(self, key: str, lead_id: str) -> bool:
         """Whether Close may have created a lead or a contact of it more than once, in this run or in earlier ones."""
-        sent = self._plan.sent.get(key)
-        if sent is not None and (not sent.is_single or (sent.state == "absent" and sent.sends > 0)):
+        before = self._plan.sent.get(key)
+        was_doubtful = before is not None and (not before.is_single or (before.state == "absent" and before.sends > 0))
+        if was_doubtful and not self._journal.leads([key])[key].is_single:
             return True
         return self._resends[key] > 0 or bool(self._lost_contacts[key] and self._journal.late_changes(lead_id))
 
@@ -145,11 +162,12 @@ class _CarryingOut:
         if not waiting:
             return
         longest = max(contact.seconds for contact in waiting.values())
-        if any(contact.is_news for contact in waiting.values()):
+        if any(contact.is_news or key not in self._is_told for key, contact in waiting.items()):
             self._tell(
-                f"Close's answer was lost for new contacts of {counted_leads(len(waiting))}. Waiting until the leads "
-                f"show whether they arrived: up to {longest:.0f} s more."
+                f"Close's answer was lost for new contacts of {counted_leads(len(waiting))}. Waiting to see whether "
+                f"they arrived: up to {longest:.0f} s more."
             )
+        self._is_told.update(waiting)
         try:
             self._close.pause(min(longest, max(SHORTEST_PAUSE, self._organization.index_lag / LOOKS_PER_LAG)))
         except CloseError as error:
@@ -218,7 +236,7 @@ class _CarryingOut:
 
     def _tell_of_former_row(self, sent: SentLead, fate: Fate) -> None:
         """Note what became of a lead whose row the file lacks, and say so."""
-        row = "from a row that the file no longer has as it was"
+        row = "from a row that has since been changed in, or removed from, the file"
         if fate.kind == "found":
             found = adopt(self._organization, sent.key, fate.leads)
             self._tell(
@@ -230,7 +248,8 @@ class _CarryingOut:
             self._tell(f"An earlier part of this run sent {sent.company} {row}; Close did not create it.")
         elif fate.kind == "deleted":
             self._journal.note_removed(sent.key, fate.lead_id)
-            self._tell(f"An earlier part of this run created {sent.company} {row}; it was deleted in Close since.")
+            since = "it has since been deleted or merged in Close"
+            self._tell(f"An earlier part of this run created {sent.company} {row}; {since}.")
 
     # Duplicates ------------------------------------------------------------------------------------------------------
 
@@ -238,15 +257,13 @@ class _CarryingOut:
         """Remove duplicates that turned up after the run that made them had ended; what must stay is told."""
         try:
             maker_for(self._organization).remove_doubles(self._tell)
-            for lead_id in dict.fromkeys(change.lead_id for change in self._journal.late_changes()):
-                self._tell_of_doubles(lead_id, remove_double_contacts(self._organization, lead_id))
-            self._sender.doubles_removed += remove_late_leads(self._organization, self._tell)
+            late = dict.fromkeys(change.lead_id for change in self._journal.late_changes())
+            for lead_id, reasons in remove_double_contacts(self._organization, late).items():
+                link = lead_link({"id": lead_id})
+                self._sender.doubles_left += [f"{link}: {reason}. Delete one of them in Close." for reason in reasons]
+            self._sender.doubles_removed += remove_late_leads(self._organization, self._sender.doubles_left.append)
         except CloseError as error:
             self._sender.end(error)
-
-    def _tell_of_doubles(self, lead_id: str, reasons: Iterable[str]) -> None:
-        for reason in reasons:
-            self._tell(f"{lead_link({'id': lead_id})}: {reason}. Delete one of them in Close.")
 
     def _check_doubles(self) -> Iterator[LeadOutcome]:
         """Wait one index lag after the last resend, remove duplicates, and yield the outcomes of leads sent twice."""
@@ -263,8 +280,8 @@ class _CarryingOut:
         keys, lag = list(self._held), self._organization.index_lag
         left = max(0.0, self._last_resend + lag - self._clock())
         self._tell(
-            f"{counted_leads(len(keys))} or their contacts were sent again because they had not arrived. Waiting until "
-            f"Close would show duplicates: {left:.0f} s more."
+            f"{counted_leads(len(keys))}, or contacts of theirs, had not arrived and had to be sent again. Waiting "
+            f"until Close would show duplicates: {left:.0f} s more."
         )
         self._close.pause(left)
         created = [key for key in keys if self._journal.leads([key])]
@@ -277,9 +294,11 @@ class _CarryingOut:
                 copies = remove_doubles(self._organization, key, look.copies(key))
                 self._sender.doubles_removed += copies.removed
                 outcome = _checked(outcome, copies.left)
-            outcome = _with_double_contacts(outcome, remove_double_contacts(self._organization, outcome.lead_id))
-            del self._held[key]
-            yield outcome
+            self._held[key] = outcome
+        doubles = remove_double_contacts(self._organization, {each.lead_id for each in self._held.values()})
+        for key in keys:
+            outcome = self._held.pop(key)
+            yield _with_double_contacts(outcome, doubles.get(outcome.lead_id, []))
 
 
 def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:

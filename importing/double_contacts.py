@@ -1,6 +1,6 @@
 """Contacts that are on a lead twice because a request whose answer was lost was repeated and then arrived after all."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -8,46 +8,76 @@ from close.contents import Json, contact_content
 from close.errors import NotFound
 from close.journal import Change
 from importing.as_sent import is_contact_as_sent
+from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
 from importing.missing_leads import read_or_none
 from importing.organization import Organization
-from importing.own_leads import ListsLag, Noted, refuse_lagging_lists, work_on_contact, work_on_contact_shown_on
+from importing.own_leads import work_on_contact, work_on_contact_shown_on
 
 
-def remove_double_contacts(organization: Organization, lead_id: str) -> list[str]:
-    """Why second copies of contacts that we sent have to stay on a lead, in words; the others are deleted.
+def remove_double_contacts(organization: Organization, lead_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Delete second copies of contacts that we sent; return, in words, why others stay, by the id of their lead.
 
-    A copy goes if it is as we sent it, nobody has worked on it, and the one that was sent later is there.
+    A copy goes if it is as we sent it, nobody has worked on it, and the one that was sent later is there. One wait for
+    lists that lag is enough for all leads.
     """
-    noted = Noted("", organization.close.now())
-    while True:
-        try:
-            return organization.close.on_fresh_reading(partial(_remove, organization, lead_id, noted))
-        except ListsLag as lag:
-            organization.close.pause(lag.seconds)
-            noted = lag.noted
+    close = organization.close
+    todo: dict[str, Noted] = dict.fromkeys(lead_ids, Noted("", close.now()))
+    reasons: dict[str, list[str]] = {lead_id: [] for lead_id in todo}
+    while todo:
+        lagging: dict[str, Noted] = {}
+        wait = 0.0
+        for lead_id, noted in todo.items():
+            try:
+                reasons[lead_id] += close.on_fresh_reading(partial(_remove, organization, lead_id, noted))
+            except ListsLag as lag:
+                lagging[lead_id], wait = lag.noted, max(wait, lag.seconds)
+        close.pause(wait)
+        todo = lagging
+    return {lead_id: found for lead_id, found in reasons.items() if found}
 
 
 def _remove(organization: Organization, lead_id: str, noted: Noted) -> list[str]:
-    journal = organization.journal
-    late = journal.late_changes(lead_id)
-    lead = read_or_none(organization.close, lead_id)
-    done = [change for change in journal.changes_of_lead(lead_id) if change.kind == "new contact"]
-    taken = {change.target for change in done}
-    reasons: list[str] = []
-    for change in late:
-        arrived = _arrived(lead, change, taken) if lead else None
-        if not lead or not arrived:
-            if not lead or organization.is_settled_by_time(change.last_sent):
-                journal.note_void(change.number)
-            continue
-        taken.add(arrived["id"])
-        reason = _why_to_keep(organization, lead, arrived, change, done, noted)
-        if reason is None:
-            _delete(organization, change, arrived)
-            continue
-        journal.note_changed(change.number, arrived["id"], contact_content({**change.sent, "id": arrived["id"]}))
-        reasons += [reason] if reason else []
-    return reasons
+    """The reasons why second copies stay on a lead. Raises ListsLag."""
+    found = (_remove_one(organization, change, noted) for change in organization.journal.late_changes(lead_id))
+    return [reason for reason in found if reason]
+
+
+def _remove_one(organization: Organization, change: Change, noted: Noted) -> str:
+    """Delete the contact of a request that was repeated, if it arrived and is a double; return why it stays, or ""."""
+    close, journal = organization.close, organization.journal
+    done = [other for other in journal.changes_of_lead(change.lead_id) if other.kind == "new contact"]
+    taken = {other.target for other in done}
+    asked_at = close.now()
+    lead = read_or_none(close, change.lead_id)
+    arrived = _arrived(lead, change, taken) if lead else None
+    work = work_on_contact(close, change.lead_id, arrived["id"]) if arrived else ""
+    lead = read_or_none(close, change.lead_id) if arrived else lead  # last, right before the contact may be deleted
+    arrived = _arrived(lead, change, taken) if lead and arrived else None
+    if not lead or not arrived:
+        if organization.is_settled_by_time(change.last_sent):
+            journal.note_void(change.number)
+        return ""
+    if _has_twin(lead, change, done):
+        work = work or work_on_contact_shown_on(lead, arrived["id"])
+        is_as_sent = is_contact_as_sent(arrived, change.sent)
+        if is_as_sent and not work:
+            refuse_lagging_lists(organization, lead, noted, asked_at)
+            with suppress(NotFound):
+                close.delete_contact(arrived["id"])
+            journal.note_void(change.number)
+            return ""
+        why = "has since been changed" if not is_as_sent else f"has {work}"
+    else:
+        why = ""
+    journal.note_changed(change.number, arrived["id"], contact_content({**change.sent, "id": arrived["id"]}))
+    name = arrived.get("display_name") or arrived.get("name") or "without a name"
+    return f"the contact {name} is there twice because an answer from Close was lost, and one {why}" if why else ""
+
+
+def _has_twin(lead: Json, change: Change, done: Iterable[Change]) -> bool:
+    """Whether the contact that was sent later with the same content is on the lead."""
+    there = {contact["id"] for contact in lead.get("contacts") or []}
+    return any(other.sent == change.sent and other.target in there for other in done)
 
 
 def _arrived(lead: Json, change: Change, taken: Collection[str]) -> Json | None:
@@ -64,27 +94,3 @@ def _arrived(lead: Json, change: Change, taken: Collection[str]) -> Json | None:
     name = str(change.sent.get("name") or "")
     same = [contact for contact in fresh if is_contact_as_sent(contact, change.sent)]
     return next(iter([*same, *(each for each in fresh if name and each.get("name") == name)]), None)
-
-
-def _why_to_keep(
-    organization: Organization, lead: Json, arrived: Json, change: Change, done: Sequence[Change], noted: Noted
-) -> str | None:
-    """Why a contact that arrived late stays: "" if it is the only one, None if it is a double that may be deleted."""
-    there = {contact["id"] for contact in lead.get("contacts") or []}
-    if not any(other.sent == change.sent and other.target in there for other in done):
-        return ""
-    name = arrived.get("display_name") or arrived.get("name") or "without a name"
-    asked_at = organization.close.now()
-    work = work_on_contact(organization.close, change.lead_id, arrived["id"])
-    work = work or work_on_contact_shown_on(lead, arrived["id"])
-    if work or not is_contact_as_sent(arrived, change.sent):
-        why = f"has {work}" if work else "has since been changed"
-        return f"the contact {name} is there twice, because an answer of Close was lost, and the second one {why}"
-    refuse_lagging_lists(organization, lead, noted, asked_at)
-    return None
-
-
-def _delete(organization: Organization, change: Change, arrived: Json) -> None:
-    with suppress(NotFound):
-        organization.close.delete_contact(arrived["id"])
-    organization.journal.note_void(change.number)

@@ -123,7 +123,10 @@ class _Filling:
             moment=self._close.now(),
         )
         try:
-            answer, problems = send_without_refused(change.send, change.body, self._lead, self._organization.fields)
+            answer, problems = send_without_refused(
+                *(change.send, change.body, self._lead, self._organization.fields),
+                before_rest=partial(self._journal.note_change_body, number),
+            )
         except OutcomeUnknown:
             self._journal.note_answer_lost(number, self._close.now())
             raise

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from cells.companies import earlier_import_keys, import_key, other_spellings
@@ -18,11 +18,13 @@ from close.contents import Json
 from close.errors import CloseUnreachable
 from close.journal import Journal, SentLead
 from close_client import CloseClient
-from importing.missing_leads import find_merged, read_or_none
+from importing.missing_leads import LONGEST_MOMENT, find_merged, read_or_none
 from importing.organization import Organization
 
 READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
+MOST_CONDITIONS = 1000  # in one request
+READ_AGAIN = 2  # times, if Close does not find a lead
 ASK_AGAIN = 3  # times, if the answer is to another question
 KEYS_PER_SEARCH = 100  # import keys looked up with one request
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
@@ -157,17 +159,34 @@ def _read_known(
     organization: Organization, sent: Sequence[SentLead], pool: ThreadPoolExecutor
 ) -> dict[str, Json | None]:
     """The leads that the journal knows, by key: as noted if they are newer than the index lag, otherwise read by id."""
-    close, lag = organization.close, timedelta(seconds=organization.index_lag)
+    close = organization.close
+    states = {lead.key: lead.state for lead in sent}
     believed: dict[str, Json | None] = {}
     to_read: dict[str, str] = {}
     for lead in sent:
-        if lead.state == "created" and lead.lead and close.now() - lead.last_sent < lag:
+        if lead.state == "created" and lead.lead and close.seconds_since(lead.last_sent) < organization.index_lag:
             believed[lead.key] = lead.lead
         elif lead.state in ("created", "removed", "undoing"):
             to_read[lead.key] = lead.lead_id
     readings = dict(zip(to_read, pool.map(lambda lead_id: read_or_none(close, lead_id), to_read.values()), strict=True))
     gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
-    return believed | readings | (find_merged(close, gone) if gone else {})
+    merged = find_merged(close, gone) if gone else {}
+    doubtful = {lead_id for lead_id, key in gone.items() if key not in merged and states[key] != "removed"}
+    back = {gone[lead_id]: lead for lead_id, lead in _read_again(organization, doubtful, pool).items()}
+    return believed | readings | merged | back
+
+
+def _read_again(organization: Organization, lead_ids: Iterable[str], pool: ThreadPoolExecutor) -> dict[str, Json]:
+    """Those of the leads that Close did not find which it finds after all, by id: a 404 can last for a moment only."""
+    close, missing = organization.close, list(lead_ids)
+    found: dict[str, Json] = {}
+    for _ in range(READ_AGAIN if missing else 0):
+        close.pause(min(LONGEST_MOMENT, organization.index_lag) / READ_AGAIN)
+        for lead_id, lead in zip(missing, pool.map(partial(read_or_none, close), missing), strict=True):
+            if lead:
+                found[lead_id] = lead
+        missing = [lead_id for lead_id in missing if lead_id not in found]
+    return found
 
 
 def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
@@ -194,7 +213,7 @@ def _find_named(
         fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
         return list(organization.close.first_leads(any_of(_name_conditions(some)), fields))
 
-    batches = [leads[start : start + NAMES_PER_SEARCH] for start in range(0, len(leads), NAMES_PER_SEARCH)]
+    batches = _in_batches(leads)
     found: dict[str, dict[str, Json]] = defaultdict(dict)
     for shown in pool.map(search, batches):
         for lead in _not_among(deleted, shown):
@@ -213,6 +232,20 @@ def _has_run_id(key: Any) -> bool:
 def _keyed_alone(leads: list[Json], column: str) -> list[Json]:
     """The leads that have a key, or all of them if none has one."""
     return [lead for lead in leads if lead.get(column)] or leads
+
+
+def _in_batches(leads: Sequence[Lead]) -> list[list[Lead]]:
+    """The leads in groups whose names can be looked for with one request."""
+    batches: list[list[Lead]] = []
+    conditions = MOST_CONDITIONS
+    for lead in leads:
+        more = len(_name_conditions([lead]))
+        if not batches or len(batches[-1]) == NAMES_PER_SEARCH or conditions + more > MOST_CONDITIONS:
+            batches.append([])
+            conditions = 0
+        batches[-1].append(lead)
+        conditions += more
+    return batches
 
 
 def _name_conditions(leads: Iterable[Lead]) -> list[Json]:

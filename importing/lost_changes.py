@@ -86,6 +86,7 @@ def _changed_target(lead: Json, change: Change, known: Collection[str]) -> Json 
         contact
         for contact in lead.get("contacts") or []
         if (contact["id"] == change.target if change.kind == "contact" else contact["id"] not in before)
+        if change.kind == "contact" or not change.sender or contact.get("created_by") in (None, change.sender)
     ]
     whole = [contact for contact in candidates if _holds(contact_content(contact), change)]
     return next(iter([*whole, *(each for each in candidates if _shows(contact_content(each), change))]), None)

@@ -63,8 +63,8 @@ class Fate:
 
 def lost_earlier(organization: Organization, leads: Iterable[SentLead], now: float) -> dict[str, Lost]:
     """The answers that earlier runs lost, by key, as the journal knows them; `now` is by the monotonic clock."""
-    clock = organization.close.now()
-    return {lead.key: Lost(now, max(0.0, (clock - lead.last_sent).total_seconds()), True) for lead in leads}
+    close = organization.close
+    return {lead.key: Lost(now, close.seconds_since(lead.last_sent), True) for lead in leads}
 
 
 def settle(
@@ -122,7 +122,8 @@ class Look:
         self._witnesses = witnesses[-MOST_WITNESSES:]
         self._deleted = organization.journal.deleted()
         self._known = organization.journal.lead_ids()
-        self._senders = sorted({lead.sender or organization.account.user_id for lead in sent})
+        user_id = organization.account.user_id  # of the witnesses that this run sends
+        self._senders = sorted({user_id, *(lead.sender or user_id for lead in sent)})
         self._ids: dict[str, set[str]] = defaultdict(set)
         self._from = min(lead.first_sent for lead in sent) - EVENTS_FROM
         self._in_events: set[str] = set()

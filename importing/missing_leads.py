@@ -13,6 +13,7 @@ from importing.organization import Organization
 
 LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
+LONGEST_MOMENT = 10.0  # seconds for which Close may not find a lead that exists
 
 
 def read_or_none(close: CloseClient, lead_id: str) -> Json | None:
@@ -34,9 +35,9 @@ def is_deleted(close: CloseClient, lead_id: str) -> bool:
 def find_missing(organization: Organization, lead_id: str) -> Json | None:
     """The lead that Close did not find a moment ago, or the one that it was merged into; None if it is gone.
 
-    Without an event that says so, it is gone once it has been missing for one index lag.
+    Without an event that says so, it is gone once it has been missing for some seconds, at most for an index lag.
     """
-    close, lag = organization.close, organization.index_lag
+    close, lag = organization.close, min(LONGEST_MOMENT, organization.index_lag)
     give_up = close.now().timestamp() + lag
     while True:
         found = find_merged(close, {lead_id: lead_id}).get(lead_id) or read_or_none(close, lead_id)

@@ -1,7 +1,7 @@
 """The organization in Close that leads go into, with everything that an import or undo needs to know about it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from close.journal import Change, Journal, JournalFile
 from close_client import Account, CloseClient
@@ -27,11 +27,11 @@ class Organization:
 
     def seconds_to_look_for(self, change: Change) -> float:
         """For how many seconds a change whose answer was lost may still show before it is sent again."""
-        return self.index_lag - (self.close.now() - change.last_sent).total_seconds()
+        return self.index_lag - self.close.seconds_since(change.last_sent)
 
     def is_settled_by_time(self, sent: datetime) -> bool:
         """Whether something was sent so long ago, by this machine's clock, that it can't be on its way any more."""
-        return self.close.now() - sent >= MOST_LAGS * timedelta(seconds=self.index_lag)
+        return self.close.seconds_since(sent) >= MOST_LAGS * self.index_lag
 
 
 def open_organization(close: CloseClient, journals: JournalFile, index_lag: float, list_lag: float) -> Organization:

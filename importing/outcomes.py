@@ -57,7 +57,8 @@ class ImportResult:
     """The result of an import, by lead and by row, and the error that ended it early, if any.
 
     `unsettled` are the companies whose rows the file no longer has as they were when they were sent, and of which
-    nobody knows yet whether Close has them.
+    nobody knows yet whether Close has them. `doubles` are sentences about doubles that earlier runs made and that a
+    person has to remove.
     """
 
     source: SourceFile
@@ -66,6 +67,7 @@ class ImportResult:
     rows: list[RowOutcome]
     ended_by: Exception | None
     unsettled: tuple[str, ...] = ()
+    doubles: tuple[str, ...] = ()
 
     def has(self, outcome: Outcome) -> bool:
         """Whether any row has this outcome."""

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from close.contents import Json, kept, lead_content, lead_link, moment_of
 from close.errors import InvalidRequest, NotFound
 from close.journal import SentLead
 from close_client import CloseClient
 from importing.as_sent import is_lead_as_sent
+from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists, refuse_too_early
 from importing.look_up import find_by_key, read_copies
+from importing.missing_leads import read_or_none
 from importing.organization import Organization
 
 CLOCKS_AGREE = timedelta(seconds=2)  # by which the clocks of Close's machines may differ
@@ -30,26 +32,37 @@ def remove_doubles(organization: Organization, key: str, lead_ids: Sequence[str]
 
     Two machines that created the same lead at the same time both keep the oldest, so they never delete both.
     """
-    tried: set[str] = set()
+    noted: dict[str, Noted] = {}
+    removed: list[str] = []
+    while True:
+        try:
+            left = organization.close.on_fresh_reading(lambda: _removed(organization, key, lead_ids, noted, removed))
+            return Copies(left, len(removed))
+        except ListsLag as lag:
+            organization.close.pause(lag.seconds)
+            noted[lag.lead_id] = lag.noted
 
-    def remove() -> list[Json]:
-        copies = read_copies(organization.close, lead_ids)
+
+def _removed(
+    organization: Organization, key: str, lead_ids: Sequence[str], noted: Mapping[str, Noted], removed: list[str]
+) -> list[Json]:
+    """The copies of a lead that are left, after those that may go were deleted and added to `removed`."""
+    copies = read_copies(organization.close, lead_ids)
+    for copy in copies[1:]:
         sent = organization.journal.leads([key]).get(key)
-        gone = tried - {copy["id"] for copy in copies} if copies else ()
-        for lead_id in gone:  # the answer to an earlier deletion was lost
-            if sent and sent.lead_id == lead_id:
-                organization.journal.note_removed(key, copies[0]["id"])
-            organization.journal.note_deleted(lead_id, copies[0]["id"])
-        for copy in copies[1:]:
-            answered = sent and _as_answered(organization, sent, copy)
-            if sent and answered and not _why_to_keep(organization, sent, copy, answered):
-                tried.add(copy["id"])
-                _delete_double(organization, sent, copy, copies[0])
-                copies = [other for other in copies if other is not copy]
-        return copies
-
-    left = organization.close.on_fresh_reading(remove)
-    return Copies(left, len(tried - {copy["id"] for copy in left}))
+        answered = sent and _as_answered(organization, sent, copy)
+        if not sent or not answered:
+            continue
+        known = noted.get(copy["id"]) or Noted(str(answered.get("date_updated") or ""), sent.last_sent)
+        with suppress(NotFound):  # somebody has deleted it meanwhile
+            if why_not_ours_to_delete(organization, copy["id"], answered, known):
+                continue
+            if not read_or_none(organization.close, copies[0]["id"]):  # the one that was to stay
+                return _removed(organization, key, lead_ids, noted, removed)
+            _delete_double(organization, sent, copy, copies[0])
+            removed.append(copy["id"])
+        copies = [other for other in copies if other is not copy]
+    return copies
 
 
 def remove_late_leads(organization: Organization, tell: Callable[[str], None]) -> int:
@@ -68,17 +81,6 @@ def remove_late_leads(organization: Organization, tell: Callable[[str], None]) -
         elif organization.is_settled_by_time(sent.last_sent):
             journal.note_single(key)
     return removed
-
-
-def _why_to_keep(organization: Organization, sent: SentLead, copy: Json, answered: Json) -> str:
-    """Why a double of our own must stay, after waiting until Close's lists show everything; "" if it may go."""
-    noted = Noted(str(answered.get("date_updated") or ""), sent.last_sent)
-    while True:
-        try:
-            return why_not_ours_to_delete(organization, copy["id"], answered, noted)
-        except ListsLag as lag:
-            organization.close.pause(lag.seconds)
-            noted = lag.noted
 
 
 def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
@@ -148,14 +150,6 @@ def _told_when_made(organization: Organization, lead_id: str, sender: str) -> Js
     return (created.get("data") or None) if created else None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """When a lead was last changed (`date_updated`, as Close writes it), and since when we know, by our clock."""
-
-    date_updated: str
-    at: datetime
-
-
 def why_not_ours_to_delete(organization: Organization, lead_id: str, answered: Json, noted: Noted) -> str:
     """Why a lead that we created must stay: somebody has changed it or worked on it since. "" if nobody has.
 
@@ -164,9 +158,7 @@ def why_not_ours_to_delete(organization: Organization, lead_id: str, answered: J
     """
     close = organization.close
     asked_at = close.now()
-    seconds = organization.list_lag - (asked_at - noted.at).total_seconds()
-    if seconds > 0:
-        raise ListsLag(min(seconds, organization.list_lag), noted)
+    refuse_too_early(organization, lead_id, noted)
     try:
         work = _work_on(close, lead_id)
     except InvalidRequest:  # as Close may call a lead that is gone
@@ -186,27 +178,6 @@ def _work_shown_on(lead: Json) -> str:
     if lead.get("tasks"):
         return "it has a task in Close"
     return "it has an opportunity in Close" if lead.get("opportunities") else ""
-
-
-class ListsLag(Exception):
-    """A lead was changed so recently that Close's lists may not show what was done on it.
-
-    After `seconds` they do, unless it was changed again after what is now `noted`.
-    """
-
-    def __init__(self, seconds: float, noted: Noted) -> None:
-        super().__init__("Close's lists may lag")
-        self.seconds = seconds
-        self.noted = noted
-
-
-def refuse_lagging_lists(organization: Organization, lead: Json, noted: Noted, asked_at: datetime) -> None:
-    """Raise ListsLag unless lists that were asked at a moment, by our clock, show all that was done on a lead."""
-    updated = str(lead.get("date_updated") or "")
-    known = noted if noted.date_updated == updated else Noted(updated, organization.close.now())
-    left = organization.list_lag - (asked_at - known.at).total_seconds()
-    if left > 0:
-        raise ListsLag(min(left, organization.list_lag), known)
 
 
 def work_on_contact(close: CloseClient, lead_id: str, contact_id: str) -> str:

@@ -79,6 +79,7 @@ class Sender:
         self.ended_by: Exception | None = None
         self.witnesses: deque[Witness] = deque(maxlen=MOST_WITNESSES)
         self.doubles_removed = 0
+        self.doubles_left: list[str] = []
 
     def end(self, error: Exception) -> None:
         """Stop sending what is still waiting; the first error is the one that is reported."""
@@ -209,6 +210,8 @@ class Sender:
         sent = self._journal.leads([planned.key]).get(planned.key)
         if sent and sent.state in ("created", "removed"):
             return LeadOutcome(planned.lead, "skipped", GONE)
+        if sent and sent.state == "undoing":  # an undo that was interrupted has deleted it
+            self._journal.note_undone(planned.key)
         return self._create(replace(planned, action="create"))
 
     def _sort_out(self, planned: PlannedLead) -> Sent:

@@ -20,6 +20,7 @@ from close.journal import Change, Journal, Run, SentLead
 from close.workers import work_off
 from close_client import CloseClient
 from importing.double_contacts import remove_double_contacts
+from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
 from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.lost_leads import MOST_WITNESSES, Look, Witness, lost_earlier, settle
 from importing.made_fields import maker_for
@@ -27,16 +28,14 @@ from importing.missing_leads import find_merged, is_deleted, read_or_none
 from importing.organization import Organization
 from importing.own_leads import (
     Copies,
-    ListsLag,
-    Noted,
     adopt,
-    refuse_lagging_lists,
     remove_doubles,
     why_not_ours_to_delete,
     work_on_contact,
     work_on_contact_shown_on,
 )
 
+PAUSE = 1.0  # seconds until a lead that was not found and then found is looked at again
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 
 
@@ -106,8 +105,17 @@ def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], Non
     lost_at = lost_earlier(organization, lost.values(), time.monotonic())
     for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic, tell):
         if fate.kind == "found":
-            adopt(organization, key, fate.leads)
+            found = adopt(organization, key, fate.leads)
+            if journal.leads([key])[key].state != "created":
+                reason = "it is not, or no longer, as the import sent it"
+                yield UndoneLead("left", found["id"], lost[key].company, reason)
             yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
+        elif fate.kind == "deleted":
+            merged = find_merged(organization.close, {fate.lead_id: key}).get(key)
+            if merged:
+                yield UndoneLead("left", fate.lead_id, lost[key].company, _merged_words(merged))
+            else:
+                journal.note_absent(key)
         elif fate.kind == "unknown":
             reason = "it is not known yet whether Close has this lead; run the undo again"
             yield UndoneLead("left", "", lost[key].company, reason)
@@ -121,8 +129,7 @@ def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], Non
             yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
     maker_for(organization).remove_doubles(tell)
     changed = {change.lead_id for change in journal.late_changes() if change.run_id == run.run_id}
-    for lead_id in sorted(changed):
-        remove_double_contacts(organization, lead_id)
+    remove_double_contacts(organization, sorted(changed))
 
 
 def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[Witness]:
@@ -165,7 +172,7 @@ def _in_rounds(
         left = max((each.due for each in later), default=0.0) - time.monotonic()
         if left > 0:
             leads = "1 lead" if len(later) == 1 else f"{len(later)} leads"
-            tell(f"Waiting {math.ceil(left)} s, because Close may not show yet what was done lately with {leads}.")
+            tell(f"Waiting {math.ceil(left)} s, because Close may not show yet what happened recently to {leads}.")
             close.pause(left)
         jobs = [each.job for each in later]
 
@@ -195,30 +202,41 @@ def _side_by_side(jobs: Iterable[Job], close: CloseClient, stop: threading.Event
 
 
 def _delete(
-    organization: Organization, lead: SentLead, changes: Sequence[Change], noted: Noted | None = None
+    organization: Organization,
+    lead: SentLead,
+    changes: Sequence[Change],
+    noted: Noted | None = None,
+    *,
+    is_back: bool = False,
 ) -> UndoneLead | Later:
-    """Delete a lead that the run created, after removing what the same run added to it later."""
+    """Delete a lead that the run created, after removing what the same run added to it later.
+
+    `is_back` if Close did not find the lead before, and then found it.
+    """
     if changes:
         restored = _restore(organization, changes)
-        if isinstance(restored, Later):
-            return replace(restored, job=partial(_delete, organization, lead, changes))
-        if restored.outcome == "left":
-            return restored
+        return _delete_restored(organization, lead, restored)
     noted = noted or Noted(str((lead.lead or {}).get("date_updated") or ""), lead.last_sent)
     try:
         reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead, noted))
     except ListsLag as lag:
-        return Later(time.monotonic() + lag.seconds, partial(_delete, organization, lead, [], lag.noted))
+        again = partial(_delete, organization, lead, [], lag.noted, is_back=is_back)
+        return Later(time.monotonic() + lag.seconds, again)
     except NotFound:
-        return _look_for_missing(
-            organization,
-            lead.lead_id,
-            lead.company,
-            _Missing(again=partial(_delete, organization, lead, []), gone=partial(_deleted, organization, lead)),
-        )
+        again = partial(_delete, organization, lead, [], is_back=True)
+        missing = _Missing(again, gone=partial(_deleted, organization, lead), was_back=is_back)
+        return _look_for_missing(organization, lead.lead_id, lead.company, missing)
     if reason:
         return UndoneLead("left", lead.lead_id, lead.company, reason)
     return _deleted(organization, lead)
+
+
+def _delete_restored(organization: Organization, lead: SentLead, restored: UndoneLead | Later) -> UndoneLead | Later:
+    """Delete a lead that the run created once what the same run added to it later is removed."""
+    if isinstance(restored, Later):
+        restoring = restored.job
+        return replace(restored, job=lambda: _delete_restored(organization, lead, restoring()))
+    return restored if restored.outcome == "left" else _delete(organization, lead, [])
 
 
 def _deleted(organization: Organization, lead: SentLead) -> UndoneLead:
@@ -230,10 +248,14 @@ def _deleted(organization: Organization, lead: SentLead) -> UndoneLead:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """What to do about a lead that Close does not find: `again` if it is there after all, `gone` if it is not."""
+    """What to do about a lead that Close does not find: `again` if it is there after all, `gone` if it is not.
+
+    `was_back` if that happened before: then it is left.
+    """
 
     again: Job
     gone: Callable[[], UndoneLead]
+    was_back: bool
     since: float | None = None
 
 
@@ -245,15 +267,20 @@ def _look_for_missing(organization: Organization, lead_id: str, company: str, mi
     now, close = time.monotonic(), organization.close
     merged = find_merged(close, {lead_id: lead_id}).get(lead_id)
     if merged:
-        reason = f"it was merged into {lead_link(merged)}; remove there what the import added, if it should go"
-        return UndoneLead("left", lead_id, company, reason)
+        return UndoneLead("left", lead_id, company, _merged_words(merged))
     if read_or_none(close, lead_id):
-        return Later(now, missing.again)
+        if missing.was_back:
+            return UndoneLead("left", lead_id, company, "Close sometimes does not find it; run the undo again")
+        return Later(now + PAUSE, missing.again)
     since = now if missing.since is None else missing.since
     if is_deleted(close, lead_id) or now - since >= organization.index_lag:
         return missing.gone()
     again = partial(_look_for_missing, organization, lead_id, company, replace(missing, since=since))
     return Later(since + organization.index_lag, again)
+
+
+def _merged_words(merged: Json) -> str:
+    return f"it was merged into {lead_link(merged)}; if what the import added should go, remove it there"
 
 
 def _delete_if_untouched(organization: Organization, lead: SentLead, noted: Noted) -> str:
@@ -270,8 +297,9 @@ def _delete_if_untouched(organization: Organization, lead: SentLead, noted: Note
     organization.journal.note_undoing(lead.key)
     try:
         organization.close.delete_lead(lead.lead_id)
-    except StaleReading:
-        organization.journal.note_not_undone(lead.key)
+    except StaleReading as stale:
+        if not stale.has_left:
+            organization.journal.note_not_undone(lead.key)
         raise
     return ""
 
@@ -279,8 +307,10 @@ def _delete_if_untouched(organization: Organization, lead: SentLead, noted: Note
 # A lead that existed -------------------------------------------------------------------------------------------------
 
 
-def _restore(organization: Organization, changes: Sequence[Change], noted: Noted | None = None) -> UndoneLead | Later:
-    """Undo the changes that the run made to one lead, starting with the last."""
+def _restore(
+    organization: Organization, changes: Sequence[Change], noted: Noted | None = None, *, is_back: bool = False
+) -> UndoneLead | Later:
+    """Undo the changes that the run made to one lead, starting with the last; `is_back` as when one is deleted."""
     journal = organization.journal
     lead_id, company, run_id = changes[0].lead_id, changes[0].company, changes[0].run_id
     later = _later_run(journal, lead_id, run_id, after=changes[-1].number)
@@ -298,19 +328,15 @@ def _restore(organization: Organization, changes: Sequence[Change], noted: Noted
         except InvalidRequest as refused:
             return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
         except StillLost as still:
-            return Later(time.monotonic() + still.seconds, partial(_restore, organization, changes))
+            again = partial(_restore, organization, changes, noted, is_back=is_back)
+            return Later(time.monotonic() + still.seconds, again)
         except ListsLag as lag:
-            return Later(time.monotonic() + lag.seconds, partial(_restore, organization, changes, lag.noted))
+            again = partial(_restore, organization, changes, lag.noted, is_back=is_back)
+            return Later(time.monotonic() + lag.seconds, again)
         except NotFound:
-            return _look_for_missing(
-                organization,
-                lead_id,
-                company,
-                _Missing(
-                    again=partial(_restore, organization, changes),
-                    gone=partial(_nothing_to_restore, organization, changes),
-                ),
-            )
+            again = partial(_restore, organization, changes, is_back=True)
+            missing = _Missing(again, gone=partial(_nothing_to_restore, organization, changes), was_back=is_back)
+            return _look_for_missing(organization, lead_id, company, missing)
         except OutcomeUnknown:
             is_unsure = True
             continue

@@ -268,9 +268,8 @@ class WritingBack:
         except CloseUnreachable as error:
             self._unreachable += 1
             return Handled("unknown", link, str(error), verdict)
-        except (
-            OutcomeUnknown
-        ) as lost:  # concerns only this lead; if Close is down, the read before the next try shows it
+        except OutcomeUnknown as lost:
+            # This concerns only this lead. If Close is down, the reading before the next try will show it.
             return Handled("unknown", link, str(lost), verdict)
         self._journal.note_write_back(write_back, "left" if reason else "finished")
         if reason:
@@ -298,9 +297,8 @@ class WritingBack:
                 lost_at = self._close.now()
             except InvalidRequest:
                 if lost_at is None:
-                    self._journal.note_write_back(
-                        write_back, "decided"
-                    )  # nothing was written, so there is nothing to look for
+                    # Nothing was written, so there is nothing to look for.
+                    self._journal.note_write_back(write_back, "decided")
                 raise
         else:
             raise OutcomeUnknown("Close's answers to a note were lost several times")
@@ -325,7 +323,7 @@ class WritingBack:
         return True
 
     def _seconds_until_shown(self, sent: datetime) -> float:
-        return self._note_lag - (self._close.now() - sent).total_seconds()
+        return self._note_lag - self._close.seconds_since(sent)
 
     def _notes_of(self, write_back: WriteBack) -> list[Json]:
         """The notes about an attempt that its lead shows, oldest first."""
@@ -343,43 +341,49 @@ class WritingBack:
         repeated = self._repeated()
         left = max((self._seconds_until_shown(each.last_sent) for each in repeated), default=0.0)
         if left > 0:
-            tell(
-                f"Notes sent again because they had not arrived: {len(repeated)}. Waiting until Close would show "
-                f"duplicates: {left:.0f} s."
-            )
+            notes = "1 note" if len(repeated) == 1 else f"{len(repeated)} notes"
+            tell(f"{notes} had not arrived and had to be sent again. Waiting {left:.0f} s to see duplicates.")
             self._close.pause(left)
 
     def remove_double_notes(self, tell: Callable[[str], None]) -> None:
         """Delete second notes about an attempt that are as we sent them; `tell` hears of those that have to stay."""
         for write_back in self._repeated():
-            notes = self._notes_of(write_back)
-            left = [note for note in notes[1:] if not self._is_removed(note, write_back)]
-            if left:
+            try:
+                is_left = self._close.on_fresh_reading(partial(self._leaves_double_notes, write_back))
+            except (NotFound, InvalidRequest):  # as Close may answer about a lead that is gone
+                is_left = False
+            except (RequestRejected, OutcomeUnknown, CloseUnreachable):
+                continue
+            if is_left:
                 tell(
-                    f"{lead_link({'id': write_back.lead_id})}: a note of this tool is there twice, because an answer "
-                    "of Close was lost. Delete one of them in Close."
+                    f"{lead_link({'id': write_back.lead_id})}: this tool's note is there twice because an answer from "
+                    "Close was lost. Delete one of them in Close."
                 )
             is_over = self._seconds_until_shown(write_back.last_sent) <= -(MOST_LAGS - 1) * self._note_lag
-            if is_over and not left:
+            if is_over and not is_left:
                 self._journal.note_single_note(write_back)
+
+    def _leaves_double_notes(self, write_back: WriteBack) -> bool:
+        """Whether second notes about an attempt have to stay; the others are deleted."""
+        is_left = False
+        for number in range(1, len(self._notes_of(write_back))):
+            notes = self._notes_of(write_back)  # again, right before one of them may be deleted
+            if number >= len(notes) or not self._may_delete(notes[number], write_back):
+                is_left = True
+                continue
+            with suppress(NotFound):
+                self._close.delete_note(notes[number]["id"])
+        return is_left
 
     def _repeated(self) -> list[WriteBack]:
         return [] if self._is_dry else self._journal.repeated_notes()
 
-    def _is_removed(self, note: Json, write_back: WriteBack) -> bool:
-        """Whether a note is gone: it is deleted if it is ours, untouched, and the user may delete own activities."""
+    def _may_delete(self, note: Json, write_back: WriteBack) -> bool:
+        """Whether a note is ours and untouched, and the user may delete own activities."""
         permissions = self._account.permissions
         is_allowed = permissions is None or "delete_own_activities" in permissions
         is_ours = note.get("created_by") in (None, self._account.user_id) and note.get("note") == write_back.note
-        if not (is_allowed and is_ours and note.get("date_updated") == note.get("date_created")):
-            return False
-        try:
-            self._close.delete_note(note["id"])
-        except NotFound:
-            return True
-        except (RequestRejected, OutcomeUnknown, CloseUnreachable):
-            return False
-        return True
+        return is_allowed and is_ours and note.get("date_updated") == note.get("date_created")
 
     def _move(self, write_back: WriteBack) -> str:
         """Move the lead to its new status unless it is there; return why it is left as it is, if it is."""

@@ -130,7 +130,7 @@ def test_a_second_contact_that_somebody_touched_stays_and_is_reported(
         sandbox.watch = lambda request, answer: answer(request)
         assert (ran.code, len(touched)) == (4, 1)
         (line,) = read(ran.json["files"]["imported"])
-        assert "BEE is there twice, because an answer of Close was lost, and the second one has" in line
+        assert "BEE is there twice because an answer from Close was lost, and one has" in line
         assert len(leads_held(close)[acme["id"]]["contacts"]) == 3
 
 

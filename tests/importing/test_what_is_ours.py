@@ -27,7 +27,7 @@ MINE = ("Acme,Ann,ann@x.com,,,7,",)
 
 @contextlib.contextmanager
 def opened(clock: Clock, connect: Any, **settings: Any) -> Iterator[tuple[Watched, RawClose]]:
-    with Watched(clock=clock, index_lag=2, **settings) as sandbox, RawClose(sandbox, "key-of-a-user") as user:
+    with Watched(clock=clock, **{"index_lag": 2, **settings}) as sandbox, RawClose(sandbox, "key-of-a-user") as user:
         connect(sandbox)
         yield sandbox, user
 
@@ -124,11 +124,13 @@ def test_what_close_writes_in_its_own_way_is_ours_all_the_same(
         assert len(leads_held(user)) == 1
 
 
+@pytest.mark.parametrize("index_lag", [2, 600])
 @pytest.mark.parametrize("then", ["import", "undo"])
 def test_a_run_that_a_colleague_carries_on_knows_whose_user_sent_what(
-    run: Run, write: Write, clock: Clock, connect: Any, monkeypatch: pytest.MonkeyPatch, then: str
+    run: Run, write: Write, clock: Clock, connect: Any, monkeypatch: pytest.MonkeyPatch, then: str, index_lag: float
 ) -> None:
-    with opened(clock, connect, colleagues=["key-of-a-colleague"]) as (sandbox, user):
+    """Only the event log shows the lead at once if the index lags for long."""
+    with opened(clock, connect, colleagues=["key-of-a-colleague"], index_lag=index_lag) as (sandbox, user):
         write(*MINE, "Beta,,,,,,")
         with sandbox.troubled([LOST]), monkeypatch.context() as patch:
             patch.setattr("importing.carry_out.settle", cut_off)

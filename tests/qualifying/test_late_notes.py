@@ -73,7 +73,7 @@ def test_a_second_note_that_may_not_go_stays_and_is_told(run: Run, clock: Clock,
             user.put(f"/activity/note/{newest['id']}/", json={"note": f"{newest['note']}\nSeen."}).raise_for_status()
         ran = qualify(run)
         assert ran.code == 0
-        assert f"{lead_id}/: a note of this tool is there twice" in ran.err
+        assert f"{lead_id}/: this tool's note is there twice" in ran.err
         assert len(waiting.notes(lead_id)) == 2
 
 
