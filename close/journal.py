@@ -445,6 +445,15 @@ class Journal:
         )
         return [_sent_lead(row) for row in rows]
 
+    def late_undone_leads(self, run_id: str) -> list[SentLead]:
+        """The leads of a run that were sent more than once and then undone, so that one of them may still arrive."""
+        rows = self._all(
+            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'undone' "
+            "AND NOT is_single",
+            *(self.organization, run_id),
+        )
+        return [_sent_lead(row) for row in rows]
+
     def lost_leads_of_run(self, run_id: str) -> list[SentLead]:
         """The leads that a run sent and whose answers were lost."""
         rows = self._all(
@@ -549,8 +558,7 @@ class Journal:
                 (self.organization, key),
             )
             moved = self._database.execute(
-                "UPDATE leads SET state = 'undone', sends = 0, is_single = 1 "
-                "WHERE organization = ? AND key = ? AND state = 'undoing'",
+                "UPDATE leads SET state = 'undone', sends = 0 WHERE organization = ? AND key = ? AND state = 'undoing'",
                 (self.organization, key),
             ).rowcount
             self._database.execute("COMMIT" if moved else "ROLLBACK")
@@ -613,7 +621,7 @@ class Journal:
         self._move("UPDATE changes SET state = 'void' WHERE number = ? AND state IN ('sending', 'late')", number)
 
     def note_late(self, number: int) -> None:
-        """A new contact whose answer was lost was looked for long enough to send it again; it may still arrive."""
+        """A change whose answer was lost is not there, so that it is sent again; it may still arrive."""
         self._move("UPDATE changes SET state = 'late' WHERE number = ? AND state = 'sending'", number)
 
     def note_taken_back(self, number: int) -> None:
@@ -628,8 +636,13 @@ class Journal:
         """The changes to a lead that may be in effect, in order: only those of one run, if it is given."""
         return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
 
+    def leads_with_lost_changes(self) -> set[str]:
+        """The ids of the leads with changes whose answers were lost."""
+        rows = self._all("SELECT lead_id FROM changes WHERE organization = ? AND state = 'sending'", self.organization)
+        return {lead_id for (lead_id,) in rows}
+
     def late_changes(self, lead_id: str = "") -> list[Change]:
-        """The new contacts that may still arrive although they were sent again, of one lead or of all, in order."""
+        """The changes that may still arrive although they were sent again, to one lead or to all, in order."""
         return self._changes("state = 'late' AND ? IN ('', lead_id)", lead_id)
 
     def _changes(self, condition: str, *values: object) -> list[Change]:

@@ -145,7 +145,7 @@ class Maker:
         try:
             return self.close.on_fresh_reading(partial(self._delete_if_blank, double))
         except NotFound:
-            return True
+            return all(field.id != double.id for field in self.close.lead_fields())
         except (RequestRejected, OutcomeUnknown, CloseUnreachable):
             return False
 

@@ -14,8 +14,9 @@ from dataclasses import replace
 from close.contents import Json, lead_link
 from close.errors import CloseError
 from close.journal import SentLead
-from importing.double_contacts import remove_double_contacts
+from importing.double_contacts import late_contacts, remove_double_contacts
 from importing.gaps import find_gaps
+from importing.lost_changes import settle_late_changes
 from importing.lost_leads import LOOKS_PER_LAG, SHORTEST_PAUSE, Fate, Look, lost_earlier, settle
 from importing.made_fields import make_fields, maker_for
 from importing.outcomes import LeadOutcome, outcome_as_planned, outcome_in_close
@@ -84,6 +85,7 @@ class _CarryingOut:
         self._resends: Counter[str] = Counter()
         self._lost_contacts: Counter[str] = Counter()  # by the lead's key
         self._is_told: set[str] = set()  # keys of leads whose lost contacts were told
+        self._uncertain = self._journal.leads_with_lost_changes()  # by an earlier run
         self._last_resend = clock()
         self._held: dict[str, LeadOutcome] = {}
 
@@ -146,7 +148,8 @@ class _CarryingOut:
         was_doubtful = before is not None and (not before.is_single or (before.state == "absent" and before.sends > 0))
         if was_doubtful and not self._journal.leads([key])[key].is_single:
             return True
-        return self._resends[key] > 0 or bool(self._lost_contacts[key] and self._journal.late_changes(lead_id))
+        is_uncertain = self._lost_contacts[key] > 0 or lead_id in self._uncertain
+        return self._resends[key] > 0 or (is_uncertain and bool(late_contacts(self._journal, lead_id)))
 
     def _is_resent(self, key: str) -> bool:
         return self._resends[key] > 0 or self._lost_contacts[key] > 0
@@ -258,6 +261,8 @@ class _CarryingOut:
         try:
             maker_for(self._organization).remove_doubles(self._tell)
             late = dict.fromkeys(change.lead_id for change in self._journal.late_changes())
+            for lead_id in late:
+                settle_late_changes(self._organization, lead_id)
             for lead_id, reasons in remove_double_contacts(self._organization, late).items():
                 link = lead_link({"id": lead_id})
                 self._sender.doubles_left += [f"{link}: {reason}. Delete one of them in Close." for reason in reasons]

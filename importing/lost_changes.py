@@ -7,6 +7,8 @@ from close.contents import Json, contact_content, lead_content
 from close.errors import CloseUnreachable
 from close.journal import Change, Journal
 from close_client import CloseClient
+from importing.missing_leads import read_or_none
+from importing.organization import Organization
 
 BETWEEN_READINGS = 1.0  # seconds
 MOST_READINGS = 10
@@ -33,8 +35,8 @@ def settle_changes(
     """Note for each change whose answer was lost whether it was carried out, judging by a settled reading of its lead.
 
     If somebody has edited a value since, the value that was sent is noted as the answer, so that an undo does not take
-    the edited one for ours. A new contact that the lead does not show may still arrive: it is not given up while there
-    are `seconds_left` for it, of which the most are returned, and even then it is noted as late.
+    the edited one for ours. What the lead does not show may still arrive, so it is noted as late; a new contact, which
+    would then be there twice, only when there are no `seconds_left` for it, of which the most are returned.
     """
     known = {change.target for change in changes if change.state == "done"}
     left = 0.0
@@ -45,13 +47,26 @@ def settle_changes(
         if target:
             known.add(target["id"])
             journal.note_changed(change.number, target["id"], _as_sent(target, change))
-        elif change.kind != "new contact":
-            journal.note_void(change.number)
-        elif seconds_left(change) > 0:
+        elif change.kind == "new contact" and seconds_left(change) > 0:
             left = max(left, seconds_left(change))
         else:
             journal.note_late(change.number)
     return left
+
+
+def settle_late_changes(organization: Organization, lead_id: str) -> None:
+    """Note which late changes to a lead and its contacts have arrived, unless a repeated one is in effect anyway."""
+    journal = organization.journal
+    late = [change for change in journal.late_changes(lead_id) if change.kind != "new contact"]
+    lead = read_or_none(organization.close, lead_id) if late else None
+    for change in late:
+        repeated = [other for other in journal.changes_of_lead(lead_id) if other.sent.keys() & change.sent.keys()]
+        is_repeated = any(other.kind == change.kind and other.number > change.number for other in repeated)
+        target = _changed_target(lead, change, set()) if lead and not is_repeated else None
+        if target:
+            journal.note_changed(change.number, target["id"], _as_sent(target, change))
+        elif organization.is_settled_by_time(change.last_sent):
+            journal.note_void(change.number)
 
 
 class StillLost(Exception):

@@ -190,8 +190,7 @@ class Look:
         if lead_id in self._gone or (lead_id in self._in_events and lead_id in self._in_search):
             return False
         if lead_id not in self._hidden:
-            is_there = bool(read_copies(self._organization.close, [lead_id]))
-            (self._hidden if is_there else self._gone).add(lead_id)
+            (self._gone if is_deleted(self._organization.close, lead_id) else self._hidden).add(lead_id)
         return lead_id in self._hidden
 
     def _key_in(self, event: Json) -> str:

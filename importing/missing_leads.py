@@ -24,6 +24,10 @@ def read_or_none(close: CloseClient, lead_id: str) -> Json | None:
         return None
 
 
+class DeletionUnproved(Exception):
+    """Close does not find a lead, and its event log does not say that it was deleted."""
+
+
 def is_deleted(close: CloseClient, lead_id: str) -> bool:
     """Whether the event log says that a lead was deleted; it does so for 30 days, unless it is not for this user."""
     try:
@@ -32,18 +36,33 @@ def is_deleted(close: CloseClient, lead_id: str) -> bool:
         return False
 
 
+def shows_events(close: CloseClient) -> bool:
+    """Whether the event log is for this user."""
+    try:
+        next(close.lead_events("deleted"), None)
+    except RequestRejected:
+        return False
+    return True
+
+
 def find_missing(organization: Organization, lead_id: str) -> Json | None:
     """The lead that Close did not find a moment ago, or the one that it was merged into; None if it is gone.
 
-    Without an event that says so, it is gone once it has been missing for some seconds, at most for an index lag.
+    It is gone if the event log says so, or if that is not for this user and the lead stays away for some seconds, at
+    most for an index lag. Raises DeletionUnproved if it stays away although the event log does not say so.
     """
     close, lag = organization.close, min(LONGEST_MOMENT, organization.index_lag)
     give_up = close.now().timestamp() + lag
     while True:
         found = find_merged(close, {lead_id: lead_id}).get(lead_id) or read_or_none(close, lead_id)
-        if found or is_deleted(close, lead_id) or close.now().timestamp() >= give_up:
+        if found or is_deleted(close, lead_id):
             return found
+        if close.now().timestamp() >= give_up:
+            break
         close.pause(max(SHORTEST_PAUSE, lag / LOOKS_PER_LAG))
+    if shows_events(close):
+        raise DeletionUnproved("Close does not find a lead, but does not say either that it was deleted")
+    return None
 
 
 def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json | None]:

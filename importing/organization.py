@@ -31,7 +31,11 @@ class Organization:
 
     def is_settled_by_time(self, sent: datetime) -> bool:
         """Whether something was sent so long ago, by this machine's clock, that it can't be on its way any more."""
-        return self.close.seconds_since(sent) >= MOST_LAGS * self.index_lag
+        return self.seconds_until_settled(sent) <= 0
+
+    def seconds_until_settled(self, sent: datetime) -> float:
+        """For how many seconds something that was sent may still be on its way."""
+        return MOST_LAGS * self.index_lag - self.close.seconds_since(sent)
 
 
 def open_organization(close: CloseClient, journals: JournalFile, index_lag: float, list_lag: float) -> Organization:

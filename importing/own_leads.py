@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from close.contents import Json, kept, lead_content, lead_link, moment_of
 from close.errors import InvalidRequest, NotFound
@@ -12,7 +13,7 @@ from close_client import CloseClient
 from importing.as_sent import is_lead_as_sent
 from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists, refuse_too_early
 from importing.look_up import find_by_key, read_copies
-from importing.missing_leads import read_or_none
+from importing.missing_leads import DeletionUnproved, find_missing, read_or_none
 from importing.organization import Organization
 
 CLOCKS_AGREE = timedelta(seconds=2)  # by which the clocks of Close's machines may differ
@@ -59,7 +60,8 @@ def _removed(
                 continue
             if not read_or_none(organization.close, copies[0]["id"]):  # the one that was to stay
                 return _removed(organization, key, lead_ids, noted, removed)
-            _delete_double(organization, sent, copy, copies[0])
+            if not _is_double_deleted(organization, sent, copy, copies[0]):
+                continue
             removed.append(copy["id"])
         copies = [other for other in copies if other is not copy]
     return copies
@@ -74,25 +76,68 @@ def remove_late_leads(organization: Organization, tell: Callable[[str], None]) -
     for key, sent in doubtful.items():
         ids = sorted({lead["id"] for lead in shown.get(key, [])} | {sent.lead_id} - {""} - deleted)
         copies = remove_doubles(organization, key, ids) if len(ids) > 1 else Copies()
+        is_all_found = len(ids) < 2 or len(copies.left) + copies.removed == len(ids)  # none with a 404
         removed += copies.removed
         if len(copies.left) > 1:
             links = " ".join(map(lead_link, copies.left))
             tell(f"Close has {len(copies.left)} leads for {sent.company}; merge them there: {links}")
-        elif organization.is_settled_by_time(sent.last_sent):
+        elif is_all_found and organization.is_settled_by_time(sent.last_sent):
             journal.note_single(key)
     return removed
 
 
-def _delete_double(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> None:
-    """Delete a copy, after the journal has noted which one stays, and whether that is ours too."""
+def find_late_leads(organization: Organization, undone: Sequence[SentLead]) -> dict[str, list[Json]]:
+    """The leads that arrived after they were undone, by key: requests for them had been repeated."""
+    if not undone or not organization.fields.import_key:
+        return {}
+    deleted = organization.journal.deleted()
+    shown = find_by_key(organization, [lead.key for lead in undone])
+    ids = {key: [lead["id"] for lead in found if lead["id"] not in deleted] for key, found in shown.items()}
+    return {key: read_copies(organization.close, some) for key, some in ids.items()}
+
+
+def remove_late_lead(organization: Organization, key: str, lead: Json) -> str:
+    """Delete a lead that arrived after it was undone; return why it stays, or ""."""
+    sent = organization.journal.leads([key])[key]
+    made = _as_we_made_it(organization, sent, lead)
+    if not made:
+        return "it is not, or no longer, as the import sent it"
+    noted = Noted(str(made.get("date_updated") or ""), organization.close.now())
+    while True:
+        try:
+            return organization.close.on_fresh_reading(partial(_delete_late, organization, lead["id"], made, noted))
+        except ListsLag as lag:
+            organization.close.pause(lag.seconds)
+            noted = lag.noted
+        except NotFound:
+            return ""
+
+
+def _delete_late(organization: Organization, lead_id: str, made: Json, noted: Noted) -> str:
+    reason = why_not_ours_to_delete(organization, lead_id, made, noted)
+    if not reason:
+        organization.close.delete_lead(lead_id)
+        organization.journal.note_deleted(lead_id, "")
+    return reason
+
+
+def _is_double_deleted(organization: Organization, sent: SentLead, copy: Json, oldest: Json) -> bool:
+    """Delete a copy, after the journal has noted which one stays, and whether that is ours too; whether it is gone."""
     stays = _as_answered(organization, sent, oldest)
     if stays:
         organization.journal.note_created(sent.key, kept(stays))
-    with suppress(NotFound):
+    try:
         organization.close.delete_lead(copy["id"])
+    except NotFound:
+        try:
+            if find_missing(organization, copy["id"]):
+                return False
+        except DeletionUnproved:
+            return False
     if not stays:
         organization.journal.note_removed(sent.key, oldest["id"])
     organization.journal.note_deleted(copy["id"], oldest["id"])
+    return True
 
 
 def adopt(organization: Organization, key: str, copies: Sequence[Json]) -> Json:

@@ -20,7 +20,7 @@ from close.workers import work_off
 from importing.fill import fill_lead
 from importing.lost_changes import StillLost
 from importing.lost_leads import MOST_WITNESSES, Lost, Witness
-from importing.missing_leads import find_missing
+from importing.missing_leads import DeletionUnproved, find_missing
 from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
 from importing.own_leads import remove_doubles
 from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
@@ -200,7 +200,10 @@ class Sender:
         """
         gone = [planned.found["id"]] if planned.found else planned.copies
         for lead_id in gone:
-            there = find_missing(self._organization, lead_id)
+            try:
+                there = find_missing(self._organization, lead_id)
+            except DeletionUnproved as unproved:
+                return LeadOutcome(planned.lead, "undetermined", f"{unproved}; run the same command again")
             if there and self._plan.existing == "skip":
                 return outcome_in_close(there, planned.lead, "skipped", LEFT_ALONE)
             if there:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,23 +19,26 @@ from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnkn
 from close.journal import Change, Journal, Run, SentLead
 from close.workers import work_off
 from close_client import CloseClient
-from importing.double_contacts import remove_double_contacts
+from importing.double_contacts import adopt_late_contacts, remove_double_contacts
 from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
-from importing.lost_changes import StillLost, read_settled, settle_changes
+from importing.lost_changes import StillLost, read_settled, settle_changes, settle_late_changes
 from importing.lost_leads import MOST_WITNESSES, Look, Witness, lost_earlier, settle
 from importing.made_fields import maker_for
-from importing.missing_leads import find_merged, is_deleted, read_or_none
+from importing.missing_leads import find_merged, is_deleted, read_or_none, shows_events
 from importing.organization import Organization
 from importing.own_leads import (
     Copies,
     adopt,
+    find_late_leads,
     remove_doubles,
+    remove_late_lead,
     why_not_ours_to_delete,
     work_on_contact,
     work_on_contact_shown_on,
 )
 
 PAUSE = 1.0  # seconds until a lead that was not found and then found is looked at again
+EVENTS_KEPT = 29 * 86_400  # seconds; a little less than Close keeps its event log
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 
 
@@ -76,6 +79,7 @@ def undo_run(
     for done in _in_rounds(_jobs(organization, run), organization.close, stop, tell):
         left += done.outcome == "left"
         yield done
+    _tell_of_late_requests(organization, run, tell)
     if not left:
         organization.journal.note_run(run.run_id, "undone")
 
@@ -128,8 +132,33 @@ def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], Non
         for key in doubtful:
             yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
     maker_for(organization).remove_doubles(tell)
-    changed = {change.lead_id for change in journal.late_changes() if change.run_id == run.run_id}
-    remove_double_contacts(organization, sorted(changed))
+    late = sorted({change.lead_id for change in journal.late_changes() if change.run_id == run.run_id})
+    remove_double_contacts(organization, late)
+    for lead_id in late:
+        settle_late_changes(organization, lead_id)
+    yield from _delete_late_leads(organization, run)
+
+
+def _delete_late_leads(organization: Organization, run: Run) -> Iterator[UndoneLead]:
+    """Delete leads of the run that arrived after it was undone, because a request had been repeated."""
+    for key, found in find_late_leads(organization, organization.journal.late_undone_leads(run.run_id)).items():
+        for lead in found:
+            reason = remove_late_lead(organization, key, lead)
+            outcome = "left" if reason else "deleted"
+            yield UndoneLead(outcome, lead["id"], str(lead.get("name") or ""), reason)
+
+
+def _tell_of_late_requests(organization: Organization, run: Run, tell: Callable[[str], None]) -> None:
+    """Say that a request of the run whose answer was lost may still be carried out, although all else was undone."""
+    journal = organization.journal
+    late = [change.last_sent for change in journal.late_changes() if change.run_id == run.run_id]
+    late += [lead.last_sent for lead in journal.late_undone_leads(run.run_id)]
+    left = max(map(organization.seconds_until_settled, late), default=0.0)
+    if left > 0:
+        tell(
+            "Close may still carry out a request of this import whose answer was lost. To take back what that may add, "
+            f"run the undo again in {math.ceil(left)} s."
+        )
 
 
 def _sent_after(leads: Sequence[SentLead], lost: Mapping[str, SentLead]) -> list[Witness]:
@@ -224,7 +253,8 @@ def _delete(
         return Later(time.monotonic() + lag.seconds, again)
     except NotFound:
         again = partial(_delete, organization, lead, [], is_back=True)
-        missing = _Missing(again, gone=partial(_deleted, organization, lead), was_back=is_back)
+        is_old = organization.close.seconds_since(lead.last_sent) > EVENTS_KEPT
+        missing = _Missing(again, partial(_deleted, organization, lead), is_back, is_old)
         return _look_for_missing(organization, lead.lead_id, lead.company, missing)
     if reason:
         return UndoneLead("left", lead.lead_id, lead.company, reason)
@@ -250,12 +280,13 @@ def _deleted(organization: Organization, lead: SentLead) -> UndoneLead:
 class _Missing:
     """What to do about a lead that Close does not find: `again` if it is there after all, `gone` if it is not.
 
-    `was_back` if that happened before: then it is left.
+    `was_back` if that happened before: then it is left. `is_old` if it may have gone before the event log begins.
     """
 
     again: Job
     gone: Callable[[], UndoneLead]
     was_back: bool
+    is_old: bool
     since: float | None = None
 
 
@@ -273,8 +304,13 @@ def _look_for_missing(organization: Organization, lead_id: str, company: str, mi
             return UndoneLead("left", lead_id, company, "Close sometimes does not find it; run the undo again")
         return Later(now + PAUSE, missing.again)
     since = now if missing.since is None else missing.since
-    if is_deleted(close, lead_id) or now - since >= organization.index_lag:
+    if is_deleted(close, lead_id):
         return missing.gone()
+    if now - since >= organization.index_lag:
+        if missing.is_old or not shows_events(close):
+            return missing.gone()
+        reason = "Close does not find it, but does not say either that it was deleted; run the undo again"
+        return UndoneLead("left", lead_id, company, reason)
     again = partial(_look_for_missing, organization, lead_id, company, replace(missing, since=since))
     return Later(since + organization.index_lag, again)
 
@@ -335,7 +371,8 @@ def _restore(
             return Later(time.monotonic() + lag.seconds, again)
         except NotFound:
             again = partial(_restore, organization, changes, is_back=True)
-            missing = _Missing(again, gone=partial(_nothing_to_restore, organization, changes), was_back=is_back)
+            is_old = organization.close.seconds_since(changes[0].last_sent) > EVENTS_KEPT
+            missing = _Missing(again, partial(_nothing_to_restore, organization, changes), is_back, is_old)
             return _look_for_missing(organization, lead_id, company, missing)
         except OutcomeUnknown:
             is_unsure = True
@@ -369,15 +406,16 @@ def _take_all_back(
     """
     close, journal = organization.close, organization.journal
     lead = read_settled(close, lead_id) if is_unsure else close.read_lead(lead_id)
+    if str(lead.get("date_updated") or "") < noted.date_updated:
+        raise CloseUnreachable("Close's answer shows an older state of a lead")
     left = settle_changes(journal, lead, journal.changes_of_lead(lead_id, run_id), organization.seconds_to_look_for)
     if left:
         raise StillLost(left)
+    adopt_late_contacts(journal, lead, run_id)
     changes = journal.changes_of_lead(lead_id, run_id)
-    if any(change.kind == "new contact" for change in changes):
-        refuse_lagging_lists(organization, lead, noted, close.now())
     reasons = []
     for change in reversed(changes):
-        reason = _TAKE_BACK[change.kind](close, change)
+        reason = _TAKE_BACK[change.kind](organization, change, noted)
         if reason:
             reasons.append(reason)
         else:
@@ -386,19 +424,20 @@ def _take_all_back(
     return reasons
 
 
-def _take_back_fields(close: CloseClient, change: Change) -> str:
+def _take_back_fields(organization: Organization, change: Change, _noted: Noted) -> str:
     """Empty the fields of a lead that a change filled, but only those that still hold what Close answered."""
+    close = organization.close
     content, after = lead_content(close.read_lead(change.lead_id)), change.after or {}
     differing = [name for name in change.sent if content.get(name) != change.before.get(name)]
     ours = [name for name in differing if content.get(name) == after.get(name)]
     if ours:
-        with suppress(NotFound):
-            close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
+        close.update_lead(change.lead_id, {name: change.before.get(name) for name in ours})
     return "" if len(ours) == len(differing) else "a value that was added has since been changed in Close"
 
 
-def _take_back_items(close: CloseClient, change: Change) -> str:
+def _take_back_items(organization: Organization, change: Change, _noted: Noted) -> str:
     """Give a contact back the name, e-mails and phones that it had before a change."""
+    close = organization.close
     contact = _contact_in(close.read_lead(change.lead_id), change)
     content = contact_content(contact) if contact else change.before
     if all(content[name] == change.before[name] for name in change.before):
@@ -406,13 +445,14 @@ def _take_back_items(close: CloseClient, change: Change) -> str:
     if content != change.after:
         return f"the contact {content['name']} has since been changed in Close"
     blank_as_null = {name: None if value == "" else value for name, value in change.before.items()}
-    with suppress(NotFound):
-        close.update_contact(change.target, blank_as_null)
+    close.update_contact(change.target, blank_as_null)
     return ""
 
 
-def _take_back_contact(close: CloseClient, change: Change) -> str:
-    """Delete a contact that a change added."""
+def _take_back_contact(organization: Organization, change: Change, noted: Noted) -> str:
+    """Delete a contact that a change added. Raises ListsLag while lists may not show who worked with it."""
+    close = organization.close
+    asked_at = close.now()
     work = work_on_contact(close, change.lead_id, change.target)
     lead = close.read_lead(change.lead_id)
     contact = _contact_in(lead, change)
@@ -424,8 +464,8 @@ def _take_back_contact(close: CloseClient, change: Change) -> str:
         return f"the contact {name} has since been changed in Close"
     if work:
         return f"the contact {name} has {work} in Close"
-    with suppress(NotFound):
-        close.delete_contact(change.target)
+    refuse_lagging_lists(organization, lead, noted, asked_at)
+    close.delete_contact(change.target)
     return ""
 
 
@@ -434,7 +474,7 @@ def _contact_in(lead: Json, change: Change) -> Json | None:
     return next((contact for contact in lead.get("contacts") or [] if contact["id"] == change.target), None)
 
 
-_TAKE_BACK: dict[str, Callable[[CloseClient, Change], str]] = {
+_TAKE_BACK: dict[str, Callable[[Organization, Change, Noted], str]] = {
     "lead": _take_back_fields,
     "contact": _take_back_items,
     "new contact": _take_back_contact,

@@ -90,8 +90,8 @@ def cut_off(run: Run, method: str, *command: str, after: bool = False) -> None:
     real = getattr(CloseClient, method)
 
     def crash(*args: Any, **more: Any) -> Any:
-        if after:
-            real(*args, **more)
+        with contextlib.suppress(Exception):
+            real(*args, **more) if after else None
         raise Crash
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
@@ -185,6 +185,57 @@ def test_an_undo_does_not_look_for_ever_at_a_lead_that_is_there_and_is_not(
         sandbox.watch = lambda request, answer: not_found(request) if request.method == "DELETE" else answer(request)
         ran = run(*UNDO)
         assert (ran.code, len(ran.json["left"]), len(leads_held(user))) == (4, 1, 1)
+
+
+@pytest.mark.parametrize("on", ["PUT /api/v1/lead/", "PUT /api/v1/contact/", "DELETE /api/v1/contact/"])
+def test_what_is_not_found_for_a_moment_is_taken_back_all_the_same(
+    run: Run, write: Write, clock: Clock, connect: Any, on: str
+) -> None:
+    with opened(clock, connect) as (sandbox, user):
+        user.made("/lead/", name="Acme", contacts=[{"name": "Ann", "emails": [{"email": "ann@x.com"}]}])
+        time.sleep(3)
+        before = leads_held(user)
+        write("Acme,Ann,ann@x.com,415 555 0100,,,CA", BEE)
+        assert run(*IMPORT).code == 0
+        time.sleep(60)
+        with sandbox.troubled([Fault("404-passing", on=on, times=1)]):
+            ran = run(*UNDO)
+        assert (ran.code, ran.json["restored"], leads_held(user) == before) == (0, 1, True)
+
+
+def test_a_double_lead_that_is_not_found_for_a_moment_goes_in_the_end(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    with opened(clock, connect, late_seconds=600) as (sandbox, user):
+        write("Acme,,,,,7,", "Beta,,,,,8,")
+        with sandbox.troubled([LATE_LEAD]):
+            assert run(*IMPORT, "--workers", "1").code == 0
+        time.sleep(600)
+        assert len(leads_held(user)) == 3
+        time.sleep(3)
+        with sandbox.troubled([Fault("404-passing", on="DELETE /api/v1/lead/", times=1)]):
+            run(*IMPORT)
+        assert run(*IMPORT).code == 0
+        assert len(leads_held(user)) == 2
+
+
+@pytest.mark.parametrize("what", ["contact", "field"])
+def test_another_double_that_is_not_found_for_a_moment_goes_in_the_end(
+    run: Run, write: Write, clock: Clock, connect: Any, what: str
+) -> None:
+    on = {"contact": "/api/v1/contact/", "field": "/api/v1/custom_field/lead/"}[what]
+    with opened(clock, connect, late_seconds=120) as (sandbox, user):
+        acme = user.made("/lead/", name="Acme")["id"]
+        time.sleep(3)
+        write(BEE)
+        with sandbox.troubled([Fault("late", on=f"POST {on}", times=1)]):
+            assert run(*IMPORT).code == 0
+        time.sleep(120)
+        with sandbox.troubled([Fault("404-passing", on=f"DELETE {on}", times=1)]):
+            assert run(*IMPORT).code == 0
+        assert run(*IMPORT).code == 0
+        fields = user.get("/custom_field_schema/lead/").json()["fields"]
+        assert (len(leads_held(user)[acme]["contacts"]), len(fields)) == (1, 1)
 
 
 # Between a reading and what rests on it -------------------------------------------------------------------------------
@@ -481,3 +532,101 @@ def test_a_new_import_a_day_later_neither_waits_nor_talks_of_what_was_sent_again
         ran = run(*IMPORT)
         assert (ran.code, "sent again" in ran.err) == (0, False)
         assert clock() - began < 5
+
+
+# Requests that arrive after their process died, or after an undo ------------------------------------------------------
+
+
+@pytest.mark.parametrize("then", ["import", "undo"])
+def test_two_requests_for_a_contact_that_arrive_after_a_crash_leave_one(
+    run: Run, write: Write, clock: Clock, connect: Any, then: str
+) -> None:
+    with opened(clock, connect, late_seconds=50) as (sandbox, user):
+        acme = user.made("/lead/", name="Acme")["id"]
+        time.sleep(3)
+        write(BEE)
+        real, sent = CloseClient.create_contact, []
+
+        def create(*args: Any) -> Any:
+            sent.append(CONTACT)
+            try:
+                return real(*args)
+            finally:
+                if len(sent) == 2:
+                    raise Crash
+
+        with sandbox.troubled([Fault("late", on=CONTACT, times=2)]), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(CloseClient, "create_contact", create)
+            with pytest.raises(Crash):
+                run(*IMPORT)
+        time.sleep(60)
+        assert len(leads_held(user)[acme]["contacts"]) == 2
+        if then == "import":
+            assert run(*IMPORT).code == 0
+            assert len(leads_held(user)[acme]["contacts"]) == 1
+        assert run(*UNDO).json["restored"] == 1
+        assert leads_held(user)[acme]["contacts"] == []
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("then", ["import", "undo"])
+def test_a_change_that_arrives_late_is_taken_back(
+    run: Run, write: Write, clock: Clock, connect: Any, dies: bool, then: str
+) -> None:
+    with opened(clock, connect, late_seconds=30) as (sandbox, user):
+        acme = user.made("/lead/", name="Acme")["id"]
+        time.sleep(3)
+        write("Acme,,,,,,CA")
+        with sandbox.troubled([Fault("late", on="PUT /api/v1/lead/", times=1)]):
+            if dies:
+                cut_off(run, "update_lead", *IMPORT, after=True)
+            else:
+                assert run(*IMPORT).code == 0
+        run_id = run("runs", "--json").json[-1]["run_id"]
+        if then == "undo":
+            ran = run("undo", run_id, "--index-lag", "5")
+            assert ran.code == 0
+            assert "run the undo again in" in ran.err
+        time.sleep(60)
+        assert then == "import" or leads_held(user)[acme]["addresses"]
+        if then == "import":
+            assert run(*IMPORT).code == 0
+        assert run("undo", run_id, "--index-lag", "5").code == 0
+        assert leads_held(user)[acme]["addresses"] == []
+
+
+def test_a_lead_that_arrives_after_its_undo_is_deleted_by_the_next_undo(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    with opened(clock, connect, late_seconds=600) as (sandbox, user):
+        write(*(f"Company {number},,,,,," for number in range(121)))
+        with sandbox.troubled([LATE_LEAD]):
+            assert run(*IMPORT, "--workers", "1").code == 0
+        ran = run(*UNDO)
+        assert (ran.code, ran.json["deleted"], leads_held(user)) == (0, 121, {})
+        time.sleep(600)
+        assert len(leads_held(user)) == 1
+        time.sleep(3)
+        assert run("undo", ran.json["run_id"], "--json").json["deleted"] == 1
+        assert leads_held(user) == {}
+
+
+@pytest.mark.parametrize("list_lag", [0, 8])
+def test_a_note_about_a_contact_that_is_written_right_before_the_last_reading_keeps_it(
+    run: Run, write: Write, clock: Clock, connect: Any, monkeypatch: pytest.MonkeyPatch, list_lag: float
+) -> None:
+    monkeypatch.setattr("commands.environment.LIST_LAG", 10.0)
+    with opened(clock, connect, list_lag=list_lag) as (sandbox, user):
+        acme = user.made("/lead/", name="Acme")["id"]
+        time.sleep(3)
+        write(BEE)
+        assert run(*IMPORT).code == 0
+        time.sleep(60)
+        (contact,) = leads_held(user)[acme]["contacts"]
+
+        def work(_: HttpRequest) -> None:
+            user.made("/activity/note/", lead_id=acme, contact_id=contact["id"], note="Called them")
+
+        at(sandbox, "GET /api/v1/opportunity/", lambda _: at(sandbox, READING, work))
+        assert run(*UNDO).code == 4
+        assert len(leads_held(user)[acme]["contacts"]) == 1

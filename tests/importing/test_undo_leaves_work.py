@@ -171,7 +171,7 @@ def test_leads_that_somebody_deleted_are_done_after_one_wait_at_most(
 
         def forget(request: HttpRequest, answer: Answer) -> Reply | None:
             if request.path.endswith("/event/") and not is_told:
-                return Reply.of(200, {"data": [], "cursor_next": None})
+                return Reply.of(403, {"error": "Not allowed."})
             return answer(request)
 
         sandbox.watch = forget
