@@ -36,7 +36,7 @@ def refuse_lagging_lists(organization: Organization, lead: Json, noted: Noted, a
     close, updated = organization.close, str(lead.get("date_updated") or "")
     known = noted if noted.date_updated == updated else Noted(updated, close.now())
     left = organization.list_lag - (close.seconds_since(known.at) - close.seconds_since(asked_at))
-    if left > 0:
+    if organization.list_lag and left > 0:
         raise ListsLag(lead["id"], min(left, organization.list_lag), known)
 
 
