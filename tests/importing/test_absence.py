@@ -50,7 +50,7 @@ def test_a_lead_that_shows_after_several_lags_is_not_sent_again_where_no_other_t
         assert requests_to(sandbox)["POST /lead/"] == 1
 
 
-@pytest.mark.parametrize("count", [2, 10, 200])
+@pytest.mark.parametrize("count", [2, 10, 120])
 @pytest.mark.parametrize("lag", [15, 25])
 def test_a_lead_in_a_part_that_lags_is_not_sent_again_although_later_ones_show(
     run: Run, write: Write, clock: Clock, connect: Any, lag: float, count: int

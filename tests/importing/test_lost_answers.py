@@ -31,6 +31,7 @@ COMPANIES = [company(number) for number in range(100)]
 MOST_RUNS = 8
 LONGEST_LAG = 20.0  # seconds until everything shows, and everything that is late has arrived
 SEEDS = int(os.environ.get("SOAK_SEEDS", "1"))
+MANY = COMPANIES if SEEDS > 1 else COMPANIES[:50]  # where each request may fail
 FAULTS = [
     *("drop-before", "drop-after", "502-after", "504-after", "503-before"),
     *("408-before", "408-after", "odd-status-after"),
@@ -117,22 +118,23 @@ def name_sent(request: HttpRequest) -> str:
 def test_a_fault_on_every_tenth_request_makes_no_double(
     run: Run, clock: Clock, connect: Any, name: str, seed: int
 ) -> None:
-    with opened(clock, connect, COMPANIES) as (sandbox, close):
+    with opened(clock, connect, MANY) as (sandbox, close):
         with sandbox.troubled([Fault(name, 0.1, on=ON.get(name, ""))], seed):
             run_until_done(run)
-        run_after_late_arrivals(run)
-        assert sandbox.report()["leads"] == len(COMPANIES)
-        check_made(shown(close), COMPANIES)
+        if name in ON:
+            run_after_late_arrivals(run)
+        assert sandbox.report()["leads"] == len(MANY)
+        check_made(shown(close), MANY)
 
 
-@pytest.mark.parametrize("seed", range(2 + SEEDS))
+@pytest.mark.parametrize("seed", range(1 + SEEDS))
 def test_all_faults_together_make_no_double(run: Run, clock: Clock, connect: Any, seed: int) -> None:
-    with opened(clock, connect, COMPANIES, **UNEVEN) as (sandbox, close):
+    with opened(clock, connect, MANY, **UNEVEN) as (sandbox, close):
         with sandbox.troubled(TOGETHER, seed):
             run_until_done(run)
         run_after_late_arrivals(run)
-        assert sandbox.report()["leads"] == len(COMPANIES)
-        check_made(shown(close), COMPANIES)
+        assert sandbox.report()["leads"] == len(MANY)
+        check_made(shown(close), MANY)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -143,13 +145,13 @@ def test_a_fault_on_every_tenth_request_merges_everything_once(
     check_merges(run, clock, connect, [Fault(name, 0.1, on=ON.get(name, ""))], seed)
 
 
-@pytest.mark.parametrize("seed", range(2 + SEEDS))
+@pytest.mark.parametrize("seed", range(1 + SEEDS))
 def test_all_faults_together_merge_everything_once(run: Run, clock: Clock, connect: Any, seed: int) -> None:
     check_merges(run, clock, connect, TOGETHER, seed, **UNEVEN)
 
 
 def check_merges(run: Run, clock: Clock, connect: Any, faults: list[Fault], seed: int, **settings: Any) -> None:
-    companies = COMPANIES[:40]
+    companies = MANY[:40]
     with opened(clock, connect, companies, **settings) as (sandbox, close):
         put_beforehand(close, companies)
         time.sleep(LONGEST_LAG)
