@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from close.contents import Json, contact_content
@@ -67,40 +69,56 @@ def _remove(organization: Organization, lead_id: str, noted: Noted) -> list[str]
 
 def _remove_one(organization: Organization, change: Change, noted: Noted) -> str:
     """Delete the contact of a request that was repeated, if it arrived and is a double; return why it stays, or ""."""
-    close, journal = organization.close, organization.journal
+    journal = organization.journal
     done = [other for other in journal.changes_of_lead(change.lead_id) if other.kind == "new contact"]
-    taken = {other.target for other in done}
-    asked_at = close.now()
-    lead = read_or_none(close, change.lead_id)
-    arrived = arrived_contact(lead, change, taken) if lead else None
-    work = work_on_contact(close, change.lead_id, arrived["id"]) if arrived else ""
-    lead = read_or_none(close, change.lead_id) if arrived else lead  # last, right before the contact may be deleted
-    arrived = arrived_contact(lead, change, taken) if lead and arrived else None
-    if not lead or not arrived:
+    seen = _look_at(organization, change, {other.target for other in done})
+    if not seen:
         if organization.is_settled_by_time(change.last_sent):
             journal.note_void(change.number)
         return ""
-    if _has_twin(lead, change, done):
-        work = work or work_on_contact_shown_on(lead, arrived["id"])
-        is_as_sent = is_contact_as_sent(arrived, change.sent)
-        if is_as_sent and not work:
-            refuse_lagging_lists(organization, lead, noted, asked_at)
-            with suppress(NotFound):  # which may be for a moment only, so the next look has to tell
-                close.delete_contact(arrived["id"])
-                journal.note_void(change.number)
-            return ""
-        why = "has since been changed" if not is_as_sent else f"has {work}"
-    else:
-        why = ""
-    _note_arrived(journal, change, arrived)
-    name = arrived.get("display_name") or arrived.get("name") or "without a name"
-    return f"the contact {name} is there twice because an answer from Close was lost, and one {why}" if why else ""
+    is_double = any(other.sent == change.sent and _is_on(seen.lead, other.target) for other in done)
+    if is_double and not seen.reason_to_stay:
+        refuse_lagging_lists(organization, seen.lead, noted, seen.asked_at)
+        with suppress(NotFound):  # which may be for a moment only, so the next look has to tell
+            organization.close.delete_contact(seen.contact["id"])
+            journal.note_void(change.number)
+        return ""
+    _note_arrived(journal, change, seen.contact)
+    name = seen.contact.get("display_name") or seen.contact.get("name") or "without a name"
+    twice = f"the contact {name} is there twice because an answer from Close was lost, and one {seen.reason_to_stay}"
+    return twice if is_double else ""
 
 
-def _has_twin(lead: Json, change: Change, done: Iterable[Change]) -> bool:
-    """Whether the contact that was sent later with the same content is on the lead."""
-    there = {contact["id"] for contact in lead.get("contacts") or []}
-    return any(other.sent == change.sent and other.target in there for other in done)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A contact that arrived, on its lead, and why it would have to stay; its lists were asked at a moment before."""
+
+    lead: Json
+    contact: Json
+    reason_to_stay: str
+    asked_at: datetime
+
+
+def _look_at(organization: Organization, change: Change, taken: Collection[str]) -> _Seen | None:
+    """What a request that was repeated made on its lead, which is read last; None if it made nothing yet."""
+    close = organization.close
+    asked_at = close.now()
+    lead = read_or_none(close, change.lead_id)
+    contact = arrived_contact(lead, change, taken) if lead else None
+    if not contact:
+        return None
+    work = work_on_contact(close, change.lead_id, contact["id"])
+    lead = read_or_none(close, change.lead_id)
+    contact = arrived_contact(lead, change, taken) if lead else None
+    if not lead or not contact:
+        return None
+    work = work or work_on_contact_shown_on(lead, contact["id"])
+    changed = "" if is_contact_as_sent(contact, change.sent) else "has since been changed"
+    return _Seen(lead, contact, changed or (f"has {work}" if work else ""), asked_at)
+
+
+def _is_on(lead: Json, contact_id: str) -> bool:
+    return any(contact["id"] == contact_id for contact in lead.get("contacts") or [])
 
 
 def arrived_contact(lead: Json, change: Change, taken: Collection[str]) -> Json | None:
