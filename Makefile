@@ -22,9 +22,9 @@ test: $(VENV)/developer-ready
 	$(PYTEST)
 
 # The tests that kill commands at random and lose their answers, far more often than `make test` does.
-soak: SOAK = SOAK_KILLS=200 SOAK_SEEDS=20
+soak: SOAK = SOAK_KILLS=200 SOAK_SEEDS=8
 soak: $(VENV)/developer-ready
-	@echo 'Killing commands and losing their answers many times over: about ten minutes on two cores.'
+	@echo 'Killing commands and losing their answers many times over: about a quarter of an hour on two cores.'
 	$(PYTEST) tests/importing/test_kill.py tests/qualifying/test_qualify_kill.py tests/importing/test_lost_answers.py
 
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.

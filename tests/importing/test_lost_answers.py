@@ -1,6 +1,6 @@
 """Answers get lost in every way that there is: each company, contact and custom field comes into being once.
 
-Nobody waits: a sleep of the command puts the clock of the sandbox forward. SOAK_SEEDS=20 in the environment draws the
+Nobody waits: a sleep of the command puts the clock of the sandbox forward. SOAK_SEEDS=8 in the environment draws the
 faults in more ways (`make soak`).
 """
 
