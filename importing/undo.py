@@ -22,7 +22,7 @@ from close_client import CloseClient
 from importing.double_contacts import adopt_late_contacts, remove_double_contacts
 from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
 from importing.lost_changes import StillLost, read_settled, settle_changes, settle_late_changes
-from importing.lost_leads import MOST_WITNESSES, Look, Witness, lost_earlier, settle
+from importing.lost_leads import MOST_WITNESSES, Fate, Look, Witness, lost_earlier, settle
 from importing.made_fields import maker_for
 from importing.missing_leads import find_merged, is_deleted, read_or_none, shows_events
 from importing.organization import Organization
@@ -73,9 +73,9 @@ def undo_run(
     _refuse_without_permission(organization, run)
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
-    for lost in _settle_lost(organization, run, tell):
-        left += 1
-        yield lost
+    for settled in _settle_lost(organization, run, tell):
+        left += settled.outcome == "left"
+        yield settled
     for done in _in_rounds(_jobs(organization, run), organization.close, stop, tell):
         left += done.outcome == "left"
         yield done
@@ -102,41 +102,50 @@ def _may_be_there(lead: SentLead) -> bool:
 
 
 def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], None]) -> Iterator[UndoneLead]:
-    """Look for leads whose answers were lost and remove duplicates; yield the leads that remain unclear."""
+    """Look for what answers were lost to, and remove duplicates; yield the leads that remain unclear, or came late."""
     journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
     lost_at = lost_earlier(organization, lost.values(), time.monotonic())
     for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic, tell):
-        if fate.kind == "found":
-            found = adopt(organization, key, fate.leads)
-            if journal.leads([key])[key].state != "created":
-                reason = "it is not, or no longer, as the import sent it"
-                yield UndoneLead("left", found["id"], lost[key].company, reason)
-            yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
-        elif fate.kind == "deleted":
-            merged = find_merged(organization.close, {fate.lead_id: key}).get(key)
-            if merged:
-                yield UndoneLead("left", fate.lead_id, lost[key].company, _merged_words(merged))
-            else:
-                journal.note_absent(key)
-        elif fate.kind == "unknown":
-            reason = "it is not known yet whether Close has this lead; run the undo again"
-            yield UndoneLead("left", "", lost[key].company, reason)
-        else:
-            journal.note_absent(key)
-    doubtful = [lead.key for lead in leads if lead.state == "created" and not lead.is_single]
-    if doubtful:
-        look = Look(organization, doubtful, ())
-        look.again(doubtful)
-        for key in doubtful:
-            yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
+        yield from _after_fate(organization, lost[key], fate)
+    yield from _remove_double_leads(organization, leads)
     maker_for(organization).remove_doubles(tell)
     late = sorted({change.lead_id for change in journal.late_changes() if change.run_id == run.run_id})
     remove_double_contacts(organization, late)
     for lead_id in late:
         settle_late_changes(organization, lead_id)
     yield from _delete_late_leads(organization, run)
+
+
+def _after_fate(organization: Organization, sent: SentLead, fate: Fate) -> Iterator[UndoneLead]:
+    """Note what became of a lead whose answer was lost; yield it if it has to be left."""
+    journal, key = organization.journal, sent.key
+    if fate.kind == "unknown":
+        reason = "it is not known yet whether Close has this lead; run the undo again"
+        yield UndoneLead("left", "", sent.company, reason)
+        return
+    if fate.kind == "found":
+        found = adopt(organization, key, fate.leads)
+        if journal.leads([key])[key].state != "created":
+            yield UndoneLead("left", found["id"], sent.company, "it is not, or no longer, as the import sent it")
+        yield from _left_copies(remove_doubles(organization, key, [lead["id"] for lead in fate.leads]))
+        return
+    merged = find_merged(organization.close, {fate.lead_id: key}).get(key) if fate.kind == "deleted" else None
+    if merged:
+        yield UndoneLead("left", fate.lead_id, sent.company, _merged_words(merged))
+    else:
+        journal.note_absent(key)
+
+
+def _remove_double_leads(organization: Organization, leads: Iterable[SentLead]) -> Iterator[UndoneLead]:
+    """Remove duplicates of leads that were sent more than once; yield those that have to stay."""
+    doubtful = [lead.key for lead in leads if lead.state == "created" and not lead.is_single]
+    if doubtful:
+        look = Look(organization, doubtful, ())
+        look.again(doubtful)
+        for key in doubtful:
+            yield from _left_copies(remove_doubles(organization, key, look.copies(key)))
 
 
 def _delete_late_leads(organization: Organization, run: Run) -> Iterator[UndoneLead]:
