@@ -19,88 +19,42 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from close.contents import Json
 from close.file_lock import lock_file
+from close.journal_entries import (
+    CHANGE_COLUMNS,
+    LEAD_COLUMNS,
+    RUN_COLUMNS,
+    WRITE_BACK_COLUMNS,
+    Change,
+    ChangeKind,
+    Run,
+    RunState,
+    SentLead,
+    SentThing,
+    WriteBack,
+    WriteBackState,
+    change_of,
+    moment_in,
+    run_of,
+    sent_lead_of,
+    write_back_of,
+    written,
+)
+from close.journal_schema import open_database, unwritable
 
-LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
-RunState = Literal["unfinished", "finished", "partly undone", "undone"]
-ChangeKind = Literal["lead", "contact", "new contact"]
-ChangeState = Literal["sending", "done", "late", "void", "undone"]
-WriteBackState = Literal["decided", "noting", "noted", "finished", "left"]
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
 LAST = "last"
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL, key_field TEXT);
-CREATE TABLE IF NOT EXISTS runs (
-    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, organization TEXT NOT NULL, file TEXT NOT NULL,
-    existing TEXT NOT NULL, started TEXT NOT NULL, state TEXT NOT NULL, outcomes TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS leads (
-    organization TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, company TEXT NOT NULL, state TEXT NOT NULL,
-    sends INTEGER NOT NULL, first_sent TEXT NOT NULL, is_single INTEGER NOT NULL, lead_id TEXT, lead TEXT,
-    bodies TEXT NOT NULL DEFAULT '[]', sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (organization, key)
-);
-CREATE INDEX IF NOT EXISTS leads_of_run ON leads (run_id);
-CREATE TABLE IF NOT EXISTS changes (
-    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, run_id TEXT NOT NULL, lead_id TEXT NOT NULL,
-    company TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,
-    before TEXT NOT NULL, sent TEXT NOT NULL, after TEXT,
-    sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX IF NOT EXISTS changes_of_run ON changes (run_id);
-CREATE INDEX IF NOT EXISTS changes_of_lead ON changes (organization, lead_id);
-CREATE TABLE IF NOT EXISTS readings (
-    organization TEXT NOT NULL, lead_id TEXT NOT NULL, lead TEXT NOT NULL, PRIMARY KEY (organization, lead_id)
-);
-CREATE TABLE IF NOT EXISTS deleted (
-    organization TEXT NOT NULL, lead_id TEXT NOT NULL, stays TEXT, PRIMARY KEY (organization, lead_id)
-);
-CREATE TABLE IF NOT EXISTS fields (
-    organization TEXT NOT NULL, name TEXT NOT NULL, sends INTEGER NOT NULL DEFAULT 1,
-    sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '', PRIMARY KEY (organization, name)
-);
-CREATE TABLE IF NOT EXISTS verdicts (
-    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, lead_id TEXT NOT NULL, attempt_id TEXT NOT NULL,
-    state TEXT NOT NULL, from_status TEXT NOT NULL, to_status TEXT NOT NULL, id_digest TEXT NOT NULL,
-    note TEXT NOT NULL, verdict TEXT, repeats INTEGER NOT NULL DEFAULT 0, last_sent TEXT NOT NULL DEFAULT '',
-    UNIQUE (organization, lead_id, attempt_id)
-);
-CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
-    WHERE state IN ('decided', 'noting', 'noted');
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
-"""
-
-_ADDED_LATER = {  # columns that a journal of an earlier version lacks
-    "leads": {
-        "bodies": "TEXT NOT NULL DEFAULT '[]'",
-        "sender": "TEXT NOT NULL DEFAULT ''",
-        "last_sent": "TEXT NOT NULL DEFAULT ''",
-    },
-    "changes": {"sender": "TEXT NOT NULL DEFAULT ''", "last_sent": "TEXT NOT NULL DEFAULT ''"},
-    "verdicts": {"repeats": "INTEGER NOT NULL DEFAULT 0", "last_sent": "TEXT NOT NULL DEFAULT ''"},
-    "fields": {
-        "sends": "INTEGER NOT NULL DEFAULT 1",
-        "sender": "TEXT NOT NULL DEFAULT ''",
-        "last_sent": "TEXT NOT NULL DEFAULT ''",
-    },
-}
 
 
 class JournalBusy(Exception):
     """Another command is writing to the journal; the message says what to do."""
-
-
-class JournalUnusable(Exception):
-    """The file exists but is not one of our journals; the message says what to do."""
 
 
 class OutOfOrder(Exception):
@@ -111,105 +65,11 @@ class NoSuchRun(Exception):
     """No run with this id can be undone; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One import of one file: how it treats existing leads (`existing`), and the number of each outcome, by name."""
-
-    run_id: str
-    organization: str
-    file: str
-    existing: str
-    started: str
-    state: RunState
-    outcomes: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class SentLead:
-    """A lead that an import created, or tried to.
-
-    `sends` counts the requests that Close may have carried out, `bodies` are what they said, and `sender` is the id of
-    the user who sent the last one; both are empty in journals of earlier versions. Not before `first_sent`, by the
-    moments that Close itself notes, was the first one sent; `last_sent` is when the last one was, by this machine's
-    clock. `is_single` is False if it was sent more than once and duplicates may still turn up. `lead` is what Close
-    answered, or our first reading of it. For a removed lead, `lead_id` is the lead that stays, or the one that was
-    deleted in Close.
-    """
-
-    key: str
-    run_id: str
-    company: str
-    state: LeadState
-    sends: int
-    first_sent: datetime
-    is_single: bool
-    lead_id: str
-    lead: Json | None
-    bodies: tuple[Json, ...]
-    sender: str
-    last_sent: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change to an existing lead: to its own fields, to a contact, or a new contact.
-
-    `target` is the id of what is changed ("" for a contact without an id yet), `before` is the content before the
-    change, `sent` the body of the request, and `after` the content that Close answered. `sender` is the id of the user
-    who sent it, "" in journals of earlier versions, and `last_sent` when, by this machine's clock. A new contact is
-    `late` if it was looked for during the index lag and may be sent again; it may still arrive.
-    """
-
-    number: int
-    run_id: str
-    lead_id: str
-    company: str
-    kind: ChangeKind
-    target: str
-    state: ChangeState
-    before: Json
-    sent: Json
-    after: Json | None
-    sender: str
-    last_sent: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SentThing:
-    """A custom field or status that was requested `sends` times, last by the user `sender`; it may turn up as often."""
-
-    name: str
-    sends: int
-    sender: str
-    last_sent: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class WriteBack:
-    """What is written to a lead about one attempt to qualify its person: a note, then a status ("" for none).
-
-    It is first `decided`, then `noting` while a note may have been sent, then `noted`, and in the end `finished`. It is
-    `left` if the lead has changed since the decision: its status is not `from_status` anymore, or the digest shows that
-    it is about somebody else. `verdict` is as in the trail, None if there was no id to check. `last_sent` is when the
-    note was sent last, by this machine's clock.
-    """
-
-    lead_id: str
-    attempt_id: str
-    state: WriteBackState
-    from_status: str
-    to_status: str
-    id_digest: str
-    note: str
-    verdict: Json | None
-    last_sent: datetime = LONG_AGO
-
-
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
     def __init__(self, path: Path) -> None:
-        self._database = _open(path)
+        self._database = open_database(path)
         self._guard = threading.RLock()
 
     def of(self, organization: str, name: str) -> "Journal":
@@ -248,7 +108,7 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
     try:
         held = lock_file(lock)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
     if held is None:
         raise JournalBusy(
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
@@ -267,13 +127,13 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
     """
     if not path.exists():
         return []
-    database = _open(path)
+    database = open_database(path)
     try:
         rows = database.execute(
-            f"SELECT {_RUN_COLUMNS}, name FROM runs JOIN organizations ON organizations.id = organization "
+            f"SELECT {RUN_COLUMNS}, name FROM runs JOIN organizations ON organizations.id = organization "
             "ORDER BY number"
         ).fetchall()
-        return [(_with_outcomes(database, _run(row[:-1])), str(row[-1])) for row in rows]
+        return [(_with_outcomes(database, run_of(row[:-1])), str(row[-1])) for row in rows]
     finally:
         database.close()
 
@@ -286,11 +146,11 @@ def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[l
     """
     if not path.exists():
         return [], set()
-    database = _open(path)
+    database = open_database(path)
     try:
         made = database.execute(
             "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
-            (organization, _written(since)),
+            (organization, written(since)),
         ).fetchall()
         deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
         return [json.loads(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}
@@ -339,14 +199,14 @@ class Journal:
             "INSERT INTO fields (organization, name, sender, last_sent) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (organization, name) DO UPDATE SET "
             "sends = sends + 1, sender = excluded.sender, last_sent = excluded.last_sent",
-            *(self.organization, name, sender, _written(moment)),
+            *(self.organization, name, sender, written(moment)),
         )
 
     def note_answer_to_making_lost(self, name: str, moment: datetime) -> None:
         """The answer to the latest of these requests was lost."""
         self._write(
             "UPDATE fields SET last_sent = ? WHERE organization = ? AND name = ?",
-            *(_written(moment), self.organization, name),
+            *(written(moment), self.organization, name),
         )
 
     def note_not_made(self, name: str) -> None:
@@ -362,7 +222,7 @@ class Journal:
     def unsettled_things(self) -> dict[str, SentThing]:
         """The custom fields and statuses that may not exist yet, or of which there may be two, by name."""
         rows = self._all("SELECT name, sends, sender, last_sent FROM fields WHERE organization = ?", self.organization)
-        return {name: SentThing(name, sends, sender, _moment(sent)) for name, sends, sender, sent in rows}
+        return {name: SentThing(name, sends, sender, moment_in(sent)) for name, sends, sender, sent in rows}
 
     def _thing(self, name: str) -> tuple[str, str]:
         return self.organization, name
@@ -376,29 +236,29 @@ class Journal:
     def latest_run(self, file: str, existing: str) -> Run | None:
         """The newest run of a file that treats existing leads in this way and was not undone."""
         found = self._one(
-            f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND file = ? AND existing = ? AND "
+            f"SELECT {RUN_COLUMNS} FROM runs WHERE organization = ? AND file = ? AND existing = ? AND "
             "state IN ('unfinished', 'finished') ORDER BY number DESC LIMIT 1",
             *(self.organization, file, existing),
         )
-        return _run(found) if found else None
+        return run_of(found) if found else None
 
     def find_run(self, run_id: str) -> Run:
         """A run by its id, or the newest run that wrote anything for "last". Raises NoSuchRun."""
         if run_id == LAST:
             found = self._one(
-                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND "
+                f"SELECT {RUN_COLUMNS} FROM runs WHERE organization = ? AND "
                 "(run_id IN (SELECT run_id FROM leads WHERE state <> 'absent') "
                 "OR run_id IN (SELECT run_id FROM changes WHERE state <> 'void')) ORDER BY number DESC LIMIT 1",
                 self.organization,
             )
         else:
             found = self._one(
-                f"SELECT {_RUN_COLUMNS} FROM runs WHERE organization = ? AND run_id = ?", self.organization, run_id
+                f"SELECT {RUN_COLUMNS} FROM runs WHERE organization = ? AND run_id = ?", self.organization, run_id
             )
         if not found:
             what = "No import has written anything to" if run_id == LAST else f"No run {run_id} was found for"
             raise NoSuchRun(f"{what} this organization; `python main.py runs` lists all runs")
-        return _run(found)
+        return run_of(found)
 
     def start_run(self, run_id: str, file: str, existing: str) -> None:
         """A run starts or is continued."""
@@ -425,11 +285,11 @@ class Journal:
             some = wanted[start : start + KEYS_PER_QUERY]
             marks = ", ".join("?" * len(some))
             rows = self._all(
-                f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND key IN ({marks})",
+                f"SELECT {LEAD_COLUMNS} FROM leads WHERE organization = ? AND key IN ({marks})",
                 self.organization,
                 *some,
             )
-            found |= {row[0]: _sent_lead(row) for row in rows}
+            found |= {row[0]: sent_lead_of(row) for row in rows}
         return found
 
     def lead_ids(self) -> set[str]:
@@ -440,35 +300,35 @@ class Journal:
     def doubtful_leads(self) -> list[SentLead]:
         """The leads that were created but sent more than once, so that duplicates may still turn up."""
         rows = self._all(
-            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND state = 'created' AND NOT is_single",
+            f"SELECT {LEAD_COLUMNS} FROM leads WHERE organization = ? AND state = 'created' AND NOT is_single",
             self.organization,
         )
-        return [_sent_lead(row) for row in rows]
+        return [sent_lead_of(row) for row in rows]
 
     def late_undone_leads(self, run_id: str) -> list[SentLead]:
         """The leads of a run that were sent more than once and then undone, so that one of them may still arrive."""
         rows = self._all(
-            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'undone' "
+            f"SELECT {LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'undone' "
             "AND NOT is_single",
             *(self.organization, run_id),
         )
-        return [_sent_lead(row) for row in rows]
+        return [sent_lead_of(row) for row in rows]
 
     def lost_leads_of_run(self, run_id: str) -> list[SentLead]:
         """The leads that a run sent and whose answers were lost."""
         rows = self._all(
-            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'sending'",
+            f"SELECT {LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? AND state = 'sending'",
             *(self.organization, run_id),
         )
-        return [_sent_lead(row) for row in rows]
+        return [sent_lead_of(row) for row in rows]
 
     def leads_of_run(self, run_id: str) -> list[SentLead]:
         """The leads that a run created or tried to, in the order in which they were sent."""
         rows = self._all(
-            f"SELECT {_LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? ORDER BY rowid",
+            f"SELECT {LEAD_COLUMNS} FROM leads WHERE organization = ? AND run_id = ? ORDER BY rowid",
             *(self.organization, run_id),
         )
-        return [_sent_lead(row) for row in rows]
+        return [sent_lead_of(row) for row in rows]
 
     def note_sending(
         self, key: str, run_id: str, company: str, body: Json, *, sender: str, since: datetime, moment: datetime
@@ -478,7 +338,7 @@ class Journal:
         `since` is a moment that Close has noted already, `moment` the present one by this machine's clock.
         """
         self._move(
-            f"INSERT INTO leads (organization, {_LEAD_COLUMNS}) "
+            f"INSERT INTO leads (organization, {LEAD_COLUMNS}) "
             "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?) "
             "ON CONFLICT (organization, key) "
             "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
@@ -488,7 +348,7 @@ class Journal:
             "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL, "
             "sender = excluded.sender, last_sent = excluded.last_sent "
             "WHERE state IN ('absent', 'undone')",
-            *(self.organization, key, run_id, company, _written(since), json.dumps(body), sender, _written(moment)),
+            *(self.organization, key, run_id, company, written(since), json.dumps(body), sender, written(moment)),
         )
 
     def note_body(self, key: str, body: Json) -> None:
@@ -589,7 +449,7 @@ class Journal:
         moment: datetime,
     ) -> int:
         """An existing lead is about to be changed by a user. Returns the number of the change."""
-        told = (json.dumps(before), json.dumps(sent), sender, _written(moment))
+        told = (json.dumps(before), json.dumps(sent), sender, written(moment))
         with self._guard:
             number = self._database.execute(
                 "INSERT INTO changes "
@@ -614,7 +474,7 @@ class Journal:
 
     def note_answer_lost(self, number: int, moment: datetime) -> None:
         """The answer to a change was lost, at this moment by this machine's clock."""
-        self._move("UPDATE changes SET last_sent = ? WHERE number = ? AND state = 'sending'", _written(moment), number)
+        self._move("UPDATE changes SET last_sent = ? WHERE number = ? AND state = 'sending'", written(moment), number)
 
     def note_void(self, number: int) -> None:
         """A change was not carried out, and will not be."""
@@ -647,10 +507,10 @@ class Journal:
 
     def _changes(self, condition: str, *values: object) -> list[Change]:
         rows = self._all(
-            f"SELECT {_CHANGE_COLUMNS} FROM changes WHERE organization = ? AND {condition} ORDER BY number",
+            f"SELECT {CHANGE_COLUMNS} FROM changes WHERE organization = ? AND {condition} ORDER BY number",
             *(self.organization, *values),
         )
-        return [_change(row) for row in rows]
+        return [change_of(row) for row in rows]
 
     # The newest readings of leads that we changed --------------------------------------------------------------------
 
@@ -678,28 +538,28 @@ class Journal:
         """What still has to be written to a lead, or to all leads, in the order of the decisions."""
         of_lead, values = ("AND lead_id = ?", [lead_id]) if lead_id else ("", [])
         rows = self._all(
-            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? {of_lead} "
+            f"SELECT {WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? {of_lead} "
             "AND state IN ('decided', 'noting', 'noted') ORDER BY number",
             *(self.organization, *values),
         )
-        return [_write_back(row) for row in rows]
+        return [write_back_of(row) for row in rows]
 
     def find_write_back(self, lead_id: str, attempt_id: str) -> WriteBack | None:
         """What was decided to be written to a lead about an attempt, or None."""
         found = self._one(
-            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
+            f"SELECT {WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND lead_id = ? AND attempt_id = ?",
             *(self.organization, lead_id, attempt_id),
         )
-        return _write_back(found) if found else None
+        return write_back_of(found) if found else None
 
     def note_decided(self, decided: WriteBack) -> None:
         """It was decided to write something to a lead."""
         self._write(
-            f"INSERT OR REPLACE INTO verdicts (organization, {_WRITE_BACK_COLUMNS}) "
+            f"INSERT OR REPLACE INTO verdicts (organization, {WRITE_BACK_COLUMNS}) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(self.organization, decided.lead_id, decided.attempt_id, decided.state, decided.from_status),
             *(decided.to_status, decided.id_digest, decided.note),
-            *(json.dumps(decided.verdict) if decided.verdict else None, _written(decided.last_sent)),
+            *(json.dumps(decided.verdict) if decided.verdict else None, written(decided.last_sent)),
         )
 
     def note_write_back(self, write_back: WriteBack, state: WriteBackState) -> None:
@@ -715,7 +575,7 @@ class Journal:
         self._move(
             "UPDATE verdicts SET state = 'noting', last_sent = ? WHERE organization = ? "
             "AND lead_id = ? AND attempt_id = ? AND state NOT IN ('finished', 'left')",
-            *(_written(moment), self.organization, write_back.lead_id, write_back.attempt_id),
+            *(written(moment), self.organization, write_back.lead_id, write_back.attempt_id),
         )
 
     def note_repeating(self, write_back: WriteBack) -> None:
@@ -728,10 +588,10 @@ class Journal:
     def repeated_notes(self) -> list[WriteBack]:
         """What was written to leads with notes that were sent more than once, so that they may be there twice."""
         rows = self._all(
-            f"SELECT {_WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND repeats > 0 ORDER BY number",
+            f"SELECT {WRITE_BACK_COLUMNS} FROM verdicts WHERE organization = ? AND repeats > 0 ORDER BY number",
             self.organization,
         )
-        return [_write_back(row) for row in rows]
+        return [write_back_of(row) for row in rows]
 
     def note_single_note(self, write_back: WriteBack) -> None:
         """A note that was sent more than once can't turn up again."""
@@ -757,87 +617,3 @@ class Journal:
     def _move(self, statement: str, *values: object) -> None:
         if self._write(statement, *values) != 1:
             raise OutOfOrder(f"not allowed in the state that the journal holds: {statement.split(' WHERE ')[0]}")
-
-
-_RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
-_LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent"
-_WRITE_BACK_COLUMNS = "lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent"
-_CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent"
-
-
-def _change(row: Sequence[Any]) -> Change:
-    number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent = row
-    answered = json.loads(after) if after else None
-    return Change(
-        *(number, run_id, lead_id, company, kind, target, state, json.loads(before), json.loads(sent), answered),
-        *(sender, _moment(last_sent)),
-    )
-
-
-def _write_back(row: Sequence[Any]) -> WriteBack:
-    lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent = row
-    decided = json.loads(verdict) if verdict else None
-    return WriteBack(
-        *(lead_id, attempt_id, state, from_status, to_status, id_digest, note, decided), _moment(last_sent)
-    )
-
-
-def _run(row: Sequence[Any]) -> Run:
-    run_id, organization, file, existing, started, state, outcomes = row
-    return Run(run_id, organization, file, existing, started, state, json.loads(outcomes))
-
-
-def _sent_lead(row: Sequence[Any]) -> SentLead:
-    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent = row
-    content = json.loads(lead) if lead else None
-    return SentLead(
-        *(key, run_id, company, state, sends, _moment(first_sent), bool(is_single), lead_id or "", content),
-        *(tuple(json.loads(bodies)), sender, _moment(last_sent or first_sent)),
-    )
-
-
-def _written(moment: datetime) -> str:
-    """A moment in the form in which moments can be compared as texts."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _moment(text: str) -> datetime:
-    """A moment as it was noted; one that an earlier version did not note is long past."""
-    return datetime.fromisoformat(text) if text else LONG_AGO
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.touch(mode=0o600)
-        database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise _unwritable(path, error) from None
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.executescript(_SCHEMA)
-        _add_columns(database)
-    except sqlite3.DatabaseError as error:
-        database.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise _unwritable(path, error) from None
-        raise JournalUnusable(
-            f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
-        ) from None
-    return database
-
-
-def _add_columns(database: sqlite3.Connection) -> None:
-    """Give a journal of an earlier version the columns that it lacks."""
-    for table, columns in _ADDED_LATER.items():
-        there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-        for name in columns.keys() - there:
-            try:
-                database.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
-            except sqlite3.OperationalError as error:
-                if "duplicate column" not in str(error):  # another command has just added it
-                    raise
-
-
-def _unwritable(path: Path, error: Exception) -> JournalUnusable:
-    return JournalUnusable(f"{path} can't be written ({error}). Make the file and its folder writable")

@@ -15,7 +15,8 @@ from cells.lead_fields import LeadField
 from close.conditions import custom_field, is_filled
 from close.contents import Json
 from close.errors import CloseError, CloseUnreachable, NotFound, OutcomeUnknown, RequestRejected
-from close.journal import Journal, SentThing
+from close.journal import Journal
+from close.journal_entries import SentThing
 
 ATTEMPTS = 5  # to make one thing when answers are lost
 LOOKS_PER_LAG = 4

@@ -20,7 +20,8 @@ from close.errors import (
     Stopped,
 )
 from close.fields import AmbiguousName
-from close.journal import JournalBusy, JournalFile, JournalUnusable, NoSuchRun, Purpose, open_journal
+from close.journal import JournalBusy, JournalFile, NoSuchRun, Purpose, open_journal
+from close.journal_schema import JournalUnusable
 from close.transport import is_loopback
 from close_client import CLOSE_URL, CloseClient
 from commands.arguments import INDEX_LAG

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from close.journal import Run, read_runs
+from close.journal import read_runs
+from close.journal_entries import Run
 from commands.arguments import add_verbose
 from commands.environment import JOURNAL, WORDS_OF_CLOSE, open_close
 from commands.errors import Exit

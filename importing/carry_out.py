@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from close.contents import Json, lead_link
 from close.errors import CloseError
-from close.journal import SentLead
+from close.journal_entries import SentLead
 from importing.double_contacts import late_contacts, remove_double_contacts
 from importing.gaps import find_gaps
 from importing.lost_changes import settle_late_changes

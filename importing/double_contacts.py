@@ -8,7 +8,8 @@ from functools import partial
 
 from close.contents import Json, contact_content
 from close.errors import NotFound
-from close.journal import Change, Journal
+from close.journal import Journal
+from close.journal_entries import Change
 from importing.as_sent import is_contact_as_sent
 from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
 from importing.missing_leads import read_or_none

@@ -15,7 +15,7 @@ from cells.columns import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES
 from cleaning import Contact, Lead, Problem
 from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
-from close.journal import ChangeKind
+from close.journal_entries import ChangeKind
 from importing.gaps import Gaps, find_gaps
 from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.match_contacts import ContactGap

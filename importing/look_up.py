@@ -16,7 +16,8 @@ from cleaning import Lead
 from close.conditions import any_of, custom_field, has_value, has_words, regular_field
 from close.contents import Json
 from close.errors import CloseUnreachable
-from close.journal import Journal, SentLead
+from close.journal import Journal
+from close.journal_entries import SentLead
 from close_client import CloseClient
 from importing.missing_leads import LONGEST_MOMENT, find_merged, read_or_none
 from importing.organization import Organization

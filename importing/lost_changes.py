@@ -5,7 +5,8 @@ from typing import Any
 
 from close.contents import Json, contact_content, lead_content
 from close.errors import CloseUnreachable
-from close.journal import Change, Journal
+from close.journal import Journal
+from close.journal_entries import Change
 from close_client import CloseClient
 from importing.missing_leads import read_or_none
 from importing.organization import Organization

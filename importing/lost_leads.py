@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Literal
 
 from close.contents import Json
-from close.journal import SentLead
+from close.journal_entries import SentLead
 from importing.look_up import find_by_key, read_copies
 from importing.missing_leads import is_deleted
 from importing.organization import MOST_LAGS, Organization

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from close.journal import Change, Journal, JournalFile
+from close.journal import Journal, JournalFile
+from close.journal_entries import Change
 from close_client import Account, CloseClient
 from importing.custom_fields import LeadFields
 

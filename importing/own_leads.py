@@ -8,7 +8,7 @@ from functools import partial
 
 from close.contents import Json, kept, lead_content, lead_link, moment_of
 from close.errors import InvalidRequest, NotFound
-from close.journal import SentLead
+from close.journal_entries import SentLead
 from close_client import CloseClient
 from importing.as_sent import is_lead_as_sent
 from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists, refuse_too_early

@@ -16,7 +16,7 @@ from cells.numbers import Currency
 from cells.source_file import SourceFile
 from cleaning import CleanFile, Lead, Problem, clean_source
 from close.contents import Json, lead_link
-from close.journal import Run, SentLead
+from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
 from importing.custom_fields import find_fields, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps

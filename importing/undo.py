@@ -16,7 +16,8 @@ from functools import partial
 
 from close.contents import Json, contact_content, kept, lead_content, lead_link
 from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, StaleReading, Stopped
-from close.journal import Change, Journal, Run, SentLead
+from close.journal import Journal
+from close.journal_entries import Change, Run, SentLead
 from close.workers import work_off
 from close_client import CloseClient
 from importing.double_contacts import adopt_late_contacts, remove_double_contacts

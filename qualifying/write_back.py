@@ -27,7 +27,8 @@ from close.errors import (
     RequestRejected,
 )
 from close.fields import STATUS
-from close.journal import LONG_AGO, Journal, WriteBack
+from close.journal import Journal
+from close.journal_entries import LONG_AGO, WriteBack
 from close_client import Account, CloseClient
 from qualifying.person import ID_RULE, Person, is_whole_id
 from qualifying.round import Round
