@@ -19,6 +19,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from cells.lead_fields import LeadField
+from cells.texts import is_same_name
 from close.conditions import all_of, is_since, leads_that, regular_field
 from close.contents import Json, moment_of, shows_contacts, with_flat_custom_values
 from close.errors import (
@@ -216,8 +217,10 @@ class CloseClient:
 
     def create_lead_field(self, name: str, kind: str) -> LeadField:
         """Create a lead custom field of a type such as `text`, `number` or `date`."""
-        made = self._created("/custom_field/lead/", {"name": name, "type": kind})
-        return custom_lead_field({"name": name, "type": kind, **made})
+        made = {"name": name, "type": kind, **self._created("/custom_field/lead/", {"name": name, "type": kind})}
+        if not is_same_name(str(made["name"]), name) or made["type"] != kind:
+            raise OutcomeUnknown("Close's answer was about something else")
+        return custom_lead_field(made)
 
     def delete_lead_field(self, field_id: str) -> None:
         """Delete a lead custom field, and with it all values in it. Raises NotFound if it is already gone."""
@@ -233,7 +236,10 @@ class CloseClient:
 
     def create_lead_status(self, label: str) -> Json:
         """Create a lead status."""
-        return self._created("/status/lead/", {"label": label})
+        made = self._created("/status/lead/", {"label": label})
+        if not is_same_name(str(made.get("label", label)), label):
+            raise OutcomeUnknown("Close's answer was about something else")
+        return made
 
     def create_lead(self, lead: Json, key_column: str = "") -> Json:
         """Create a lead; returns the lead. Raises OutcomeUnknown if it may exist although no answer came.

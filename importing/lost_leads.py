@@ -140,6 +140,7 @@ class Look:
         """Look once more, for all keys at once."""
         noted = self._organization.close.noted_by_now()
         self._hidden.clear()
+        self._in_search.clear()  # a search that lacks what the one before it showed is an older one, and proves nothing
         for sender in self._senders:
             for event in self._organization.close.lead_events("created", by_user=sender, since=self._from):
                 self._in_events.add(event["object_id"])

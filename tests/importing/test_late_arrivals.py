@@ -250,6 +250,17 @@ def test_a_second_field_that_a_lead_fills_stays_and_is_told(run: Run, write: Wri
         assert len(fields_named(close, "Company Revenue")) == 2
 
 
+def test_an_answer_about_another_field_fills_no_wrong_one(run: Run, write: Write, clock: Clock, connect: Any) -> None:
+    with late(clock, connect, FIELD, seconds=1, times=0) as (sandbox, close):
+        write("Acme,,,,15.06.2000,7,")
+        with sandbox.troubled([Fault("doubled-answer", on=FIELD)]):
+            assert import_it(run).code == 0
+        (lead,) = leads_held(close).values()
+        values = {name: fields_named(close, name)[0]["id"] for name in ("Company Founded", "Company Revenue")}
+        assert [lead[f"custom.{field_id}"] for field_id in values.values()] == ["2000-06-15", 7]
+        assert all(len(fields_named(close, name)) == 1 for name in (*values, "Import Key"))
+
+
 # Leads ---------------------------------------------------------------------------------------------------------------
 
 
