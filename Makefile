@@ -18,7 +18,7 @@ demo: $(VENV)/user-ready
 	$(call show,qualify 123 120 129 128 --sandbox)
 
 test: $(VENV)/developer-ready
-	@echo 'Running all tests: two to three minutes on two cores.'
+	@echo 'Running all tests: three to five minutes on two cores.'
 	$(PYTEST)
 
 # The tests that kill commands at random and lose their answers, far more often than `make test` does.
@@ -37,7 +37,7 @@ pictures: $(VENV)/developer-ready
 	$(BIN)/python docs/pictures.py
 
 check: $(VENV)/developer-ready
-	@echo 'Checking style and types, then running all tests: about three minutes on two cores.'
+	@echo 'Checking style and types, then running all tests: about five minutes on two cores.'
 	$(BARE) $(BIN)/ruff check .
 	$(BARE) $(BIN)/ruff format --check .
 	$(BARE) $(BIN)/mypy
