@@ -285,8 +285,8 @@ class _CarryingOut:
         keys, lag = list(self._held), self._organization.index_lag
         left = max(0.0, self._last_resend + lag - self._clock())
         self._tell(
-            f"{counted_leads(len(keys))}, or contacts of theirs, had not arrived and had to be sent again. Waiting "
-            f"until Close would show duplicates: {left:.0f} s more."
+            f"Not arrived, so sent again in whole or in part: {counted_leads(len(keys))}. Waiting until Close would "
+            f"show duplicates: {left:.0f} s more."
         )
         self._close.pause(left)
         created = [key for key in keys if self._journal.leads([key])]
