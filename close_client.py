@@ -415,9 +415,9 @@ class CloseClient:
             skipped += LIST_PAGE_SIZE
 
     def _list_page(self, path: str, params: Mapping[str, str], asked: Mapping[str, str]) -> Json:
-        """A page of a list, each item of which has the values that were asked for: others are in an answer to another.
+        """A page of a list whose items all have the values asked for; any others would belong to another question.
 
-        Raises CloseUnreachable if there is no such answer.
+        Raises CloseUnreachable if no such page comes.
         """
         for _ in range(ASK_AGAIN):
             page = self._request("GET", path, params=params)

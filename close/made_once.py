@@ -63,7 +63,7 @@ class Maker:
         return _first([*self._fields_named(name), *([made] if made else [])], name)
 
     def make_status(self, label: str) -> Json:
-        """A lead status, likewise, as a dict with `id` and `label`."""
+        """A lead status with its `id` and `label`, made unless Close shows it. Raises OutcomeUnknown as for a field."""
         make = partial(self.close.create_lead_status, label)
         made = self._make(f"{STATUS}{label}", make, lambda: bool(self._statuses_named(label)))
         return _first([*self._statuses_named(label), *([made] if made else [])], label)
@@ -183,7 +183,7 @@ def doubles_named(fields: Sequence[LeadField], name: str, journal: Journal) -> l
 
 
 def without_double_statuses(labels: Mapping[str, str], journal: Journal) -> dict[str, str]:
-    """The same for statuses, given by id as Close lists them: the first of a name is used."""
+    """The labels of statuses by id without those that may be doubles of our own: the first of a name is used."""
     first: dict[str, str] = {}
     for status_id, label in labels.items():
         first.setdefault(label, status_id)

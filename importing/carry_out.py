@@ -56,7 +56,7 @@ def carry_out(
 
 
 def _told_once(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """The same, but nothing is said twice."""
+    """A way to speak that says nothing twice."""
     told: set[str] = set()
 
     def tell_once(words: str) -> None:
@@ -167,7 +167,7 @@ class _CarryingOut:
         longest = max(contact.seconds for contact in waiting.values())
         if any(contact.is_news or key not in self._is_told for key, contact in waiting.items()):
             self._tell(
-                f"Close's answer was lost for new contacts of {counted_leads(len(waiting))}. Waiting to see whether "
+                f"Close's answer was lost for new contacts of {_counted_leads(len(waiting))}. Waiting to see whether "
                 f"they arrived: up to {longest:.0f} s more."
             )
         self._is_told.update(waiting)
@@ -285,7 +285,7 @@ class _CarryingOut:
         keys, lag = list(self._held), self._organization.index_lag
         left = max(0.0, self._last_resend + lag - self._clock())
         self._tell(
-            f"Not arrived, so sent again in whole or in part: {counted_leads(len(keys))}. Waiting until Close would "
+            f"Not arrived, so sent again in whole or in part: {_counted_leads(len(keys))}. Waiting until Close would "
             f"show duplicates: {left:.0f} s more."
         )
         self._close.pause(left)
@@ -319,7 +319,7 @@ def _checked(outcome: LeadOutcome, copies: Sequence[Json]) -> LeadOutcome:
 
 
 def _with_double_contacts(outcome: LeadOutcome, reasons: Sequence[str]) -> LeadOutcome:
-    """The outcome of a lead with a contact that was sent twice and of which both copies must stay."""
+    """The outcome of a lead with a contact that was sent twice, both copies of which must stay."""
     if not reasons:
         return outcome
     return replace(outcome, reason="; ".join([*filter(None, [outcome.reason]), *reasons]), is_ambiguous=True)
@@ -336,5 +336,5 @@ def _undetermined_contact(contact: LostContact) -> LeadOutcome:
     return outcome_in_close(planned.found or {}, planned.lead, "undetermined", reason, planned.gaps.in_words())
 
 
-def counted_leads(count: int) -> str:
+def _counted_leads(count: int) -> str:
     return "1 lead" if count == 1 else f"{count} leads"

@@ -236,7 +236,7 @@ def work_on_contact(close: CloseClient, lead_id: str, contact_id: str) -> str:
 
 
 def work_on_contact_shown_on(lead: Json, contact_id: str) -> str:
-    """The same, as the lead itself shows it: lists may lag behind it."""
+    """What somebody has done with a contact, as its lead shows it: lists may lag behind that."""
     things = {"a task": lead.get("tasks") or (), "an opportunity": lead.get("opportunities") or ()}
     return _first_about(contact_id, things)
 

@@ -47,7 +47,7 @@ class QualifyingInClose:
         return Begun(len(lead_ids), self._to_the_end((lead for lead in taken_up if lead), writing_back))
 
     def _to_the_end(self, handled: Iterator[Handled], writing_back: WritingBack) -> Iterator[Handled]:
-        """The same, and after the last one a look for notes that arrived twice."""
+        """Yield what was handled and then, after the last lead, look for notes that arrived twice."""
         yield from handled
         writing_back.await_late_notes(self.tell)
         writing_back.remove_double_notes(self.tell)
