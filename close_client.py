@@ -20,27 +20,36 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from cells.lead_fields import LeadField
 from cells.texts import is_same_name
-from close.conditions import all_of, is_since, leads_that, regular_field
+from close.conditions import all_of, any_of, is_filled, is_since, leads_that, regular_field
 from close.contents import Json, moment_of, shows_contacts, with_flat_custom_values
 from close.errors import (
     ERROR_BY_STATUS,
     REFUSALS,
+    TOO_LATE,
+    AnswerLate,
     AnswerLost,
     AuthenticationFailed,
+    ClosedForNow,
     CloseError,
     CloseUnreachable,
+    EventLogClosed,
     ExpiredCursor,
     MissingPermission,
     NotFound,
     NothingSent,
+    NotInTime,
     OutcomeUnknown,
+    PermissionDenied,
+    PlanLimitReached,
     RequestRejected,
     StaleReading,
     Throttled,
 )
 from close.fields import custom_lead_field
-from close.rate_gate import LONGEST_CLOSURE, GateClosed, Passage, RateGate, RateGates
-from close.transport import is_before_sending, json_or_none, open_session, read_content
+from close.part_size import PartSize
+from close.rate_gate import LONGEST_CLOSURE, LONGEST_ROUNDING, GateClosed, Passage, RateGate, RateGates
+from close.retry_after import retry_after
+from close.transport import is_before_sending, is_out_of_time, json_or_none, open_session, read_content
 from close.walk import DATE_CREATED, LONGEST_WALK, Note, PagesSince, SearchPage, read_whole, unnoted, walk
 
 CLOSE_URL = "https://api.close.com/api/v1"
@@ -98,8 +107,9 @@ class Account:
 class CloseClient:
     """A connection to one organization in Close, safe to share between threads.
 
-    `requests_made` counts every attempt to send a request, `throttled` the answers that asked us to wait. With
-    `is_redacted`, errors do not repeat Close's words, which may contain what was sent.
+    `requests_made` counts every attempt to send a request, `throttled` the answers that asked us to wait.
+    `is_log_closed` once Close has refused to show its event log to this user. With `is_redacted`, errors do not repeat
+    Close's words, which may contain what was sent.
     """
 
     def __init__(
@@ -120,11 +130,13 @@ class CloseClient:
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
         self._counting, self._alone = threading.Lock(), threading.Lock()
         self._reading, self._stamps = _Reading(), _Stamps()
+        self._page_parts = PartSize(PAGE_SIZE)
         self._has_answered = False
         self._clock = clock or time.monotonic
         self._began, self._began_at = datetime.fromtimestamp(time.time(), UTC), self._clock()
         self.requests_made = 0
         self.throttled = 0
+        self.is_log_closed = False
 
     def close(self) -> None:
         """Close the connections."""
@@ -143,19 +155,22 @@ class CloseClient:
         return (now - (moment if moment <= now else self._began)).total_seconds()
 
     def noted_by_now(self) -> datetime:
-        """A moment that Close has noted already, by its own clock: the latest that we know, or that its event log has.
+        """A moment that Close has noted already, by its own clock: the latest that we know, or that it shows us.
 
         No clock has to be right for this: whatever is created from now on is not older, but for a second or two by
         which the clocks of Close's machines may differ.
         """
-        return self._stamps.latest(self._latest_event)
+        return self._stamps.latest(self._latest_creation)
 
-    def _latest_event(self) -> datetime:
-        """When the newest lead in the event log was created; long ago if the log has none, or is not for this user."""
-        with suppress(RequestRejected):
-            for event in self.lead_events("created"):
-                return moment_of(event["date_updated"]) or LONG_AGO
-        return LONG_AGO
+    def _latest_creation(self) -> datetime:
+        """When the newest lead in the event log was created, or in the index; long ago if there is none."""
+        with suppress(EventLogClosed):
+            newest = next(self.lead_events("created"), {})
+            return moment_of(newest.get("date_updated")) or LONG_AGO
+        has_date = is_filled(regular_field(DATE_CREATED))
+        newest_first = _search_body(has_date, [DATE_CREATED], size=1, direction="desc")
+        leads = _leads_in(self._request("POST", "/data/search/", body=newest_first))
+        return (moment_of(leads[0].get(DATE_CREATED)) if leads else None) or LONG_AGO
 
     def waiting(self) -> int:
         """How many requests wait for their turn because Close does not accept more at the moment."""
@@ -328,7 +343,7 @@ class CloseClient:
         """The events of one action on leads, or on one lead, newest first; Close keeps its event log for 30 days.
 
         Events can change for some seconds and arrive late, so a second look has to start minutes before the first
-        ended.
+        ended. Raises EventLogClosed.
         """
         about = {"object_id": of_lead} if of_lead else {"object_type": "lead"}
         filters = {**about, "action": action, "_limit": str(EVENTS_PER_PAGE)}
@@ -339,7 +354,7 @@ class CloseClient:
         told = {"object_id": of_lead, "user_id": by_user, "action": action}
         asked = {name: value for name, value in told.items() if value}
         while True:
-            page = self._list_page("/event/", params, asked)
+            page = self._event_page(params, asked)
             for event in page["data"]:
                 if event["date_updated"] < earliest:
                     return
@@ -347,6 +362,13 @@ class CloseClient:
             if not page.get("cursor_next"):
                 return
             params = {**filters, "_cursor": page["cursor_next"]}
+
+    def _event_page(self, params: Mapping[str, str], asked: Mapping[str, str]) -> Json:
+        try:
+            return self._list_page("/event/", params, asked)
+        except (PermissionDenied, PlanLimitReached) as refused:
+            self.is_log_closed = True
+            raise EventLogClosed(refused.status, None) from None
 
     def all_leads(self, condition: Json, fields: Sequence[str], note: Note = unnoted) -> list[Json]:
         """All leads that the index has for a condition, oldest first, each once, as dicts of the requested fields.
@@ -367,6 +389,23 @@ class CloseClient:
         for page in self.search_pages(condition, fields):
             yield from page.leads
 
+    def leads_meeting_any(self, conditions: Sequence[Json], fields: Sequence[str], parts: PartSize) -> list[Json]:
+        """The leads that the index has for any of some conditions, which few leads meet, each once.
+
+        So many conditions are asked about at a time as Close answers in time, which `parts` learns. Raises NotInTime.
+        """
+
+        def leads_of(some: Sequence[Json]) -> list[Json]:
+            leads: list[Json] = []
+            cursor, is_over = "", False
+            while not is_over and len(leads) < LONGEST_WALK:
+                page, cursor = self._page(any_of(some), fields, PAGE_SIZE, cursor, is_divisible=len(some) > 1)
+                leads += page.leads
+                is_over = not cursor
+            return leads
+
+        return list({lead["id"]: lead for some in parts.in_time(conditions, leads_of) for lead in some}.values())
+
     def _pages_since(self, condition: Json, fields: Sequence[str]) -> PagesSince:
         wanted = sorted({"id", DATE_CREATED, *fields})
 
@@ -379,25 +418,35 @@ class CloseClient:
     def search_pages(self, condition: Json, fields: Sequence[str]) -> Iterator[SearchPage]:
         """The pages of a search over leads, oldest lead first; at most 10,000 leads.
 
-        A cursor lives for 30 seconds, so read all pages before working on them. Raises ExpiredCursor.
+        Pages that Close does not give in time are asked for again with fewer leads, down to one; NotInTime is raised
+        after that. A cursor lives for 30 seconds, so read all pages before working on them. Raises ExpiredCursor.
         """
-        body: Json = {
-            "query": leads_that(condition),
-            "_fields": {"lead": list(fields)},
-            "_limit": PAGE_SIZE,
-            "include_counts": True,
-            "sort": [{"direction": "asc", "field": regular_field("date_created")}],
-        }
-        cursor: str | None = None
-        for _ in range(LONGEST_WALK // PAGE_SIZE):
-            answer = self._request("POST", "/data/search/", body={**body, "cursor": cursor} if cursor else body)
-            yield SearchPage(
-                [with_flat_custom_values(lead) for lead in _leads_in(answer)],
-                _part(_part(answer, "count", dict), "total", int),
-            )
-            cursor = answer.get("cursor")
-            if cursor is None:
+        size, cursor, read = self._page_parts.size, "", 0
+        while read < LONGEST_WALK:
+            try:
+                with self._page_parts.learning(size):
+                    page, following = self._page(condition, fields, size, cursor, is_divisible=size > 1)
+            except NotInTime:
+                if cursor:  # which has expired by now
+                    raise ExpiredCursor(400, None) from None
+                if size == 1:
+                    raise
+                size = self._page_parts.size
+                continue
+            yield page
+            read, cursor = read + size, following
+            if not cursor:
                 return
+
+    def _page(
+        self, condition: Json, fields: Sequence[str], size: int, cursor: str = "", *, is_divisible: bool
+    ) -> tuple[SearchPage, str]:
+        """The page of a search that a cursor leads to, or the first one, and the cursor to the next, "" if none is."""
+        body = _search_body(condition, fields, size)
+        body = {**body, "cursor": cursor} if cursor else body
+        answer = self._request("POST", "/data/search/", body=body, is_divisible=is_divisible)
+        leads = [with_flat_custom_values(lead) for lead in _leads_in(answer)]
+        return SearchPage(leads, _part(_part(answer, "count", dict), "total", int)), answer.get("cursor") or ""
 
     def count_leads(self, condition: Json) -> int:
         """How many leads the index has for a condition, even if one search can't list them all."""
@@ -436,20 +485,28 @@ class CloseClient:
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
         is_based_on_reading: bool = False,
+        is_divisible: bool = False,
         **ids: str,
     ) -> Json:
         """Close's answer to one request, which is retried while that is safe. Repeating a DELETE does no harm.
 
-        Raises StaleReading instead of sending a write that has waited too long since what it is based on was read.
+        Raises StaleReading instead of sending a write that has waited too long since what it is based on was read. A
+        divisible question that takes too long is not repeated: the caller asks a smaller one.
         """
         is_write = method in ("POST", "PUT") and path != "/data/search/"
         longest = LONGEST_WAIT_WITHOUT_READING - self._reading.waited if is_based_on_reading else math.inf
         gate, delay = self._gates.of(method, path), _Delay(time.monotonic(), longest)
         try:
-            return self._repeating(is_write, gate, delay)(self._send, method, path, params, body, ids, gate, delay)
+            return self._repeating(is_write, is_divisible, gate, delay)(
+                self._send, method, path, params, body, ids, gate, delay
+            )
         except AnswerLost as lost:
-            raise (OutcomeUnknown if is_write else CloseUnreachable)(str(lost)) from None
-        except (NothingSent, Throttled) as failed:
+            unread = NotInTime if isinstance(lost, AnswerLate) and self._has_answered else CloseUnreachable
+            raise (OutcomeUnknown if is_write else unread)(str(lost)) from None
+        except Throttled as refused:
+            is_too_long = refused.wait > LONGEST_CLOSURE + LONGEST_ROUNDING
+            raise (ClosedForNow(refused.wait) if is_too_long else CloseUnreachable(str(refused))) from None
+        except NothingSent as failed:
             raise CloseUnreachable(str(failed)) from None
         finally:
             self._reading.requested(delay.before_sending)
@@ -461,9 +518,12 @@ class CloseClient:
             raise OutcomeUnknown("Close's answer has no id")
         return _about(body, made, shown)
 
-    def _repeating(self, is_write: bool, gate: RateGate, delay: "_Delay") -> Retrying:
+    def _repeating(self, is_write: bool, is_divisible: bool, gate: RateGate, delay: "_Delay") -> Retrying:
+        def is_to_be_repeated(error: BaseException) -> bool:
+            return is_safe_to_repeat(error, is_write) and not (is_divisible and isinstance(error, AnswerLate))
+
         return Retrying(
-            retry=retry_if_exception(lambda error: is_safe_to_repeat(error, is_write)),
+            retry=retry_if_exception(is_to_be_repeated),
             wait=delay.until_next_attempt,
             stop=lambda state: self._is_out_of_patience(state, delay),
             sleep=gate.sleep,
@@ -475,7 +535,7 @@ class CloseClient:
         assert state.outcome is not None
         idle, since_start = state.idle_for, state.seconds_since_start or 0.0
         if isinstance(state.outcome.exception(), Throttled):
-            return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE
+            return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE + LONGEST_ROUNDING
         trying = max(idle - delay.throttled, since_start - delay.throttled - delay.at_gate)
         return trying + state.upcoming_sleep > (PATIENCE if self._has_answered else FIRST_PATIENCE)
 
@@ -508,6 +568,8 @@ class CloseClient:
             with self._counting:
                 self.throttled += 1
             raise Throttled(gate.was_refused(passage, headers))
+        if response.status_code == 503:
+            self._gates.close_for(retry_after(headers) or 0.0)
         try:
             return _read_answer(response, json_or_none(content), ids.get("id"))
         except AnswerLost:
@@ -637,10 +699,21 @@ def _read_answer(response: requests.Response, answer: object, asked_id: str | No
             raise AnswerLost("Close's answer was about something else")
         return with_flat_custom_values(answer)
     if status not in REFUSALS:
-        raise AnswerLost(f"Close answered with status {status}")
+        raise (AnswerLate if status in TOO_LATE else AnswerLost)(f"Close answered with status {status}")
     if status == 400 and isinstance(answer, dict) and "cursor" in (answer.get("field-errors") or {}):
         raise ExpiredCursor(status, answer)
     raise ERROR_BY_STATUS.get(status, RequestRejected)(status, answer)
+
+
+def _search_body(condition: Json, fields: Sequence[str], size: int, direction: str = "asc") -> Json:
+    """A search for leads, by when they were created."""
+    return {
+        "query": leads_that(condition),
+        "_fields": {"lead": list(fields)},
+        "_limit": size,
+        "include_counts": True,
+        "sort": [{"direction": direction, "field": regular_field(DATE_CREATED)}],
+    }
 
 
 def _about(sent: Json, made: Json, shown: Sequence[str]) -> Json:
@@ -669,6 +742,8 @@ def _connection_failure(error: requests.RequestException) -> CloseError:
     """What a failure of the connection means: a write that may have arrived must not be sent again."""
     if is_before_sending(error):
         return NothingSent(f"no connection to Close ({type(error).__name__})")
+    if is_out_of_time(error):
+        return AnswerLate(f"Close did not answer within {READ_TIMEOUT} seconds")
     return AnswerLost(f"the connection to Close was lost ({type(error).__name__})")
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the reading direction
+DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of reading
 
 
 def guarded(cell: object) -> str:
@@ -21,6 +21,16 @@ def guarded(cell: object) -> str:
 def harmless(text: str) -> str:
     """A text without characters that control a terminal or change the reading direction; line breaks are kept."""
     return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
+
+
+def harmless_line(text: str) -> str:
+    """The same without line breaks: a name that has one can't look like another line of ours."""
+    return harmless(text).replace("\n", " ")
+
+
+def harmless_json(document: str) -> str:
+    """A JSON document with such characters escaped, so that its values stay what they are."""
+    return "".join(char if char == "\n" or not _steers(char) else f"\\u{ord(char):04x}" for char in document)
 
 
 def _steers(char: str) -> bool:

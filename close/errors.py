@@ -2,17 +2,21 @@
 
     CloseError
      +-- CloseUnreachable     Close did not answer; this request changed nothing
+     |    +-- NotInTime       Close took too long over something that was only to be read
+     |    +-- ClosedForNow    Close asks us to wait for longer than a command waits
      +-- Stopped              the caller ended the wait before a retry; this request changed nothing
      +-- OutcomeUnknown       a write was sent, but its effect is not known: neither success nor refusal
      +-- StaleReading         a write waited too long to be sent as it was; nothing was changed by this request
      +-- MissingPermission    the key's user may not do what the command has to do; nothing was sent
      +-- RequestRejected      Close refused; nothing was changed
           +-- InvalidRequest (400, 413, 422), including ExpiredCursor (the answer names the cursor)
-          +-- AuthenticationFailed (401), PlanLimitReached (402), PermissionDenied (403), NotFound (404)
+          +-- AuthenticationFailed (401), PlanLimitReached (402), NotFound (404)
+          +-- PermissionDenied (403), including EventLogClosed (the event log is not for this user, or not in the plan)
 
-Three more occur only inside the client, for single attempts: Throttled, NothingSent and AnswerLost.
+Four more occur only inside the client, for single attempts: Throttled, NothingSent, AnswerLost and AnswerLate.
 """
 
+import math
 from collections.abc import Mapping
 
 
@@ -22,6 +26,17 @@ class CloseError(Exception):
 
 class CloseUnreachable(CloseError):
     """Close did not answer in time; this request changed nothing."""
+
+
+class NotInTime(CloseUnreachable):
+    """Close took too long to answer a question: a smaller one may be answered in time."""
+
+
+class ClosedForNow(CloseUnreachable):
+    """Close asks us to wait, and names a longer time than a command waits; the message is that time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(_in_words(seconds))
 
 
 class Stopped(CloseError):
@@ -72,6 +87,10 @@ class PermissionDenied(RequestRejected):
     """The API key's user may not do this."""
 
 
+class EventLogClosed(PermissionDenied):
+    """Close does not show its event log to the API key's user."""
+
+
 class NotFound(RequestRejected):
     """The object does not exist, or no longer exists."""
 
@@ -91,6 +110,8 @@ ERROR_BY_STATUS: Mapping[int, type[RequestRejected]] = {
 }
 
 REFUSALS = frozenset({*ERROR_BY_STATUS, 405, 415})  # all statuses that are known to mean that nothing was done
+JITTER = 1.0  # seconds; a time that Close asks for may have been lengthened by so much
+TOO_LATE = frozenset({408, 499, 504, 524})  # statuses with which a front answers if what is behind it takes too long
 
 
 class MissingPermission(CloseError):
@@ -98,7 +119,7 @@ class MissingPermission(CloseError):
 
 
 class Throttled(CloseError):
-    """429: refused before any work was done. `wait` is the number of seconds until another try makes sense."""
+    """Refused before any work was done. `wait` is the number of seconds until another try makes sense."""
 
     def __init__(self, wait: float) -> None:
         super().__init__("Close kept asking us to wait")
@@ -111,6 +132,17 @@ class NothingSent(CloseError):
 
 class AnswerLost(CloseError):
     """The request was sent, but no readable answer came back."""
+
+
+class AnswerLate(AnswerLost):
+    """The request was sent, but was not answered in time."""
+
+
+def _in_words(seconds: float) -> str:
+    """A time in the largest unit of which there are at least two: `90 minutes`, `3 hours`, `45 seconds`."""
+    units = {"days": 86_400, "hours": 3_600, "minutes": 60}
+    unit = next((unit for unit, worth in units.items() if seconds >= 2 * worth), "seconds")
+    return f"{math.ceil((seconds - JITTER) / units.get(unit, 1))} {unit}"
 
 
 DEEPEST_COMPLAINT = 20  # levels of an error body that are read

@@ -16,7 +16,6 @@ a lead whose answer was lost can't be sent again before somebody has checked whe
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -40,13 +39,14 @@ from close.journal_entries import (
     WriteBack,
     WriteBackState,
     change_of,
+    content_of,
     moment_in,
     run_of,
     sent_lead_of,
     write_back_of,
     written,
 )
-from close.journal_schema import open_database, unwritable
+from close.journal_schema import Guard, open_database, unwritable
 
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
@@ -70,7 +70,7 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self._database = open_database(path)
-        self._guard = threading.RLock()
+        self._guard = Guard()
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -84,12 +84,15 @@ class JournalFile:
 
     def digest_of(self, path: Path) -> str | None:
         """The digest of a file as we last wrote it, None if we never did."""
-        found = self._database.execute("SELECT digest FROM files WHERE path = ?", (str(path.resolve()),)).fetchone()
+        asked = "SELECT digest FROM files WHERE path = ?"
+        with self._guard:
+            found = self._database.execute(asked, (str(path.resolve()),)).fetchone()
         return str(found[0]) if found else None
 
     def note_file(self, path: Path, digest: str) -> None:
         """A file was written with this digest."""
-        self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (str(path.resolve()), digest))
+        with self._guard:
+            self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (str(path.resolve()), digest))
 
     def close(self) -> None:
         """Close the file."""
@@ -127,15 +130,12 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
     """
     if not path.exists():
         return []
-    database = open_database(path)
-    try:
+    with closing(open_database(path)) as database, Guard():
         rows = database.execute(
             f"SELECT {RUN_COLUMNS}, name FROM runs JOIN organizations ON organizations.id = organization "
             "ORDER BY number"
         ).fetchall()
         return [(_with_outcomes(database, run_of(row[:-1])), str(row[-1])) for row in rows]
-    finally:
-        database.close()
 
 
 def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
@@ -146,16 +146,13 @@ def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[l
     """
     if not path.exists():
         return [], set()
-    database = open_database(path)
-    try:
+    with closing(open_database(path)) as database, Guard():
         made = database.execute(
             "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
             (organization, written(since)),
         ).fetchall()
         deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
-        return [json.loads(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}
-    finally:
-        database.close()
+        return [content_of(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}
 
 
 def _with_outcomes(database: sqlite3.Connection, run: Run) -> Run:
@@ -174,7 +171,7 @@ def _with_outcomes(database: sqlite3.Connection, run: Run) -> Run:
 class Journal:
     """What was sent to one organization. Methods can be called from any thread; their changes are on disk on return."""
 
-    def __init__(self, database: sqlite3.Connection, guard: threading.RLock, organization: str) -> None:
+    def __init__(self, database: sqlite3.Connection, guard: Guard, organization: str) -> None:
         self._database = database
         self._guard = guard
         self.organization = organization
@@ -529,7 +526,7 @@ class Journal:
                 f"AND lead_id IN ({', '.join('?' * len(some))})",
                 *(self.organization, *some),
             )
-            found |= {lead_id: json.loads(lead) for lead_id, lead in rows}
+            found |= {lead_id: content_of(lead) for lead_id, lead in rows}
         return found
 
     # Verdicts written back -------------------------------------------------------------------------------------------

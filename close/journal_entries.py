@@ -1,18 +1,22 @@
 """What a journal has an entry for: runs, leads, changes, things made by name, verdicts; and how rows become entries."""
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from close.contents import Json
+from close.journal_schema import JournalDamaged
 
 LeadState = Literal["sending", "absent", "created", "removed", "undoing", "undone"]
 RunState = Literal["unfinished", "finished", "partly undone", "undone"]
 ChangeKind = Literal["lead", "contact", "new contact"]
 ChangeState = Literal["sending", "done", "late", "void", "undone"]
 WriteBackState = Literal["decided", "noting", "noted", "finished", "left"]
+Noted = TypeVar("Noted")
+Entry = TypeVar("Entry")
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
@@ -115,6 +119,20 @@ class WriteBack:
     last_sent: datetime = LONG_AGO
 
 
+def _of_sound_row(entry_of: Callable[[Noted], Entry]) -> Callable[[Noted], Entry]:
+    """The same function, which raises JournalDamaged for what no version has noted like this."""
+
+    @functools.wraps(entry_of)
+    def entry_or_damage(noted: Noted) -> Entry:
+        try:
+            return entry_of(noted)
+        except (ValueError, TypeError) as error:
+            raise JournalDamaged(f"an entry can't be read: {type(error).__name__}") from None
+
+    return entry_or_damage
+
+
+@_of_sound_row
 def change_of(row: Sequence[Any]) -> Change:
     """The change in a row of CHANGE_COLUMNS."""
     number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent = row
@@ -125,6 +143,7 @@ def change_of(row: Sequence[Any]) -> Change:
     )
 
 
+@_of_sound_row
 def write_back_of(row: Sequence[Any]) -> WriteBack:
     """What is written to a lead, in a row of WRITE_BACK_COLUMNS."""
     lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent = row
@@ -134,12 +153,14 @@ def write_back_of(row: Sequence[Any]) -> WriteBack:
     )
 
 
+@_of_sound_row
 def run_of(row: Sequence[Any]) -> Run:
     """The run in a row of RUN_COLUMNS."""
     run_id, organization, file, existing, started, state, outcomes = row
     return Run(run_id, organization, file, existing, started, state, json.loads(outcomes))
 
 
+@_of_sound_row
 def sent_lead_of(row: Sequence[Any]) -> SentLead:
     """The lead in a row of LEAD_COLUMNS."""
     key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent = row
@@ -148,6 +169,13 @@ def sent_lead_of(row: Sequence[Any]) -> SentLead:
         *(key, run_id, company, state, sends, moment_in(first_sent), bool(is_single), lead_id or "", content),
         *(tuple(json.loads(bodies)), sender, moment_in(last_sent or first_sent)),
     )
+
+
+@_of_sound_row
+def content_of(text: str) -> Json:
+    """The content of a lead, as it was noted."""
+    content: Json = json.loads(text)
+    return content
 
 
 def written(moment: datetime) -> str:

@@ -1,7 +1,10 @@
-"""The SQLite file of a journal: its tables, and how a file of an earlier version gets what it lacks."""
+"""The SQLite file of a journal: its tables, how a file of an earlier version gets what it lacks, and damage to it."""
 
 import sqlite3
+import threading
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL, key_field TEXT);
@@ -65,8 +68,30 @@ class JournalUnusable(Exception):
     """The file exists but is not one of our journals; the message says what to do."""
 
 
+class JournalDamaged(sqlite3.DatabaseError):
+    """A part of the journal can't be read any more; the message says what SQLite, or we, found."""
+
+
+class Guard:
+    """Lets one thread at a time use the database of a journal. Damage that it meets is raised as JournalDamaged."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        self._lock.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        if kind is sqlite3.DatabaseError or (kind is sqlite3.OperationalError and str(error) == "malformed JSON"):
+            raise JournalDamaged(str(error)) from None
+
+
 def open_database(path: Path) -> sqlite3.Connection:
-    """The database of a journal, created if it does not exist. Raises JournalUnusable."""
+    """The database of a journal, created if it does not exist. Raises JournalUnusable and JournalDamaged."""
     try:
         path.touch(mode=0o600)
         database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
@@ -77,10 +102,13 @@ def open_database(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
         database.executescript(_SCHEMA)
         _add_columns(database)
+        _refuse_damaged(database)
     except sqlite3.DatabaseError as error:
         database.close()
         if isinstance(error, sqlite3.OperationalError):
             raise unwritable(path, error) from None
+        if isinstance(error, JournalDamaged) or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise JournalDamaged(str(error)) from None
         raise JournalUnusable(
             f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
         ) from None
@@ -97,6 +125,12 @@ def _add_columns(database: sqlite3.Connection) -> None:
             except sqlite3.OperationalError as error:
                 if "duplicate column" not in str(error):  # another command has just added it
                     raise
+
+
+def _refuse_damaged(database: sqlite3.Connection) -> None:
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise JournalDamaged(" ".join(str(found).replace("*", " ").split()))
 
 
 def unwritable(path: Path, error: Exception) -> JournalUnusable:

@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from close.retry_after import retry_after
+
 LONGEST_CLOSURE = 300.0  # seconds that anybody waits for a gate to open
+LONGEST_ROUNDING = 2.0  # seconds by which such a wait may be longer, because of rounding and jitter
 SHORTEST_CLOSURE = 0.05  # seconds, if Close says that the window is already over
 MOST_JITTER = 0.05  # seconds over which clients that were refused at the same time spread their next attempts
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 8.0  # seconds of closure after refusals that do not name a time
@@ -75,10 +78,13 @@ def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
 def asked_wait(headers: Mapping[str, str]) -> float | None:
     """The number of seconds that a refusal asks us to wait; None if it does not say.
 
-    `RateLimit` is finer than `Retry-After`, and either may be missing.
+    `RateLimit` is finer than `Retry-After`, and either may be missing. If they disagree, the longer wait counts.
     """
-    reset = _figure("reset", headers.get("RateLimit", "")) or _figure("after", f"after={headers.get('Retry-After')}")
-    return None if reset is None else _at_most(reset)
+    told, after = _figure("reset", headers.get("RateLimit", "")), retry_after(headers)
+    if told is None:
+        return after
+    reset = _at_most(told)
+    return reset if after is None or after - reset <= WHOLE_SECOND else after
 
 
 def _figure(name: str, told: str) -> str | None:
@@ -121,6 +127,7 @@ class RateGates:
         self._clock, self._sleep = clock, sleep
         self._guard = threading.Lock()
         self._gates: dict[tuple[str, str], RateGate] = {}
+        self._closed_until = -math.inf
 
     def of(self, method: str, path: str) -> "RateGate":
         """The gate that a request has to pass."""
@@ -128,7 +135,15 @@ class RateGates:
         with self._guard:
             if group not in self._gates:
                 self._gates[group] = RateGate(self._clock, self._sleep)
+                self._gates[group].close_for(self._closed_until - self._clock())
             return self._gates[group]
+
+    def close_for(self, seconds: float) -> None:
+        """Close all gates for some seconds, because the whole of Close asks us to wait."""
+        with self._guard:
+            self._closed_until = max(self._closed_until, self._clock() + seconds)
+            for gate in self._gates.values():
+                gate.close_for(seconds)
 
     def waiting(self) -> int:
         """How many requests wait for their turn."""
@@ -177,6 +192,12 @@ class RateGate:
         with self._news:
             self._news.notify()
             return self._pace.was_refused(passage, headers, self._now())
+
+    def close_for(self, seconds: float) -> None:
+        """Let nothing through for some seconds."""
+        with self._news:
+            self._pace.close_for(seconds, self._now())
+            self._news.notify()
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and assume that this much time has passed even if the clock disagrees: it may have been set back."""
@@ -228,7 +249,7 @@ class Pace:
 
     def _bounded(self, wait: Wait) -> Wait:
         """The wait, unless it is longer than anybody should wait."""
-        if wait.seconds > LONGEST_CLOSURE and not wait.may_end_sooner:
+        if wait.seconds > LONGEST_CLOSURE + LONGEST_ROUNDING and not wait.may_end_sooner:
             raise GateClosed(wait.seconds)
         return wait
 
@@ -280,6 +301,10 @@ class Pace:
         if not is_late:
             self._closed_until = max(self._closed_until, now + wait)
         return max(0.0, self._closed_until - now)
+
+    def close_for(self, seconds: float, now: float) -> None:
+        """Nothing leaves for some seconds."""
+        self._closed_until = max(self._closed_until, now + seconds)
 
     def _back_off(self) -> float:
         doublings = min(max(self._refusals - 1, 0), MOST_DOUBLINGS)

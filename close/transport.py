@@ -14,13 +14,13 @@ import ssl
 from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.util import parse_url
 
 CHUNK = 65536  # bytes to read at a time
 
@@ -39,12 +39,18 @@ def open_session(base_url: str, connections: int) -> requests.Session:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL points at this machine."""
-    host = urlsplit(url).hostname or ""
+    """Whether requests to a URL go to this machine."""
     try:
+        host = host_of(url)
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def host_of(url: str) -> str:
+    """The host that requests to a URL go to, as `requests` understands it. Raises ValueError if there is none."""
+    prepared = requests.Request("GET", url).prepare().url
+    return (parse_url(prepared or "").host or "").strip("[]")
 
 
 def read_content(response: requests.Response, most_bytes: int) -> bytes:
@@ -66,6 +72,11 @@ def read_content(response: requests.Response, most_bytes: int) -> bytes:
 def is_before_sending(error: requests.RequestException) -> bool:
     """Whether a request certainly failed before anything was sent; TLS and proxy errors can occur later than that."""
     return any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error))
+
+
+def is_out_of_time(error: requests.RequestException) -> bool:
+    """Whether a request was sent, but not answered in time."""
+    return any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in _causes(error))
 
 
 _BEFORE_SENDING = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ssl.SSLCertVerificationError)

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 from cells.csv_rows import InputError, NotInEncoding
 from close.errors import (
     AuthenticationFailed,
+    ClosedForNow,
     CloseUnreachable,
     MissingPermission,
+    NotInTime,
     OutcomeUnknown,
     PermissionDenied,
     PlanLimitReached,
@@ -21,8 +23,8 @@ from close.errors import (
 )
 from close.fields import AmbiguousName
 from close.journal import JournalBusy, JournalFile, NoSuchRun, Purpose, open_journal
-from close.journal_schema import JournalUnusable
-from close.transport import is_loopback
+from close.journal_schema import JournalDamaged, JournalUnusable
+from close.transport import host_of, is_loopback
 from close_client import CLOSE_URL, CloseClient
 from commands.arguments import INDEX_LAG
 from commands.error_words import COMMON_WORDS, RUN_AGAIN, Words
@@ -44,6 +46,12 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
     AmbiguousName: (Exit.USAGE, "{}."),
     JournalBusy: (Exit.USAGE, "{}."),
     JournalUnusable: (Exit.USAGE, "{}."),
+    JournalDamaged: (
+        Exit.USAGE,
+        f"{JOURNAL} is damaged ({{}}). Put a copy from a backup in its place. If there is none, move it away with its "
+        "-wal and -shm files, but keep them, and run the same command again: a new journal is begun, and leads that "
+        "are in Close are found by their import keys. Earlier imports can't be undone without the old one.",
+    ),
     NoSuchRun: (Exit.USAGE, "{}."),
     StateFileError: (Exit.USAGE, "{}."),
     AuthenticationFailed: (
@@ -65,6 +73,14 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
         Exit.UNREACHABLE,
         "Close gave no usable answer ({}). Wait a minute; if it happens again, check your internet connection and "
         f"CLOSE_API_URL. {RUN_AGAIN}",
+    ),
+    NotInTime: (
+        Exit.UNREACHABLE,
+        f"Close is too slow at the moment: {{}}. Wait some minutes. {RUN_AGAIN}",
+    ),
+    ClosedForNow: (
+        Exit.UNREACHABLE,
+        f"Close asks us to wait for {{}}, which is longer than this command waits. {RUN_AGAIN} when that time is over",
     ),
     Stopped: (Exit.INTERRUPTED, f"Stopped. Requests already sent were finished and recorded. {RUN_AGAIN}"),
     sqlite3.Error: (Exit.BUG, f"{JOURNAL} can't be written ({{}}). Check that the disk is not full. {RUN_AGAIN}"),
@@ -97,6 +113,15 @@ def open_close(
         client = CloseClient(key, url, sleep=sleep_unless(stop), is_redacted=getattr(args, "redact", False))
         stack.callback(client.close)
         yield client
+
+
+def tell_of_closed_log(close: CloseClient) -> None:
+    """Say what it means that Close did not show its event log, if it did not."""
+    if close.is_log_closed:
+        say(
+            "Close does not show its event log to the API key's user. So a lead whose answer is lost is looked for in "
+            "search alone, and for longer, and a lead that was merged into another one counts as deleted."
+        )
 
 
 @contextlib.contextmanager
@@ -159,9 +184,12 @@ def checked_url(variable: str, url: str) -> str:
     """A base URL that a secret may be sent to: https, or http on this machine. Raises ConfigurationError."""
     try:
         parts = urlsplit(url.strip())
-        is_usable = bool(parts.hostname) and not parts.query and not parts.fragment and parts.port != 0
+        is_clear = bool(host_of(url.strip())) and url.strip().isprintable() and "\\" not in url
+        is_usable = is_clear and not parts.query and not parts.fragment and parts.port != 0
     except ValueError:
         is_usable = False
+    if is_usable and "@" in parts.netloc:
+        raise ConfigurationError(f"{variable} must not contain a user name or a password. Leave out what is before @")
     if not is_usable or parts.scheme not in ("http", "https"):
         raise ConfigurationError(f"{variable} is not a base URL. Write it like https://example.com/api")
     if parts.scheme == "http" and not is_loopback(url):

@@ -21,12 +21,20 @@ from cells.date_orders import ContradictingDates, TwoNotedOrders, UnclearDates
 from cells.source_file import SourceFile, read_source
 from close.journal import JournalFile
 from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, workers
-from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, index_lag, list_lag, open_close, open_own_journal
+from commands.environment import (
+    WORDS_OF_CLOSE,
+    WORDS_OF_FILES,
+    index_lag,
+    list_lag,
+    open_close,
+    open_own_journal,
+    tell_of_closed_log,
+)
 from commands.error_words import RUN_AGAIN, Words, tell_early_end
 from commands.errors import Exit
 from commands.files import OUTPUT_FOLDER, find_input, write_csv, write_csv_beside_edits
 from commands.interrupts import STOPPING, noticing_interrupt
-from commands.terminal import counted, listed, say, show, with_progress
+from commands.terminal import counted, listed, say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
 from importing.organization import open_organization
@@ -115,11 +123,15 @@ def run(args: argparse.Namespace) -> int:
         result, files = _write_files(path.stem, result, journals, is_rehearsed=args.dry_run)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         report = _report(path, result, files, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
-        show(json.dumps(report, indent=2) if args.json else _summary(report, result, args))
+        if args.json:
+            show_json(json.dumps(report, indent=2))
+        else:
+            show(_summary(report, result, args))
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
     if not args.quiet:
+        tell_of_closed_log(close)
         _advise(args, result, files)
     return _exit_code(result)
 

@@ -16,7 +16,7 @@ from commands.environment import secret, service_urls
 from commands.error_words import RUN_AGAIN
 from commands.errors import Exit, UsageError
 from commands.files import OUTPUT_FOLDER, append_line, find_input
-from commands.terminal import complain, counted, listed, say, show, with_progress
+from commands.terminal import complain, counted, listed, say, show, show_json, with_progress
 from qualification import Qualifier
 from qualifying.check_service import CHECK_DEADLINE, CheckService
 from qualifying.people_file import people_in_file, people_in_lines
@@ -165,7 +165,7 @@ def _verdict_words(verdict: Verdict) -> str:
 
 def show_verdicts(verdicts: Iterable[Verdict]) -> None:
     """Show verdicts as one JSON document."""
-    show(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
+    show_json(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
 
 
 def advise_of_services(asking: Asking) -> None:
@@ -182,5 +182,8 @@ def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:
     wanted = [args.explain, *([pseudonym(args.explain, redact_key)] if redact_key else [])]
     line = last_verdict(TRAIL, wanted, rehearsals_only=args.sandbox)
     told = redacted(line, redact_key) if redact_key else line
-    show(json.dumps(told, indent=2, ensure_ascii=False) if args.json else explained(told))
+    if args.json:
+        show_json(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        show(explained(told))
     return Exit.DONE

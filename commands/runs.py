@@ -6,12 +6,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from cells.safe_text import harmless_line
 from close.journal import read_runs
 from close.journal_entries import Run
 from commands.arguments import add_verbose
 from commands.environment import JOURNAL, WORDS_OF_CLOSE, open_close
 from commands.errors import Exit
-from commands.terminal import listed, show
+from commands.terminal import listed, show, show_json
 from importing.outcomes import OUTCOMES
 
 WORDS = WORDS_OF_CLOSE
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
             organization = close.account().organization_id
         runs = [(run, name) for run, name in runs if run.organization == organization]
     if args.json:
-        show(json.dumps([_as_json(run) for run, _ in runs], indent=2, ensure_ascii=False))
+        show_json(json.dumps([_as_json(run) for run, _ in runs], indent=2, ensure_ascii=False))
     else:
         show(_as_text(runs))
     return Exit.DONE
@@ -53,5 +54,6 @@ def _as_text(runs: Sequence[tuple[Run, str]]) -> str:
     lines = []
     for run, organization_name in runs:
         counts = listed({name: times for name, times in run.outcomes.items() if times}) or "nothing done"
-        lines.append(f"{run.run_id}  {run.state:<13}  {organization_name}  {run.file}: {counts}")
+        where = harmless_line(f"{organization_name}  {run.file}")
+        lines.append(f"{run.run_id}  {run.state:<13}  {where}: {counts}")
     return "\n".join(lines) or "There are no imports yet."

@@ -22,7 +22,7 @@ from commands.environment import JOURNAL, WORDS_OF_CLOSE, index_lag, open_close
 from commands.error_words import Words
 from commands.errors import Exit, UsageError
 from commands.segment_files import OUTPUT, as_csv, chart_file, files_asked_for, output_file, write_segment_files
-from commands.terminal import counted, progress_bar, say, show
+from commands.terminal import counted, progress_bar, say, show, show_csv, show_json
 from segmentation import segment_leads
 from segmenting.plan import NoSpanBefore, SegmentRequest, Span
 from segmenting.report import Findings, OtherCurrency, Presentation, Report
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     findings = _findings(args, _request(args))
     written = write_segment_files(files, findings)
     document = {**findings.as_json(), "files": written, "seconds": round(time.monotonic() - began, 3)}
-    show(_shown(args, findings.groups, document))
+    _show(args, findings.groups, document)
     if not args.quiet:
         _tell(findings, written)
     return Exit.DONE
@@ -195,13 +195,16 @@ def _with_option(unusable: UnusableName) -> str:
 # What is said --------------------------------------------------------------------------------------------------------
 
 
-def _shown(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> str:
-    """What goes to standard output: the JSON document, the table as CSV, or the table for people."""
+def _show(args: argparse.Namespace, report: Report, document: Mapping[str, Any]) -> None:
+    """Show the JSON document, the table as CSV, or the table for people."""
     if args.json:
-        return json_of(document)
-    if args.output is None:
-        return as_csv(report).removesuffix("\n")
-    return terminal_table(report, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain_table(report)
+        show_json(json_of(document))
+    elif args.output is None:
+        show_csv(as_csv(report).removesuffix("\n"))
+    elif sys.stdout.isatty():
+        show(terminal_table(report, shutil.get_terminal_size().columns))
+    else:
+        show(plain_table(report))
 
 
 def _tell_wait(quiet: bool, leads: int) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from cells.safe_text import harmless
+from cells.safe_text import harmless, harmless_json, harmless_line
 
 Note = Callable[[int, int], None]  # how much is done, and how much there is in all
 
@@ -21,7 +21,22 @@ def give_missing_streams() -> None:
 
 
 def show(text: str) -> None:
-    """Show a result. The command continues even if nobody reads it, because its exit code also says something."""
+    """Show a result to people; names in it can't control the terminal."""
+    _print(harmless(text))
+
+
+def show_json(document: str) -> None:
+    """Show a result as a JSON document; characters that control a terminal are escaped in it."""
+    _print(harmless_json(document))
+
+
+def show_csv(lines: str) -> None:
+    """Show a result as CSV: as it is for a program, but harmless on a terminal."""
+    _print(harmless(lines) if sys.stdout.isatty() else lines)
+
+
+def _print(text: str) -> None:
+    """Print a result. The command continues even if nobody reads it, because its exit code also says something."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -31,9 +46,9 @@ def show(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Say something besides the result, if somebody reads it; names in it can't control the terminal."""
+    """Say something in one line besides the result, if somebody reads it; names in it can't control the terminal."""
     with contextlib.suppress(OSError):
-        print(harmless(text), file=sys.stderr, flush=True)
+        print(harmless_line(text), file=sys.stderr, flush=True)
 
 
 def complain(words: str) -> None:

@@ -6,13 +6,21 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cells.safe_text import harmless_line
 from close.workers import until_error
 from commands.arguments import add_index_lag, add_service_flags
-from commands.environment import WORDS_OF_CLOSE, index_lag, list_lag, open_close, open_own_journal
+from commands.environment import (
+    WORDS_OF_CLOSE,
+    index_lag,
+    list_lag,
+    open_close,
+    open_own_journal,
+    tell_of_closed_log,
+)
 from commands.error_words import tell_early_end
 from commands.errors import Exit
 from commands.interrupts import STOPPING, noticing_interrupt
-from commands.terminal import counted, say, show, with_progress
+from commands.terminal import counted, say, show, show_json, with_progress
 from importing.organization import open_organization
 from importing.undo import UndoneLead, count_to_undo, undo_run
 
@@ -42,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
             undoing = undo_run(organization, run, stop, _silent if args.quiet else say)
             ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
     report = _report(run.run_id, done)
-    show(json.dumps(report, indent=2, ensure_ascii=False) if args.json else _summary(report, total - len(done)))
+    if args.json:
+        show_json(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        show(_summary(report, total - len(done)))
+    if not args.quiet:
+        tell_of_closed_log(close)
     if ended_by:
         return tell_early_end(ended_by, args)
     return Exit.INCOMPLETE if report["left"] else Exit.DONE
@@ -73,6 +86,7 @@ def _summary(report: Mapping[str, Any], waiting: int) -> str:
     lines = [f"{report['run_id']}: {counts}"]
     if waiting > 0:
         lines[0] += f", {waiting} not checked yet"
-    lines += [f"  left: {lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left]
+    told = (f"{lead['company']} ({lead['lead_id'] or 'no id'}): {lead['reason']}" for lead in left)
+    lines += [f"  left: {harmless_line(words)}" for words in told]
     lines += ["Review these in Close and delete or change them by hand if needed."] if left else []
     return "\n".join(lines)

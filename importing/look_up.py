@@ -13,21 +13,19 @@ from typing import Any
 
 from cells.companies import earlier_import_keys, import_key, other_spellings
 from cleaning import Lead
-from close.conditions import any_of, custom_field, has_value, has_words, regular_field
+from close.conditions import custom_field, has_value, has_words, regular_field
 from close.contents import Json
 from close.errors import CloseUnreachable
 from close.journal import Journal
 from close.journal_entries import SentLead
 from close_client import CloseClient
 from importing.missing_leads import LONGEST_MOMENT, find_merged, read_or_none
-from importing.organization import Organization
+from importing.organization import KEYS_PER_SEARCH, MOST_CONDITIONS, Organization
 
 READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
-MOST_CONDITIONS = 1000  # in one request
 READ_AGAIN = 2  # times, if Close does not find a lead
 ASK_AGAIN = 3  # times, if the answer is to another question
-KEYS_PER_SEARCH = 100  # import keys looked up with one request
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
 
@@ -131,9 +129,9 @@ def find_by_key(
     column = organization.fields.key_column
 
     def search(some: Sequence[str]) -> list[Json]:
-        condition = any_of([has_value(custom_field(organization.fields.import_key), key) for key in some])
+        conditions = [has_value(custom_field(organization.fields.import_key), key) for key in some]
         for _ in range(ASK_AGAIN):
-            shown = list(organization.close.first_leads(condition, [*fields, column]))
+            shown = organization.close.leads_meeting_any(conditions, [*fields, column], organization.key_parts)
             if all(not hit.get(column) or hit[column] in some for hit in shown):
                 return shown
         raise CloseUnreachable("Close's answers to a search were about something else")
@@ -212,7 +210,7 @@ def _find_named(
 
     def search(some: Sequence[Lead]) -> list[Json]:
         fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
-        return list(organization.close.first_leads(any_of(_name_conditions(some)), fields))
+        return organization.close.leads_meeting_any(_name_conditions(some), fields, organization.name_parts)
 
     batches = _in_batches(leads)
     found: dict[str, dict[str, Json]] = defaultdict(dict)

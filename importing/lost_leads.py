@@ -6,16 +6,19 @@ rest moves on. So time alone proves nothing, and neither does a single lead that
 as absent only if both lack it while they show every witness, that is every lead that Close answered after the answer
 was lost. Each witness may lie in the part that holds the lost lead, so the more there are, the less can be hidden, and
 the sooner they are believed; docs/architecture.md says how far this goes. Without a witness, the answer stays unknown
-in this run. Whatever is shown is read by id before we rely on it.
+in this run. Whatever is shown is read by id before we rely on it. If the event log is not open to the API key's user,
+search alone has to do, and never for less than ten lags.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from close.contents import Json
+from close.errors import EventLogClosed
 from close.journal_entries import SentLead
 from importing.look_up import find_by_key, read_copies
 from importing.missing_leads import is_deleted
@@ -97,7 +100,7 @@ def settle(
         if clock() - told_at >= organization.index_lag:
             told_at = clock()
             left = max(longest - _elapsed(each, told_at) for each in waiting.values())
-            tell(_waiting_words(len(waiting), left))
+            tell(_waiting_words(len(waiting), left, has_log=not organization.close.is_log_closed))
         organization.close.pause(max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG))
 
 
@@ -105,11 +108,13 @@ def _elapsed(lost: Lost, now: float) -> float:
     return now - lost.at + lost.seconds_before
 
 
-def _waiting_words(count: int, seconds: float) -> str:
+def _waiting_words(count: int, seconds: float, *, has_log: bool) -> str:
     leads, they = ("1 lead", "it") if count == 1 else (f"{count} leads", "they")
+    where, lag = ("event log and search show", "both") if has_log else ("search shows", "it")
+    closed = "" if has_log else " The event log, which would tell sooner, is not open to the API key's user."
     return (
-        f"Close's answer was lost for {leads}. Waiting until Close's event log and search show whether {they} arrived, "
-        f"because both can lag: up to {max(0.0, seconds):.0f} s more."
+        f"Close's answer was lost for {leads}. Waiting until Close's {where} whether {they} arrived, "
+        f"because {lag} can lag: up to {max(0.0, seconds):.0f} s more.{closed}"
     )
 
 
@@ -141,17 +146,21 @@ class Look:
         noted = self._organization.close.noted_by_now()
         self._hidden.clear()
         self._in_search.clear()  # a search that lacks what the one before it showed is an older one, and proves nothing
+        with suppress(EventLogClosed):
+            self._read_events()
+        self._from = max(self._from, noted - EVENTS_AGAIN)
+        asked = [*keys, *(witness.key for witness in self._witnesses)]
+        for key, found in find_by_key(self._organization, asked).items():
+            self._ids[key].update(lead["id"] for lead in found)
+            self._in_search.update(lead["id"] for lead in found)
+
+    def _read_events(self) -> None:
         for sender in self._senders:
             for event in self._organization.close.lead_events("created", by_user=sender, since=self._from):
                 self._in_events.add(event["object_id"])
                 key = self._key_in(event)
                 if key:
                     self._ids[key].add(event["object_id"])
-        self._from = max(self._from, noted - EVENTS_AGAIN)
-        asked = [*keys, *(witness.key for witness in self._witnesses)]
-        for key, found in find_by_key(self._organization, asked).items():
-            self._ids[key].update(lead["id"] for lead in found)
-            self._in_search.update(lead["id"] for lead in found)
 
     def fate_of(self, key: str, lost: Lost, asked_at: float) -> Fate | None:
         """The fate of a lead as of the last look, at `asked_at`; None while it is too early to tell."""
@@ -179,16 +188,19 @@ class Look:
     def _is_proved_absent(self, lost: Lost, share_of_time: float) -> bool:
         """Whether enough time has passed for the number of witnesses, and event log and search show all of them.
 
-        A hundred need one index lag. Fewer need more, up to ten: less of what may lag is known to have moved on.
+        A hundred need one index lag. Fewer need more, up to ten: less of what may lag is known to have moved on. All
+        need ten where search has to prove it alone.
         """
         after = [witness for witness in self._witnesses if witness.sent_at > lost.at]
-        if not after or share_of_time < max(1 / MOST_LAGS, 1 - len(after) / MOST_WITNESSES):
+        worth = 0.0 if self._organization.close.is_log_closed else len(after) / MOST_WITNESSES
+        if not after or share_of_time < max(1 / MOST_LAGS, 1 - worth):
             return False
         return not any(self._is_hidden(witness.lead_id) for witness in after) and len(self._gone) < len(after)
 
     def _is_hidden(self, lead_id: str) -> bool:
         """Whether a lead exists that the event log or search does not show."""
-        if lead_id in self._gone or (lead_id in self._in_events and lead_id in self._in_search):
+        is_in_events = lead_id in self._in_events or self._organization.close.is_log_closed
+        if lead_id in self._gone or (is_in_events and lead_id in self._in_search):
             return False
         if lead_id not in self._hidden:
             (self._gone if is_deleted(self._organization.close, lead_id) else self._hidden).add(lead_id)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from close.contents import Json
-from close.errors import NotFound, PermissionDenied, RequestRejected
+from close.errors import EventLogClosed, NotFound, RequestRejected
 from close_client import CloseClient
 from importing.organization import Organization
 
@@ -85,7 +85,7 @@ def find_merged(close: CloseClient, gone: Mapping[str, str]) -> dict[str, Json |
 def _merges(close: CloseClient) -> dict[str, str]:
     """The lead that each merged lead went into, from the event log: the newest merge of each counts."""
     into: dict[str, str] = {}
-    with suppress(PermissionDenied):
+    with suppress(EventLogClosed):
         for event in close.lead_events("merged"):
             _add_merge(event, into)
     return into

@@ -1,14 +1,18 @@
 """The organization in Close that leads go into, with everything that an import or undo needs to know about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from close.journal import Journal, JournalFile
 from close.journal_entries import Change
+from close.part_size import PartSize
 from close_client import Account, CloseClient
 from importing.custom_fields import LeadFields
 
 MOST_LAGS = 10  # index lags; nothing is waited for any longer
+KEYS_PER_SEARCH = 100  # import keys looked up with one request
+MOST_CONDITIONS = 1000  # in one request that looks for names
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,8 @@ class Organization:
     """One organization: its client, its part of the journal, the account of the API key, and the fields to fill.
 
     `index_lag` is the number of seconds after which we assume that search shows new leads, `list_lag` the number after
-    which the lists of a lead's notes, tasks and opportunities show what was added to it.
+    which the lists of a lead's notes, tasks and opportunities show what was added to it. `key_parts` and `name_parts`
+    learn how many keys, and how many conditions on names, Close looks up in time with one request.
     """
 
     close: CloseClient
@@ -25,6 +30,8 @@ class Organization:
     fields: LeadFields
     index_lag: float
     list_lag: float
+    key_parts: PartSize = field(default_factory=partial(PartSize, KEYS_PER_SEARCH))
+    name_parts: PartSize = field(default_factory=partial(PartSize, MOST_CONDITIONS))
 
     def seconds_to_look_for(self, change: Change) -> float:
         """For how many seconds a change whose answer was lost may still show before it is sent again."""

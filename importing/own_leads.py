@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from close.contents import Json, kept, lead_content, lead_link, moment_of
-from close.errors import InvalidRequest, NotFound
+from close.errors import EventLogClosed, InvalidRequest, NotFound
 from close.journal_entries import SentLead
 from close_client import CloseClient
 from importing.as_sent import is_lead_as_sent
@@ -191,8 +191,10 @@ def _as_we_made_it(organization: Organization, sent: SentLead, copy: Json) -> Js
 
 def _told_when_made(organization: Organization, lead_id: str, sender: str) -> Json | None:
     """The lead in the event of its creation by a user; None without such an event, or if it leaves out the lead."""
-    created = next(organization.close.lead_events("created", by_user=sender, of_lead=lead_id), None)
-    return (created.get("data") or None) if created else None
+    with suppress(EventLogClosed):
+        for created in organization.close.lead_events("created", by_user=sender, of_lead=lead_id):
+            return created.get("data") or None
+    return None
 
 
 def why_not_ours_to_delete(organization: Organization, lead_id: str, answered: Json, noted: Noted) -> str:

@@ -1,7 +1,7 @@
 """What remains of a request when Close refuses some of its values, and a problem for each refused value."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -11,8 +11,10 @@ from close.contents import Json
 from close.errors import Complaint, InvalidRequest
 from importing.custom_fields import LeadFields
 
-log = logging.getLogger(__name__)
+NAMES_OF_CLOSE = ("status", "lead")  # in its words, for names that it takes in another form
+LONGEST_INDEX = 5  # digits
 
+log = logging.getLogger(__name__)
 
 Path = tuple[str, ...]  # to a value in a body: keys, and indices of lists as digits
 
@@ -33,7 +35,7 @@ def send_without_refused(
     try:
         return send(body), []
     except InvalidRequest as refused:
-        _log_refusal(lead, refused)
+        _log_refusal(lead, refused, body)
         smaller = without_refused(body, refused.complaints, lead, fields)
         if smaller is None:
             raise
@@ -44,10 +46,25 @@ def send_without_refused(
         return send(body), problems
 
 
-def _log_refusal(lead: Lead, refused: InvalidRequest) -> None:
-    """Log which values Close refused, without the values."""
-    paths = ", ".join(".".join(path) or "the lead" for path, _ in refused.complaints)
+def _log_refusal(lead: Lead, refused: InvalidRequest, body: Json) -> None:
+    """Log where the values are that Close refused, without the values: Close may key its words by one of them."""
+    names = {*_names_in(body), *NAMES_OF_CLOSE}
+    steps = ([step if step in names or _is_index(step) else "?" for step in path] for path, _ in refused.complaints)
+    paths = ", ".join(".".join(some) or "the lead" for some in steps)
     log.warning("the lead of row %d was refused with status %d: %s", lead.rows[0], refused.status, paths)
+
+
+def _names_in(body: Any) -> Iterator[str]:
+    """The names of all values in a body, at any depth."""
+    if isinstance(body, dict):
+        yield from body
+    for part in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
+        yield from _names_in(part)
+
+
+def _is_index(step: str) -> bool:
+    """Whether a step is the index of an item; longer numbers may be values."""
+    return step.isdecimal() and len(step) < LONGEST_INDEX
 
 
 def without_refused(

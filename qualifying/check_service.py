@@ -3,9 +3,8 @@
 import hashlib
 import logging
 import math
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.parse import quote
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from close.retry_after import retry_after
 from close.transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
 from qualifying.circuit_breaker import Came, CircuitBreaker, CircuitOpen, Passage
 from qualifying.person import Person
@@ -225,7 +225,7 @@ class CheckService:
             log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
             with response:  # the rest of an answer from a service in trouble is not read
                 if response.status_code == 429 or response.status_code >= 500:
-                    raise Passing(f"status {response.status_code}", _asked_wait(response.headers))
+                    raise Passing(f"status {response.status_code}", retry_after(response.headers) or 0.0)
                 return response.status_code, read_content(response, LARGEST_ANSWER)
         except AnswerTooLarge as error:
             raise Unavailable(str(error)) from None
@@ -239,9 +239,3 @@ def _wait_before_next(state: RetryCallState) -> float:
     error = state.outcome.exception()
     drawn = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)(state)
     return max(drawn, error.wait if isinstance(error, Passing) else 0.0)
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float:
-    """The seconds of a `Retry-After`; 0 if it names a date or is missing."""
-    asked = headers.get("Retry-After", "").strip()
-    return float(asked) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", asked) else 0.0

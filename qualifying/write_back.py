@@ -6,7 +6,6 @@ verdict; nobody is checked again. A lead is read by id before anything is decide
 if somebody has moved it or changed its id in the meantime, it is left as it is.
 """
 
-import contextlib
 import hashlib
 import random
 from collections.abc import Callable, Sequence
@@ -20,7 +19,6 @@ from close.conditions import custom_field, has_value, is_one_of, regular_field
 from close.contents import Json, lead_link
 from close.errors import (
     CloseUnreachable,
-    ExpiredCursor,
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
@@ -97,16 +95,12 @@ class WritingBack:
     def waiting_leads(self) -> list[str]:
         """The ids of leads with something left to write, and of leads that search shows in the waiting status.
 
-        The latter are at most 10,000; the rest follow once these are done. Their order is random: if a service fails
-        only for some people, these must not come first in every round, or it would be given up before all others are
-        checked.
+        The order of the latter is random: if a service fails only for some people, these must not come first in every
+        round, or it would be given up before all others are checked.
         """
         unfinished = [write_back.lead_id for write_back in self._journal.unfinished_write_backs()]
         is_waiting = is_one_of(regular_field(STATUS.key), [self._workflow.waiting])
-        shown: list[str] = []
-        with contextlib.suppress(ExpiredCursor):  # these leads come in a later round, like those beyond 10,000
-            for lead in self._close.first_leads(is_waiting, ["id"]):
-                shown.append(lead["id"])
+        shown = [lead["id"] for lead in self._close.walk_leads(is_waiting, ["id"])]
         random.shuffle(shown)
         return list(dict.fromkeys([*unfinished, *shown]))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from cells.safe_text import guarded, harmless
+from cells.safe_text import guarded, harmless_line
 from segmenting.chart import short_amount
 from segmenting.columns import CHANGE, LEADS, MEDIAN, TOP_LEAD, TOTAL, Kind
 from segmenting.report import MoneyStyle, Report
@@ -181,4 +181,4 @@ def _drawn(columns: Sequence[_Column]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return harmless(text).replace("\n", " ")
+    return harmless_line(text)

@@ -438,7 +438,9 @@ PASSING: dict[str, Way] = {
     "hung up": hung_up,
     "429": with_status(b"429 Too Many Requests"),
     "429 retry-after": with_status(b"429 Too Many Requests", b"Retry-After: 1"),
-    "429 retry-after a date": with_status(b"429 Too Many Requests", b"Retry-After: Wed, 21 Oct 2099 07:28:00 GMT"),
+    "429 retry-after a day gone by": with_status(
+        b"429 Too Many Requests", b"Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"
+    ),
     "429 retry-after nonsense": with_status(b"429 Too Many Requests", b"Retry-After: -1e999"),
     "500": with_status(b"500 Internal Server Error"),
     "502": with_status(b"502 Bad Gateway"),
@@ -464,6 +466,10 @@ PASSING: dict[str, Way] = {
 
 # The same, but not within the deadline.
 PUTTING_OFF: dict[str, Way] = {
+    "429 retry-after a date": with_status(b"429 Too Many Requests", b"Retry-After: Wed, 21 Oct 2099 07:28:00 GMT"),
+    "503 retry-after a date": with_status(
+        b"503 Service Unavailable", b"Retry-After: Wednesday, 21-Oct-65 07:28:00 GMT"
+    ),
     "429 retry-after an hour": with_status(b"429 Too Many Requests", b"Retry-After: 3600"),
     "503 retry-after an hour": with_status(b"503 Service Unavailable", b"Retry-After: 3600"),
 }

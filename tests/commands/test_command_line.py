@@ -201,7 +201,17 @@ def test_close_not_reachable(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://api.close.com/api/v1", "ftp://127.0.0.1", "nonsense", "https://", "http://[", "https://x:0"]
+    "url",
+    [
+        *("http://api.close.com/api/v1", "ftp://127.0.0.1", "nonsense", "https://", "http://[", "https://x:0"),
+        *(
+            r"http://evil.example\@localhost/api",
+            r"http://localhost\.evil.example",
+            r"https://evil.example\@localhost/",
+        ),
+        *("http://localhost\t.evil.example", "http://local host/", "http://localhost%00.evil.example"),
+        *("http://localhost.evil.example/", "http://evil.example#@localhost/", "http://①27.0.0.1/"),
+    ],
 )
 def test_a_url_that_a_key_must_not_go_to(
     run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, url: str
@@ -210,6 +220,16 @@ def test_a_url_that_a_key_must_not_go_to(
     check_one_line(run("segment", "2000-01-01"), 3, "CLOSE_API_URL", "https://")
     monkeypatch.setenv("JUDICIAL_URL", url)
     check_one_line(run("qualify", "123"), 3, "JUDICIAL_URL", "https://")
+
+
+@pytest.mark.parametrize("url", ["https://user:secret@127.0.0.1/", "http://127.0.0.1:80@evil.example"])
+def test_a_url_with_a_password_is_refused_and_not_repeated(
+    run: Run, connected: Sandbox, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("CLOSE_API_URL", url)
+    ran = run("segment", "2000-01-01")
+    check_one_line(ran, 3, "CLOSE_API_URL must not contain a user name or a password")
+    assert "secret" not in ran.err
 
 
 def test_an_unexpected_error_is_one_line_and_its_traceback_only_on_request(

@@ -4,7 +4,9 @@ Nobody waits: a sleep of the command puts the clock of the sandbox forward. One 
 """
 
 import contextlib
+import itertools
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from close.journal import Journal
 from close_client import CloseClient
 from sandbox import Fault
 from sandbox.wire import HttpRequest, Reply
@@ -630,3 +633,46 @@ def test_a_note_about_a_contact_that_is_written_right_before_the_last_reading_ke
         at(sandbox, "GET /api/v1/opportunity/", lambda _: at(sandbox, READING, work))
         assert run(*UNDO).code == 4
         assert len(leads_held(user)[acme]["contacts"]) == 1
+
+
+class Power:
+    """What a command needs to go on: it fails at the `number`th request or write to the journal, before it or after."""
+
+    def __init__(self, number: int, *, after: bool) -> None:
+        self.left, self.after = number, after
+
+    def used_by(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def take(*args: Any, **more: Any) -> Any:
+            self.left -= 1
+            if self.left > 0:
+                return step(*args, **more)
+            if self.left == 0 and self.after:
+                with contextlib.suppress(Exception):
+                    step(*args, **more)
+            raise Crash
+
+        return take
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_import_after_an_undo_that_was_cut_off_anywhere_and_an_undo_of_it_end_well(
+    run: Run, write: Write, clock: Clock, connect: Any, after: bool
+) -> None:
+    for number in itertools.count(1 + 4 * after, 8):
+        shutil.rmtree("output_data", ignore_errors=True)
+        with opened(clock, connect, index_lag=8) as (_, user):
+            user.made("/lead/", name="Gamma")
+            time.sleep(9)
+            write("Acme,Bee,bee@x.com,,,,", "Beta,,,,,,", "Gamma,Cee,cee@x.com,,,,")
+            assert run(*IMPORT).code == 0
+            power = Power(number, after=after)
+            with pytest.MonkeyPatch.context() as patch:
+                for kind, name in ((CloseClient, "_request"), (Journal, "_write")):
+                    patch.setattr(kind, name, power.used_by(getattr(kind, name)))
+                with contextlib.suppress(Crash):
+                    run(*UNDO)
+            for command in (IMPORT, UNDO, IMPORT):
+                assert run(*command).code == 0, (number, command)
+            assert sorted(lead["name"] for lead in leads_held(user).values()) == ["ACME", "BETA", "Gamma"]
+        if power.left > 0:
+            return

@@ -86,15 +86,23 @@ def test_after_an_answer_nobody_asks_again(run: Run, serve: Serve, service: str,
     assert server.heard.requests[service] == 1
 
 
-@pytest.mark.parametrize("seconds", [b"0", b"0.1", b"2"])
+@pytest.mark.parametrize("status", [b"429 Too Many Requests", b"503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("seconds", "headers"),
+    [
+        *((float(seconds), [b"Retry-After: " + seconds]) for seconds in (b"0", b"0.1", b"2")),
+        (3.0, [b"Retry-After: Wed, 21 Oct 2099 07:28:03 GMT", b"Date: Wed, 21 Oct 2099 07:28:00 GMT"]),
+        (3.0, [b"Retry-After: Wed Oct 21 07:28:03 2015", b"Date: Wed, 21 Oct 2015 07:28:00 GMT"]),
+    ],
+)
 def test_no_attempt_begins_before_the_service_wants_it(
-    run: Run, serve: Serve, naps: list[float], seconds: bytes
+    run: Run, serve: Serve, naps: list[float], seconds: float, headers: list[bytes], status: bytes
 ) -> None:
-    serve(registry=first(2, with_status(b"429 Too Many Requests", b"Retry-After: " + seconds)))
+    serve(registry=first(2, with_status(status, *headers)))
     assert checked(run, PERSON)["outcome"] == "prospect"
     assert len(naps) == 2
-    assert min(naps) >= float(seconds)
-    assert max(naps) <= max(2.0, float(seconds))
+    assert min(naps) >= seconds
+    assert max(naps) <= max(2.0, seconds)
 
 
 @pytest.mark.parametrize(
