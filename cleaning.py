@@ -4,29 +4,28 @@ Cells become clean values, with each distinct text parsed once, and rows become 
 `cells` decides what a single text means.
 """
 
-import csv
-import io
 import itertools
 import operator
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
+from cells.column_warnings import warn_of_columns
 from cells.columns import (
-    CODE_COLUMN,
     COMPANY,
     CONTACT_NAME,
     CUSTOM_PREFIX,
     DATE_ORDER_COLUMN,
+    DECIMAL_COLUMN,
     EMAILS,
     KNOWN_COLUMNS,
     LEAD_COLUMNS,
     PHONES,
     ROWS_AT_ONCE,
-    VALUE_COLUMN,
+    STATE,
     Column,
     Texts,
     known_parsers,
@@ -34,28 +33,25 @@ from cells.columns import (
     texts_of,
 )
 from cells.companies import identity_of, import_key
+from cells.countries import rows_abroad
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder
-from cells.field_types import field_parser, fields_to_make
-from cells.lead_fields import LeadField
+from cells.decimal_marks import find_decimal_marks
+from cells.field_types import Conventions, field_parser, fields_to_make
+from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
-from cells.numbers import US_DOLLAR, Currency
+from cells.numbers import DecimalMark
+from cells.placeholders import STRANGERS, is_placeholder
+from cells.problems import Problem
+from cells.readings import Reading
 from cells.source_file import SourceFile, few_collections
-from cells.texts import ProblemCode, is_text
+from cells.texts import is_text
+from cells.unusable_rows import find_unusable_rows, misplaced
+from cells.wrapped import unwrapped
 
 MOST_ITEMS = 100  # e-mails, and phones, that one contact may have in Close
 
 Value = str | int | float
-
-
-class Problem(NamedTuple):
-    """One value, or one whole row, that could not be kept: where it was, what it was, and why."""
-
-    row: int
-    column: str
-    value: str
-    code: ProblemCode
-    reason: str
 
 
 @dataclass(slots=True)
@@ -92,9 +88,9 @@ class Contact:
 class Lead:
     """One company in the file: its import key, its rows, and everything about it that could be kept.
 
-    `spellings` are the names that the file uses for it. `own` has its values in the columns that any file may have, by
-    title; `custom` has the values of each custom field that it fills, by name. `origin` has the row that each of these
-    values comes from, by column.
+    `spellings` are the names that the file uses for it, with and without what programs put around them. `own` has its
+    values in the columns that any file may have, by title; `custom` has the values of each custom field that it fills,
+    by name. `origin` has the row that each of these values comes from, by column.
     """
 
     key: str
@@ -109,54 +105,130 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class CleanFile:
-    """What a file comes to: its leads, the rows that were rejected, the values that were dropped."""
+    """What a file comes to: its leads, the rows that were rejected, the values that were dropped.
+
+    `readings` say how columns were read that can be read in two ways, `placeholders` is how many values are blank
+    because a word for nothing stands there, and `warnings` are sentences about what a person should look at.
+    """
 
     leads: list[Lead]
     rejected: list[Problem]
     dropped: list[Problem]
     new_fields: list[LeadField]
-    date_orders: Mapping[str, DateOrder]
+    readings: list[Reading]
+    placeholders: int
+    warnings: list[str]
+
+    def read_as(self, known: Collection[str]) -> dict[str, str]:
+        """How columns were read, by title, if it is one of the `known` readings."""
+        return {each.column: each.reading for each in self.readings if each.reading in known}
 
 
 # Cleaning -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """How somebody asked for a file to be read: the letter case of names, the country of phone numbers without +.
+
+    `date_order` and `decimal` hold for all columns; without them, each column has to tell.
+    """
+
+    names: NameCase = "upper"
+    region: str = "US"
+    date_order: DateOrder | None = None
+    decimal: DecimalMark | None = None
+
+
 def clean_source(
     source: SourceFile,
     fields: Mapping[str, LeadField],
-    *,
-    currency: Currency = US_DOLLAR,
-    names: NameCase = "upper",
-    region: str = "US",
-    date_order: DateOrder | None = None,
+    requests: Requests = Requests(),
+    conventions: Conventions = Conventions(),  # noqa: B008
 ) -> CleanFile:
     """The leads in a file, and a problem for each row or value that is lost.
 
     `fields` are the custom fields that exist in Close, by their name in the file; the missing ones become `new_fields`.
-    Raises AmbiguousDates if a column of dates can be read in two ways.
+    Raises UnclearColumn if a column of dates or numbers can be read in two ways.
     """
     with few_collections():
-        columns = [*KNOWN_COLUMNS, *(CUSTOM_PREFIX + name for name in source.custom_fields)]
-        texts = {column: texts_of(source.column(column)) for column in columns}
-        rejected = _rejections(source, texts[COMPANY])
-        misplaced = [problem.row for problem in rejected if problem.code == "surplus_cells"]
-        evidence = {name: texts[CUSTOM_PREFIX + name].without(misplaced) for name in source.custom_fields}
-        new_fields = fields_to_make(evidence, fields, currency)
-        known = {**fields, **new_fields}
-        dates = {name: evidence[name] for name in known if known[name].kind == "date"}
-        orders = find_date_orders(dates, date_order, source.column(DATE_ORDER_COLUMN))
-        parsers = known_parsers(names, region) | {
-            CUSTOM_PREFIX + name: field_parser(
-                field, currency, orders.get(CUSTOM_PREFIX + name), evidence[name].distinct
-            )
-            for name, field in known.items()
+        cells = _cells(source, fields)
+        texts = {column: texts_of(series) for column, series in cells.items()}
+        rejected = find_unusable_rows(source, texts)
+        whole = {column: each.without(misplaced(rejected)) for column, each in texts.items()}
+        custom = {
+            column.removeprefix(CUSTOM_PREFIX): each for column, each in whole.items() if column not in KNOWN_COLUMNS
         }
+        new_fields = fields_to_make(custom, fields, conventions)
+        known = {**fields, **new_fields}
+        readings = _readings(
+            source, {name: (known[name], custom[name]) for name in custom if name in known}, requests, conventions
+        )
+        parsers = known_parsers(requests.names, requests.region)
+        for name in custom.keys() & known.keys():
+            told = readings.get(CUSTOM_PREFIX + name)
+            parsers[CUSTOM_PREFIX + name] = field_parser(known[name], conventions, told.reading if told else "")
         lost = [problem.row for problem in rejected]
-        parsed = {column: parse_column(texts[column].without(lost), parser) for column, parser in parsers.items()}
-        problems = {column: _cell_problems(column, cells) for column, cells in parsed.items()}
-        leads = _assemble(texts[COMPANY].without(lost), parsed, names, problems)
+        parsed = {
+            column: parse_column(texts[column].without(lost), parsers[column]) for column in cells if column in parsers
+        }
+        problems = {column: _cell_problems(column, each) for column, each in parsed.items()}
+        problems[STATE.title] += _states_abroad(source, texts[STATE.title].index.index.difference(lost))
+        leads = _assemble(texts[COMPANY].without(lost), parsed, requests.names, problems)
         dropped = _in_order(problems, source.positions)
-        return CleanFile(leads, rejected, dropped, list(new_fields.values()), orders)
+        return CleanFile(
+            leads,
+            rejected,
+            dropped,
+            list(new_fields.values()),
+            list(readings.values()),
+            sum(column.count_placeholders() for column in parsed.values()),
+            [*warn_of_columns(parsed, dropped, requests.region), *_warn_of_strangers(leads)],
+        )
+
+
+def _cells(source: SourceFile, fields: Mapping[str, LeadField]) -> dict[str, "pd.Series[str]"]:
+    """The cells of each column that is imported, by title. A column of ids is filled up from one of names beside it."""
+    names = list(source.custom_fields)
+    cells = {column: source.column(column) for column in [*KNOWN_COLUMNS, *(CUSTOM_PREFIX + name for name in names)]}
+    for name in names:
+        twin = name.removesuffix(ID_PART) + NAME_PART
+        if name.endswith(ID_PART) and twin in names and name in fields and fields.get(twin) == fields[name]:
+            ids, called = cells[CUSTOM_PREFIX + name], cells.pop(CUSTOM_PREFIX + twin)
+            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(is_text), called) if fields[name].kind == "user" else ids
+    abroad = rows_abroad(source).index
+    cells[STATE.title] = cells[STATE.title].mask(source.cells.index.isin(abroad), "")
+    return cells
+
+
+def _readings(
+    source: SourceFile, columns: Mapping[str, tuple[LeadField, Texts]], requests: Requests, conventions: Conventions
+) -> dict[str, Reading]:
+    """How the columns of dates and numbers are read where it matters, by title."""
+    kinds = ("date",) if conventions.zone is None else ("date", "datetime")
+    dates = {name: texts for name, (field, texts) in columns.items() if field.kind in kinds}
+    numbers = {name: texts for name, (field, texts) in columns.items() if field.kind == "number"}
+    orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN))
+    return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN))
+
+
+def _states_abroad(source: SourceFile, rows: "pd.Index[int]") -> Iterator[Problem]:
+    """The problems of states in rows about another country, of which `rows` are imported."""
+    countries = rows_abroad(source)
+    states = source.column(STATE.title).loc[countries.index]
+    for row, country, state in zip(countries.index.tolist(), countries.tolist(), states.tolist(), strict=True):
+        text = unwrapped(state)
+        if row in rows and text and not is_placeholder(text):
+            yield Problem(
+                row, STATE.title, text, "state_abroad", f"The row is about {country}, so this is not a US state."
+            )
+
+
+def _warn_of_strangers(leads: Iterable[Lead]) -> Iterator[str]:
+    for lead in leads:
+        if lead.name.casefold() in STRANGERS:
+            rows = f"{len(lead.rows)} rows share" if len(lead.rows) > 1 else "a row has"
+            yield f"{rows} the company {lead.name!r}, which strangers may share; it becomes one lead."
 
 
 def _in_order(problems: Mapping[str, Iterable[Problem]], positions: Mapping[str, int]) -> list[Problem]:
@@ -172,46 +244,6 @@ def _cell_problems(name: str, column: Column) -> list[Problem]:
         for row, index in zip(found.index, found.tolist(), strict=True)
         for text, code, reason in column.lost[index]
     ]
-
-
-# Rows that can't be imported ------------------------------------------------------------------------------------------
-
-
-def _rejections(source: SourceFile, companies: Texts) -> list[Problem]:
-    """The rows that can't be imported at all, with the reason."""
-    blank = [index for index, text in enumerate(companies.distinct) if not is_text(text)]
-    rejected = {
-        row: Problem(row, COMPANY, "", "no_company", "The row has no company.")
-        for row in companies.index.index[companies.index.isin(blank)]
-    }
-    beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
-    for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
-        rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
-    for row, cells in _unmended_surplus(source):
-        rejected[row] = _surplus_cells(source, row, cells)
-    return [rejected[row] for row in sorted(rejected)]
-
-
-def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:
-    """The problem of a row with too many cells; the value is the whole row as CSV, as the columns can't hold it."""
-    line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)
-    last = source.header[source.own_positions[-1]].strip()
-    told = f"The row has {len(cells)} cells, but the header has {len(source.own_positions)}"
-    reason = f"{told}; put quotes around a value that contains a comma."
-    return Problem(row, last, line.getvalue().removesuffix("\r\n"), "surplus_cells", reason)
-
-
-def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a rejects file that had too many cells and are still cut off: nobody has fixed them yet."""
-    codes = source.column(CODE_COLUMN)
-    rows = codes.index[codes == "surplus_cells"]
-    own = source.own_positions
-    cut = source.cells.loc[rows, own].to_numpy().tolist()
-    for row, value, cells in zip(rows, source.column(VALUE_COLUMN).loc[rows], cut, strict=True):
-        whole = next(csv.reader(io.StringIO(value, newline="")), [])
-        if whole[: len(own)] == cells:
-            yield row, whole
 
 
 # Rows of one company -> one lead --------------------------------------------------------------------------------------
@@ -235,7 +267,7 @@ def _assemble(
     companies: Texts, columns: Mapping[str, Column], names: NameCase, problems: Mapping[str, list[Problem]]
 ) -> list[Lead]:
     """One lead per import key, in file order; `problems` gets the values on which a company's rows disagree."""
-    leads, lead_of_spelling = _leads(companies.distinct, names)
+    leads, lead_of_spelling = _leads(companies, names)
     lead_of_row = companies.by_row(lead_of_spelling)
     rows = lead_of_row.index.tolist()
     for row, number in zip(rows, _each(lead_of_row), strict=True):
@@ -249,17 +281,17 @@ def _assemble(
     return leads
 
 
-def _leads(spellings: Sequence[str], names: NameCase) -> tuple[list[Lead], "array[int]"]:
+def _leads(companies: Texts, names: NameCase) -> tuple[list[Lead], "array[int]"]:
     """A lead for each company, with only its name so far, and for each spelling the index of its lead."""
     index_of_key: dict[str, int] = {}
     leads: list[Lead] = []
     lead_of_spelling = array("q")
-    for spelling in spellings:
+    for cell, spelling in zip(companies.distinct, companies.meant, strict=True):
         key = import_key(spelling)
         index = index_of_key.setdefault(key, len(leads))
         if index == len(leads):
             leads.append(Lead(key, clean_name(spelling, names), [], []))
-        leads[index].spellings.append(spelling)
+        leads[index].spellings += [spelling] if cell == spelling else [spelling, cell]
         lead_of_spelling.append(index)
     return leads, lead_of_spelling
 
@@ -305,14 +337,21 @@ def _fill_contacts(
     """
     same_name = names.texts.by_row(array("q", [hash(identity_of(name)) if name else 0 for name in names.values]))
     has_items = _has_value(emails) | _has_value(phones)
+    has_several = names.texts.index.isin(list(names.several))
     is_twice = pd.DataFrame({"lead": lead_of_row, "name": same_name}).duplicated(keep=False)
     compared: dict[int, list[_Person]] = {
-        index: [] for index in lead_of_row[has_items.where(same_name == 0, is_twice)].unique()
+        index: [] for index in lead_of_row[has_items.where(same_name == 0, is_twice) | has_several].unique()
     }
     indices = (lead_of_row, *(column.texts.index for column in (names, emails, phones)))
     for row, index, name, email, phone in zip(rows, *map(_each, indices), strict=True):
         lead = leads[index]
-        if index in compared or email in emails.several or phone in phones.several:
+        if name in names.several:
+            people = _people_of(row, names.several[name], emails.all_of(email), phones.all_of(phone))
+            if len(people) == 1:
+                called = "; ".join(names.several[name])
+                yield Problem(row, CONTACT_NAME, called, "several_names", SEVERAL_NAMES)
+            compared[index] += people
+        elif index in compared or email in emails.several or phone in phones.several:
             person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone))
             if index not in compared:
                 yield from _add_contact(lead, [person])
@@ -326,6 +365,18 @@ def _fill_contacts(
     for index, people in compared.items():
         for same in _same_people(people):
             yield from _add_contact(leads[index], same)
+
+
+SEVERAL_NAMES = (
+    "The cell names several people, and it is not clear whose the e-mails and phones are; give each person a row."
+)
+
+
+def _people_of(row: int, names: Sequence[str], emails: Sequence[str], phones: Sequence[str]) -> list[_Person]:
+    """The people whom one row names, each with one e-mail and one phone, or else one nameless person with all of it."""
+    if {len(emails), len(phones)} - {0, len(names)}:
+        return [_Person(row, "", tuple(emails), tuple(phones))]
+    return [_Person(row, name, tuple(emails[at : at + 1]), tuple(phones[at : at + 1])) for at, name in enumerate(names)]
 
 
 def _each(numbers: "pd.Series[int]") -> Iterator[int]:
@@ -390,12 +441,39 @@ def _by_name(people: Iterable[_Person]) -> list[list[_Person]]:
     for person in people:
         namesakes.setdefault(identity_of(person.name), []).append(person)
     groups: list[list[_Person]] = []
-    for same_name in namesakes.values():
+    for name, same_name in namesakes.items():
         by_emails: dict[frozenset[str], list[_Person]] = {}
         for person in same_name:
             by_emails.setdefault(person.folded_emails, []).append(person)
-        groups += [same_name] if len(by_emails.keys() - {frozenset()}) <= 1 else by_emails.values()
+        is_one = len(by_emails.keys() - {frozenset()}) <= 1
+        if is_one and " " not in name:  # a first name alone, which other people have as well
+            groups += _by_items(same_name)
+        else:
+            groups += [same_name] if is_one else by_emails.values()
     return sorted(groups, key=lambda group: group[0].row)
+
+
+def _by_items(people: Iterable[_Person]) -> list[list[_Person]]:
+    """Rows of one first name: those that share an e-mail or a phone, or have none that differ, in one group each."""
+    groups: list[list[_Person]] = []
+    for person in people:
+        sharing = (group for group in groups if any(_share(person, other) for other in group))
+        agreeing = (group for group in groups if not any(_differ(person, other) for other in group))
+        group = next(itertools.chain(sharing, agreeing), None)
+        if group is None:
+            groups.append([person])
+        else:
+            group.append(person)
+    return groups
+
+
+def _share(one: _Person, other: _Person) -> bool:
+    return bool(one.folded_emails & other.folded_emails or set(one.phones) & set(other.phones))
+
+
+def _differ(one: _Person, other: _Person) -> bool:
+    pairs = ((one.folded_emails, other.folded_emails), (frozenset(one.phones), frozenset(other.phones)))
+    return any(mine and theirs and not mine & theirs for mine, theirs in pairs)
 
 
 def _by_shared_email(people: Iterable[_Person]) -> list[list[_Person]]:

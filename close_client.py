@@ -19,7 +19,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from cells.lead_fields import LeadField
-from cells.texts import is_same_name
+from cells.texts import is_same_name, plain_name
 from close.conditions import all_of, any_of, is_filled, is_since, leads_that, regular_field
 from close.contents import Json, moment_of, shows_contacts, with_flat_custom_values
 from close.errors import (
@@ -224,6 +224,15 @@ class CloseClient:
             currency_symbol=organization.get("currency_symbol") or "",
             permissions=frozenset(granted) if isinstance(granted, list) else None,
         )
+
+    def users(self) -> dict[str, list[str]]:
+        """The ids of the organization's users, by what they may be called: plain name, and e-mail."""
+        found: dict[str, list[str]] = {}
+        for user in self._listed("/user/", {}):
+            name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
+            for called in {plain_name(name), plain_name(user.get("email") or "")} - {""}:
+                found.setdefault(called, []).append(user["id"])
+        return found
 
     def lead_fields(self) -> list[LeadField]:
         """The lead custom fields, including shared ones, in the order shown in Close."""

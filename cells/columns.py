@@ -1,19 +1,22 @@
 """The columns that a file of leads may have, and how their cells are parsed, each distinct text once."""
 
 import functools
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cells.emails import parse_email, plain_email
+from cells.emails import parse_emails, plain_email
 from cells.in_parallel import MANY, parse_many
-from cells.names import NameCase, clean_contact_name
-from cells.phones import parse_phone, plain_phone
-from cells.texts import InvalidValue, ProblemCode, is_text
+from cells.names import NameCase, parse_contact_names
+from cells.parsed import Lost, Parsed, one_value, refused
+from cells.phones import parse_phones, plain_phone
+from cells.placeholders import is_placeholder
+from cells.texts import InvalidValue
 from cells.us_states import parse_state
+from cells.wrapped import is_formula, unwrapped
 
 COMPANY = "Company"
 CONTACT_NAME = "Contact Name"
@@ -24,6 +27,7 @@ ROWS_AT_ONCE = 10_000  # a small part of a large file
 
 REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what our rejects files add
 ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
+DECIMAL_COLUMN = "_decimal"  # what they also add if a column has a decimal comma
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,13 @@ KNOWN_COLUMNS = (COMPANY, CONTACT_NAME, EMAILS, PHONES, *LEAD_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The `distinct` texts of a column in order of first appearance, and for each row the `index` of its text."""
+    """The `distinct` texts of a column in order of first appearance, and for each row the `index` of its text.
+
+    `meant` has what each distinct text says without its wrapping.
+    """
 
     distinct: list[str]
+    meant: list[str]
     index: "pd.Series[int]"
 
     def without(self, rows: Sequence[int]) -> "Texts":
@@ -89,125 +97,115 @@ class Texts:
             return self
         kept = self.index.drop(rows)
         index, distinct = pd.factorize(kept)
-        return Texts([self.distinct[number] for number in distinct], pd.Series(index.astype("int32"), index=kept.index))
+        return Texts(
+            [self.distinct[number] for number in distinct],
+            [self.meant[number] for number in distinct],
+            pd.Series(index.astype("int32"), index=kept.index),
+        )
 
     def by_row(self, of_texts: Sequence[Any]) -> "pd.Series[Any]":
         """For each row, the entry of `of_texts` that belongs to its text."""
         return pd.Series(of_texts).take(self.index.to_numpy()).set_axis(self.index.index)
 
+    def examples(self) -> Iterator["Example"]:
+        """Each distinct text that says something, with the first row that has it, and in how many rows it stands."""
+        firsts = self.index.drop_duplicates().index
+        times = self.index.value_counts().sort_index().tolist()
+        for row, text, count in zip(firsts, self.meant, times, strict=True):
+            if text and not is_placeholder(text):
+                yield Example(row, text, count)
+
+
+class Example(NamedTuple):
+    """A text of a column as meant, the first row that has it, and in how many rows it stands."""
+
+    row: int
+    text: str
+    times: int
+
 
 def texts_of(cells: "pd.Series[str]") -> Texts:
     """The texts of a column of cells."""
     index, distinct = pd.factorize(cells)
-    return Texts(list(distinct), pd.Series(index.astype("int32"), index=cells.index))
-
-
-Lost = tuple[str, ProblemCode, str]  # a text that could not be kept, the code and the reason
-Parsed = tuple[tuple[Any, ...], tuple[Lost, ...]]  # the clean values of a cell, and what was lost of it
+    texts = list(distinct)
+    return Texts(texts, list(map(unwrapped, texts)), pd.Series(index.astype("int32"), index=cells.index))
 
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """How a column's cells are parsed.
+    """How a column's cells are parsed, after their wrapping is off.
 
-    If most cells hold one value in a usual form, `parse_plain` returns that value, or None for any other cell. If those
-    other cells may be slow to parse, `parse_part` parses one part of them.
+    If most cells hold one value in a usual form, `parse_plain` returns that value, or None for any other cell. Other
+    cells of a column that `is_slow` are parsed on all cores if there are many; `parse_cell` can then be pickled.
     """
 
     parse_cell: Callable[[str], Parsed]
     parse_plain: Callable[[str], Any] | None = None
-    parse_part: Callable[[str], Any] | None = None
+    is_slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A parsed column: the clean value of each of its distinct texts, or None.
 
-    By the index of a text, `several` has all values of a text with more than one, and `lost` what was lost from it.
+    By the index of a text, `several` has all values of a text with more than one, `lost` what was lost from it, and
+    `placeholders` how many stand in it.
     """
 
     texts: Texts
     values: list[Any]
     several: dict[int, tuple[Any, ...]]
     lost: dict[int, tuple[Lost, ...]]
+    placeholders: dict[int, int]
 
     def all_of(self, index: int) -> tuple[Any, ...]:
         """All values of a text."""
         value = self.values[index]
         return () if value is None else self.several.get(index, (value,))
 
+    def count_placeholders(self) -> int:
+        """How many placeholders stand in all rows."""
+        found = self.texts.index[self.texts.index.isin(list(self.placeholders))]
+        return sum(self.placeholders[index] for index in found.tolist())
+
 
 def parse_column(texts: Texts, parser: Parser) -> Column:
     """The column, with each distinct text parsed once: by the fast path where possible, on all cores if many remain."""
     parse_plain = parser.parse_plain or (lambda _: None)
-    column = Column(texts, list(map(parse_plain, texts.distinct)), {}, {})
-    left = [index for index, value in enumerate(column.values) if value is None]
-    parse_cell = parser.parse_cell
-    if parser.parse_part and len(left) >= MANY:
-        parse_cell = several_values(_known(parser.parse_part, [texts.distinct[index] for index in left]), _SEPARATORS)
-    for index in left:
-        values, lost = parse_cell(texts.distinct[index])
+    column = Column(texts, list(map(parse_plain, texts.meant)), {}, {}, {})
+    left = [index for index, value in enumerate(column.values) if value is None and texts.meant[index]]
+    for index, (values, lost, placeholders) in zip(left, _parsed(parser, texts, left), strict=True):
         if values:
             column.values[index] = values[0]
         if len(values) > 1:
             column.several[index] = values
         if lost:
             column.lost[index] = lost
+        if placeholders:
+            column.placeholders[index] = placeholders
     return column
 
 
-def _known(parse: Callable[[str], Any], cells: Iterable[str]) -> Callable[[str], Any]:
-    """The same parser, but with its results for every part of these cells computed in advance."""
-    parts = list(dict.fromkeys(part for cell in cells for part in _SEPARATORS.split(cell) if is_text(part)))
-    known = dict(zip(parts, parse_many(parse, parts), strict=True))
-
-    def parse_part(part: str) -> Any:
-        value, refused = known[part]
-        if refused:
-            raise InvalidValue(*refused)
-        return value
-
-    return parse_part
+def _parsed(parser: Parser, texts: Texts, indices: Sequence[int]) -> Iterator[Parsed]:
+    """What the cells at some indices are parsed to; a formula is nothing that can be parsed."""
+    cells = [texts.meant[index] for index in indices]
+    is_many = parser.is_slow and len(cells) >= MANY
+    parsed = map(itemgetter(0), parse_many(parser.parse_cell, cells)) if is_many else map(parser.parse_cell, cells)
+    for index, result in zip(indices, parsed, strict=True):
+        yield _a_formula(texts.meant[index]) if is_formula(texts.distinct[index]) else result
 
 
-# Parsers of cells -----------------------------------------------------------------------------------------------------
-
-_SEPARATORS = re.compile(r"[\r\n,]|;(?!ext=)")
-
-
-def one_value(parse: Callable[[str], Any]) -> Callable[[str], Parsed]:
-    """A parser for cells that hold one value or nothing."""
-
-    def parse_cell(text: str) -> Parsed:
-        if not is_text(text):
-            return (), ()
-        try:
-            return (parse(text),), ()
-        except InvalidValue as invalid:
-            return (), ((text.strip(), invalid.code, invalid.reason),)
-
-    return parse_cell
-
-
-def several_values(parse: Callable[[str], Any], separators: re.Pattern[str]) -> Callable[[str], Parsed]:
-    """A parser for cells that may hold several values, divided by `separators`; equal values count once."""
-    parse_one = one_value(parse)
-
-    def parse_cell(text: str) -> Parsed:
-        parts = [parse_one(part) for part in separators.split(text)]
-        values = tuple(dict.fromkeys(value for found, _ in parts for value in found))
-        return values, tuple(lost for _, dropped in parts for lost in dropped)
-
-    return parse_cell
+def _a_formula(text: str) -> Parsed:
+    reason = "This is a formula, whose result the file does not have; paste the value itself into the spreadsheet."
+    return refused(text, "formula", reason)
 
 
 def known_parsers(names: NameCase, region: str) -> dict[str, Parser]:
     """The parsers for the columns that any file may have, by title; the company column is read separately."""
-    parse_phones = functools.partial(parse_phone, region=region)
     plain_phones = functools.partial(plain_phone, region=region)
     return {
-        CONTACT_NAME: Parser(one_value(functools.partial(clean_contact_name, names=names))),
-        EMAILS: Parser(several_values(parse_email, _SEPARATORS), plain_email, parse_email),
-        PHONES: Parser(several_values(parse_phones, _SEPARATORS), plain_phones, parse_phones),
+        CONTACT_NAME: Parser(functools.partial(parse_contact_names, names=names)),
+        EMAILS: Parser(parse_emails, plain_email, is_slow=True),
+        PHONES: Parser(functools.partial(parse_phones, region=region), plain_phones, is_slow=True),
         **{column.title: Parser(one_value(column.parse)) for column in LEAD_COLUMNS.values()},
     }

@@ -92,15 +92,19 @@ def has_bom(path: Path) -> bool:
         return file.read(3) == codecs.BOM_UTF8
 
 
+_MEANT = {"utf-8": "utf-8-sig", "iso8859-1": "cp1252"}  # what calls itself Latin-1 comes from Windows
+
+
 def _with_bom(encoding: str) -> str:
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    known = codecs.lookup(encoding).name
+    return _MEANT.get(known, encoding)
 
 
 def _from_where(path: Path, encoding: str) -> str:
     """The first line that does not fit the encoding; the reader's own position counts only from its last buffer."""
     content = path.read_bytes()
     try:
-        content.decode(encoding)
+        content.decode(_with_bom(encoding))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return f": line {line} is not {encoding.upper()}"

@@ -1,86 +1,72 @@
 """The order of day, month and year in a date column: as requested, as noted, or as the values prove."""
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from cells.columns import CUSTOM_PREFIX, DATE_ORDER_COLUMN, Texts
-from cells.csv_rows import InputError
 from cells.dates import DATE_ORDERS, DateOrder, date_readings
 from cells.field_types import LIST_SEPARATORS
-from cells.texts import is_same_name
+from cells.notes import noted_reading
+from cells.readings import Reading, UnclearColumn
 
 
-class AmbiguousDates(InputError):
-    """A column's dates can be read in more than one way, and only somebody who knows the file can tell which."""
-
-
-class UnclearDates(AmbiguousDates):
+class UnclearDates(UnclearColumn):
     """All dates of a column can be read with the day first and with the month first."""
 
 
-class ContradictingDates(AmbiguousDates):
+class ContradictingDates(UnclearColumn):
     """Some dates in a column must have the day first, and others must have the month first."""
-
-
-class TwoNotedOrders(AmbiguousDates):
-    """A rejects file notes two different orders for one column."""
 
 
 def find_date_orders(
     columns: Mapping[str, Texts], asked: DateOrder | None, notes: "pd.Series[str]"
-) -> dict[str, DateOrder]:
-    """The date order of each date column: as requested, else as a rejects file noted, else as its values prove."""
-    found = {
-        CUSTOM_PREFIX + name: asked
-        or _noted_order(CUSTOM_PREFIX + name, notes)
-        or _proved_order(CUSTOM_PREFIX + name, texts)
-        for name, texts in columns.items()
-    }
-    return {column: order for column, order in found.items() if order is not None}
+) -> dict[str, Reading]:
+    """The date order of each date column where it matters, by column title.
 
-
-def _proved_order(column: str, texts: Texts) -> DateOrder | None:
-    """The date order that a column's values prove; None if each of them can be read in only one way anyway.
-
-    Raises AmbiguousDates if the values allow two orders, or prove two.
+    Raises UnclearDates and ContradictingDates if neither the request nor a note nor the values tell.
     """
+    found: dict[str, Reading] = {}
+    for name, texts in columns.items():
+        column = CUSTOM_PREFIX + name
+        told = asked or noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
+        reading = Reading(column, told) if told else _proved_order(column, texts)
+        if reading:
+            found[column] = reading
+    return found
+
+
+def _proved_order(column: str, texts: Texts) -> Reading | None:
+    """The date order that a column's values prove; None if each of them can be read in only one way anyway."""
+    times: Counter[frozenset[DateOrder]] = Counter()
     examples: dict[frozenset[DateOrder], tuple[int, str]] = {}
-    first_rows = texts.index.drop_duplicates().index
-    for row, cell in zip(first_rows, texts.distinct, strict=True):
-        for text in LIST_SEPARATORS.split(cell):
-            days = date_readings(text)
-            if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
-                examples.setdefault(frozenset(days), (row, text.strip()))
-    proofs = {next(iter(orders)): example for orders, example in examples.items() if len(orders) == 1}
+    for row, text, count in _dates_in(texts):
+        days = date_readings(text)
+        if days and "ymd" not in days and (len(days) == 1 or days["dmy"] != days["mdy"]):
+            examples.setdefault(frozenset(days), (row, text.strip()))
+            times[frozenset(days)] += count
+    proofs = {orders: example for orders, example in examples.items() if len(orders) == 1}
     if len(proofs) > 1:
         seen = " and ".join(f"{text!r} (row {row})" for row, text in proofs.values())
         raise ContradictingDates(f"The column {column} has dates in two different orders: {seen}")
     if examples and not proofs:
         row, text = next(iter(examples.values()))
         raise UnclearDates(f"The dates in {column} can be read in two ways, for example {text!r} (row {row})")
-    return next(iter(proofs), None)
-
-
-def _noted_order(column: str, notes: "pd.Series[str]") -> DateOrder | None:
-    """The order that one of our rejects files noted, when the whole column was still there to prove it."""
-    found = {_order_in_note(note, column) for note in notes.unique()} - {None}
-    if len(found) > 1:
-        raise TwoNotedOrders(f"The column {DATE_ORDER_COLUMN} contains two different orders")
-    return next(iter(found), None)
-
-
-def _order_in_note(note: str, column: str) -> DateOrder | None:
-    for part in note.split(";"):
-        name, _, order = part.strip().rpartition("=")
-        known = next((known for known in DATE_ORDERS if known == order), None)
-        if known and (not name or is_same_name(name, column)):
-            return known
+    for orders, (row, text) in proofs.items():
+        return Reading(column, next(iter(orders)), row, text, times[orders], times.total())
     return None
 
 
-def note_date_orders(orders: Mapping[str, DateOrder]) -> str:
-    """What a rejects file notes about its date columns: `dmy`, or `column=dmy; column=mdy` if they differ."""
-    if len(set(orders.values())) <= 1:
-        return next(iter(orders.values()), "")
-    return "; ".join(f"{column}={order}" for column, order in orders.items())
+def _dates_in(texts: Texts) -> Iterator[tuple[int, str, int]]:
+    """The dates that tell the order of a column, each with its first row and its number of rows.
+
+    A date with dots has the day first anyway, so it tells nothing about others; it counts if there are no others.
+    """
+    dates = [(row, text, count) for row, cell, count in texts.examples() for text in LIST_SEPARATORS.split(cell)]
+    telling = [each for each in dates if not _DOTTED.match(each[1])]
+    yield from telling if any(date_readings(text).keys() - {"ymd"} for _, text, _ in telling) else dates
+
+
+_DOTTED = re.compile(r"\s*\d{1,2}\.\d{1,2}\.\d{4}")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, get_args
 
 from dateutil import parser as dateutil_parser
@@ -14,9 +15,13 @@ DATE_ORDERS: tuple[DateOrder, ...] = get_args(DateOrder)
 
 _DAY_IN_DIGITS = re.compile(
     r"(?P<first>[0-9]{4}|[0-9]{1,2})(?P<mark>[-/.])(?P<second>[0-9]{1,2})(?P=mark)(?P<third>[0-9]{4}|[0-9]{1,2})"
-    r"(?:[T ]+(?P<time>[0-9:.]+(?: ?[AaPp][Mm])?Z?))?"
 )
-_MIDNIGHT = re.compile(r"0?0:00(?::00(?:\.0+)?)?Z?|12:00(?::00)? ?[Aa][Mm]")
+_TIME_AFTER_DAY = re.compile(
+    r"(?P<day>.*[^\s,])(?:T|[\s,]+(?:at\s+)?)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r"\s*(?P<zone>Z|UTC|(?:GMT|UTC)?[-+−][0-9]{2}(?::?[0-9]{2})?|GMT)?(?:\s*\([^()]*\))?",
+    re.DOTALL,
+)
 _ORDER_WORDS: Mapping[DateOrder | None, str] = {
     None: "",
     "dmy": " when read with the day first",
@@ -28,28 +33,100 @@ _ORDER_WORDS: Mapping[DateOrder | None, str] = {
 def parse_date(text: str, order: DateOrder | None = None) -> str:
     """The date as `YYYY-MM-DD`. Raises InvalidValue if day, month or a four-digit year is missing or not real.
 
-    `order` says how the column writes dates that end with the year; if the year comes first, the month comes next.
+    `order` says how the column writes dates that end with the year; if the year comes first, the month comes next. A
+    time of midnight is left out; another time of day would be lost, so it is refused.
     """
-    numeric = _DAY_IN_DIGITS.fullmatch(text.strip())
-    if numeric is None:
-        return _parse_written_date(text)
-    if numeric["time"] and not _MIDNIGHT.fullmatch(numeric["time"]):
+    moment = _moment_in(text)
+    if moment is None:
+        return _parse_day(text.strip(), order)
+    if not moment.is_midnight:
         raise InvalidValue("invalid_date", "This has a time of day, but the field holds only dates.")
+    return _parse_day(moment.day, order)
+
+
+def _parse_day(text: str, order: DateOrder | None) -> str:
+    numeric = _DAY_IN_DIGITS.fullmatch(text)
+    if numeric is None:
+        _refuse_parts_of_dates(text)
+        return _parse_written_date(text)
     if len(numeric["first"]) < 4 and len(numeric["third"]) < 4:
-        raise InvalidValue("invalid_date", "The year needs four digits.")
+        raise InvalidValue("two_digit_year", TWO_DIGIT_YEAR)
     days = date_readings(text)
     if "ymd" in days:
         return days["ymd"].isoformat()
     if order in days:
         return days[order].isoformat()
-    if order is None and len(set(days.values())) == 1:
+    if (order is None or numeric["mark"] == ".") and len(set(days.values())) == 1:
         return next(iter(days.values())).isoformat()
     raise InvalidValue("invalid_date", f"This is not a real date{_ORDER_WORDS[order]}.")
 
 
+TWO_DIGIT_YEAR = "The year has only two digits; write it with four in the spreadsheet."
+
+
+def _refuse_parts_of_dates(text: str) -> None:
+    """Raise InvalidValue for a year alone, a day as Excel counts days, a month alone, and a year of two digits."""
+    if re.fullmatch(r"(?:1[5-9]|20)[0-9]{2}(?:\.0+)?", text):
+        raise InvalidValue(
+            "year_only", f"This is a year without month and day; write a full date, such as {text[:4]}-01-01."
+        )
+    counted = re.fullmatch(r"([1-9][0-9]{4})(\.[0-9]+)?", text)
+    if counted:
+        day = FIRST_DAY_IN_EXCEL + timedelta(days=int(counted[1]))
+        is_whole = not (counted[2] or "").strip(".0")
+        told = f"This is how Excel counts days: {counted[1]} is {day.isoformat()}"
+        rest = (
+            "; format the column as a date there." if is_whole else ", with a time of day; format the column as a date."
+        )
+        raise InvalidValue("day_number", told + rest)
+    if re.fullmatch(r"[0-9]{1,2}[-/. ]+[A-Za-z]{3,9}[-/., ]+'?[0-9]{2}|[A-Za-z]{3,9}\.? [0-9]{1,2}, *'?[0-9]{2}", text):
+        raise InvalidValue("two_digit_year", TWO_DIGIT_YEAR)
+    if re.fullmatch(
+        r"(?:[A-Za-z]{3,9}\.?|Q[1-4]|H[12]|[0-9]{1,2})[-/., ]+(?:[0-9]{4}|'?[0-9]{2})"
+        r"|[0-9]{4}[-/. ]+(?:[0-9]{1,2}|Q[1-4])",
+        text,
+    ):
+        raise InvalidValue("invalid_date", "This has no day; write a full date, such as 2012-05-01.")
+
+
+FIRST_DAY_IN_EXCEL = date(1899, 12, 30)  # from which its day numbers count, for all days since March 1900
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A day as it is written, with a time after it, and the zone that is written after that, "" if none is."""
+
+    day: str
+    time: time
+    zone: str
+
+    @property
+    def is_midnight(self) -> bool:
+        return self.time == time()
+
+
+def _moment_in(text: str) -> _Moment | None:
+    """The moment that a text names, None if it names no time of day. Raises InvalidValue for a time that is not one."""
+    parts = _TIME_AFTER_DAY.fullmatch(text.strip())
+    if parts is None:
+        return None
+    hour, half = int(parts["hour"]), (parts["half"] or "").casefold()
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + 12 * (half == "p")
+    elif half:
+        hour = 99
+    micro = int((parts["fraction"] or "0").ljust(6, "0")[:6])
+    try:
+        clock = time(hour, int(parts["minute"]), int(parts["second"] or 0), micro)
+    except ValueError:
+        raise InvalidValue("invalid_date", "There is no such time of day.") from None
+    return _Moment(parts["day"].removesuffix("T").strip(), clock, parts["zone"] or "")
+
+
 def date_readings(text: str) -> dict[DateOrder, date]:
     """The real dates that a date in digits can mean, by date order; a date written with dots has the day first."""
-    parts = _DAY_IN_DIGITS.fullmatch(text.strip())
+    timed = _TIME_AFTER_DAY.fullmatch(text.strip())
+    parts = _DAY_IN_DIGITS.fullmatch(timed["day"] if timed else text.strip())
     if parts is None:
         return {}
     first, second, third = int(parts["first"]), int(parts["second"]), int(parts["third"])
@@ -94,14 +171,53 @@ _DAY_AND_YEAR = re.compile(r"\D*(\d{1,2})\D+(\d{4})\D*|\D*(\d{4})\D+(\d{1,2})\D*
 _NAMES = dateutil_parser.parserinfo()
 
 
-def parse_moment(text: str) -> str:
-    """A date and time in ISO 8601 with its offset. Raises InvalidValue without an offset, which would be a guess."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+def parse_moment(text: str, order: DateOrder | None = None, zone: tzinfo | None = None) -> str:
+    """A date and time in ISO 8601 with its offset, in the forms that exports have.
+
+    Without an offset in the text, the time is one in `zone`; without that, an offset would be a guess. Raises
+    InvalidValue, also for a day without a time.
+    """
+    moment = _moment_in(text)
+    if moment is None:
+        _parse_day(text.strip(), order)
+        raise InvalidValue("invalid_date", "This is a day without a time of day, but the field needs one.")
+    day = date.fromisoformat(_parse_day(moment.day, order))
+    if not moment.zone and zone is None:
         raise InvalidValue(
-            "invalid_date", "The field needs a date, a time and a UTC offset, such as 2024-03-01T09:30:00+00:00."
+            "no_time_zone",
+            "The time has no time zone; add an offset, as in 2024-03-01T09:30:00+00:00, or import with --timezone.",
         )
-    return moment.isoformat()
+    there = datetime.combine(day, moment.time, _offset(moment.zone) if moment.zone else zone)
+    if there.utcoffset() != there.replace(fold=1).utcoffset():
+        raise InvalidValue(
+            "invalid_date", "Clocks are changed then, so this time occurs twice or never; add an offset."
+        )
+    return there.isoformat()
+
+
+def names_a_moment(text: str) -> bool:
+    """Whether a text names a full moment that can be read in one way: a day with the year first, a time, an offset."""
+    try:
+        moment = _moment_in(text)
+        return bool(moment and moment.zone and "ymd" in date_readings(moment.day) and parse_moment(text))
+    except InvalidValue:
+        return False
+
+
+def names_a_time(text: str) -> bool:
+    """Whether a text names a day with a time of day that is not midnight, or that is none."""
+    try:
+        moment = _moment_in(text)
+    except InvalidValue:
+        return True
+    return moment is not None and not moment.is_midnight
+
+
+def _offset(zone: str) -> timezone:
+    figures = re.search(r"([-+−])([0-9]{2}):?([0-9]{2})?", zone)
+    if not figures:
+        return UTC
+    minutes = 60 * int(figures[2]) + int(figures[3] or 0)
+    if minutes >= 24 * 60:
+        raise InvalidValue("invalid_date", "There is no such offset from UTC.")
+    return timezone(timedelta(minutes=minutes if figures[1] == "+" else -minutes))

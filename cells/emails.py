@@ -5,7 +5,10 @@ import re
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
-from cells.texts import InvalidValue, visible
+from cells.parsed import Parsed, all_parts, one_value, refused
+from cells.placeholders import is_email_placeholder
+from cells.texts import InvalidValue
+from cells.wrapped import unwrapped
 
 LONGEST_EMAIL = 254  # characters that Close takes
 _TOP_LEVEL_DOMAIN = re.compile(r"\.[a-z]{2,63}$", re.IGNORECASE)
@@ -22,8 +25,42 @@ def parse_email(text: str) -> str:
 
     The reasons come from `email_validator`; what Close requires beyond that is known from its open-source checks.
     """
-    typed = visible(text).strip()
+    typed = _bare_address(text)
     return plain_email(typed) or _validated_email(typed)
+
+
+def parse_emails(cell: str) -> Parsed:
+    """The addresses in a cell, with names, labels and marks around them left out.
+
+    If a part without @ stands next to an address, it may belong to that (`ann@acme.co,uk`), so nothing is kept.
+    """
+    parts = [part for part in map(unwrapped, _SEPARATORS.split(_NAMED.sub(r"\1\2;", cell))) if part.strip("\"'<>() ")]
+    is_address = ["@" in part for part in parts]
+    torn = next((part for part in parts if "@" not in part and not is_email_placeholder(part)), None)
+    if any(is_address) and torn is not None:
+        reason = f"{torn!r} stands next to an address and may be a part of it; write addresses with ; between them."
+        return refused(cell, "invalid_email", reason)
+    return all_parts(map(_parse_one, parts))
+
+
+_NAMED = re.compile(
+    r"(^|[;,|\r\n]|:::|\s/\s)(?:\s*\"[^\"]*\"|[^<>;|\r\n\"@])*<\s*(?:mailto:)?([^<>\s]+@[^<>\s]+)\s*>", re.IGNORECASE
+)
+_SEPARATORS = re.compile(r"\s*(?:[\r\n,;|]|:::|\s/\s|\s(?:and|or|&)\s)\s*|(?<=\w)\s+(?=[^\s@()]+@)")
+_LABEL = re.compile(r"(?:[A-Za-z][A-Za-z -]{0,20}:\s*|mailto:)", re.IGNORECASE)
+_REMARK = re.compile(r"\s*\([^()@]*\)\s*|\s*\[[^\[\]@]*\]\s*")
+_MAILTO_DETAILS = re.compile(r"\?[^?@]*$")
+
+
+def _bare_address(text: str) -> str:
+    """An address without a label before it, a remark after it, and marks around it."""
+    bare = _REMARK.sub(" ", text).strip()
+    label = _LABEL.match(bare)
+    while label:
+        bare = bare[label.end() :]
+        bare = _MAILTO_DETAILS.sub("", bare) if label[0].casefold() == "mailto:" else bare
+        label = _LABEL.match(bare)
+    return bare.strip(' \t"“”<>,;').removesuffix(".").removesuffix("'").removeprefix("'").strip()
 
 
 def plain_email(text: str) -> str | None:
@@ -38,6 +75,9 @@ def plain_email(text: str) -> str | None:
         return text
     lowered = mailbox.lower()
     return f"{lowered if lowered in _MAILBOXES_WITHOUT_CASE else mailbox}@{domain.lower()}"
+
+
+_parse_one = one_value(parse_email, is_email_placeholder)
 
 
 def _validated_email(text: str) -> str:

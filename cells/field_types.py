@@ -2,38 +2,64 @@
 
 import functools
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
-from cells.choices import ID_PREFIXES, parse_choice, parse_reference
-from cells.columns import Parser, Texts, one_value, several_values
-from cells.dates import DateOrder, date_readings, parse_date, parse_moment
+from cells.choices import ID_PREFIXES, is_no_choice, parse_choice, parse_choices, parse_reference, parse_user
+from cells.columns import Parser, Texts
+from cells.dates import DATE_ORDERS, date_readings, names_a_moment, parse_date, parse_moment
 from cells.lead_fields import FOUNDED, NATIONAL_ID, REVENUE, LeadField
-from cells.numbers import MOST_DIGITS, Currency, parse_number, unclear_marks
-from cells.texts import InvalidValue, is_text, plain_name
+from cells.numbers import DECIMAL_MARKS, MOST_DIGITS, US_DOLLAR, Currency, DecimalMark, is_plain_number, parse_number
+from cells.parsed import Parsed, all_parts, one_value
+from cells.placeholders import is_placeholder, is_zip_placeholder
+from cells.texts import InvalidValue, plain_name
 
 FIXED_TYPES = {plain_name(FOUNDED): "date", plain_name(REVENUE): "number", plain_name(NATIONAL_ID): "text"}
-TYPE_SHARE = 0.9  # of a column's values must be dates or numbers to make a new field of that type
+_CODE_WORDS = frozenset({"zip", "zipcode", "postal", "postcode", "id", "code", "sic", "naics"})
+_ZIP_WORDS = frozenset({"zip", "zipcode", "postal", "postcode"})
 
 
-def field_parser(field: LeadField, currency: Currency, order: DateOrder | None, texts: Collection[str]) -> Parser:
-    """The parser for the cells of a column that fills a field; `texts` are all the texts in the column."""
-    unclear = unclear_marks(texts) if field.kind == "number" else ""
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What values of the file mean where they do not say it: the currency of amounts, and the zone of times.
+
+    `users` has the ids of Close's users by plain name and by e-mail.
+    """
+
+    currency: Currency = US_DOLLAR
+    zone: tzinfo | None = None
+    users: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def field_parser(field: LeadField, conventions: Conventions, reading: str = "") -> Parser:
+    """The parser for the cells of a column that fills a field; `reading` is how dates or numbers in it are read."""
+    order = next((order for order in DATE_ORDERS if order == reading), None)
+    mark: DecimalMark = "comma" if reading == "comma" else "dot"
+    if field.kind == "choices":
+        return Parser(_choice_parser(field))
     parsers: dict[str, Callable[[str], Any]] = {
-        "number": lambda text: parse_number(text, currency, unclear),
+        "number": lambda text: parse_number(text, conventions.currency, mark),
         "date": lambda text: parse_date(text, order),
-        "datetime": parse_moment,
-        "choices": lambda text: parse_choice(text, field.choices),
+        "datetime": lambda text: parse_moment(text, order, conventions.zone),
         "textarea": lambda text: "\n".join(line.rstrip() for line in text.strip().splitlines()),
         **{kind: functools.partial(parse_reference, prefix=prefix) for kind, prefix in ID_PREFIXES.items()},
+        "user": lambda text: parse_user(text, conventions.users),
     }
     parse = parsers.get(field.kind, lambda text: re.sub(r"\s*[\r\n]+\s*", " ", text.strip()))
-    parse_one, parse_several = one_value(parse), several_values(parse, LIST_SEPARATORS)
+    parse_one = one_value(
+        parse, is_zip_placeholder if _ZIP_WORDS.intersection(_words_of(field.name)) else is_placeholder
+    )
     if not field.is_multiple:
         return Parser(parse_one)
-    return Parser(lambda text: parse_one(text) if text.strip() in field.choices else parse_several(text))
+    return Parser(lambda cell: all_parts(parse_one(part.strip()) for part in LIST_SEPARATORS.split(cell)))
+
+
+def _choice_parser(field: LeadField) -> Callable[[str], Parsed]:
+    if field.is_multiple:
+        return lambda cell: parse_choices(cell, field.choices)
+    return one_value(lambda text: parse_choice(text, field.choices), lambda text: is_no_choice(text, field.choices))
 
 
 LIST_SEPARATORS = re.compile(r"[\r\n;]")
@@ -42,29 +68,68 @@ LIST_SEPARATORS = re.compile(r"[\r\n;]")
 # The type of a new field ----------------------------------------------------------------------------------------------
 
 
-def fields_to_make(columns: Mapping[str, Texts], known: Collection[str], currency: Currency) -> dict[str, LeadField]:
+def fields_to_make(
+    columns: Mapping[str, Texts], known: Collection[str], conventions: Conventions
+) -> dict[str, LeadField]:
     """The custom fields to create because Close does not have them, by name; a column without values needs no field."""
     missing = {
-        name: texts for name, texts in columns.items() if name not in known and any(map(is_text, texts.distinct))
+        name: texts for name, texts in columns.items() if name not in known and next(texts.examples(), None) is not None
     }
-    return {name: LeadField(name, _type_of(name, texts, currency)) for name, texts in missing.items()}
+    return {name: LeadField(name, _type_of(name, texts, conventions)) for name, texts in missing.items()}
 
 
-def _type_of(name: str, texts: Texts, currency: Currency) -> str:
-    """The type of a new field: fixed for the fields that we depend on, otherwise the type of nearly all its values."""
+def _type_of(name: str, texts: Texts, conventions: Conventions) -> str:
+    """The type of a new field: fixed for the fields that we depend on, otherwise one that fits all of its values."""
     if plain_name(name) in FIXED_TYPES:
         return FIXED_TYPES[plain_name(name)]
-    times = texts.index.value_counts().to_dict()
-    counts: Counter[str] = Counter()
-    for index, text in enumerate(texts.distinct):
-        if is_text(text):
-            counts[text.strip()] += times[index]
-    if any(_is_more_than_a_number(text) for text in counts):
+    values = [example.text for example in texts.examples()]
+    if _is_code(name) or any(map(_is_more_than_a_number, values)):
         return "text"
-    needed = TYPE_SHARE * counts.total()
-    if sum(times for text, times in counts.items() if _is_amount(text, currency)) >= needed:
+    if _fits(values, [functools.partial(_parse_amount, conventions.currency, mark) for mark in DECIMAL_MARKS]):
         return "number"
-    return "date" if sum(times for text, times in counts.items() if _is_date(text)) >= needed else "text"
+    if _fits(values, [functools.partial(_parse_full_moment, conventions.zone)]):
+        return "datetime"
+    return "date" if _fits(values, [functools.partial(parse_date, order=order) for order in DATE_ORDERS]) else "text"
+
+
+def _fits(values: Iterable[str], parsers: Sequence[Callable[[str], Any]]) -> bool:
+    """Whether one of the parsers, the same for all, takes every value."""
+    left = list(parsers)
+    for value in values:
+        left = [parse for parse in left if _takes(parse, value)]
+        if not left:
+            return False
+    return True
+
+
+def _takes(parse: Callable[[str], Any], value: str) -> bool:
+    try:
+        parse(value)
+    except InvalidValue:
+        return False
+    return True
+
+
+def _parse_amount(currency: Currency, mark: DecimalMark, text: str) -> float:
+    if not is_plain_number(text):
+        raise InvalidValue("invalid_number", "It may be a part of a code.")
+    return parse_number(text, currency, mark)
+
+
+def _parse_full_moment(zone: tzinfo | None, text: str) -> str:
+    if not (names_a_moment(text) or (zone and "ymd" in date_readings(text))):
+        raise InvalidValue("no_time_zone", "It is not a full moment.")
+    return parse_moment(text, None, zone)
+
+
+def _is_code(name: str) -> bool:
+    """Whether a title says that its figures are not to be reckoned with."""
+    words = _words_of(name)
+    return bool(_CODE_WORDS.intersection(words)) or words[-1:] == ["number"]
+
+
+def _words_of(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", plain_name(name))
 
 
 _LEADING_ZERO = re.compile(r"[^\w.,]*0[\d,][\d,.]*[^\w.,]*")
@@ -76,22 +141,3 @@ def _is_more_than_a_number(text: str) -> bool:
     """Whether a text would lose something as a number: its leading zero or plus sign, or its last digits."""
     has_head = _LEADING_ZERO.fullmatch(text) or _PHONE_LIKE.fullmatch(text)
     return bool(has_head and not date_readings(text)) or _LONG_NUMBER.search(text) is not None
-
-
-def _is_amount(text: str, currency: Currency) -> bool:
-    """Whether a text is a number or an amount of money, even in another currency if it has that currency's sign."""
-    try:
-        parse_number(text, currency)
-    except InvalidValue as invalid:
-        return invalid.code == "wrong_currency" and any(unicodedata.category(char) == "Sc" for char in text)
-    return True
-
-
-def _is_date(text: str) -> bool:
-    if date_readings(text):
-        return True
-    try:
-        parse_date(text)
-    except InvalidValue:
-        return False
-    return True

@@ -9,6 +9,7 @@ FOUNDED = "Company Founded"
 REVENUE = "Company Revenue"
 NATIONAL_ID = "National ID"  # of people to qualify; as a number it would lose its leading zeros
 IMPORT_KEY = "Import Key"  # lets an import find its leads again
+ID_PART, NAME_PART = ".id", ".name"  # with which Close's own exports give a user or contact in two columns
 CUSTOM_KEY = "custom."  # comes before the id of a custom field in the key under which a lead holds its value
 
 

@@ -1,9 +1,12 @@
 """Names of companies and people: extra white space removed, in the requested letter case."""
 
+import functools
 import re
 from typing import Literal
 
+from cells.parsed import Parsed, all_parts, one_value
 from cells.texts import InvalidValue, visible
+from cells.wrapped import unwrapped
 
 LONGEST_NAME = 1000  # characters of a contact's name in Close
 NameCase = Literal["upper", "title", "keep"]
@@ -23,6 +26,20 @@ def clean_contact_name(text: str, names: NameCase = "upper") -> str:
     if len(name) > LONGEST_NAME:
         raise InvalidValue("too_long", f"The name has {len(name)} characters; Close allows {LONGEST_NAME}.")
     return name
+
+
+def parse_contact_names(cell: str, names: NameCase = "upper") -> Parsed:
+    """The name in a cell, or the names if there are marks between several; they are then of several people."""
+    parse = one_value(functools.partial(clean_contact_name, names=names))
+    parts = _BETWEEN_NAMES.split(cell)
+    both = _AND.split(cell)
+    if len(parts) < 2 and len(both) > 1 and all(len(part.split()) > 1 for part in both):
+        parts = both
+    return all_parts(parse(unwrapped(part)) for part in parts) if len(parts) > 1 else parse(cell)
+
+
+_BETWEEN_NAMES = re.compile(r"[\r\n;|]|\s/\s")
+_AND = re.compile(r"\s(?:&|\+|and|AND|And)\s")
 
 
 def _title_case(text: str) -> str:

@@ -3,9 +3,10 @@
 import functools
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal, get_args
 
 from cells.texts import InvalidValue
 
@@ -38,74 +39,134 @@ US_DOLLAR = Currency("USD", "$")
 def _amount_pattern(currency: Currency) -> re.Pattern[str]:
     """An amount with a mark of this currency, which may be any letters, or with what looks like another currency's."""
     own = "|".join(re.escape(mark) for mark in sorted(currency.signs, key=len, reverse=True))
-    before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%-]"
-    number = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+"
+    before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%'’-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%'’-]"
     return re.compile(
-        rf"\(?\s*(?P<sign>[-+])?\s*(?P<before>{before})?\s*(?P<inner_sign>[-+])?\(?\s*(?P<number>{number})"
-        rf"\s*\)?\s*(?P<after>{after})?\s*\)?"
+        rf"\(?\s*(?P<sign>[-+−])?\s*(?P<before>{before})?\s*(?P<inner_sign>[-+−])?\(?\s*"
+        rf"(?P<number>{_FIGURES})(?P<power>[eE][-+]?[0-9]{{1,2}})?\s*(?P<times>{_MULTIPLES})?"
+        rf"(?P<outer_sign>-)?\s*\)?\s*(?P<after>{after})?\s*\)?",
     )
+
+
+_SPACES = " \u00a0\u2009\u202f"  # between groups of digits, as the apostrophe
+_FIGURES = rf"[.,]?[0-9](?:[0-9.,'’{_SPACES}]*[0-9.,])?"
+_TIMES = {
+    **dict.fromkeys(("k", "K", "thousand", "Thousand"), 10**3),
+    **dict.fromkeys(("m", "M", "mm", "MM", "mn", "Mn", "mio", "Mio", "mil", "million", "Million", "millions"), 10**6),
+    **dict.fromkeys(("b", "B", "bn", "Bn", "BN", "billion", "Billion", "billions"), 10**9),
+}
+_MULTIPLES = "|".join(sorted(_TIMES, key=len, reverse=True)) + r"(?![A-Za-z])"
 
 
 @functools.cache
 def _plain_amount(currency: Currency) -> re.Pattern[str]:
     """An amount that can be read directly: digits, with at most the sign of this currency before them."""
     own = "|".join(re.escape(mark) for mark in sorted(currency.signs) if unicodedata.category(mark[0]) == "Sc")
-    return re.compile(rf"(?:{own})?([1-9][0-9]*(?:\.[0-9]+)?)")
+    return re.compile(rf"(?:{own})?([1-9][0-9]*(?:\.(?:[0-9]{{1,2}}|[0-9]{{4,}}))?)")
 
 
-def unclear_marks(texts: Collection[str]) -> str:
-    """The marks that could separate either thousands or decimals, judging by all the numbers in a column.
+# The decimal mark of a column ----------------------------------------------------------------------------------------
 
-    Usually none: the comma separates thousands, and the dot decimals. If some number has a decimal comma (`999,50`,
-    `1.234,50`), the dot is unclear; the comma too, unless other numbers have a decimal dot.
+DecimalMark = Literal["dot", "comma"]
+DECIMAL_MARKS: tuple[DecimalMark, ...] = get_args(DecimalMark)
+_OTHER_MARK: Mapping[DecimalMark, DecimalMark] = {"dot": "comma", "comma": "dot"}
+Says = Literal["dot", "comma", "either by dot", "either by comma"]
+
+
+def says_of_mark(text: str) -> Says | None:
+    """What a number says about the decimal mark of its column, whatever its currency; None if nothing, or no number.
+
+    It proves a mark, or its only mark stands before exactly three digits, so that it can be either.
     """
-    if not any(_DECIMAL_COMMA.fullmatch(text) for text in texts if "," in text or text.count(".") > 1):
-        return ""
-    return "." if any(_DECIMAL_DOT.fullmatch(text) for text in texts) else ".,"
+    parts = _amount_pattern(_ANY).fullmatch(text)
+    if parts is None:
+        return None
+    readings = {mark: _digits_read(parts["number"], mark) for mark in DECIMAL_MARKS}
+    if readings["dot"] == readings["comma"]:
+        return None
+    if None not in readings.values():
+        return "either by dot" if "." in parts["number"] else "either by comma"
+    return "comma" if readings["dot"] is None else "dot"
 
 
-_DECIMAL_COMMA = re.compile(
-    r"[^\d.,]*(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3}){2,})[^\d.,]*"
-)
-_DECIMAL_DOT = re.compile(r"[^\d.,]*(?:\d{1,3}(?:,\d{3})+\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3}){2,})[^\d.,]*")
+def _digits_read(figures: str, mark: DecimalMark) -> str | None:
+    """The digits of a number, with a dot before its decimals, if these come after this mark; None if they can't."""
+    parts = _READINGS[mark].fullmatch(figures)
+    if parts is None:
+        return None
+    whole = re.sub(r"\D", "", parts["whole"] or "")
+    return f"{whole or '0'}.{parts['decimals']}" if parts["decimals"] else whole or None
 
 
-def parse_number(text: str, currency: Currency = US_DOLLAR, unclear: str = "") -> int | float:
+def _reading(decimal: str, thousands: str) -> re.Pattern[str]:
+    grouped = rf"[1-9][0-9]{{0,2}}(?P<group>[{thousands}'’{_SPACES}])[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*"
+    indian = rf"[1-9][0-9]?(?:{thousands}[0-9]{{2}})+{thousands}[0-9]{{3}}"
+    return re.compile(rf"(?P<whole>{grouped}|{indian}|[0-9]+)?(?:{decimal}(?P<decimals>[0-9]*))?")
+
+
+_READINGS: Mapping[DecimalMark, re.Pattern[str]] = {"dot": _reading(r"\.", ","), "comma": _reading(",", r"\.")}
+_ANY = Currency("USD", "$")  # a mark of another currency is let through by the pattern, too
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+def parse_number(text: str, currency: Currency = US_DOLLAR, mark: DecimalMark = "dot") -> int | float:
     """An amount or a number that JSON can hold; whole numbers as int.
 
-    Commas may separate groups of three digits, and a dot the decimals; `(1,234.50)` is negative. Raises InvalidValue
-    for anything else, for another currency, for more digits than a JSON number keeps, and for three digits after a mark
-    that is `unclear`, because the intended number may be a thousand times larger or smaller.
+    `mark` comes before the decimals. Commas (or dots), blanks and apostrophes may separate groups of digits;
+    `(1,234.50)` and `1,234.50-` are negative; `1.5M` and `1.5E+06` are 1500000. Raises InvalidValue for anything else,
+    for another currency, and for more digits than a JSON number keeps.
     """
-    plain = None if unclear else _plain_amount(currency).fullmatch(text)
+    plain = _plain_amount(currency).fullmatch(text) if mark == "dot" else None
     if plain and len(plain[1]) <= MOST_DIGITS:
         whole_or_not = float(plain[1])
         return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
-    if unclear and re.fullmatch(rf"[^\d.,]*\d{{1,3}}[{unclear}]\d{{3}}[^\d.,]*", text):
-        raise InvalidValue(
-            "invalid_number",
-            "It is not clear whether the dot or comma separates thousands or decimals in this column; write the number "
-            "without thousands separators, like 1234.50.",
-        )
     parts = _amount_pattern(currency).fullmatch(text.strip())
-    if parts is None or _contradicts_itself(parts):
-        raise InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
+    if parts is None or text.lstrip()[:1] in "<>≤≥" or _contradicts_itself(parts):
+        raise _refusal(text.strip(), currency)
     _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
-    digits = parts["number"].replace(",", "")
-    if re.match(r"0\d", digits):
+    digits = _digits_read(parts["number"], mark)
+    if digits is None:
+        raise _wrong_marks(parts["number"], mark)
+    if re.match(r"0[0-9]", digits):
         raise InvalidValue("invalid_number", "The number begins with a zero, which would be lost.")
-    amount = Decimal(digits)
-    if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or len(digits.split(".")[0]) > MOST_DIGITS:
+    amount = Decimal(digits) * _TIMES.get(parts["times"] or "", 1) * Decimal(f"1{parts['power'] or 'e0'}")
+    if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or amount.adjusted() >= MOST_DIGITS:
         raise InvalidValue("invalid_number", f"The number has more than {MOST_DIGITS} digits and would be rounded.")
-    is_negative = "(" in parts[0] or "-" in (parts["sign"], parts["inner_sign"])
+    is_negative = "(" in parts[0] or bool({parts["sign"], parts["inner_sign"], parts["outer_sign"]} & {"-", "−"})
     signed = -amount if is_negative else amount
     return int(signed) if signed == signed.to_integral_value() else float(signed)
+
+
+def is_plain_number(text: str) -> bool:
+    """Whether a text has no multiple and no power of ten, which may as well be a part of a code (`1E5`, `3M`)."""
+    return not any(char.isalpha() for char in re.sub(r"^[A-Z]{2,3}\s*(?=[\d(+-])|(?<=[\d)])\s*[A-Z]{3}$", "", text))
+
+
+def _refusal(text: str, currency: Currency) -> InvalidValue:
+    """Why a text is not a number: it may be several."""
+    halves = re.split(r"\s*(?:[-–—]|\bto\b)\s*", text.strip("<>≤≥~ "), maxsplit=1)
+    if len(halves) == 2 and all(halves) and all(_amount_pattern(currency).fullmatch(half) for half in halves):
+        return InvalidValue("range", "This is a range, not one number; choose a number in it, or use a text field.")
+    if text.endswith("+") or text[:1] in "<>≤≥":
+        open_ended = text.strip("<>≤≥=+ ")
+        if _amount_pattern(currency).fullmatch(open_ended):
+            return InvalidValue("range", "This is a limit, not one number; write a number, or use a text field.")
+    return InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
+
+
+def _wrong_marks(figures: str, mark: DecimalMark) -> InvalidValue:
+    other = _OTHER_MARK[mark]
+    if _digits_read(figures, other) is not None:
+        told = f"The number has a decimal {other}, but the column has a decimal {mark}; write it like the others."
+        return InvalidValue("invalid_number", told)
+    return InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
 
 
 def _contradicts_itself(parts: re.Match[str]) -> bool:
     """Whether an amount has two signs, two currencies or unbalanced parentheses."""
     opened, closed = parts[0].count("("), parts[0].count(")")
-    negations = [parts["sign"], parts["inner_sign"], opened]
+    negations = [parts["sign"], parts["inner_sign"], parts["outer_sign"], opened]
     return opened != closed or sum(map(bool, negations)) > 1 or bool(parts["before"] and parts["after"])
 
 

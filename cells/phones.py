@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
+from cells.parsed import Parsed, all_parts, one_value
+from cells.placeholders import is_national_placeholder, is_phone_placeholder
 from cells.texts import InvalidValue
+from cells.wrapped import unwrapped
 
-_DAMAGED_PHONE = re.compile(r"[-+]?\d+(\.\d+)?[eE][-+]?\d+|-\d+|\+?\d+\.0+")
+_DAMAGED_PHONE = re.compile(r"[-+]?\d+([.,]\d+)?[eE][-+]?\d+|-\d+|\d{1,4}(,\d{2,4}){2,}(\.0+)?|#+|#ERROR!")
+_WHOLE_NUMBER = re.compile(r"(\+?\d{7,15})\.0+")  # as programs write a number that they take for a fraction
 _PHONE_WITH_EXTENSION = re.compile(
     r"(?P<number>\+?[\d\s().\-‐-―/]*\d\s*\)?)"
     r"(?:[\s,]*(?:;ext=|extension|extn\.?|ext\.?|x|#)[\s.:]*(?P<extension>\d{1,7}))?",
     re.IGNORECASE,
 )
-_TWO_PHONES = re.compile(r"\s/|/\s")
 _LABEL_MARKS = frozenset(".:,/()[]{}<>\"'’|-–—")
 _PARTING_MARKS = frozenset(".:,()[]{}<>\"'’|/")
 _MASK = re.compile(r"[xX]+|[oO]+|(.)\1+")
@@ -42,15 +45,74 @@ def parse_phone(text: str, region: str = "US") -> str:
     Symbols and labels around the number are dropped; a number without `+` is read as a number in `region`. Raises
     InvalidValue if the number is not possible, and if the text could turn into a different number than the one meant.
     """
-    typed = text.strip()
+    whole = _WHOLE_NUMBER.fullmatch(text.strip())
+    typed = whole[1] if whole else text.strip()
     plain = plain_phone(typed, region)
     if plain is not None:
         return plain
     if _DAMAGED_PHONE.fullmatch(typed):
-        raise InvalidValue("damaged_phone", "A spreadsheet has damaged this number; type it again, as text.")
-    digits, extension = _bare_phone(text)
+        raise InvalidValue("damaged_phone", DAMAGED)
+    if _VANITY.fullmatch(typed):
+        typed = phonenumbers.convert_alpha_characters_in_number(typed)
+    if whole and _possible_phone_or_none(typed, region) is None:
+        raise InvalidValue("damaged_phone", DAMAGED)
+    digits, extension = _bare_phone(typed)
     e164 = plain_phone(digits.strip(), region) or _possible_phone(digits, region)
     return f"{e164}x{extension}" if extension else e164
+
+
+DAMAGED = "A spreadsheet has damaged this number; type it again, as text."
+_VANITY = re.compile(r"(?:\+?1[-. ]?)?\(?[2-9]\d\d\)?[-. ]?(?=[A-Z\d-]*[A-Z]{3})[A-Z\d](?:[-. ]?[A-Z\d]){6}")
+
+
+def parse_phones(cell: str, region: str = "US") -> Parsed:
+    """The numbers in a cell, which may stand side by side with marks or labels between them."""
+    if _DAMAGED_PHONE.fullmatch(cell):
+        return _parse_one(cell, region)
+    cell = _DIALLED_EXTENSION.sub(r" x\1", cell)
+    return all_parts(
+        _parse_one(part, region)
+        for piece in _SEPARATORS.split(cell)
+        for part in _side_by_side(unwrapped(piece), region)
+    )
+
+
+_SEPARATORS = re.compile(
+    r"[\r\n|]|:::|;(?!ext=)|,(?!\s*(?:extension|extn|ext|x|#)[\s.:]*\d)|\s/\s|/\s|\s/|\s(?:or|and|&)\s", re.IGNORECASE
+)
+_DIALLED_EXTENSION = re.compile(r"\s*,{1,3}\s*(\d{1,7})#")  # as a telephone dials it after a pause
+_PIECE = re.compile(r"\S+")
+_FEWEST_DIGITS = 10  # of each of two numbers that stand side by side without a mark
+
+
+def _parse_one(text: str, region: str) -> Parsed:
+    return one_value(functools.partial(parse_phone, region=region), is_phone_placeholder)(text)
+
+
+def _side_by_side(text: str, region: str) -> list[str]:
+    """A text with one number, or the two in it if only blanks or labels are between them."""
+    if sum(map(str.isdecimal, text)) < 2 * _FEWEST_DIGITS or _phone_or_none(text, region):
+        return [text]
+    halves = [(text[: gap.start()], text[gap.start() :]) for gap in _PIECE.finditer(text) if gap.start()]
+    read = {tuple(_phone_or_none(part, region) for part in half): half for half in halves}
+    both = [half for numbers, half in read.items() if all(numbers)]
+    return [part.strip() for part in both[0]] if len(both) == 1 else [text]
+
+
+def _phone_or_none(text: str, region: str) -> str | None:
+    if sum(map(str.isdecimal, text)) < _FEWEST_DIGITS:
+        return None
+    try:
+        return parse_phone(text, region)
+    except InvalidValue:
+        return None
+
+
+def _possible_phone_or_none(digits: str, region: str) -> str | None:
+    try:
+        return _possible_phone(digits, region)
+    except InvalidValue:
+        return None
 
 
 def _possible_phone(digits: str, region: str) -> str:
@@ -75,8 +137,13 @@ def plain_phone(text: str, region: str = "US") -> str | None:
 
     It follows the steps of `phonenumbers` with that library's own tables, and gives up wherever these leave a choice.
     """
+    e164 = _plain_phone(text, region)
+    return None if e164 is None or is_national_placeholder(e164) else e164
+
+
+def _plain_phone(text: str, region: str) -> str | None:
     parts = _PLAIN_PHONE.fullmatch(text)
-    if parts is None or ("." in text and _DAMAGED_PHONE.fullmatch(text)):
+    if parts is None or ("." in text and _WHOLE_NUMBER.fullmatch(text)):
         return None
     plus, marked = parts.groups()
     digits = marked.translate(_PHONE_MARKS)
@@ -162,7 +229,7 @@ def _bare_phone(text: str) -> tuple[str, str]:
             raise InvalidValue("invalid_phone", f"{joined!r} is attached to the number and may be part of it.")
     _refuse_unknown_characters(f"{before} {after}")
     parts = _PHONE_WITH_EXTENSION.fullmatch(number)
-    if parts is None or _TWO_PHONES.search(number):
+    if parts is None:
         raise InvalidValue("invalid_phone", "The text between the digits can't be part of one phone number.")
     extension = "".join(str(unicodedata.decimal(digit)) for digit in parts["extension"] or "")
     return parts["number"], extension

@@ -16,6 +16,7 @@ from cells.columns import (
     COMPANY,
     CUSTOM_PREFIX,
     DATE_ORDER_COLUMN,
+    DECIMAL_COLUMN,
     KNOWN_COLUMNS,
     REJECT_COLUMNS,
     ROW_COLUMN,
@@ -25,6 +26,8 @@ from cells.columns import (
 from cells.csv_rows import InputError, has_bom, read_rows, refuse_unreadable
 from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
 from cells.texts import has_text, is_same_name, is_text, plain_name, visible
+
+OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class SourceFile:
     @property
     def own_positions(self) -> list[int]:
         """The positions of the file's own columns, without those that our rejects files add."""
-        return [index for index, title in enumerate(self.header) if title.strip() not in REJECT_COLUMNS]
+        return [index for index, title in enumerate(self.header) if title.strip() not in OUR_COLUMNS]
 
     @property
     def custom_fields(self) -> dict[str, str]:
@@ -60,20 +63,24 @@ class SourceFile:
         }
 
     @property
-    def ignored_columns(self) -> list[str]:
-        """The columns with values that an import does not know, as the header spells them."""
-        return [
-            title.strip() or f"(unnamed column {index + 1})"
+    def left_out(self) -> dict[str, int]:
+        """The columns that an import does not know, as the header spells them, with the number of values in each."""
+        counts = {
+            title.strip() or f"(unnamed column {index + 1})": _count_values(self.cells[index])
             for index, title in enumerate(self.header)
-            if canonical(title) is None
-            and not title.strip().startswith("_")
-            and any(map(is_text, self.cells[index].unique()))
-        ]
+            if canonical(title) is None and title.strip() not in OUR_COLUMNS
+        }
+        return {title: values for title, values in counts.items() if values}
 
     def column(self, name: str) -> pd.Series:
         """The cells of a known column, blank if the file does not have that column."""
         index = self.positions.get(name)
         return pd.Series("", index=self.cells.index, dtype=object) if index is None else self.cells[index]
+
+
+def _count_values(cells: "pd.Series[str]") -> int:
+    blank = [text for text in cells.unique() if not is_text(text)]
+    return len(cells) - int(cells.isin(blank).sum())
 
 
 @contextlib.contextmanager
@@ -166,7 +173,7 @@ def canonical(title: str) -> str | None:
 _COLUMN_BY_PLAIN_NAME = {
     plain_name(name): name
     for name in (
-        *(*KNOWN_COLUMNS, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN),
+        *(*KNOWN_COLUMNS, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN, DECIMAL_COLUMN),
         *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
     )
 }

@@ -4,9 +4,11 @@ These are the states, the District of Columbia, the territories and the armed fo
 US Postal Service (Publication 28, appendix B) and the abbreviations that were common before those codes.
 """
 
+import difflib
 import re
 
 from cells.texts import InvalidValue
+from cells.wrapped import unseen_off
 
 NAME_BY_CODE = {
     "AL": "Alabama",
@@ -104,7 +106,7 @@ _ABBREVIATIONS = {
     "OK": "okla",
     "OR": "ore, oreg",
     "PA": "penn, penna",
-    "RI": "r i",
+    "RI": "r i, rhode island and providence plantations",
     "SC": "s c, s car, s carolina",
     "SD": "s d, s dak, s dakota, sodak",
     "TN": "tenn",
@@ -122,8 +124,9 @@ _ABBREVIATIONS = {
 
 
 def state_code(text: str) -> str | None:
-    """The two-letter code of the state that a text names, or None. Case, dots, commas and spaces do not matter."""
-    return _CODE_BY_SPELLING.get(_spelling(text))
+    """The two-letter code of the state that a text names, or None. Case, marks, country and ZIP do not matter."""
+    spelling = _spelling(text)
+    return _CODE_BY_SPELLING.get(spelling) or _CODE_BY_JOINED_SPELLING.get(spelling) or _twice(spelling)
 
 
 def state_name(text: str) -> str | None:
@@ -133,9 +136,12 @@ def state_name(text: str) -> str | None:
 
 
 def _spelling(text: str) -> str:
-    """The form in which spellings are compared: `N.Y.`, `US-NY` and `ny` are the same."""
-    words = re.sub(r"[.'’ʻ]", "", text.casefold()).replace(",", " ").split()
-    return " ".join(words).removeprefix("us-")
+    """The form in which spellings are compared: `N.Y.`, `US-NY`, `State of New York, USA` and `ny` are the same."""
+    words = re.sub(r"[.'’ʻ]", "", unseen_off(text).casefold())
+    words = " ".join(re.findall(r"[^\W_]+", words))
+    words = re.sub(r" [0-9]{5}(?: [0-9]{4})?$", "", words)
+    words = re.sub(r"^(?:usa|us|united states(?: of america)?) | (?:usa|us|united states(?: of america)?)$", "", words)
+    return re.sub(r"^(?:state|commonwealth) of ", "", words)
 
 
 _CODE_BY_SPELLING = (
@@ -143,11 +149,28 @@ _CODE_BY_SPELLING = (
     | {_spelling(name): code for code, name in NAME_BY_CODE.items()}
     | {_spelling(short): code for code, listed in _ABBREVIATIONS.items() for short in listed.split(",")}
 )
+_CODE_BY_JOINED_SPELLING = {
+    spelling.replace(" ", ""): code for spelling, code in _CODE_BY_SPELLING.items() if " " in spelling
+}
+_NEAR = 0.85  # how similar a word must be to the name of a state to be taken for a misspelling of it
+
+
+def _twice(spelling: str) -> str | None:
+    """The state that a spelling names twice, by its code and its name: `california ca`."""
+    words = spelling.split(" ")
+    for first, rest in ((words[0], words[1:]), (words[-1], words[:-1])):
+        code = first.upper()
+        if code in NAME_BY_CODE and rest and _CODE_BY_SPELLING.get(" ".join(rest)) == code:
+            return code
+    return None
 
 
 def parse_state(text: str) -> str:
     """The two-letter code of a US state or territory. Raises InvalidValue for any other text."""
     code = state_code(text)
     if code is None:
-        raise InvalidValue("unknown_state", "This is not a US state or territory; write its name or two-letter code.")
+        names = {_spelling(name): name for name in NAME_BY_CODE.values()}
+        near = difflib.get_close_matches(_spelling(text), names, n=1, cutoff=_NEAR)
+        advice = f"did you mean {names[near[0]]}?" if near else "write its name or two-letter code."
+        raise InvalidValue("unknown_state", f"This is not a US state or territory; {advice}")
     return code

@@ -5,6 +5,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from commands.errors import UsageError
 from commands.terminal import capitalized
@@ -72,6 +73,15 @@ def day(text: str) -> date:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a valid date; write it as YYYY-MM-DD, such as 2010-12-31")
+
+
+def time_zone(text: str) -> ZoneInfo:
+    """A time zone by its name in the IANA database."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        words = f"{text!r} is not the name of a time zone; write it like America/New_York or UTC"
+        raise argparse.ArgumentTypeError(words) from None
 
 
 def workers(text: str) -> int:

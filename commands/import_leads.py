@@ -17,10 +17,13 @@ from typing import Any
 import phonenumbers
 
 from cells.columns import KNOWN_COLUMNS
-from cells.date_orders import ContradictingDates, TwoNotedOrders, UnclearDates
+from cells.date_orders import ContradictingDates, UnclearDates
+from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
+from cells.notes import TwoNotedReadings
+from cells.readings import Reading, proved
 from cells.source_file import SourceFile, read_source
 from close.journal import JournalFile
-from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, workers
+from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, time_zone, workers
 from commands.environment import (
     WORDS_OF_CLOSE,
     WORDS_OF_FILES,
@@ -53,9 +56,17 @@ WORDS: Words = {
         Exit.USAGE,
         "{}. Add --date-order dmy or --date-order mdy to say which one is right; the other dates are then reported.",
     ),
-    TwoNotedOrders: (
+    TwoNotedReadings: (
         Exit.USAGE,
-        "{}. Import the rows of each order separately, or add --date-order to say which one is right.",
+        "{}. Import the rows of each separately, or add --date-order or --decimal to say which one is right.",
+    ),
+    UnclearNumbers: (
+        Exit.USAGE,
+        "{}. Add --decimal dot if it comes before decimals, or --decimal comma if it comes between thousands.",
+    ),
+    ContradictingNumbers: (
+        Exit.USAGE,
+        "{}. Add --decimal dot or --decimal comma to say which one is right; the other numbers are then reported.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
@@ -88,6 +99,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="order in dates: day-month-year (dmy), month-day-year (mdy) or year-month-day (ymd); needed only if the "
         "file leaves it unclear",
     )
+    parser.add_argument(
+        "--decimal",
+        choices=["dot", "comma"],
+        help="what comes before the decimals of a number; needed only if the file leaves it unclear",
+    )
+    parser.add_argument(
+        "--timezone",
+        type=time_zone,
+        metavar="NAME",
+        help="time zone of times that are written without one, such as America/New_York (default: none)",
+    )
     parser.add_argument("--encoding", default="utf-8", metavar="NAME", help=ENCODING_HELP)
     parser.add_argument(
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
@@ -118,6 +140,8 @@ def run(args: argparse.Namespace) -> int:
         file, settings = str(path.resolve()), _settings(args)
         if args.dry_run:
             result = rehearse(organization, source, file, settings)
+            if not args.quiet:
+                _warn(result.plan)
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
         result, files = _write_files(path.stem, result, journals, is_rehearsed=args.dry_run)
@@ -137,7 +161,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> ImportSettings:
-    return ImportSettings(args.existing, args.names, args.region, args.date_order, args.workers)
+    return ImportSettings(
+        existing=args.existing,
+        names=args.names,
+        region=args.region,
+        date_order=args.date_order,
+        decimal=args.decimal,
+        zone=args.timezone,
+        workers=args.workers,
+    )
 
 
 def _voice(args: argparse.Namespace) -> Voice:
@@ -159,12 +191,14 @@ def _exit_code(result: ImportResult) -> Exit:
 
 
 def _warn_of_columns(source: SourceFile) -> None:
-    """List the columns that an import does not know."""
-    if source.ignored_columns:
-        meant = [match for name in source.ignored_columns for match in get_close_matches(name, KNOWN_COLUMNS, 1, 0.8)]
-        guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
+    """List the columns that an import does not know; a guess is never a column that the file has."""
+    left_out = source.left_out
+    if left_out:
+        missing = [name for name in KNOWN_COLUMNS if name not in source.positions]
+        meant = [match for name in left_out for match in get_close_matches(name, missing, 1, 0.8)]
+        guess = f" Did you mean {' or '.join(dict.fromkeys(meant))}?" if meant else ""
         say(
-            f"Columns not imported: {', '.join(source.ignored_columns)}.{guess} "
+            f"Columns not imported: {', '.join(left_out)}.{guess} "
             "To import a column into a lead custom field, name it custom.<Field Name>."
         )
 
@@ -184,6 +218,14 @@ def _announce(plan: Plan) -> None:
             "those."
         )
     say(_plan_words(plan))
+    for reading in proved(plan.clean.readings):
+        say(_reading_words(reading))
+    _warn(plan)
+
+
+def _warn(plan: Plan) -> None:
+    for warning in plan.clean.warnings:
+        say(f"warning: {warning}")
 
 
 def _plan_words(plan: Plan) -> str:
@@ -245,6 +287,12 @@ def _report(
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
         "values_dropped": len(result.dropped),
+        "placeholders": result.plan.clean.placeholders,
+        "columns_left_out": [{"column": name, "values": count} for name, count in result.source.left_out.items()],
+        "readings": [
+            {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
+            for each in proved(result.plan.clean.readings)
+        ],
         **traffic,
         "seconds": round(seconds, 3),
         "files": files,
@@ -264,11 +312,33 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
     codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
+    if report["placeholders"]:
+        words = counted(report["placeholders"], "cell says", "cells say")
+        lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
+    if report["columns_left_out"]:
+        named = (f"{each['column']} ({counted(each['values'], 'value')})" for each in report["columns_left_out"])
+        lines.append(f"columns left out: {', '.join(named)}")
+    lines += map(_reading_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
     lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)
+
+
+READING_WORDS = {
+    "dmy": "the day comes first",
+    "mdy": "the month comes first",
+    "ymd": "the year comes first",
+    "dot": "a dot comes before decimals",
+    "comma": "a comma comes before decimals",
+}
+
+
+def _reading_words(reading: Reading) -> str:
+    """How a column was read, and what decided it."""
+    few = f"; only {reading.deciding} of {reading.concerned} values say so, so check this" if reading.is_weak else ""
+    return f"{reading.column}: {READING_WORDS[reading.reading]}, as in {reading.value!r} (row {reading.row}){few}"
 
 
 def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
@@ -319,8 +389,15 @@ def _lost_words(result: ImportResult, *, is_rehearsed: bool) -> str:
 
 
 def _repeated_flags(args: argparse.Namespace) -> str:
-    """The flags to repeat for a rejects file; it does not need the date order, which it notes itself."""
+    """The flags to repeat for a rejects file; it notes itself how dates and numbers are read."""
     existing = "merge" if args.existing == "create" else args.existing  # a row that lost a value already has its lead
-    flags = {"--existing": (existing, "merge"), "--region": (args.region, "US"), "--names": (args.names, "upper")}
+    zone = str(args.timezone) if args.timezone else ""
+    flags = {
+        "--existing": (existing, "merge"),
+        "--region": (args.region, "US"),
+        "--names": (args.names, "upper"),
+        "--decimal": (args.decimal or "", ""),
+        "--timezone": (zone, ""),
+    }
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
     return f"{told} --sandbox" if args.sandbox else told

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cells.lead_fields import IMPORT_KEY, LeadField
+from cells.lead_fields import ID_PART, IMPORT_KEY, NAME_PART, LeadField
 from cells.texts import is_same_name
 from close.fields import find_field
 
@@ -34,8 +34,18 @@ def find_fields(there: Sequence[LeadField], spelled: Mapping[str, str], known_ke
     Raises AmbiguousName, and SetupError if the field for import keys can't be used.
     """
     key_field = _find_key_field(there, known_key_field)
-    found = {name: field for name, spelling in spelled.items() if (field := find_field(there, spelling))}
+    found = {name: field for name, spelling in spelled.items() if (field := _filled_by(spelling, there))}
     return LeadFields(found, key_field)
+
+
+def _filled_by(title: str, there: Sequence[LeadField]) -> LeadField | None:
+    """The field that a column fills: the one called so, or for `X.id` and `X.name` the one of users or contacts, X."""
+    field = find_field(there, title)
+    for part in (ID_PART, NAME_PART):
+        if field is None and title.endswith(part):
+            owner = find_field(there, title.removesuffix(part))
+            field = owner if owner and owner.kind in ("user", "contact") else None
+    return field
 
 
 def _find_key_field(fields: Sequence[LeadField], known_id: str | None) -> str:

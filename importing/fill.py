@@ -12,7 +12,8 @@ from functools import partial
 from typing import TypeVar
 
 from cells.columns import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES
-from cleaning import Contact, Lead, Problem
+from cells.problems import Problem
+from cleaning import Contact, Lead
 from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal_entries import ChangeKind

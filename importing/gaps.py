@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from cells.columns import CUSTOM_PREFIX, LEAD_COLUMNS
-from cleaning import Contact, Lead, Problem, Value
+from cells.problems import Problem
+from cleaning import Contact, Lead, Value
 from close.contents import Json
 from importing.custom_fields import LeadFields
 from importing.match_contacts import ContactGap, contact_gaps

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cells.columns import COMPANY
+from cells.problems import Problem
 from cells.source_file import SourceFile
-from cleaning import Lead, Problem
+from cleaning import Lead
 from close.contents import Json, lead_link
 from importing.plan import Action, Plan, PlannedLead
 

@@ -5,16 +5,18 @@ A match by import key beats a match by name, and a lead with another import key 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from secrets import token_hex
 from typing import Literal
 
 from cells.dates import DateOrder
+from cells.field_types import Conventions
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.names import NameCase
-from cells.numbers import Currency
+from cells.numbers import Currency, DecimalMark
+from cells.problems import Problem
 from cells.source_file import SourceFile
-from cleaning import CleanFile, Lead, Problem, clean_source
+from cleaning import CleanFile, Lead, Requests, clean_source
 from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
@@ -43,6 +45,8 @@ class ImportSettings:
     names: NameCase = "upper"
     region: str = "US"
     date_order: DateOrder | None = None
+    decimal: DecimalMark | None = None
+    zone: tzinfo | None = None
     workers: int | None = None
 
 
@@ -123,8 +127,8 @@ class Plan:
 def plan_import(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> Plan:
     """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
-    Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if the file's dates
-    can be read in two ways.
+    Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if a column of dates
+    or numbers can be read in two ways.
     """
     organization.account.refuse_without("view_all_leads", effect="so leads that it can't see would be created again")
     schema = without_doubles(organization.close.lead_fields(), organization.journal)
@@ -150,14 +154,10 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
 def _clean(organization: Organization, source: SourceFile, settings: ImportSettings) -> CleanFile:
     """The leads in the file, cleaned according to the fields that Close has for its columns."""
     fields: dict[str, LeadField] = dict(organization.fields.by_name)
-    return clean_source(
-        source,
-        fields,
-        currency=Currency(organization.account.currency, organization.account.currency_symbol),
-        names=settings.names,
-        region=settings.region,
-        date_order=settings.date_order,
-    )
+    currency = Currency(organization.account.currency, organization.account.currency_symbol)
+    users = organization.close.users() if any(field.kind == "user" for field in fields.values()) else {}
+    requests = Requests(settings.names, settings.region, settings.date_order, settings.decimal)
+    return clean_source(source, fields, requests, Conventions(currency, settings.zone, users))
 
 
 def new_run_id() -> str:

@@ -6,7 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 from cells.columns import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, LEAD_COLUMNS, PHONES
-from cleaning import Lead, Problem
+from cells.problems import Problem
+from cleaning import Lead
 from close.contents import Json
 from close.errors import Complaint, InvalidRequest
 from importing.custom_fields import LeadFields

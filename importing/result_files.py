@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cells.columns import COMPANY, REJECT_COLUMNS
-from cells.date_orders import note_date_orders
+from cells.columns import COMPANY, DECIMAL_COLUMN, REJECT_COLUMNS
+from cells.dates import DATE_ORDERS
+from cells.notes import note_of
+from cells.numbers import DECIMAL_MARKS
+from cells.problems import Problem
 from cells.safe_text import guarded
-from cleaning import Problem
 from importing.outcomes import ImportResult
 
 Line = list[str]
@@ -34,13 +36,15 @@ def imported_lines(result: ImportResult) -> Iterator[Line]:
 def reject_lines(result: ImportResult) -> Iterator[Line]:
     """The header, and the rows to fix as they were in the file, each with its problems; formulas are not defused."""
     source = result.source
-    order = note_date_orders(result.plan.clean.date_orders)
+    order = note_of(result.plan.clean.read_as(DATE_ORDERS))
+    marks = result.plan.clean.read_as(DECIMAL_MARKS)
+    noted, columns = ([order, note_of(marks)], [DECIMAL_COLUMN]) if "comma" in marks.values() else ([order], [])
     own = source.cells[source.own_positions]
-    yield [*(source.header[index] for index in source.own_positions), *REJECT_COLUMNS]
+    yield [*(source.header[index] for index in source.own_positions), *REJECT_COLUMNS, *columns]
     for row, problems in rows_to_mend(result).items():
-        marks = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
-        joined = ["\n".join(each) for each in zip(*marks, strict=True)]
-        yield [*own.loc[row], str(row), *joined, order]
+        told = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]
+        joined = ["\n".join(each) for each in zip(*told, strict=True)]
+        yield [*own.loc[row], str(row), *joined, *noted]
 
 
 def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sandbox.answers import Document, not_found
-from sandbox.listing import narrowed
+from sandbox.listing import narrowed, page
 from sandbox.store import Origin, Store
 from sandbox.walks import Walks
 
@@ -57,6 +57,11 @@ def me(account: Account, call: Call) -> Document:
         "phone_numbers": [],
     }
     return narrowed(profile, call.params)
+
+
+def list_users(account: Account, call: Call) -> Document:
+    """The users of the organization."""
+    return page(call.params, account.store.users)
 
 
 def read_organization(account: Account, call: Call, organization_id: str) -> Document:

@@ -24,6 +24,7 @@ Endpoint = Callable[..., Document]
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/me/": {"GET": accounts.me},
+    "/user/": {"GET": accounts.list_users},
     "/organization/{id}/": {"GET": accounts.read_organization},
     "/lead/": {"GET": leads.list_leads, "POST": leads.create_lead},
     "/lead/merge/": {"POST": leads.merge_leads},

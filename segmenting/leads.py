@@ -1,13 +1,16 @@
 """What a segment needs from a lead: its groups and its revenue."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from cells.decimal_marks import mark_of
 from cells.lead_fields import LeadField
-from cells.numbers import US_DOLLAR, Currency, parse_number, unclear_marks
+from cells.numbers import US_DOLLAR, Currency, DecimalMark, parse_number, says_of_mark
 from cells.safe_text import encodable
 from cells.texts import InvalidValue, is_same_name
+from cells.wrapped import unwrapped
 from close.contents import Json, lead_link
 from close.fields import STATE, UNKNOWN, day_of, number_of, texts_in
 from segmenting.plan import Segment
@@ -64,14 +67,14 @@ def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_
 
 def _segmented_all(leads: Sequence[Json], segment: Segment, currency: Currency) -> list[SegmentedLead]:
     """The leads of one span. Revenues are read as one column: each may show what the marks in the others mean."""
-    texts = {revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str)}
-    unclear = unclear_marks(texts)
-    return [_segmented(lead, segment, currency, unclear) for lead in leads]
+    texts = Counter(revenue for lead in leads if isinstance(revenue := lead.get(segment.revenue.key), str))
+    mark = mark_of(segment.revenue.name, texts)
+    return [_segmented(lead, segment, currency, mark) for lead in leads]
 
 
-def _segmented(lead: Json, segment: Segment, currency: Currency, unclear: str) -> SegmentedLead:
+def _segmented(lead: Json, segment: Segment, currency: Currency, mark: DecimalMark | None) -> SegmentedLead:
     stored = lead.get(segment.revenue.key)
-    amount = _amount(stored, currency, unclear)
+    amount = _amount(stored, currency, mark)
     return SegmentedLead(
         lead_id=lead["id"],
         name=name_of(lead),
@@ -98,11 +101,17 @@ def size_of(text: str, level: LeadField) -> Decimal:
     return (number_of(text) if level.kind == "number" else None) or Decimal()
 
 
-def _amount(stored: object, currency: Currency, unclear: str) -> Decimal | None:
-    """A revenue as a number; a text is read as an import reads it, given the marks that are unclear in its column."""
+def _amount(stored: object, currency: Currency, mark: DecimalMark | None) -> Decimal | None:
+    """A revenue as a number; a text is read as an import reads it, given the decimal mark of its column.
+
+    Without one, a number whose only mark may come before decimals or between thousands can't be read.
+    """
     if not isinstance(stored, str):
         return number_of(stored)
+    text = unwrapped(stored)
+    if mark is None and (says_of_mark(text) or "").startswith("either"):
+        return None
     try:
-        return number_of(parse_number(stored, currency, unclear))
+        return number_of(parse_number(text, currency, mark or "dot"))
     except InvalidValue:
         return None

@@ -1,0 +1,128 @@
+"""What a person should look at in a column as a whole, beside the problems of its values."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import phonenumbers
+
+from cells.columns import PHONES, Column
+from cells.problems import Problem
+from cells.texts import ProblemCode
+
+FEWEST_MISFITS, SHARE_OF_MISFITS = 2, 0.25  # phone numbers that do not fit a country, until another one is suspected
+MOST_TRIED = 50  # numbers that show which country it may be
+ADVICE: Mapping[ProblemCode, str] = {
+    "year_only": "years without a day, such as {}: write full dates, such as {}-01-01, or put them into a number field",
+    "two_digit_year": "dates with years of two digits, such as {}: write them with four digits in the spreadsheet",
+    "day_number": "days counted as Excel counts them, such as {}: format the column as a date in the spreadsheet",
+    "no_time_zone": "times without a time zone, such as {}: add --timezone, for example --timezone America/New_York",
+}
+
+
+def warn_of_columns(columns: Mapping[str, Column], dropped: Iterable[Problem], region: str) -> Iterator[str]:
+    """A sentence for each column that needs one."""
+    yield from _common_problems(dropped)
+    misfits = _other_country(columns[PHONES], region)
+    if misfits:
+        yield f"{PHONES}: {misfits}"
+
+
+def _common_problems(dropped: Iterable[Problem]) -> Iterator[str]:
+    """For each column, what is wrong with several of its values in the same way, and what to do about it."""
+    counts: Counter[tuple[str, ProblemCode]] = Counter()
+    firsts: dict[tuple[str, ProblemCode], Problem] = {}
+    for problem in dropped:
+        if problem.code in ADVICE:
+            counts[problem.column, problem.code] += 1
+            firsts.setdefault((problem.column, problem.code), problem)
+    for (column, code), count in counts.items():
+        first = firsts[column, code]
+        value = (
+            repr(first.value)
+            if code != "day_number"
+            else f"{first.value!r} ({first.reason.split(': ')[1].split(';')[0]})"
+        )
+        told = ADVICE[code].format(value, first.value[:4])
+        yield f"{column}: {count} of its values are {told} (row {first.row})."
+
+
+def _other_country(phones: Column, region: str) -> str:
+    """Whether the numbers without + may be of another country, in words; "" if they fit."""
+    times = phones.texts.index.value_counts().to_dict()
+    fitting = misfits = 0
+    texts: list[str] = []
+    for index, text in enumerate(phones.texts.meant):
+        if "+" in text or index not in times or sum(map(str.isdecimal, text)) < 7:
+            continue
+        if "invalid_phone" in {code for _, code, _ in phones.lost.get(index, ())}:
+            misfits += times[index]
+            texts.append(text)
+        elif phones.values[index] is not None:
+            fitting += times[index]
+    if misfits < FEWEST_MISFITS or misfits < SHARE_OF_MISFITS * (fitting + misfits):
+        return ""
+    guess = _likely_region(texts[:MOST_TRIED])
+    advice = f"--region {guess}" if guess else "--region, with its two-letter code"
+    return f"{misfits} of {fitting + misfits} numbers do not fit {region}; is this another country? {advice}"
+
+
+def _likely_region(texts: Sequence[str]) -> str:
+    """The country in which most of the numbers are valid, if at least half are; the one with most people first."""
+    valid = {region: sum(_is_valid(text, region) for text in texts) for region in _REGIONS}
+    best = max(_REGIONS, key=lambda region: valid[region])
+    return best if 2 * valid[best] >= len(texts) else ""
+
+
+_REGIONS = (
+    *(
+        "GB",
+        "DE",
+        "FR",
+        "IN",
+        "AU",
+        "BR",
+        "MX",
+        "ES",
+        "IT",
+        "NL",
+        "CH",
+        "AT",
+        "BE",
+        "SE",
+        "PL",
+        "IE",
+        "DK",
+        "NO",
+        "FI",
+        "PT",
+    ),
+    *(
+        "ZA",
+        "SG",
+        "HK",
+        "JP",
+        "CN",
+        "KR",
+        "NZ",
+        "IL",
+        "AE",
+        "TR",
+        "AR",
+        "CL",
+        "CO",
+        "PH",
+        "ID",
+        "MY",
+        "TH",
+        "VN",
+        "NG",
+        "KE",
+    ),
+)
+
+
+def _is_valid(text: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
+    except phonenumbers.NumberParseException:
+        return False

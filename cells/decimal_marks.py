@@ -1,0 +1,82 @@
+"""The decimal mark of a column of numbers: as requested, as noted, or as its values prove."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from cells.columns import CUSTOM_PREFIX, DECIMAL_COLUMN, Example, Texts
+from cells.notes import noted_reading
+from cells.numbers import DECIMAL_MARKS, DecimalMark, says_of_mark
+from cells.readings import Reading, UnclearColumn
+
+ENOUGH = 0.9  # of the values that prove a mark must prove the same one
+
+
+class UnclearNumbers(UnclearColumn):
+    """The dots in all numbers of a column can come before decimals or between thousands."""
+
+
+class ContradictingNumbers(UnclearColumn):
+    """Some numbers in a column have a decimal dot, and others a decimal comma."""
+
+
+def find_decimal_marks(
+    columns: Mapping[str, Texts], asked: DecimalMark | None, notes: "pd.Series[str]"
+) -> dict[str, Reading]:
+    """How each column of numbers is read where it matters, by column title.
+
+    Raises UnclearNumbers and ContradictingNumbers if neither the request nor a note nor the values tell.
+    """
+    found: dict[str, Reading] = {}
+    for name, texts in columns.items():
+        column = CUSTOM_PREFIX + name
+        told = asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
+        reading = Reading(column, told) if told else _proved_mark(column, texts.examples())
+        if reading:
+            found[column] = reading
+    return found
+
+
+def mark_of(column: str, texts: Mapping[str, int]) -> DecimalMark | None:
+    """The decimal mark of texts, given how often each occurs; None if they do not tell, or contradict each other."""
+    try:
+        reading = _proved_mark(column, (Example(1, text, times) for text, times in texts.items()))
+    except UnclearColumn:
+        return None
+    return "comma" if reading and reading.reading == "comma" else "dot"
+
+
+def _proved_mark(column: str, examples: Iterable[Example]) -> Reading | None:
+    """The mark that a column's values prove, None if it does not matter.
+
+    A lone comma before three digits is between thousands, unless other values prove that it is not.
+    """
+    times: Counter[str] = Counter()
+    firsts: dict[str, Example] = {}
+    for example in examples:
+        says = says_of_mark(example.text)
+        if says:
+            times[says] += example.times
+            firsts.setdefault(says, example)
+    mark = max(DECIMAL_MARKS, key=lambda each: times[each])
+    proofs = times["dot"] + times["comma"]
+    if times[mark] < ENOUGH * proofs:
+        seen = " and ".join(f"{firsts[each].text!r} (row {firsts[each].row})" for each in DECIMAL_MARKS)
+        raise ContradictingNumbers(
+            f"The column {column} has numbers with a decimal dot and with a decimal comma: {seen}"
+        )
+    if proofs:
+        return _reading(column, mark, firsts[mark], times)
+    if times["either by dot"]:
+        row, text, _ = firsts["either by dot"]
+        raise UnclearNumbers(
+            f"The numbers in {column} can be read in two ways, for example {text!r} (row {row}): the dot can come "
+            "before decimals or between thousands"
+        )
+    return _reading(column, "dot", firsts["either by comma"], times) if times["either by comma"] else None
+
+
+def _reading(column: str, mark: str, example: Example, times: Counter[str]) -> Reading:
+    deciding = times[mark] or times.total()
+    return Reading(column, mark, example.row, example.text, deciding, times.total())

@@ -1,0 +1,38 @@
+"""How a column was read where its values can be read in two ways, and what decided it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cells.csv_rows import InputError
+
+WEAK_SHARE = 0.1  # of a column's values; if no more than these decide for all, it is worth a look
+
+
+class UnclearColumn(InputError):
+    """A column's values can be read in more than one way, and only somebody who knows the file can tell which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a column is read: an order of dates (`dmy`, `mdy`, `ymd`) or a decimal mark (`dot`, `comma`).
+
+    `row` and `value` are where a value first proves it; row 0 if it was asked for, or noted in a rejects file.
+    `deciding` rows prove it, of `concerned` that would mean something else otherwise.
+    """
+
+    column: str
+    reading: str
+    row: int = 0
+    value: str = ""
+    deciding: int = 0
+    concerned: int = 0
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether few values decide for many."""
+        return bool(self.row) and self.deciding <= WEAK_SHARE * self.concerned
+
+
+def proved(readings: Iterable[Reading]) -> list[Reading]:
+    """The readings that values of the file decided."""
+    return [reading for reading in readings if reading.row]

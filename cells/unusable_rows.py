@@ -1,0 +1,101 @@
+"""The rows of a file of leads that can't be imported at all, with the reason."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from cells.columns import CODE_COLUMN, COMPANY, EMAILS, PHONES, VALUE_COLUMN, Texts
+from cells.emails import plain_email
+from cells.placeholders import is_placeholder
+from cells.problems import Problem
+from cells.source_file import SourceFile
+from cells.texts import plain_name
+from cells.wrapped import is_formula
+
+MISPLACED = ("surplus_cells", "shifted_row", "header_again")  # codes of rows whose cells say nothing about a column
+
+
+def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts]) -> list[Problem]:
+    """The rows that can't be imported, each once, in order; `texts` has the known columns by title."""
+    rejected = {problem.row: problem for problem in _without_company(texts[COMPANY])}
+    rejected |= {problem.row: problem for problem in _shifted_rows(texts)}
+    rejected |= {problem.row: problem for problem in _headers_again(source, texts[COMPANY])}
+    beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
+    for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
+        rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
+    for row, cells in _unmended_surplus(source):
+        rejected[row] = _surplus_cells(source, row, cells)
+    return [rejected[row] for row in sorted(rejected)]
+
+
+def misplaced(rejected: Iterable[Problem]) -> list[int]:
+    """The rows among the rejected ones whose cells do not stand in their columns."""
+    return [problem.row for problem in rejected if problem.code in MISPLACED]
+
+
+def _without_company(companies: Texts) -> Iterator[Problem]:
+    for index, (cell, text) in enumerate(zip(companies.distinct, companies.meant, strict=True)):
+        if not text:
+            problem = Problem(0, COMPANY, "", "no_company", "The row has no company.")
+        elif is_placeholder(text):
+            problem = Problem(0, COMPANY, text, "no_company", f"The row has no company: {text!r} stands for none.")
+        elif is_formula(cell):
+            told = "The company is a formula, whose result the file does not have; write the name into the spreadsheet."
+            problem = Problem(0, COMPANY, text, "formula", told)
+        else:
+            continue
+        for row in companies.index.index[companies.index == index]:
+            yield problem._replace(row=row)
+
+
+def _shifted_rows(texts: Mapping[str, Texts]) -> Iterator[Problem]:
+    """The rows with an address where the phone belongs, and a name where the address belongs."""
+    addresses = [index for index, text in enumerate(texts[PHONES].meant) if "@" in text and plain_email(text)]
+    if not addresses:
+        return
+    names = [index for index, text in enumerate(texts[EMAILS].meant) if _may_be_name(text)]
+    phones, emails = texts[PHONES].index, texts[EMAILS].index
+    for row in phones.index[phones.isin(addresses) & emails.isin(names)]:
+        value = texts[PHONES].meant[phones[row]]
+        reason = (
+            "The cells have shifted: an e-mail address stands where the phone belongs, and a name where the address "
+        )
+        yield Problem(row, PHONES, value, "shifted_row", f"{reason}does. Put quotes around a value with a comma.")
+
+
+def _may_be_name(text: str) -> bool:
+    return "@" not in text and any(map(str.isalpha, text)) and not is_placeholder(text)
+
+
+def _headers_again(source: SourceFile, companies: Texts) -> Iterator[Problem]:
+    """The rows that repeat the column names, as in files that were put together."""
+    titles = [plain_name(source.header[index]) for index in source.own_positions]
+    same = [index for index, text in enumerate(companies.meant) if plain_name(text) == plain_name(COMPANY)]
+    for row in companies.index.index[companies.index.isin(same)] if same else ():
+        cells = source.cells.loc[row, source.own_positions].tolist()
+        if list(map(plain_name, cells)) == titles:
+            yield Problem(
+                row, COMPANY, companies.meant[companies.index[row]], "header_again", "The row repeats the header."
+            )
+
+
+def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:
+    """The problem of a row with too many cells; the value is the whole row as CSV, as the columns can't hold it."""
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    last = source.header[source.own_positions[-1]].strip()
+    told = f"The row has {len(cells)} cells, but the header has {len(source.own_positions)}"
+    reason = f"{told}; put quotes around a value that contains a comma."
+    return Problem(row, last, line.getvalue().removesuffix("\r\n"), "surplus_cells", reason)
+
+
+def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a rejects file that had too many cells and are still cut off: nobody has fixed them yet."""
+    codes = source.column(CODE_COLUMN)
+    rows = codes.index[codes == "surplus_cells"]
+    own = source.own_positions
+    cut = source.cells.loc[rows, own].to_numpy().tolist()
+    for row, value, cells in zip(rows, source.column(VALUE_COLUMN).loc[rows], cut, strict=True):
+        whole = next(csv.reader(io.StringIO(value, newline="")), [])
+        if whole[: len(own)] == cells:
+            yield row, whole

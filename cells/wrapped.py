@@ -1,0 +1,69 @@
+"""What a cell says once everything is off that programs put around it, before any kind of value is read from it.
+
+That is characters that nobody sees, the `="..."` and the leading apostrophe with which spreadsheets keep a text a text,
+quotation marks around the whole cell, and the entities of HTML.
+"""
+
+import html
+import re
+
+from cells.texts import visible
+
+MOST_LAYERS = 4  # of entities: some exports escape twice
+
+_BARE = re.compile(r"[A-Za-z0-9][^&\"]*")  # ASCII that begins like a value: nothing is around it
+_WRITTEN_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
+_QUOTED = re.compile(r'"([^"]+)"|“([^“”"]+)”', re.DOTALL)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ELIDED = re.compile(r"'[a-z](?:[\s'’-]|$)")  # 't Hoen, 's-Gravenhage: such an apostrophe belongs to the name
+_FORMULA = re.compile(
+    r"=\s*[-+@]*(?=.*[\d(+*/^&\"!])[\w.\"'$({]|[-+@][A-Za-z_][\w.]*\(.*\)|[-+][\d(][^A-Za-z]*[A-Za-z]\w*\(.*\)",
+    re.DOTALL,
+)
+
+
+def unwrapped(cell: str) -> str:
+    """What a cell says; white space at its ends is off, too."""
+    if cell.isascii() and _BARE.fullmatch(cell):
+        return cell if cell[-1:].strip() else cell.rstrip()
+    text = unseen_off(cell).strip()
+    written = _WRITTEN_AS_TEXT.fullmatch(text)
+    if written:
+        text = written[1].replace('""', '"').strip()
+    elif text.startswith("'") and not _ELIDED.match(text):
+        text = _without_apostrophe(text)
+    quoted = _QUOTED.fullmatch(text)
+    if quoted:
+        text = (quoted[1] or quoted[2]).strip()
+    return unseen_off(_without_entities(text)).strip() if "&" in text else text
+
+
+def unseen_off(text: str) -> str:
+    """A text without characters that nobody sees; joiners stay between two letters or pictures that need them."""
+    return text if text.isascii() else _JOINER.sub("", visible(text).translate(_UNSEEN))
+
+
+_UNSEEN = dict.fromkeys([0x61C, 0x180E, *range(0x2061, 0x2065), *range(0xFFF9, 0xFFFC), *range(0x80, 0xA0), *range(9)])
+_JOINER = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+
+
+def is_formula(cell: str) -> bool:
+    """Whether a cell is a formula of a spreadsheet, whose result the file does not have."""
+    if cell[:1].isalnum():
+        return False
+    text = unseen_off(cell).strip()
+    return bool(_FORMULA.match(text)) and not _WRITTEN_AS_TEXT.fullmatch(text)
+
+
+def _without_apostrophe(text: str) -> str:
+    inner = text[1:]
+    return (inner[:-1] if inner.endswith("'") and inner.count("'") == 1 else inner).strip()
+
+
+def _without_entities(text: str) -> str:
+    for _ in range(MOST_LAYERS):
+        plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+        if plain == text:
+            break
+        text = plain
+    return text
