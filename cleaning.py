@@ -182,7 +182,8 @@ def clean_source(
             dropped,
             list(new_fields.values()),
             list(readings.values()),
-            sum(column.count_placeholders() for column in parsed.values()),
+            sum(map(Column.count_placeholders, parsed.values()))
+            + sum(map(Texts.count_placeholders, (each for name, each in custom.items() if name not in known))),
             [*warn_of_columns(parsed, dropped, requests.region), *_warn_of_strangers(leads)],
         )
 

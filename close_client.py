@@ -544,7 +544,8 @@ class CloseClient:
         assert state.outcome is not None
         idle, since_start = state.idle_for, state.seconds_since_start or 0.0
         if isinstance(state.outcome.exception(), Throttled):
-            return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE + LONGEST_ROUNDING
+            rounding = LONGEST_ROUNDING if state.attempt_number == 1 else 0.0  # of one wait that is as long as allowed
+            return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE + rounding
         trying = max(idle - delay.throttled, since_start - delay.throttled - delay.at_gate)
         return trying + state.upcoming_sleep > (PATIENCE if self._has_answered else FIRST_PATIENCE)
 

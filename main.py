@@ -13,7 +13,7 @@ from commands.arguments import VERSION, Parser
 from commands.error_words import COMMON_WORDS, in_words
 from commands.errors import Exit
 from commands.log import logging_requests, note_error
-from commands.terminal import complain, give_missing_streams, leave
+from commands.terminal import complain, give_missing_streams, leave, say_lines
 
 EXAMPLES = """\
 examples:
@@ -60,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of one command. Every error becomes words here, and nowhere else."""
     give_missing_streams()
     typed = sys.argv[1:] if argv is None else argv
-    args = argparse.Namespace(command=shlex.join(["python", "main.py", *typed]), words=COMMON_WORDS, verbose=False)
+    args = argparse.Namespace(command=shlex.join(["python", "main.py", *typed[:1]]), words=COMMON_WORDS, verbose=False)
     try:
         build_parser(typed).parse_args(typed, args)
+        args.command = shlex.join(["python", "main.py", *typed])
         args.command = args.shown_command(args)
         with logging_requests(args):
             return run_logged(args)
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, words = in_words(error, args.command, args.words)
         complain(words)
         if args.verbose and code == Exit.BUG:
-            traceback.print_exc()
+            say_lines(traceback.format_exc())
         return code
 
 

@@ -107,6 +107,11 @@ class Texts:
         """For each row, the entry of `of_texts` that belongs to its text."""
         return pd.Series(of_texts).take(self.index.to_numpy()).set_axis(self.index.index)
 
+    def count_placeholders(self) -> int:
+        """In how many rows a word for nothing stands."""
+        found = [index for index, text in enumerate(self.meant) if is_placeholder(text)]
+        return int(self.index.isin(found).sum())
+
     def examples(self) -> Iterator["Example"]:
         """Each distinct text that says something, with the first row that has it, and in how many rows it stands."""
         firsts = self.index.drop_duplicates().index

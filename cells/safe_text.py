@@ -9,13 +9,16 @@ from collections.abc import Iterable
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of reading
 
 
+_RECKONED = re.compile(r"\s*(?:[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\())", re.DOTALL)
+
+
 def guarded(cell: object) -> str:
     """A cell without formulas: a text that a spreadsheet may take for a formula gets a leading apostrophe.
 
     A number or phone number with a sign or with hyphens does not get one, but `+1+1` does.
     """
     text = str(cell)
-    return f"'{text}" if re.match(r"[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\()", text, re.DOTALL) else text
+    return f"'{text}" if _RECKONED.match(text) else text
 
 
 def harmless(text: str) -> str:

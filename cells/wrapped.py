@@ -17,7 +17,7 @@ _QUOTED = re.compile(r'"([^"]+)"|“([^“”"]+)”', re.DOTALL)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ELIDED = re.compile(r"'[a-z](?:[\s'’-]|$)")  # 't Hoen, 's-Gravenhage: such an apostrophe belongs to the name
 _FORMULA = re.compile(
-    r"=\s*[-+@]*(?=.*[\d(+*/^&\"!])[\w.\"'$({]|[-+@][A-Za-z_][\w.]*\(.*\)|[-+][\d(][^A-Za-z]*[A-Za-z]\w*\(.*\)",
+    r"=\s*[-+@]*(?=.*[\d(+*/^&\"!])[\w.\"'$({]|[-+@][\w.+*/^:$,!(-]*[A-Za-z]\(.*\)",
     re.DOTALL,
 )
 

@@ -67,7 +67,8 @@ class RequestRejected(CloseError):
 
     def __init__(self, status: int, answer: object) -> None:
         self.status = status
-        self.complaints = complaints_in(answer) or [((), f"Close answered with status {status}.")]
+        told = [(path, words[:LONGEST_WORDS]) for path, words in complaints_in(answer)[:MOST_COMPLAINTS]]
+        self.complaints = told or [((), f"Close answered with status {status}.")]
         super().__init__("; ".join(f"{'.'.join(path)}: {words}" if path else words for path, words in self.complaints))
 
 
@@ -145,6 +146,7 @@ def _in_words(seconds: float) -> str:
     return f"{math.ceil((seconds - JITTER) / units.get(unit, 1))} {unit}"
 
 
+MOST_COMPLAINTS, LONGEST_WORDS = 200, 1_000  # a contact may have 100 e-mails and 100 phones that are refused
 DEEPEST_COMPLAINT = 20  # levels of an error body that are read
 Complaint = tuple[tuple[str, ...], str]
 

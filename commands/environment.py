@@ -185,7 +185,7 @@ def checked_url(variable: str, url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         is_clear = bool(host_of(url.strip())) and url.strip().isprintable() and "\\" not in url
-        is_usable = is_clear and not parts.query and not parts.fragment and parts.port != 0
+        is_usable = is_clear and "?" not in url and "#" not in url and parts.port != 0
     except ValueError:
         is_usable = False
     if is_usable and "@" in parts.netloc:

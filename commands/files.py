@@ -18,9 +18,18 @@ OUTPUT_FOLDER = Path("output_data")
 def find_input(name: str) -> Path:
     """The file at this path, or with this name in input_data/. Raises UsageError if neither exists."""
     path = next((path for path in (Path(name), INPUT_FOLDER / name) if path.exists()), None)
+    if path is not None and not _is_text(str(path.resolve())):
+        raise UsageError("The name of the file or of a folder that it is in is not valid text. Rename it")
     if path is None:
         raise UsageError(f"The file {name} was not found here or in {INPUT_FOLDER}/. Check its name")
     return path
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def check_replaceable(path: Path) -> None:
@@ -60,7 +69,7 @@ def write_csv_beside_edits(
     If somebody has edited the file, so that its digest is not what `digest_of` remembers, a new file is written next to
     it.
     """
-    free = next(each for each in _numbered(path) if not each.exists() or _digest(each) == digest_of(each))
+    free = next(each for each in _numbered(path) if not each.exists() or _is_as_written(each, digest_of))
     write_csv(free, lines, encoding)
     return free, _digest(free)
 
@@ -140,6 +149,10 @@ def _numbered(path: Path) -> Iterator[Path]:
     yield path
     for number in itertools.count(2):
         yield path.with_stem(f"{path.stem}_{number}")
+
+
+def _is_as_written(path: Path, digest_of: Callable[[Path], str | None]) -> bool:
+    return path.is_file() and _digest(path) == digest_of(path)
 
 
 def _digest(path: Path) -> str:

@@ -21,6 +21,7 @@ from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
 from cells.readings import Reading, proved
+from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, read_source
 from close.journal import JournalFile
 from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, time_zone, workers
@@ -35,7 +36,7 @@ from commands.environment import (
 )
 from commands.error_words import RUN_AGAIN, Words, tell_early_end
 from commands.errors import Exit
-from commands.files import OUTPUT_FOLDER, find_input, write_csv, write_csv_beside_edits
+from commands.files import OUTPUT_FOLDER, check_replaceable, find_input, write_csv, write_csv_beside_edits
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.terminal import counted, listed, say, show, show_json, with_progress
 from importing.custom_fields import SetupError
@@ -130,6 +131,8 @@ def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     path = find_input(args.file)
+    for kind in ("plan",) if args.dry_run else ("imported",):
+        check_replaceable(OUTPUT_FOLDER / f"{path.stem}_{kind}.csv")
     source = read_source(path, args.encoding)
     if not args.quiet:
         _warn_of_columns(source)
@@ -301,7 +304,7 @@ def _report(
 
 def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
     """The report in words."""
-    title = f"{report['file']}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
+    title = f"{harmless_line(report['file'])}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
         lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
@@ -320,7 +323,7 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
         lines.append(f"columns left out: {', '.join(named)}")
     lines += map(_reading_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
-    lines += [f"{kind}: {path}" for kind, path in report["files"].items() if path]
+    lines += [f"{kind}: {harmless_line(path)}" for kind, path in report["files"].items() if path]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from cells.safe_text import harmless_line
 from commands.errors import UsageError
 from commands.files import find_input
 
@@ -23,6 +24,13 @@ OURS = (
 ROOT = Path(__file__).resolve().parent.parent
 
 log = logging.getLogger(__name__)
+
+
+class LineFormatter(logging.Formatter):
+    """Makes one line of a record, whatever names are in it, that can't control a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless_line(super().format(record))
 
 
 class LogHandler(logging.StreamHandler[TextIO]):
@@ -44,7 +52,7 @@ def logging_requests(args: argparse.Namespace) -> Iterator[None]:
                 raise UsageError(f"--log {args.log} is the input file. Choose another file for the log")
             handlers.append(LogHandler(stack.enter_context(open_log(args.log))))
         for handler in handlers:
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
         for logger in map(logging.getLogger, OURS):
             logger.setLevel(logging.INFO)
             logger.propagate = False

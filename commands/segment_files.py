@@ -56,8 +56,8 @@ class SegmentFiles:
 
     def check(self) -> None:
         """Raise UsageError for what can't be written. The output and the chart were already checked as arguments."""
-        if self.top:
-            check_replaceable(self.top)
+        for path in filter(None, (self.output, self.top, self.chart)):
+            check_replaceable(path)
         written = [path.resolve() for path in (self.output, self.top, self.chart) if path]
         if len(set(written)) < len(written):
             raise UsageError("Two of the files to write are the same file. Choose another name for --output or --chart")

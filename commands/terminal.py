@@ -51,6 +51,12 @@ def say(text: str) -> None:
         print(harmless_line(text), file=sys.stderr, flush=True)
 
 
+def say_lines(text: str) -> None:
+    """Say several lines besides the result, if somebody reads them; names in them can't control the terminal."""
+    with contextlib.suppress(OSError):
+        print(harmless(text), file=sys.stderr, flush=True)
+
+
 def complain(words: str) -> None:
     """Say in one line what went wrong."""
     say(f"error: {' '.join(words.split())}")

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from cells.companies import earlier_import_keys, import_key, other_spellings
+from cells.wrapped import unwrapped
 from cleaning import Lead
 from close.conditions import custom_field, has_value, has_words, regular_field
 from close.contents import Json
@@ -73,7 +74,8 @@ def look_around(
 def _keys_of(lead: Lead) -> list[str]:
     """The keys of a company: the one that it has now, and those that earlier versions gave it."""
     earlier = [key for spelling in lead.spellings for key in earlier_import_keys(spelling)]
-    return list(dict.fromkeys([lead.key, *earlier]))
+    wrapped = [import_key(spelling) for spelling in lead.spellings if unwrapped(spelling) != spelling.strip()]
+    return list(dict.fromkeys([lead.key, *wrapped, *earlier]))
 
 
 def _key_in_use(keys: Sequence[str], sent: Mapping[str, SentLead], shown: Mapping[str, list[Json]]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cells.safe_text import harmless_line
 from qualifying.check_service import Check
 from qualifying.person import pseudonym
 from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Verdict, outcome_words
@@ -116,7 +117,7 @@ def explained(line: Mapping[str, Any]) -> str:
         f"person id: {line['person_id']}",
         f"{outcome_words(line['outcome'])}, decided at {line['decided_at']} (attempt {line.get('attempt_id')}, "
         f"rule {line.get('rule_version')})",
-        *([f"lead: {line['lead_id']}"] if line.get("lead_id") else []),
+        *([f"lead: {harmless_line(line['lead_id'])}"] if line.get("lead_id") else []),
         *(["This was a rehearsal in the sandbox; no real person was checked."] if line.get("sandbox") else []),
         *(_check_words(name, check) for name, check in checks.items()),
         _arithmetic(line),

@@ -211,6 +211,7 @@ def test_close_not_reachable(
         ),
         *("http://localhost\t.evil.example", "http://local host/", "http://localhost%00.evil.example"),
         *("http://localhost.evil.example/", "http://evil.example#@localhost/", "http://①27.0.0.1/"),
+        *("https://services.example/#", "https://services.example/?"),
     ],
 )
 def test_a_url_that_a_key_must_not_go_to(

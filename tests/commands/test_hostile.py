@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 import unicodedata
@@ -123,6 +124,55 @@ def test_a_refusal_that_close_keys_by_a_value_does_not_bring_it_into_a_log(
     assert "the lead of row 2 was refused with status 400: " in log
     for secret in (ADDRESS, "secret", "4155550100", "ACME", "Acme"):
         assert secret not in log
+
+
+def test_a_line_of_the_log_is_one_line_whatever_close_calls_a_field(run: Run, write: Write, connect: Any) -> None:
+    def hostile(request: HttpRequest, answer: Answer) -> Reply | None:
+        is_lead = (request.method, request.path) == ("POST", "/api/v1/lead/")
+        if is_lead and request.body and b"forged" in request.body:
+            key = next(key for key in json.loads(request.body) if key.endswith("forged"))
+            return Reply.of(400, {"errors": [], "field-errors": {key: "no"}})
+        reply = answer(request)
+        if reply and "schema" in request.path:
+            fields = json.loads(reply.body)
+            fields["fields"].append({"id": f"cf_{EVIL}\nforged", "name": "Text", "type": "text"})
+            return Reply.of(200, fields)
+        return reply
+
+    with Watched() as sandbox:
+        connect(sandbox)
+        write("Acme,x", header="Company,custom.Note")
+        assert run("import", "leads.csv").code == 0
+        write("Beta,x", header="Company,custom.Text")
+        sandbox.watch = hostile
+        ran = run("import", "leads.csv", "-v", "--log", "log.txt")
+    log = Path("log.txt").read_text(encoding="utf-8")
+    assert "was refused with status 400" in log
+    assert_harmless(ran)
+    assert_harmless(Ran(0, log, ""))
+    assert not any(line.startswith("forged") for line in log.splitlines())
+
+
+@pytest.mark.parametrize("made", ["folder", "pipe", "loop"])
+def test_what_is_not_a_file_of_ours_is_not_replaced_and_nothing_is_sent_before(
+    run: Run, write: Write, connect: Any, made: str
+) -> None:
+    Path("output_data").mkdir()
+    for name in ("leads_imported.csv", "output.csv"):
+        path = Path("output_data") / name
+        if made == "folder":
+            path.mkdir()
+        elif made == "pipe":
+            os.mkfifo(path)
+        else:
+            path.symlink_to(path.name)
+    with Watched() as sandbox, RawClose(sandbox, "key-of-a-user") as user:
+        connect(sandbox)
+        write("Acme,,,,2001-01-01,5,")
+        ran = run("import", "leads.csv")
+        assert (ran.code, "Choose another" in ran.err) == (2, True)
+        assert user.get("/lead/").json()["total_results"] == 0
+        assert run("segment", "2000-01-01").code == 2
 
 
 # The journal ---------------------------------------------------------------------------------------------------------
