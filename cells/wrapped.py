@@ -15,7 +15,7 @@ _BARE = re.compile(r"[A-Za-z0-9][^&\"]*")  # ASCII that begins like a value: not
 _WRITTEN_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _QUOTED = re.compile(r'"([^"]+)"|“([^“”"]+)”', re.DOTALL)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ELIDED = re.compile(r"'[a-z](?:[\s'’-]|$)")  # 't Hoen, 's-Gravenhage: such an apostrophe belongs to the name
+_ELIDED = re.compile(r"'[a-z][\s'’-]")  # 't Hoen, 's-Gravenhage: such an apostrophe belongs to the name
 _FORMULA = re.compile(
     r"=\s*[-+@]*(?=.*[\d(+*/^&\"!])[\w.\"'$({]|[-+@][\w.+*/^:$,!(-]*[A-Za-z]\(.*\)",
     re.DOTALL,
@@ -51,7 +51,7 @@ def is_formula(cell: str) -> bool:
     """Whether a cell is a formula of a spreadsheet, whose result the file does not have."""
     if cell[:1].isalnum():
         return False
-    text = unseen_off(cell).strip()
+    text = unseen_off(_without_entities(cell)).strip()
     return bool(_FORMULA.match(text)) and not _WRITTEN_AS_TEXT.fullmatch(text)
 
 
