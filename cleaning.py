@@ -152,8 +152,7 @@ def clean_source(
     Raises UnclearColumn if a column of dates or numbers can be read in two ways.
     """
     with few_collections():
-        cells = _cells(source, fields)
-        texts = {column: texts_of(series) for column, series in cells.items()}
+        texts = {column: texts_of(series) for column, series in _cells(source, fields).items()}
         rejected = find_unusable_rows(source, texts)
         whole = {column: each.without(misplaced(rejected)) for column, each in texts.items()}
         custom = {
@@ -170,7 +169,7 @@ def clean_source(
             parsers[CUSTOM_PREFIX + name] = field_parser(known[name], conventions, told.reading if told else "")
         lost = [problem.row for problem in rejected]
         parsed = {
-            column: parse_column(texts[column].without(lost), parsers[column]) for column in cells if column in parsers
+            column: parse_column(texts[column].without(lost), parsers[column]) for column in texts if column in parsers
         }
         problems = {column: _cell_problems(column, each) for column, each in parsed.items()}
         problems[STATE.title] += _states_abroad(source, texts[STATE.title].index.index.difference(lost))

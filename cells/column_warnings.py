@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import phonenumbers
 
 from cells.columns import PHONES, Column
+from cells.parsed import Lost
 from cells.problems import Problem
 from cells.texts import ProblemCode
 
 FEWEST_MISFITS, SHARE_OF_MISFITS = 2, 0.25  # phone numbers that do not fit a country, until another one is suspected
+FEWEST_DIGITS = 7  # of a number; fewer may be anything
 MOST_TRIED = 50  # numbers that show which country it may be
 ADVICE: Mapping[ProblemCode, str] = {
     "year_only": "years without a day, such as {}: write full dates, such as {}-01-01, or put them into a number field",
@@ -48,22 +50,25 @@ def _common_problems(dropped: Iterable[Problem]) -> Iterator[str]:
 
 def _other_country(phones: Column, region: str) -> str:
     """Whether the numbers without + may be of another country, in words; "" if they fit."""
-    times = phones.texts.index.value_counts().to_dict()
-    fitting = misfits = 0
-    texts: list[str] = []
-    for index, text in enumerate(phones.texts.meant):
-        if "+" in text or index not in times or sum(map(str.isdecimal, text)) < 7:
-            continue
-        if "invalid_phone" in {code for _, code, _ in phones.lost.get(index, ())}:
-            misfits += times[index]
-            texts.append(text)
-        elif phones.values[index] is not None:
-            fitting += times[index]
-    if misfits < FEWEST_MISFITS or misfits < SHARE_OF_MISFITS * (fitting + misfits):
+    meant = phones.texts.meant
+    lost = {index for index, lost in phones.lost.items() if _is_other_number(meant[index], lost)}
+    misfits = int(phones.texts.index.isin(lost).sum())
+    if misfits < FEWEST_MISFITS:
+        return ""
+    plain = [index for index, value in enumerate(phones.values) if value is not None and "+" not in meant[index]]
+    fitting = int(phones.texts.index.isin(plain).sum())
+    texts = [meant[index] for index in lost]
+    if misfits < SHARE_OF_MISFITS * (fitting + misfits):
         return ""
     guess = _likely_region(texts[:MOST_TRIED])
     advice = f"--region {guess}" if guess else "--region, with its two-letter code"
     return f"{misfits} of {fitting + misfits} numbers do not fit {region}; is this another country? {advice}"
+
+
+def _is_other_number(text: str, lost: Sequence[Lost]) -> bool:
+    """Whether a text without + was lost although it has as many digits as a number."""
+    is_long = sum(map(str.isdecimal, text)) >= FEWEST_DIGITS
+    return is_long and "+" not in text and any(code == "invalid_phone" for _, code, _ in lost)
 
 
 def _likely_region(texts: Sequence[str]) -> str:

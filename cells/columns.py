@@ -4,19 +4,19 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from cells.emails import parse_emails, plain_email
 from cells.in_parallel import MANY, parse_many
-from cells.names import NameCase, parse_contact_names
+from cells.names import NameCase, parse_contact_names, plain_contact_name
 from cells.parsed import Lost, Parsed, one_value, refused
 from cells.phones import parse_phones, plain_phone
 from cells.placeholders import is_placeholder
 from cells.texts import InvalidValue
 from cells.us_states import parse_state
-from cells.wrapped import is_formula, unwrapped
+from cells.wrapped import bare, is_formula, unwrapped
 
 COMPANY = "Company"
 CONTACT_NAME = "Contact Name"
@@ -112,28 +112,22 @@ class Texts:
         found = [index for index, text in enumerate(self.meant) if is_placeholder(text)]
         return int(self.index.isin(found).sum())
 
-    def examples(self) -> Iterator["Example"]:
-        """Each distinct text that says something, with the first row that has it, and in how many rows it stands."""
-        firsts = self.index.drop_duplicates().index
-        times = self.index.value_counts().sort_index().tolist()
-        for row, text, count in zip(firsts, self.meant, times, strict=True):
-            if text and not is_placeholder(text):
-                yield Example(row, text, count)
+    def counted(self) -> Iterator[tuple[int, str, int]]:
+        """Each distinct text as it is meant: the first row that has it, the text, and in how many rows it stands."""
+        firsts = self.index.drop_duplicates().index.tolist()
+        return zip(firsts, self.meant, self.index.value_counts().sort_index().tolist(), strict=True)
 
-
-class Example(NamedTuple):
-    """A text of a column as meant, the first row that has it, and in how many rows it stands."""
-
-    row: int
-    text: str
-    times: int
+    def values(self) -> Iterator[str]:
+        """The distinct texts that say something."""
+        return (text for text in self.meant if text and not is_placeholder(text))
 
 
 def texts_of(cells: "pd.Series[str]") -> Texts:
     """The texts of a column of cells."""
     index, distinct = pd.factorize(cells)
     texts = list(distinct)
-    return Texts(texts, list(map(unwrapped, texts)), pd.Series(index.astype("int32"), index=cells.index))
+    meant = [text if bare(text) else unwrapped(text) for text in texts]
+    return Texts(texts, meant, pd.Series(index.astype("int32"), index=cells.index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +189,16 @@ def _parsed(parser: Parser, texts: Texts, indices: Sequence[int]) -> Iterator[Pa
     """What the cells at some indices are parsed to; a formula is nothing that can be parsed."""
     cells = [texts.meant[index] for index in indices]
     is_many = parser.is_slow and len(cells) >= MANY
-    parsed = map(itemgetter(0), parse_many(parser.parse_cell, cells)) if is_many else map(parser.parse_cell, cells)
+    light = functools.partial(_as_tuple, parser.parse_cell)
+    parsed = map(itemgetter(0), parse_many(light, cells)) if is_many else map(parser.parse_cell, cells)
     for index, result in zip(indices, parsed, strict=True):
-        yield _a_formula(texts.meant[index]) if is_formula(texts.distinct[index]) else result
+        text = texts.meant[index]
+        yield _a_formula(text) if text[0] in "=+-@" and is_formula(texts.distinct[index]) else result
+
+
+def _as_tuple(parse_cell: Callable[[str], Parsed], text: str) -> tuple[Any, ...]:
+    """The same as a plain tuple, of which processes can exchange many."""
+    return tuple(parse_cell(text))
 
 
 def _a_formula(text: str) -> Parsed:
@@ -209,7 +210,9 @@ def known_parsers(names: NameCase, region: str) -> dict[str, Parser]:
     """The parsers for the columns that any file may have, by title; the company column is read separately."""
     plain_phones = functools.partial(plain_phone, region=region)
     return {
-        CONTACT_NAME: Parser(functools.partial(parse_contact_names, names=names)),
+        CONTACT_NAME: Parser(
+            functools.partial(parse_contact_names, names=names), functools.partial(plain_contact_name, names=names)
+        ),
         EMAILS: Parser(parse_emails, plain_email, is_slow=True),
         PHONES: Parser(functools.partial(parse_phones, region=region), plain_phones, is_slow=True),
         **{column.title: Parser(one_value(column.parse)) for column in LEAD_COLUMNS.values()},

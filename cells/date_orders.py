@@ -64,7 +64,7 @@ def _dates_in(texts: Texts) -> Iterator[tuple[int, str, int]]:
 
     A date with dots has the day first anyway, so it tells nothing about others; it counts if there are no others.
     """
-    dates = [(row, text, count) for row, cell, count in texts.examples() for text in LIST_SEPARATORS.split(cell)]
+    dates = [(row, text, count) for row, cell, count in texts.counted() for text in LIST_SEPARATORS.split(cell)]
     telling = [each for each in dates if not _DOTTED.match(each[1])]
     yield from telling if any(date_readings(text).keys() - {"ymd"} for _, text, _ in telling) else dates
 

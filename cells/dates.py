@@ -1,5 +1,6 @@
 """Reading a text as a date, or as a date and time."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +37,10 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
     `order` says how the column writes dates that end with the year; if the year comes first, the month comes next. A
     time of midnight is left out; another time of day would be lost, so it is refused.
     """
-    moment = _moment_in(text)
+    if len(text) == 10 and text[4] == text[7] == "-":
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(text).isoformat()
+    moment = None if _DAY_IN_DIGITS.fullmatch(text) else _moment_in(text)
     if moment is None:
         return _parse_day(text.strip(), order)
     if not moment.is_midnight:
@@ -125,8 +129,10 @@ def _moment_in(text: str) -> _Moment | None:
 
 def date_readings(text: str) -> dict[DateOrder, date]:
     """The real dates that a date in digits can mean, by date order; a date written with dots has the day first."""
-    timed = _TIME_AFTER_DAY.fullmatch(text.strip())
-    parts = _DAY_IN_DIGITS.fullmatch(timed["day"] if timed else text.strip())
+    parts = _DAY_IN_DIGITS.fullmatch(text.strip())
+    if parts is None:
+        timed = _TIME_AFTER_DAY.fullmatch(text.strip())
+        parts = _DAY_IN_DIGITS.fullmatch(timed["day"]) if timed else None
     if parts is None:
         return {}
     first, second, third = int(parts["first"]), int(parts["second"]), int(parts["third"])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from cells.columns import CUSTOM_PREFIX, DECIMAL_COLUMN, Example, Texts
+from cells.columns import CUSTOM_PREFIX, DECIMAL_COLUMN, Texts
 from cells.notes import noted_reading
 from cells.numbers import DECIMAL_MARKS, DecimalMark, says_of_mark
 from cells.readings import Reading, UnclearColumn
@@ -32,7 +32,7 @@ def find_decimal_marks(
     for name, texts in columns.items():
         column = CUSTOM_PREFIX + name
         told = asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
-        reading = Reading(column, told) if told else _proved_mark(column, texts.examples())
+        reading = Reading(column, told) if told else _proved_mark(column, texts.counted())
         if reading:
             found[column] = reading
     return found
@@ -41,28 +41,28 @@ def find_decimal_marks(
 def mark_of(column: str, texts: Mapping[str, int]) -> DecimalMark | None:
     """The decimal mark of texts, given how often each occurs; None if they do not tell, or contradict each other."""
     try:
-        reading = _proved_mark(column, (Example(1, text, times) for text, times in texts.items()))
+        reading = _proved_mark(column, ((1, text, times) for text, times in texts.items()))
     except UnclearColumn:
         return None
     return "comma" if reading and reading.reading == "comma" else "dot"
 
 
-def _proved_mark(column: str, examples: Iterable[Example]) -> Reading | None:
+def _proved_mark(column: str, examples: Iterable[tuple[int, str, int]]) -> Reading | None:
     """The mark that a column's values prove, None if it does not matter.
 
     A lone comma before three digits is between thousands, unless other values prove that it is not.
     """
     times: Counter[str] = Counter()
-    firsts: dict[str, Example] = {}
-    for example in examples:
-        says = says_of_mark(example.text)
+    firsts: dict[str, tuple[int, str, int]] = {}
+    for row, text, count in examples:
+        says = says_of_mark(text)
         if says:
-            times[says] += example.times
-            firsts.setdefault(says, example)
+            times[says] += count
+            firsts.setdefault(says, (row, text, count))
     mark = max(DECIMAL_MARKS, key=lambda each: times[each])
     proofs = times["dot"] + times["comma"]
     if times[mark] < ENOUGH * proofs:
-        seen = " and ".join(f"{firsts[each].text!r} (row {firsts[each].row})" for each in DECIMAL_MARKS)
+        seen = " and ".join(f"{firsts[each][1]!r} (row {firsts[each][0]})" for each in DECIMAL_MARKS)
         raise ContradictingNumbers(
             f"The column {column} has numbers with a decimal dot and with a decimal comma: {seen}"
         )
@@ -77,6 +77,6 @@ def _proved_mark(column: str, examples: Iterable[Example]) -> Reading | None:
     return _reading(column, "dot", firsts["either by comma"], times) if times["either by comma"] else None
 
 
-def _reading(column: str, mark: str, example: Example, times: Counter[str]) -> Reading:
-    deciding = times[mark] or times.total()
-    return Reading(column, mark, example.row, example.text, deciding, times.total())
+def _reading(column: str, mark: str, first: tuple[int, str, int], times: Counter[str]) -> Reading:
+    row, text, _ = first
+    return Reading(column, mark, row, text, times[mark] or times.total(), times.total())

@@ -34,6 +34,9 @@ def parse_emails(cell: str) -> Parsed:
 
     If a part without @ stands next to an address, it may belong to that (`ann@acme.co,uk`), so nothing is kept.
     """
+    plain = [plain_email(part.strip()) for part in _SIMPLE_SEPARATORS.split(cell) if part]
+    if all(plain):
+        return Parsed(tuple(dict.fromkeys(plain)))
     parts = [part for part in map(unwrapped, _SEPARATORS.split(_NAMED.sub(r"\1\2;", cell))) if part.strip("\"'<>() ")]
     is_address = ["@" in part for part in parts]
     torn = next((part for part in parts if "@" not in part and not is_email_placeholder(part)), None)
@@ -46,6 +49,7 @@ def parse_emails(cell: str) -> Parsed:
 _NAMED = re.compile(
     r"(^|[;,|\r\n]|:::|\s/\s)(?:\s*\"[^\"]*\"|[^<>;|\r\n\"@])*<\s*(?:mailto:)?([^<>\s]+@[^<>\s]+)\s*>", re.IGNORECASE
 )
+_SIMPLE_SEPARATORS = re.compile(r"[\r\n,;]")
 _SEPARATORS = re.compile(r"\s*(?:[\r\n,;|]|:::|\s/\s|\s(?:and|or|&)\s)\s*|(?<=\w)\s+(?=[^\s@()]+@)")
 _LABEL = re.compile(r"(?:[A-Za-z][A-Za-z -]{0,20}:\s*|mailto:)", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\([^()@]*\)\s*|\s*\[[^\[\]@]*\]\s*")

@@ -73,7 +73,7 @@ def fields_to_make(
 ) -> dict[str, LeadField]:
     """The custom fields to create because Close does not have them, by name; a column without values needs no field."""
     missing = {
-        name: texts for name, texts in columns.items() if name not in known and next(texts.examples(), None) is not None
+        name: texts for name, texts in columns.items() if name not in known and next(texts.values(), None) is not None
     }
     return {name: LeadField(name, _type_of(name, texts, conventions)) for name, texts in missing.items()}
 
@@ -82,7 +82,7 @@ def _type_of(name: str, texts: Texts, conventions: Conventions) -> str:
     """The type of a new field: fixed for the fields that we depend on, otherwise one that fits all of its values."""
     if plain_name(name) in FIXED_TYPES:
         return FIXED_TYPES[plain_name(name)]
-    values = [example.text for example in texts.examples()]
+    values = list(texts.values())
     if _is_code(name) or any(map(_is_more_than_a_number, values)):
         return "text"
     if _fits(values, [functools.partial(_parse_amount, conventions.currency, mark) for mark in DECIMAL_MARKS]):

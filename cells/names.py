@@ -5,6 +5,7 @@ import re
 from typing import Literal
 
 from cells.parsed import Parsed, all_parts, one_value
+from cells.placeholders import is_placeholder
 from cells.texts import InvalidValue, visible
 from cells.wrapped import unwrapped
 
@@ -28,6 +29,13 @@ def clean_contact_name(text: str, names: NameCase = "upper") -> str:
     return name
 
 
+def plain_contact_name(text: str, names: NameCase = "upper") -> str | None:
+    """The result of `parse_contact_names` for one name in the usual form; None for any other text."""
+    if _UNUSUAL.search(text) or not 0 < len(text) <= LONGEST_NAME or is_placeholder(text):
+        return None
+    return text.upper() if names == "upper" and "  " not in text else clean_name(text, names)
+
+
 def parse_contact_names(cell: str, names: NameCase = "upper") -> Parsed:
     """The name in a cell, or the names if there are marks between several; they are then of several people."""
     parse = one_value(functools.partial(clean_contact_name, names=names))
@@ -38,6 +46,7 @@ def parse_contact_names(cell: str, names: NameCase = "upper") -> Parsed:
     return all_parts(parse(unwrapped(part)) for part in parts) if len(parts) > 1 else parse(cell)
 
 
+_UNUSUAL = re.compile(r"[^\w .,'’()-]|\s[aA]n[dD]\s|\sAND\s|^\W")
 _BETWEEN_NAMES = re.compile(r"[\r\n;|]|\s/\s")
 _AND = re.compile(r"\s(?:&|\+|and|AND|And)\s")
 

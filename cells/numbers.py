@@ -59,9 +59,10 @@ _MULTIPLES = "|".join(sorted(_TIMES, key=len, reverse=True)) + r"(?![A-Za-z])"
 
 @functools.cache
 def _plain_amount(currency: Currency) -> re.Pattern[str]:
-    """An amount that can be read directly: digits, with at most the sign of this currency before them."""
+    """An amount that can be read directly: digits, perhaps in groups, and at most this currency's sign before them."""
     own = "|".join(re.escape(mark) for mark in sorted(currency.signs) if unicodedata.category(mark[0]) == "Sc")
-    return re.compile(rf"(?:{own})?([1-9][0-9]*(?:\.(?:[0-9]{{1,2}}|[0-9]{{4,}}))?)")
+    whole = r"[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]*"
+    return re.compile(rf"(?:{own})?((?:{whole})(?:\.(?:[0-9]{{1,2}}|[0-9]{{4,}}))?)")
 
 
 # The decimal mark of a column ----------------------------------------------------------------------------------------
@@ -77,6 +78,8 @@ def says_of_mark(text: str) -> Says | None:
 
     It proves a mark, or its only mark stands before exactly three digits, so that it can be either.
     """
+    if _TELLS_AT_ONCE.fullmatch(text):
+        return "dot" if "." in text else None
     parts = _amount_pattern(_ANY).fullmatch(text)
     if parts is None:
         return None
@@ -86,6 +89,9 @@ def says_of_mark(text: str) -> Says | None:
     if None not in readings.values():
         return "either by dot" if "." in parts["number"] else "either by comma"
     return "comma" if readings["dot"] is None else "dot"
+
+
+_TELLS_AT_ONCE = re.compile(r"\$?(?:[0-9]+(?:\.[0-9][0-9]?)?|[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9][0-9]?)")
 
 
 def _digits_read(figures: str, mark: DecimalMark) -> str | None:
@@ -119,7 +125,7 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, mark: DecimalMark = 
     """
     plain = _plain_amount(currency).fullmatch(text) if mark == "dot" else None
     if plain and len(plain[1]) <= MOST_DIGITS:
-        whole_or_not = float(plain[1])
+        whole_or_not = float(plain[1].replace(",", ""))
         return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
     parts = _amount_pattern(currency).fullmatch(text.strip())
     if parts is None or text.lstrip()[:1] in "<>≤≥" or _contradicts_itself(parts):

@@ -3,6 +3,7 @@
 import functools
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import phonenumbers
@@ -45,17 +46,22 @@ def parse_phone(text: str, region: str = "US") -> str:
     Symbols and labels around the number are dropped; a number without `+` is read as a number in `region`. Raises
     InvalidValue if the number is not possible, and if the text could turn into a different number than the one meant.
     """
-    whole = _WHOLE_NUMBER.fullmatch(text.strip())
-    typed = whole[1] if whole else text.strip()
-    plain = plain_phone(typed, region)
-    if plain is not None:
-        return plain
+    plain = plain_phone(text.strip(), region)
+    return _unusual_phone(text.strip(), region) if plain is None else plain
+
+
+def _unusual_phone(typed: str, region: str) -> str:
+    """The same for a number that `plain_phone` does not read."""
     if _DAMAGED_PHONE.fullmatch(typed):
         raise InvalidValue("damaged_phone", DAMAGED)
-    if _VANITY.fullmatch(typed):
+    whole = _WHOLE_NUMBER.fullmatch(typed)
+    if whole:
+        e164 = _possible_phone_or_none(whole[1], region)
+        if e164 is None:
+            raise InvalidValue("damaged_phone", DAMAGED)
+        return e164
+    if typed[-1:].isupper() and _VANITY.fullmatch(typed):
         typed = phonenumbers.convert_alpha_characters_in_number(typed)
-    if whole and _possible_phone_or_none(typed, region) is None:
-        raise InvalidValue("damaged_phone", DAMAGED)
     digits, extension = _bare_phone(typed)
     e164 = plain_phone(digits.strip(), region) or _possible_phone(digits, region)
     return f"{e164}x{extension}" if extension else e164
@@ -67,9 +73,12 @@ _VANITY = re.compile(r"(?:\+?1[-. ]?)?\(?[2-9]\d\d\)?[-. ]?(?=[A-Z\d-]*[A-Z]{3})
 
 def parse_phones(cell: str, region: str = "US") -> Parsed:
     """The numbers in a cell, which may stand side by side with marks or labels between them."""
-    if _DAMAGED_PHONE.fullmatch(cell):
-        return _parse_one(cell, region)
-    cell = _DIALLED_EXTENSION.sub(r" x\1", cell)
+    plain = [plain_phone(part.strip(), region) for part in _SIMPLE_SEPARATORS.split(cell) if part]
+    if all(plain):
+        return Parsed(tuple(dict.fromkeys(plain)))
+    if (len(cell) < 2 * _FEWEST_DIGITS and not _MAY_BE_SEVERAL.search(cell)) or _DAMAGED_PHONE.fullmatch(cell):
+        return _parser_of_one(region, is_unusual=True)(cell)
+    cell = _DIALLED_EXTENSION.sub(r" x\1", cell) if "#" in cell else cell
     return all_parts(
         _parse_one(part, region)
         for piece in _SEPARATORS.split(cell)
@@ -77,21 +86,33 @@ def parse_phones(cell: str, region: str = "US") -> Parsed:
     )
 
 
+_SIMPLE_SEPARATORS = re.compile(r"[\r\n,;]")
 _SEPARATORS = re.compile(
     r"[\r\n|]|:::|;(?!ext=)|,(?!\s*(?:extension|extn|ext|x|#)[\s.:]*\d)|\s/\s|/\s|\s/|\s(?:or|and|&)\s", re.IGNORECASE
 )
+_MAY_BE_SEVERAL = re.compile(r"[\r\n|,;:/#&]|\s(?:or|and)\s", re.IGNORECASE)
 _DIALLED_EXTENSION = re.compile(r"\s*,{1,3}\s*(\d{1,7})#")  # as a telephone dials it after a pause
 _PIECE = re.compile(r"\S+")
 _FEWEST_DIGITS = 10  # of each of two numbers that stand side by side without a mark
 
 
 def _parse_one(text: str, region: str) -> Parsed:
-    return one_value(functools.partial(parse_phone, region=region), is_phone_placeholder)(text)
+    return _parser_of_one(region)(text)
+
+
+@functools.cache
+def _parser_of_one(region: str, *, is_unusual: bool = False) -> Callable[[str], Parsed]:
+    parse = _unusual_phone if is_unusual else parse_phone
+    return one_value(functools.partial(parse, region=region), is_phone_placeholder)
 
 
 def _side_by_side(text: str, region: str) -> list[str]:
     """A text with one number, or the two in it if only blanks or labels are between them."""
-    if sum(map(str.isdecimal, text)) < 2 * _FEWEST_DIGITS or _phone_or_none(text, region):
+    if (
+        len(text) < 2 * _FEWEST_DIGITS
+        or sum(map(str.isdecimal, text)) < 2 * _FEWEST_DIGITS
+        or _phone_or_none(text, region)
+    ):
         return [text]
     halves = [(text[: gap.start()], text[gap.start() :]) for gap in _PIECE.finditer(text) if gap.start()]
     read = {tuple(_phone_or_none(part, region) for part in half): half for half in halves}

@@ -15,6 +15,7 @@ _WORDS = frozenset(
 _ONLY_IN_BRACKETS = frozenset({"blank", "empty", "missing", "no", "nothing"})
 _LONGEST = 24  # characters
 
+_NO_DIGITS = re.compile(r"\D+")
 _NO_PHONE = re.compile(r"no (?:phone|phone number|number|mobile|cell|tel|telephone)(?: number)?")
 _NO_EMAIL = re.compile(r"no e-?mail(?: address)?")
 _COUNTED_UP = ("12345678901234567890", "01234567890123456789")
@@ -46,10 +47,10 @@ def is_phone_placeholder(text: str) -> bool:
     """Whether a text stands for a missing phone number: a word for it, one digit repeated, or digits counted up."""
     if text[:1] == "#":
         return text != "#ERROR!" and is_placeholder(text)  # that one, and ####, were numbers once
-    digits = "".join(char for char in text if char.isdecimal())
+    digits = _NO_DIGITS.sub("", text)
     if not digits:
         return is_placeholder(text) or bool(_NO_PHONE.fullmatch(text.casefold()))
-    if any(char.isalpha() for char in text):
+    if any(map(str.isalpha, text)):
         return False
     return _is_made_up(digits) or (len(digits) == 11 and _is_made_up(digits[1:]))
 

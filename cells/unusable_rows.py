@@ -39,7 +39,7 @@ def _without_company(companies: Texts) -> Iterator[Problem]:
             problem = Problem(0, COMPANY, "", "no_company", "The row has no company.")
         elif is_placeholder(text):
             problem = Problem(0, COMPANY, text, "no_company", f"The row has no company: {text!r} stands for none.")
-        elif is_formula(cell):
+        elif text[0] in "=+-@" and is_formula(cell):
             told = "The company is a formula, whose result the file does not have; write the name into the spreadsheet."
             problem = Problem(0, COMPANY, text, "formula", told)
         else:
@@ -70,7 +70,8 @@ def _may_be_name(text: str) -> bool:
 def _headers_again(source: SourceFile, companies: Texts) -> Iterator[Problem]:
     """The rows that repeat the column names, as in files that were put together."""
     titles = [plain_name(source.header[index]) for index in source.own_positions]
-    same = [index for index, text in enumerate(companies.meant) if plain_name(text) == plain_name(COMPANY)]
+    alike = (index for index, text in enumerate(companies.meant) if text[:1] in "Cc" and len(text) < 2 * len(COMPANY))
+    same = [index for index in alike if plain_name(companies.meant[index]) == plain_name(COMPANY)]
     for row in companies.index.index[companies.index.isin(same)] if same else ():
         cells = source.cells.loc[row, source.own_positions].tolist()
         if list(map(plain_name, cells)) == titles:

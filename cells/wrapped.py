@@ -7,11 +7,15 @@ quotation marks around the whole cell, and the entities of HTML.
 import html
 import re
 
-from cells.texts import visible
-
 MOST_LAYERS = 4  # of entities: some exports escape twice
 
-_BARE = re.compile(r"[A-Za-z0-9][^&\"]*")  # ASCII that begins like a value: nothing is around it
+_UNSEEN_CHARACTERS = (  # beside joiners; what nobody sees, as ranges of a character class
+    r"\x00-\x08\x80-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+)
+_AROUND = r"&\"“\u200c\u200d" + _UNSEEN_CHARACTERS
+bare = re.compile(
+    rf"(?:[^\s='{_AROUND}][^{_AROUND}]*(?<!\s))?"
+).fullmatch  # cells with nothing around what they say: most cells
 _WRITTEN_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _QUOTED = re.compile(r'"([^"]+)"|“([^“”"]+)”', re.DOTALL)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -24,8 +28,8 @@ _FORMULA = re.compile(
 
 def unwrapped(cell: str) -> str:
     """What a cell says; white space at its ends is off, too."""
-    if cell.isascii() and _BARE.fullmatch(cell):
-        return cell if cell[-1:].strip() else cell.rstrip()
+    if bare(cell):
+        return cell
     text = unseen_off(cell).strip()
     written = _WRITTEN_AS_TEXT.fullmatch(text)
     if written:
@@ -40,17 +44,15 @@ def unwrapped(cell: str) -> str:
 
 def unseen_off(text: str) -> str:
     """A text without characters that nobody sees; joiners stay between two letters or pictures that need them."""
-    return text if text.isascii() else _JOINER.sub("", visible(text).translate(_UNSEEN))
+    return text if text.isascii() and text.isprintable() else _JOINER.sub("", _UNSEEN.sub("", text))
 
 
-_UNSEEN = dict.fromkeys([0x61C, 0x180E, *range(0x2061, 0x2065), *range(0xFFF9, 0xFFFC), *range(0x80, 0xA0), *range(9)])
+_UNSEEN = re.compile(f"[{_UNSEEN_CHARACTERS}]")
 _JOINER = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
 
 
 def is_formula(cell: str) -> bool:
     """Whether a cell is a formula of a spreadsheet, whose result the file does not have."""
-    if cell[:1].isalnum():
-        return False
     text = unseen_off(_without_entities(cell)).strip()
     return bool(_FORMULA.match(text)) and not _WRITTEN_AS_TEXT.fullmatch(text)
 

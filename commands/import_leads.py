@@ -131,14 +131,13 @@ def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     path = find_input(args.file)
-    for kind in ("plan",) if args.dry_run else ("imported",):
-        check_replaceable(OUTPUT_FOLDER / f"{path.stem}_{kind}.csv")
     source = read_source(path, args.encoding)
     if not args.quiet:
         _warn_of_columns(source)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
+        check_replaceable(OUTPUT_FOLDER / f"{path.stem}_{'plan' if args.dry_run else 'imported'}.csv")
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         file, settings = str(path.resolve()), _settings(args)
         if args.dry_run:
