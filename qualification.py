@@ -3,13 +3,14 @@
 Anything but a plain answer decides nothing.
 """
 
+import hashlib
 import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -18,21 +19,43 @@ from qualifying.check_service import Call, Check, CheckService, Unavailable
 from qualifying.person import BIRTH_DATE, NAME, Person, is_day, name_parts
 from qualifying.verdict import JUDICIAL, REGISTRY, SCORE, Outcome, Verdict
 
-PASSING_SCORE = 60  # a prospect's score is higher than this
-RULE_VERSION = "1"  # changes whenever the same answers could lead to another verdict
+PASSING_SCORE = 60  # a prospect's score is higher than this, unless somebody asks for another one
+RULE_VERSION = "2"  # changes whenever the same answers could lead to another verdict
 GRACE = 0.5  # seconds that a check may be late before we stop waiting for it
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may differ from company to company: the score that a prospect has to exceed, and keys that say nothing.
+
+    An answer that would pass may have only the keys that are understood, and those that are allowed here.
+    """
+
+    threshold: int = PASSING_SCORE
+    allowed_keys: frozenset[str] = frozenset()
+
+
+USUAL_RULE = Rule()
 
 # The rule of each check ----------------------------------------------------------------------------------------------
 
 COMPARED_WORDS = {NAME: "name", BIRTH_DATE: "date of birth"}
 
 
-def check_registry(service: CheckService, person: Person, call: Call | None = None) -> Check:
+UNDERSTOOD = {  # the keys of answers, by check
+    REGISTRY: frozenset({"id", "exists", NAME, BIRTH_DATE}),
+    JUDICIAL: frozenset({"id", "records"}),
+    SCORE: frozenset({"id", "score"}),
+}
+MOST_NAMED, LONGEST_KEY = 3, 40  # keys in one message, and characters of each
+
+
+def check_registry(service: CheckService, person: Person, call: Call | None = None, rule: Rule = USUAL_RULE) -> Check:
     """Whether the registry knows the person, under the name and the date of birth that we hold."""
 
     def judge(status: int, answer: Any) -> Check:
         if status == 404:
-            return Check("failed", "not in the registry")
+            return _not_in_registry(person, answer)
         if not _said_of(person, status, answer, "exists", bool):
             return Check("failed", "not in the registry")
         name, birth_date = (_text_or_nothing(answer, field) for field in (NAME, BIRTH_DATE))
@@ -44,17 +67,36 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
             return Check(
                 "failed", f"in the registry with a different {' and '.join(differing)}", compared=tuple(compared)
             )
+        _refuse_more(answer, REGISTRY, rule)
         return Check("passed", "in the registry", compared=tuple(compared))
 
     return service.ask(judge, "GET", "/people/{id}", person, call)
 
 
-def check_judicial(service: CheckService, person: Person, call: Call | None = None) -> Check:
+def _not_in_registry(person: Person, answer: Any) -> Check:
+    """The check after a 404. Raises Unavailable for one that may come from something else than the registry."""
+    if not isinstance(answer, dict):
+        raise Unavailable("status 404 without a JSON object, which does not say that the person is unknown")
+    if answer.get("exists") not in (None, False) or answer.get("id") not in (None, person.person_id):
+        raise Unavailable("status 404 with an answer that contradicts it")
+    return Check("failed", "not in the registry")
+
+
+def _refuse_more(answer: Mapping[str, Any], check: str, rule: Rule) -> None:
+    """Raise Unavailable for an answer that would pass but says something else that may speak against it."""
+    more = sorted(answer.keys() - UNDERSTOOD[check] - rule.allowed_keys)
+    if more:
+        named = ", ".join(key[:LONGEST_KEY] for key in more[:MOST_NAMED])
+        raise Unavailable(f"the answer says more than is understood: {named}")
+
+
+def check_judicial(service: CheckService, person: Person, call: Call | None = None, rule: Rule = USUAL_RULE) -> Check:
     """Whether the judicial service has records of the person. A 404 does not clear anybody: it proves nothing."""
 
     def judge(status: int, answer: Any) -> Check:
         records = len(_said_of(person, status, answer, "records", list))
         if not records:
+            _refuse_more(answer, JUDICIAL, rule)
             return Check("passed", "no judicial records")
         return Check("failed", f"{records} judicial record{'s' * (records > 1)}")
 
@@ -62,33 +104,48 @@ def check_judicial(service: CheckService, person: Person, call: Call | None = No
 
 
 # Asked first, all at the same time; only a person who passes all of them is scored.
-FIRST_CHECKS: Mapping[str, Callable[[CheckService, Person, Call], Check]] = {
+FIRST_CHECKS: Mapping[str, Callable[[CheckService, Person, Call, Rule], Check]] = {
     REGISTRY: check_registry,
     JUDICIAL: check_judicial,
 }
 
 
-def check_score(service: CheckService, person: Person, first: Mapping[str, Check], call: Call | None = None) -> Check:
-    """Whether the internal qualification system scores the person high enough, given the first checks' results."""
+def check_score(
+    service: CheckService,
+    person: Person,
+    first: Mapping[str, Check],
+    call: Call | None = None,
+    rule: Rule = USUAL_RULE,
+    attempt_id: str = "",
+) -> Check:
+    """Whether the internal qualification system scores the person high enough, given the first checks' results.
+
+    Each repeat of the request has the same idempotency key, made from the attempt and the person.
+    """
 
     def judge(status: int, answer: Any) -> Check:
-        return _judge_score(_said_of(person, status, answer, "score", int))
+        check = _judge_score(_said_of(person, status, answer, "score", int), rule)
+        if check.status == "passed":
+            _refuse_more(answer, SCORE, rule)
+        return check
 
+    key = hashlib.sha256(f"{attempt_id} {person.person_id}".encode(errors="surrogatepass")).hexdigest()
+    headers = {"Idempotency-Key": f"{attempt_id or 'q'}-{key[:16]}"}
     body = {"id": person.person_id, **{name: check.status for name, check in first.items()}}
-    return service.ask(judge, "POST", "/scores", person, call, body)
+    return service.ask(judge, "POST", "/scores", person, call, body, headers)
 
 
-def draw_score() -> Check:
+def draw_score(rule: Rule = USUAL_RULE) -> Check:
     """A random score from 0 to 100, for rehearsals; callers that show it must say so."""
-    return replace(_judge_score(random.randint(0, 100)), attempts=1)
+    return replace(_judge_score(random.randint(0, 100), rule), attempts=1)
 
 
-def _judge_score(score: int) -> Check:
+def _judge_score(score: int, rule: Rule) -> Check:
     if not 0 <= score <= 100:
         raise Unavailable("the score is not between 0 and 100")
-    if score > PASSING_SCORE:
-        return Check("passed", f"score {score} of 100 (over {PASSING_SCORE})", score=score)
-    return Check("failed", f"score {score} of 100 (not over {PASSING_SCORE})", score=score)
+    if score > rule.threshold:
+        return Check("passed", f"score {score} of 100 (over {rule.threshold})", score=score)
+    return Check("failed", f"score {score} of 100 (not over {rule.threshold})", score=score)
 
 
 def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
@@ -115,7 +172,14 @@ def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
 # The rule of all checks together -------------------------------------------------------------------------------------
 
 
-def decide(person_id: str, checks: Mapping[str, Check], remark: str = "") -> Verdict:
+def new_attempt_id() -> str:
+    """An id for one attempt to decide on a person."""
+    return f"q-{secrets.token_hex(8)}"
+
+
+def decide(
+    person_id: str, checks: Mapping[str, Check], remark: str = "", rule: Rule = USUAL_RULE, attempt_id: str = ""
+) -> Verdict:
     """The verdict on what is known: a failed first check decides, and only passing all checks makes a prospect."""
     outcome, result = _decided(checks)
     return Verdict(
@@ -124,10 +188,11 @@ def decide(person_id: str, checks: Mapping[str, Check], remark: str = "") -> Ver
         result=result,
         checks=checks,
         decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        attempt_id=f"q-{secrets.token_hex(8)}",
+        attempt_id=attempt_id or new_attempt_id(),
         remark=remark,
-        threshold=PASSING_SCORE,
+        threshold=rule.threshold,
         rule_version=RULE_VERSION,
+        allowed_keys=tuple(sorted(rule.allowed_keys)),
     )
 
 
@@ -152,8 +217,9 @@ class Qualifier:
     left behind, and its late result no longer counts.
     """
 
-    def __init__(self, services: Mapping[str, CheckService], *, workers: int) -> None:
+    def __init__(self, services: Mapping[str, CheckService], *, workers: int, rule: Rule = USUAL_RULE) -> None:
         self.workers = workers
+        self._rule = rule
         self._services = services
         self._threads = {name: ThreadPoolExecutor(workers, "check") for name in services}
 
@@ -178,24 +244,30 @@ class Qualifier:
 
     def qualify(self, person: Person, ends_at: float = math.inf) -> Verdict:
         """The verdict on one person, given by `ends_at` or soon after; the first checks run at the same time."""
-        begun = {name: self._begin(name, ends_at, check, person) for name, check in FIRST_CHECKS.items()}
+        begun = {
+            name: self._begin(name, ends_at, check, [person], [self._rule]) for name, check in FIRST_CHECKS.items()
+        }
         first = {name: wait() for name, wait in begun.items()}
-        return decide(person.person_id, {**first, SCORE: self._score(person, first, ends_at)}, self.remark)
+        attempt_id = new_attempt_id()
+        checks = {**first, SCORE: self._score(person, first, ends_at, attempt_id)}
+        return decide(person.person_id, checks, self.remark, self._rule, attempt_id)
 
-    def _score(self, person: Person, first: Mapping[str, Check], ends_at: float) -> Check:
+    def _score(self, person: Person, first: Mapping[str, Check], ends_at: float, attempt_id: str) -> Check:
         if any(check.status != "passed" for check in first.values()):
             return Check("unavailable", "not requested because a check was not passed")
         if SCORE not in self._services:
-            return draw_score()
-        return self._begin(SCORE, ends_at, check_score, person, first)()
+            return draw_score(self._rule)
+        return self._begin(SCORE, ends_at, check_score, [person, first], [self._rule, attempt_id])()
 
-    def _begin(self, name: str, ends_at: float, check: Callable[..., Check], *about: object) -> Callable[[], Check]:
+    def _begin(
+        self, name: str, ends_at: float, check: Callable[..., Check], about: Sequence[object], by: Sequence[object]
+    ) -> Callable[[], Check]:
         """Start a check; the returned function waits for its result, but no longer than the service may take."""
         now = time.monotonic()
         service = self._services[name]
         latest = min(now + service.deadline, ends_at) + GRACE
         call = Call(ends_at)
-        begun = self._threads[name].submit(check, service, *about, call)
+        begun = self._threads[name].submit(check, service, *about, call, *by)
 
         def wait() -> Check:
             try:

@@ -14,12 +14,13 @@ from commands.errors import ConfigurationError, Exit, UsageError
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.qualify_in_close import NOTE_LAG, qualify_in_close, watch, workflow_names
 from commands.qualify_people import WORKERS, Asking, explain_verdict, open_checks, people_named, qualify_people
+from qualification import PASSING_SCORE
 from qualifying.check_service import CHECK_DEADLINE
 from qualifying.people_file import PeopleError, UnclearIdColumn
 from qualifying.statuses import USUAL_NAMES, SameStatus, UnsuitableField, WorkflowMissing
 from qualifying.trail import NoTrail, NoVerdict
 
-CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score")
+CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score", "--threshold", "--allow-key")
 FILE_FLAGS = ("--id-column", "--encoding")
 WATCH_FLAGS = ("--watch", "--status")
 WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
@@ -87,8 +88,27 @@ def _add_how(how: argparse._ActionsContainer) -> None:
         help="use a random score instead of asking the service; nothing is written to Close",
     )
     how.add_argument(
+        "--threshold",
+        type=_score,
+        metavar="N",
+        help=f"score that a prospect has to exceed, 0 to 100 (default: {PASSING_SCORE})",
+    )
+    how.add_argument(
+        "--allow-key",
+        action="append",
+        metavar="NAME",
+        help="let answers of the services have this key, which says nothing about the person; repeat for several",
+    )
+    how.add_argument(
         "--redact", action="store_true", help="show and store pseudonyms made with REDACT_KEY instead of ids"
     )
+
+
+def _score(text: str) -> int:
+    """A score from 0 to 100."""
+    if text.isdecimal() and int(text) <= 100:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 100, not {text!r}")
 
 
 def _add_write_back(back: argparse._ActionsContainer) -> None:

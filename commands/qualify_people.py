@@ -17,7 +17,7 @@ from commands.error_words import RUN_AGAIN
 from commands.errors import Exit, UsageError
 from commands.files import OUTPUT_FOLDER, append_line, find_input
 from commands.terminal import complain, counted, listed, say, show, show_json, with_progress
-from qualification import Qualifier
+from qualification import PASSING_SCORE, Qualifier, Rule
 from qualifying.check_service import CHECK_DEADLINE, CheckService
 from qualifying.people_file import people_in_file, people_in_lines
 from qualifying.person import Person, is_person_id, pseudonym
@@ -67,7 +67,9 @@ def open_checks(args: argparse.Namespace, sandbox: Sandbox | None, stop: threadi
         services = {name: CheckService(SERVICE_TITLES[name], urls[name], tokens[name], **settings) for name in names}
         for service in services.values():
             stack.callback(service.close)
-        yield stack.enter_context(Qualifier(services, workers=args.workers or WORKERS))
+        threshold = PASSING_SCORE if args.threshold is None else args.threshold
+        rule = Rule(threshold, frozenset(args.allow_key or ()))
+        yield stack.enter_context(Qualifier(services, workers=args.workers or WORKERS, rule=rule))
 
 
 # Whom to check -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote
@@ -66,6 +66,7 @@ class _Request:
     path: str
     person_id: str
     body: object
+    headers: Mapping[str, str] | None
     deadline: float
 
     def is_over(self, state: RetryCallState) -> bool:
@@ -144,7 +145,14 @@ class CheckService:
         return Check("unavailable", f"{self.name} unavailable ({reason})")
 
     def ask(
-        self, judge: Judge, method: str, path: str, person: Person, call: Call | None = None, body: object = None
+        self,
+        judge: Judge,
+        method: str,
+        path: str,
+        person: Person,
+        call: Call | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Check:
         """What `judge` makes of the answer's status and JSON; unavailable if there is nothing to decide on.
 
@@ -152,7 +160,8 @@ class CheckService:
         """
         began = time.monotonic()
         call = call or Call()
-        request = _Request(method, path, person.person_id, body, min(began + self.deadline, call.ends_at))
+        deadline = min(began + self.deadline, call.ends_at)
+        request = _Request(method, path, person.person_id, body, headers, deadline)
         try:
             call.passage = self._breaker.enter(request.deadline - began)
         except CircuitOpen:
@@ -218,6 +227,7 @@ class CheckService:
                 request.method,
                 self._base_url + request.path.format(id=quote(request.person_id, safe="")),
                 json=request.body,
+                headers=request.headers,
                 timeout=(min(CONNECT_TIMEOUT, left), left),
                 allow_redirects=False,
                 stream=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cells.csv_rows import read_table
 from cells.texts import plain_name
-from qualifying.person import BIRTH_DATE, ID_RULE, NAME, Person, is_day, is_whole_id
+from qualifying.person import BIRTH_DATE, ID_RULE, NAME, Person, id_typed, is_day, is_whole_id
 
 ID_COLUMNS = ("id", "person_id", "national_id")  # names that the column of ids may have, unless it is given
 MOST_NAMED = 5  # rows in one message
@@ -24,9 +24,10 @@ class UnclearIdColumn(PeopleError):
 
 def people_in_lines(lines: Iterable[str]) -> list[Person]:
     """The people with these ids, one in each line that is not blank. Raises PeopleError."""
-    typed = {number: line.strip("\ufeff \t\r\n") for number, line in enumerate(lines, 1)}
+    typed = {number: id_typed(line.strip("\ufeff \t\r\n")) for number, line in enumerate(lines, 1)}
     ids = {number: text for number, text in typed.items() if text}
-    _refuse_malformed({number: text for number, text in ids.items() if not is_whole_id(text)}, "Standard input: line")
+    no_ids = {number: text for number, text in ids.items() if not is_whole_id(text) or _title_key(text) in _TITLES}
+    _refuse_malformed(no_ids, "Standard input: line")
     if not ids:
         raise PeopleError("Standard input has no ids. Write one id per line")
     return [Person(text) for text in ids.values()]
@@ -102,6 +103,9 @@ class _Header:
         return "its columns" if self.is_redacted else shown
 
 
+_TITLES = frozenset({"id", "person id", "national id", "ids"})  # of a column, which a list on its own does not have
+
+
 def _title_key(title: str) -> str:
     """A title in the form in which titles are compared; `_` counts as a space."""
     return plain_name(title.replace("_", " "))
@@ -116,7 +120,7 @@ def _person_in(header: _Header, number: int, row: Sequence[str], indexes: Mappin
     birth_date = cells.get(BIRTH_DATE, "")
     if birth_date and not is_day(birth_date):
         raise PeopleError(f"{header.file}: row {number}: the {BIRTH_DATE} is not a date. Write it as YYYY-MM-DD")
-    return Person.called(cells["id"], [cells.get(NAME, "")], birth_date)
+    return Person.called(id_typed(cells["id"]), [cells.get(NAME, "")], birth_date)
 
 
 def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
+from cells.placeholders import is_placeholder
+from cells.wrapped import unwrapped
+
 LONGEST_ID = 64  # characters
 ID_RULE = (
-    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number shortened by a "
-    "spreadsheet, such as 4.15E+09"
+    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number changed by a "
+    "spreadsheet, such as 4.15E+09 or 123,456, nor a word such as none or pending"
 )
 NAME, BIRTH_DATE = "name", "birth_date"
 
@@ -48,12 +51,19 @@ def is_person_id(text: str) -> bool:
     return is_long_enough and "/" not in text and text not in (".", "..") and text.isprintable() and " " not in text
 
 
+def id_typed(cell: str) -> str:
+    """The id in a cell as it was typed, without what a spreadsheet put around it; control characters stay."""
+    return cell.strip() if any(unicodedata.category(char) == "Cc" for char in cell.strip()) else unwrapped(cell)
+
+
 def is_whole_id(text: str) -> bool:
-    """Whether a text can be an id that no spreadsheet has shortened, such as 4.15E+09 or 123.0."""
-    return is_person_id(text) and not _DAMAGED_ID.fullmatch(text)
+    """Whether a text can be an id: not one that a spreadsheet has changed (4.15E+09, 123.0), nor a word for nothing."""
+    is_changed = _DAMAGED_ID.fullmatch(text) or any(char.isdecimal() and not char.isascii() for char in text)
+    return is_person_id(text) and not (is_changed or is_placeholder(text) or text.casefold() in NO_IDS)
 
 
-_DAMAGED_ID = re.compile(r"\d([.,]\d+)?[Ee]\+\d+|\d+[.,]0+")  # as a spreadsheet writes a long number
+_DAMAGED_ID = re.compile(r"\d+([.,]\d+)?[Ee]\+\d+|\d+[.,]0+|\d{1,3}(,\d{3})+")  # as a spreadsheet writes numbers
+NO_IDS = frozenset({"nan", "pending", "tbd", "tba", "todo", "missing", "na", "true", "false"})
 
 
 def pseudonym(text: str, key: str) -> str:

@@ -10,6 +10,7 @@ from close.contents import Json
 from close.fields import TEXTS, find_field, id_named
 from close.made_once import Maker, without_double_statuses, without_doubles
 from close_client import Account, CloseClient
+from qualifying.person import id_typed
 from qualifying.verdict import Verdict
 
 
@@ -73,7 +74,7 @@ class Workflow:
         value = lead.get(self.id_field.key)
         alone = value[0] if isinstance(value, list) and len(value) == 1 else value
         if alone is None or isinstance(alone, str):
-            return (alone or "").strip()
+            return id_typed(alone or "")
         return f"no text: {value!r}"
 
 

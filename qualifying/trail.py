@@ -32,6 +32,7 @@ def as_json(verdict: Verdict) -> Line:
         "result": verdict.result,
         "checks": checks,
         "decided_at": verdict.decided_at,
+        "threshold": verdict.threshold,
     }
 
 
@@ -45,7 +46,8 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
         line["checks"][name]["digest"] = check.digest or None
     line["checks"][REGISTRY]["compared"] = list(verdict.checks[REGISTRY].compared)
     line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
-    line |= {"threshold": verdict.threshold, "rule_version": verdict.rule_version}
+    line |= {"rule_version": verdict.rule_version}
+    line |= {"allowed_keys": list(verdict.allowed_keys)} if verdict.allowed_keys else {}
     marks = {"sandbox": is_rehearsal, "random_score": bool(verdict.remark), "redacted": verdict.is_redacted}
     return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
 

@@ -19,8 +19,8 @@ class Verdict:
 
     `checks` has the checks of CHECK_TITLES by name. `remark` must be shown with the verdict: it says that the score was
     drawn at random. `lead_id` is the lead for which the person was checked, if any; `is_redacted` means that a
-    pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`; both
-    are None in a verdict from the journal, which keeps neither.
+    pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`, and
+    took no notice of the `allowed_keys` in answers; a verdict from the journal has not all of these.
     """
 
     person_id: str
@@ -34,6 +34,7 @@ class Verdict:
     is_redacted: bool = False
     threshold: int | None = None
     rule_version: str | None = None
+    allowed_keys: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """The verdict in words, with what each check said."""

@@ -73,7 +73,7 @@ Way = Callable[[Asked], Iterable[bytes]]
 
 @dataclass
 class Heard:
-    """What came to a server: how often each service was asked, about whom, and how much of each bad answer left."""
+    """What came to a server: how often each service was asked, about whom, in which attempts, and how much was sent."""
 
     requests: Counter[str] = field(default_factory=Counter)
     people: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -81,6 +81,7 @@ class Heard:
     bodies: list[Any] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    attempts: list[str] = field(default_factory=list)
 
 
 class Misbehaving:
@@ -146,6 +147,7 @@ class Misbehaving:
             return False
         asked = self._note(line, body, connection)
         self.heard.tokens[asked.service] = headers.get("authorization", "")
+        self.heard.attempts += [headers.get("idempotency-key", "")] if asked.service == "score" else []
         way = self.ways.get(asked.service)
         if way is None or ELSEWHERE in line:
             connection.sendall(said(asked.proper, is_last=False))
@@ -244,6 +246,11 @@ def trickling(begin: bytes, drop: bytes) -> Way:
 def with_status(status: bytes, *headers: bytes) -> Way:
     """A status over the proper answer."""
     return lambda asked: [said(asked.proper, *headers, status=status)]
+
+
+def unknown(asked: Asked) -> Iterable[bytes]:
+    """What a registry says of somebody whom it does not know."""
+    return [said({"id": asked.person_id, "exists": False}, status=b"404 Not Found")]
 
 
 def redirected(status: bytes) -> Way:

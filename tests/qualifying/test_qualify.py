@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qualification import Qualifier, check_judicial, check_registry, check_score, decide
+from qualification import Qualifier, Rule, check_judicial, check_registry, check_score, decide
 from qualifying.check_service import Check, CheckService
 from qualifying.circuit_breaker import FAILURES
 from qualifying.in_order import work_in_order
@@ -59,7 +59,7 @@ def test_the_json_names_every_check_in_the_order_asked(run: Run, connected: Sand
     assert [verdict["person_id"] for verdict in ran.json] == ["120", "123", "120"]
     refused, prospect, again = ran.json
     assert refused == again
-    assert prospect.keys() == {"person_id", "outcome", "result", "checks", "decided_at"}
+    assert prospect.keys() == {"person_id", "outcome", "result", "checks", "decided_at", "threshold"}
     assert (prospect["outcome"], prospect["result"]) == ("prospect", 73)
     assert (refused["outcome"], refused["result"]) == ("not_prospect", 0)
     for check in prospect["checks"].values():
@@ -82,7 +82,7 @@ def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) ->
             assert line["checks"][name].pop("compared", []) == []
             assert (digest is not None and len(digest) == 64) is (check["attempts"] > 0)
         assert {key: line[key] for key in verdict} == verdict
-        assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "1", False)
+        assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "2", False)
         assert re.fullmatch("q-[0-9a-f]{16}", line["attempt_id"])
         assert datetime.fromisoformat(line["decided_at"]).utcoffset() == timedelta(0)
 
@@ -293,6 +293,9 @@ def test_a_judicial_404_proves_nothing_but_a_registry_404_does(answering: Answer
     assert (registry.status, judicial.status) == ("failed", "unavailable")
 
 
+BOTH = Rule(allowed_keys=frozenset({"exists", "records"}))  # one answer for both checks
+
+
 def decide_on(
     service: CheckService,
     ids: str,
@@ -301,7 +304,7 @@ def decide_on(
     judicial: CheckService | None = None,
 ) -> list[Verdict]:
     """Verdicts by one service for both checks, or by two; after the first of them `stop` is set."""
-    with Qualifier({"registry": service, "judicial": judicial or service}, workers=workers) as qualifier:
+    with Qualifier({"registry": service, "judicial": judicial or service}, workers=workers, rule=BOTH) as qualifier:
         this_round = Round(qualifier, lambda _: stop.set() if stop else None)
         is_ended = stop.is_set if stop else lambda: False
         people = [Person(person_id) for person_id in ids]
@@ -342,7 +345,7 @@ def test_a_stuck_service_holds_up_no_other_and_is_given_up(
     until = threading.Event()
     stuck = Stuck(until)
     verdicts = decide_on(stuck, "1", workers=FAILURES, judicial=answering.service())
-    with Qualifier({"registry": stuck, "judicial": answering.service()}, workers=FAILURES) as qualifier:
+    with Qualifier({"registry": stuck, "judicial": answering.service()}, workers=FAILURES, rule=BOTH) as qualifier:
         verdicts += [qualifier.qualify(Person("1")) for _ in range(2 * FAILURES)]
     until.set()
     assert {verdict.outcome for verdict in verdicts} == {"undetermined"}

@@ -25,9 +25,11 @@ from tests.misbehaving import (
     hung_up,
     literal,
     of_people,
+    raw,
     refused,
     reset,
     silent,
+    unknown,
     with_status,
 )
 from tests.raw_close import RawClose
@@ -36,7 +38,11 @@ from tests.what_close_holds import writes_to
 
 PERSON = "123"
 DOWN = with_status(b"503 Service Unavailable")
-NOT_FOUND = with_status(b"404 Not Found")
+NOT_FOUND = unknown
+NO_PAGE, NOTHING, OF_ANOTHER = (
+    raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+    for content in (b"<html>no such page</html>", b"", b'{"id": "124"}')
+)
 
 
 @pytest.fixture
@@ -78,6 +84,7 @@ def test_a_service_that_fails_twice_and_then_answers_decides(run: Run, serve: Se
         ("score", literal(b"60"), "not_prospect"),
         ("registry", body(b"{}"), "undetermined"),
         ("judicial", NOT_FOUND, "undetermined"),
+        *(("registry", way, "undetermined") for way in (with_status(b"404 Not Found"), NO_PAGE, NOTHING, OF_ANOTHER)),
     ],
 )
 def test_after_an_answer_nobody_asks_again(run: Run, serve: Serve, service: str, way: Way, outcome: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from qualifying.person import pseudonym
 from sandbox import Sandbox
 from tests.conftest import Ran, Run, Serve, trail_lines
-from tests.misbehaving import literal, of_people, refused, with_status
+from tests.misbehaving import literal, of_people, refused, unknown
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
 
@@ -38,7 +38,7 @@ def explained(run: Run, *argv: str) -> Ran:
 
 
 def test_a_verdict_is_explained_by_what_each_service_said(run: Run, serve: Serve) -> None:
-    serve(registry=with_status(b"404 Not Found"))
+    serve(registry=unknown)
     run("qualify", "123")
     ran = explained(run, "123")
     assert (ran.code, ran.err) == (0, "")
