@@ -8,7 +8,7 @@ import itertools
 import operator
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -35,7 +35,7 @@ from cells.columns import (
 from cells.companies import identity_of, import_key
 from cells.countries import rows_abroad
 from cells.date_orders import find_date_orders
-from cells.dates import DateOrder
+from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
 from cells.field_types import Conventions, field_parser, fields_to_make
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
@@ -205,9 +205,12 @@ def _readings(
     source: SourceFile, columns: Mapping[str, tuple[LeadField, Texts]], requests: Requests, conventions: Conventions
 ) -> dict[str, Reading]:
     """How the columns of dates and numbers are read where it matters, by title."""
-    kinds = ("date",) if conventions.zone is None else ("date", "datetime")
-    dates = {name: texts for name, (field, texts) in columns.items() if field.kind in kinds}
-    numbers = {name: texts for name, (field, texts) in columns.items() if field.kind == "number"}
+    dates = {name: texts for name, (filled, texts) in columns.items() if filled.kind == "date"}
+    for name, (filled, texts) in columns.items():
+        if filled.kind == "datetime":  # a time without a zone is a problem in any order
+            told = [text if conventions.zone or names_a_zone(text) else "" for text in texts.meant]
+            dates[name] = replace(texts, meant=told)
+    numbers = {name: texts for name, (filled, texts) in columns.items() if filled.kind == "number"}
     orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN))
     return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN))
 

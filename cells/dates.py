@@ -23,6 +23,7 @@ _TIME_AFTER_DAY = re.compile(
     r"\s*(?P<zone>Z|UTC|(?:GMT|UTC)?[-+−][0-9]{2}(?::?[0-9]{2})?|GMT)?(?:\s*\([^()]*\))?",
     re.DOTALL,
 )
+FIRST_YEAR = 1000  # what is before comes from a program that lost a part of the year
 _ORDER_WORDS: Mapping[DateOrder | None, str] = {
     None: "",
     "dmy": " when read with the day first",
@@ -39,7 +40,9 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
     """
     if len(text) == 10 and text[4] == text[7] == "-":
         with contextlib.suppress(ValueError):
-            return date.fromisoformat(text).isoformat()
+            day = date.fromisoformat(text)
+            if day.year >= FIRST_YEAR:
+                return text
     moment = None if _DAY_IN_DIGITS.fullmatch(text) else _moment_in(text)
     if moment is None:
         return _parse_day(text.strip(), order)
@@ -49,6 +52,7 @@ def parse_date(text: str, order: DateOrder | None = None) -> str:
 
 
 def _parse_day(text: str, order: DateOrder | None) -> str:
+    text = _as_usual(text)
     numeric = _DAY_IN_DIGITS.fullmatch(text)
     if numeric is None:
         _refuse_parts_of_dates(text)
@@ -62,7 +66,15 @@ def _parse_day(text: str, order: DateOrder | None) -> str:
         return days[order].isoformat()
     if (order is None or numeric["mark"] == ".") and len(set(days.values())) == 1:
         return next(iter(days.values())).isoformat()
-    raise InvalidValue("invalid_date", f"This is not a real date{_ORDER_WORDS[order]}.")
+    is_ordered = len(numeric["first"]) < 4
+    raise InvalidValue("invalid_date", f"This is not a real date{_ORDER_WORDS[order] if is_ordered else ''}.")
+
+
+def _as_usual(text: str) -> str:
+    """A date with a blank after a comma, none after a dot in figures, hyphens for dashes, and marks in 19870517."""
+    text = re.sub(r",(?=\S)", ", ", text)
+    text = re.sub(r"(?<=\d)\s*[–‑−]\s*(?=\d)", "-", re.sub(r"(?<=\d)\. +(?=\d)", ".", text))
+    return re.sub(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})", r"\1-\2-\3", text) if len(text) == 8 else text
 
 
 TWO_DIGIT_YEAR = "The year has only two digits; write it with four in the spreadsheet."
@@ -83,7 +95,11 @@ def _refuse_parts_of_dates(text: str) -> None:
             "; format the column as a date there." if is_whole else ", with a time of day; format the column as a date."
         )
         raise InvalidValue("day_number", told + rest)
-    if re.fullmatch(r"[0-9]{1,2}[-/. ]+[A-Za-z]{3,9}[-/., ]+'?[0-9]{2}|[A-Za-z]{3,9}\.? [0-9]{1,2}, *'?[0-9]{2}", text):
+    if re.fullmatch(
+        r"[0-9]{1,2}[-/. ]+[A-Za-z]{3,9}[-/., ]+'?[0-9]{2}"
+        r"|[A-Za-z]{3,9}\.?[- ][0-9]{1,2}(?:st|nd|rd|th)?[-, ] *'?[0-9]{2}",
+        text,
+    ):
         raise InvalidValue("two_digit_year", TWO_DIGIT_YEAR)
     if re.fullmatch(
         r"(?:[A-Za-z]{3,9}\.?|Q[1-4]|H[12]|[0-9]{1,2})[-/., ]+(?:[0-9]{4}|'?[0-9]{2})"
@@ -147,10 +163,9 @@ def date_readings(text: str) -> dict[DateOrder, date]:
 def _real_days(candidates: Mapping[DateOrder, tuple[int, int, int]]) -> dict[DateOrder, date]:
     days: dict[DateOrder, date] = {}
     for order, (year, month, day) in candidates.items():
-        try:
-            days[order] = date(year, month, day)
-        except ValueError:
-            continue
+        with contextlib.suppress(ValueError):
+            if year >= FIRST_YEAR:
+                days[order] = date(year, month, day)
     return days
 
 
@@ -185,20 +200,29 @@ def parse_moment(text: str, order: DateOrder | None = None, zone: tzinfo | None 
     """
     moment = _moment_in(text)
     if moment is None:
-        _parse_day(text.strip(), order)
+        if not date_readings(text):
+            _parse_day(text.strip(), order)
         raise InvalidValue("invalid_date", "This is a day without a time of day, but the field needs one.")
+    if not moment.zone and zone is None and date_readings(moment.day):
+        raise InvalidValue("no_time_zone", NO_ZONE)
     day = date.fromisoformat(_parse_day(moment.day, order))
     if not moment.zone and zone is None:
-        raise InvalidValue(
-            "no_time_zone",
-            "The time has no time zone; add an offset, as in 2024-03-01T09:30:00+00:00, or import with --timezone.",
-        )
+        raise InvalidValue("no_time_zone", NO_ZONE)
     there = datetime.combine(day, moment.time, _offset(moment.zone) if moment.zone else zone)
     if there.utcoffset() != there.replace(fold=1).utcoffset():
         raise InvalidValue(
             "invalid_date", "Clocks are changed then, so this time occurs twice or never; add an offset."
         )
     return there.isoformat()
+
+
+NO_ZONE = "The time has no time zone; add an offset, as in 2024-03-01T09:30:00+00:00, or import with --timezone."
+
+
+def names_a_zone(text: str) -> bool:
+    """Whether a text names a time with its zone."""
+    parts = _TIME_AFTER_DAY.fullmatch(text.strip())
+    return bool(parts and parts["zone"])
 
 
 def names_a_moment(text: str) -> bool:

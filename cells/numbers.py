@@ -24,13 +24,26 @@ class Currency:
     def signs(self) -> set[str]:
         """The marks that may stand next to an amount in this currency."""
         signs = {self.sign, SIGN_BY_CURRENCY.get(self.code, "")} - {""}
-        return {self.code} | signs | {self.code[:2] + sign for sign in signs}
+        local = set(WORDS_BY_CURRENCY.get(self.code, ()))
+        combined = {self.code[:2] + between + sign for sign in signs for between in ("", " ")}
+        both = {f"{self.code} {sign}" for sign in signs} | {f"{sign} {self.code}" for sign in signs}
+        return {self.code, self.code.lower()} | signs | local | combined | both
 
 
 # The sign that each currency uses in its own country, because Close may give only the code.
 SIGN_BY_CURRENCY = {
     **dict.fromkeys(("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "CLP", "COP", "ARS"), "$"),
     **{"EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "UAH": "₴", "BRL": "R$"},
+}
+WORDS_BY_CURRENCY = {  # that people write beside amounts at home
+    **dict.fromkeys(("SEK", "NOK", "DKK"), ("kr", "kr.", "Kr")),
+    **{
+        "CHF": ("Fr.", "Fr", "SFr."),
+        "INR": ("Rs", "Rs.", "rs"),
+        "EUR": ("Euro", "euro"),
+        "PLN": ("zł",),
+        "CZK": ("Kč",),
+    },
 }
 US_DOLLAR = Currency("USD", "$")
 
@@ -42,7 +55,7 @@ def _amount_pattern(currency: Currency) -> re.Pattern[str]:
     before, after = rf"{own}|[A-Z]{{3}}|[A-Z]{{0,2}}[^\w\s.,()+%'’-]", rf"{own}|[A-Z]{{3}}|[^\w\s.,()+%'’-]"
     return re.compile(
         rf"\(?\s*(?P<sign>[-+−])?\s*(?P<before>{before})?\s*(?P<inner_sign>[-+−])?\(?\s*"
-        rf"(?P<number>{_FIGURES})(?P<power>[eE][-+]?[0-9]{{1,2}})?\s*(?P<times>{_MULTIPLES})?"
+        rf"(?P<number>{_FIGURES})(?P<power>[eE][-+]?[0-9]{{1,2}})?\s*(?P<times>{_MULTIPLES})?\s*"
         rf"(?P<outer_sign>-)?\s*\)?\s*(?P<after>{after})?\s*\)?",
     )
 
@@ -50,11 +63,13 @@ def _amount_pattern(currency: Currency) -> re.Pattern[str]:
 _SPACES = " \u00a0\u2009\u202f"  # between groups of digits, as the apostrophe
 _FIGURES = rf"[.,]?[0-9](?:[0-9.,'’{_SPACES}]*[0-9.,])?"
 _TIMES = {
-    **dict.fromkeys(("k", "K", "thousand", "Thousand"), 10**3),
-    **dict.fromkeys(("m", "M", "mm", "MM", "mn", "Mn", "mio", "Mio", "mil", "million", "Million", "millions"), 10**6),
-    **dict.fromkeys(("b", "B", "bn", "Bn", "BN", "billion", "Billion", "billions"), 10**9),
+    **dict.fromkeys(("k", "thousand"), 10**3),
+    **dict.fromkeys(("m", "mm", "mn", "mln", "mio", "million", "millions"), 10**6),
+    **dict.fromkeys(("b", "bn", "bln", "mrd", "billion", "billions"), 10**9),
+    **dict.fromkeys(("t", "trillion"), 10**12),
+    **{"lakh": 10**5, "lakhs": 10**5, "crore": 10**7, "crores": 10**7, "cr": 10**7},
 }
-_MULTIPLES = "|".join(sorted(_TIMES, key=len, reverse=True)) + r"(?![A-Za-z])"
+_MULTIPLES = rf"(?i:{'|'.join(sorted(_TIMES, key=len, reverse=True))})\b\.?"
 
 
 @functools.cache
@@ -80,10 +95,12 @@ def says_of_mark(text: str) -> Says | None:
     """
     if _TELLS_AT_ONCE.fullmatch(text):
         return "dot" if "." in text else None
-    parts = _amount_pattern(_ANY).fullmatch(text)
+    parts = _amount_pattern(_ANY).fullmatch(_PRICE_DASH.sub(r"\1", text))
     if parts is None:
         return None
     readings = {mark: _digits_read(parts["number"], mark) for mark in DECIMAL_MARKS}
+    if parts["power"] and None not in readings.values() and len(set(parts["number"]) & {".", ","}) == 1:
+        return "dot" if "." in parts["number"] else "comma"  # one digit and a mark come before decimals
     if readings["dot"] == readings["comma"]:
         return None
     if None not in readings.values():
@@ -91,6 +108,7 @@ def says_of_mark(text: str) -> Says | None:
     return "comma" if readings["dot"] is None else "dot"
 
 
+_PRICE_DASH = re.compile(r"(?<=[0-9])([.,])[-–—]{1,2}(?=\D*$)")  # 500,- and 500.--: a dash instead of the decimals
 _TELLS_AT_ONCE = re.compile(r"\$?(?:[0-9]+(?:\.[0-9][0-9]?)?|[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9][0-9]?)")
 
 
@@ -127,8 +145,8 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, mark: DecimalMark = 
     if plain and len(plain[1]) <= MOST_DIGITS:
         whole_or_not = float(plain[1].replace(",", ""))
         return int(whole_or_not) if whole_or_not.is_integer() else whole_or_not
-    parts = _amount_pattern(currency).fullmatch(text.strip())
-    if parts is None or text.lstrip()[:1] in "<>≤≥" or _contradicts_itself(parts):
+    parts = _amount_pattern(currency).fullmatch(_PRICE_DASH.sub(r"\1", text.strip()))
+    if parts is None or text.lstrip()[:1] in "<>≤≥~≈" or _contradicts_itself(parts, currency):
         raise _refusal(text.strip(), currency)
     _refuse_other_currency(parts["before"] or parts["after"] or "", currency)
     digits = _digits_read(parts["number"], mark)
@@ -136,7 +154,11 @@ def parse_number(text: str, currency: Currency = US_DOLLAR, mark: DecimalMark = 
         raise _wrong_marks(parts["number"], mark)
     if re.match(r"0[0-9]", digits):
         raise InvalidValue("invalid_number", "The number begins with a zero, which would be lost.")
-    amount = Decimal(digits) * _TIMES.get(parts["times"] or "", 1) * Decimal(f"1{parts['power'] or 'e0'}")
+    amount = (
+        Decimal(digits)
+        * _TIMES.get((parts["times"] or "").casefold().rstrip("."), 1)
+        * Decimal(f"1{parts['power'] or 'e0'}")
+    )
     if len(amount.normalize().as_tuple().digits) > MOST_DIGITS or amount.adjusted() >= MOST_DIGITS:
         raise InvalidValue("invalid_number", f"The number has more than {MOST_DIGITS} digits and would be rounded.")
     is_negative = "(" in parts[0] or bool({parts["sign"], parts["inner_sign"], parts["outer_sign"]} & {"-", "−"})
@@ -151,7 +173,13 @@ def is_plain_number(text: str) -> bool:
 
 def _refusal(text: str, currency: Currency) -> InvalidValue:
     """Why a text is not a number: it may be several."""
-    halves = re.split(r"\s*(?:[-–—]|\bto\b)\s*", text.strip("<>≤≥~ "), maxsplit=1)
+    if text.endswith("%"):
+        return InvalidValue("invalid_number", "This is a percentage, not a number.")
+    if re.match(r"(?:~|≈|approx|about|around|circa|ca\b)", text, re.IGNORECASE):
+        return InvalidValue("invalid_number", "This is only about a number; write the number itself.")
+    if _LIMIT.search(text):
+        return InvalidValue("range", "This is a limit or a range, not one number; write a number, or use a text field.")
+    halves = re.split(r"\s*(?:[-–—]|\bto\b|\bbis\b)\s*", text.strip("<>≤≥~ "), maxsplit=1)
     if len(halves) == 2 and all(halves) and all(_amount_pattern(currency).fullmatch(half) for half in halves):
         return InvalidValue("range", "This is a range, not one number; choose a number in it, or use a text field.")
     if text.endswith("+") or text[:1] in "<>≤≥":
@@ -159,6 +187,13 @@ def _refusal(text: str, currency: Currency) -> InvalidValue:
         if _amount_pattern(currency).fullmatch(open_ended):
             return InvalidValue("range", "This is a limit, not one number; write a number, or use a text field.")
     return InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
+
+
+_LIMIT = re.compile(
+    r"^(?:less|fewer|more|over|under|up to|at least|at most|between|above|below)\b.*\d"
+    r"|\d.*\b(?:or|and) (?:more|less|up)$",
+    re.IGNORECASE,
+)
 
 
 def _wrong_marks(figures: str, mark: DecimalMark) -> InvalidValue:
@@ -169,11 +204,13 @@ def _wrong_marks(figures: str, mark: DecimalMark) -> InvalidValue:
     return InvalidValue("invalid_number", "This is not a number like 1234.5 or 1,234.50.")
 
 
-def _contradicts_itself(parts: re.Match[str]) -> bool:
-    """Whether an amount has two signs, two currencies or unbalanced parentheses."""
+def _contradicts_itself(parts: re.Match[str], currency: Currency) -> bool:
+    """Whether an amount has two signs, two marks that are not both of this currency, or unbalanced parentheses."""
     opened, closed = parts[0].count("("), parts[0].count(")")
     negations = [parts["sign"], parts["inner_sign"], parts["outer_sign"], opened]
-    return opened != closed or sum(map(bool, negations)) > 1 or bool(parts["before"] and parts["after"])
+    marks = {parts["before"], parts["after"]} - {None, ""}
+    is_of_two = bool(parts["before"] and parts["after"]) and not marks <= currency.signs
+    return opened != closed or sum(map(bool, negations)) > 1 or is_of_two
 
 
 def _refuse_other_currency(mark: str, currency: Currency) -> None:

@@ -3,10 +3,10 @@
 import re
 
 _BRACKETS = {"(": ")", "[": "]", "<": ">", "{": "}"}
-_NOTHING_TYPED = re.compile(r"[-‐-―−_.?*/\\]+")
+_NOTHING_TYPED = re.compile(r"(?:[$€£¥]\s*)?[-‐-―−_.?*/\\]+")
 _WORDS = frozenset(
     {
-        *("n/a", "n.a", "n\\a", "#n/a", "null", "none", "nil", "undefined", "unknown"),
+        *("n/a", "n.a", "n\\a", "#n/a", "\\n", "null", "none", "nil", "undefined", "unknown"),
         *("not provided", "not available", "not applicable", "not specified", "not given", "not set", "not known"),
         *("#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "#error!", "#spill!", "#calc!", "#getting_data"),
         *("#field!", "#blocked!", "#connect!", "#busy!", "#unknown!"),

@@ -135,12 +135,15 @@ def state_name(text: str) -> str | None:
     return None if code is None else NAME_BY_CODE[code]
 
 
+_COUNTRY = r"(?:usa|us|united states(?: of america)?)"
+_COUNTRY_AND_ZIP = re.compile(rf"^{_COUNTRY} |(?: (?:{_COUNTRY}|[0-9]{{5}}(?: ?[0-9]{{4}})?))+$")
+
+
 def _spelling(text: str) -> str:
     """The form in which spellings are compared: `N.Y.`, `US-NY`, `State of New York, USA` and `ny` are the same."""
     words = re.sub(r"[.'’ʻ]", "", unseen_off(text).casefold())
     words = " ".join(re.findall(r"[^\W_]+", words))
-    words = re.sub(r" [0-9]{5}(?: [0-9]{4})?$", "", words)
-    words = re.sub(r"^(?:usa|us|united states(?: of america)?) | (?:usa|us|united states(?: of america)?)$", "", words)
+    words = _COUNTRY_AND_ZIP.sub("", words)
     return re.sub(r"^(?:state|commonwealth) of ", "", words)
 
 

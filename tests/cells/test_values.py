@@ -411,7 +411,7 @@ def test_a_date_is_written_as_iso(text: str, day: str) -> None:
         "Mar 2019",
         "05/2019",
         "Q3 2019",
-        "20190305",
+        "20191305",
         "2019-13-01",
         "2019-03-05 10:30",
         "soon",
