@@ -6,6 +6,7 @@ Cells become clean values, with each distinct text parsed once, and rows become 
 
 import itertools
 import operator
+import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -195,10 +196,15 @@ def _cells(source: SourceFile, fields: Mapping[str, LeadField]) -> dict[str, "pd
         twin = name.removesuffix(ID_PART) + NAME_PART
         if name.endswith(ID_PART) and twin in names and name in fields and fields.get(twin) == fields[name]:
             ids, called = cells[CUSTOM_PREFIX + name], cells.pop(CUSTOM_PREFIX + twin)
-            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(is_text), called) if fields[name].kind == "user" else ids
+            is_user = fields[name].kind == "user"
+            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(_says_something), called) if is_user else ids
     abroad = rows_abroad(source).index
     cells[STATE.title] = cells[STATE.title].mask(source.cells.index.isin(abroad), "")
     return cells
+
+
+def _says_something(cell: str) -> bool:
+    return is_text(cell) and not is_placeholder(unwrapped(cell))
 
 
 def _readings(
@@ -348,12 +354,15 @@ def _fill_contacts(
     indices = (lead_of_row, *(column.texts.index for column in (names, emails, phones)))
     for row, index, name, email, phone in zip(rows, *map(_each, indices), strict=True):
         lead = leads[index]
-        if name in names.several:
-            people = _people_of(row, names.several[name], emails.all_of(email), phones.all_of(phone))
-            if len(people) == 1:
-                called = "; ".join(names.several[name])
-                yield Problem(row, CONTACT_NAME, called, "several_names", SEVERAL_NAMES)
-            compared[index] += people
+        called = names.several.get(name) or _named_together(names.values[name], emails.several.get(email, ()))
+        if called:
+            cells = ((names, name), (emails, email), (phones, phone))
+            is_whole = not any(cell in column.lost or cell in column.placeholders for column, cell in cells)
+            people = _people_of(row, called, emails.all_of(email), phones.all_of(phone)) if is_whole else []
+            if len(people) < 2:
+                people = [_Person(row, "", emails.all_of(email), phones.all_of(phone))]
+                yield Problem(row, CONTACT_NAME, "; ".join(called), "several_names", SEVERAL_NAMES)
+            compared.setdefault(index, []).extend(people)
         elif index in compared or email in emails.several or phone in phones.several:
             person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone))
             if index not in compared:
@@ -370,15 +379,25 @@ def _fill_contacts(
             yield from _add_contact(leads[index], same)
 
 
+def _named_together(name: str | None, emails: Sequence[str]) -> tuple[str, ...]:
+    """The people in one name, if there are several e-mails that may be theirs; empty for one person."""
+    parts = re.split(TOGETHER, name) if name and len(emails) > 1 else []
+    is_family = len(parts) < 2 or any(part.strip().casefold().strip(".") in FIRM for part in parts)
+    return () if is_family else tuple(part.strip() for part in parts)
+
+
+TOGETHER = re.compile(r"\s(?:&|\+|and|und|et|y|or)\s|/|,\s(?=\w+\s\w)", re.IGNORECASE)
+FIRM = frozenset({"sons", "son", "co", "company", "partners", "brothers", "associates", "family"})
 SEVERAL_NAMES = (
     "The cell names several people, and it is not clear whose the e-mails and phones are; give each person a row."
 )
 
 
 def _people_of(row: int, names: Sequence[str], emails: Sequence[str], phones: Sequence[str]) -> list[_Person]:
-    """The people whom one row names, each with one e-mail and one phone, or else one nameless person with all of it."""
-    if {len(emails), len(phones)} - {0, len(names)}:
-        return [_Person(row, "", tuple(emails), tuple(phones))]
+    """The people whom one row names, each with one e-mail and one phone; empty if it is not clear whose they are."""
+    is_about_two = emails or phones or all(" " in name for name in names)
+    if not is_about_two or {len(emails), len(phones)} - {0, len(names)}:
+        return []
     return [_Person(row, name, tuple(emails[at : at + 1]), tuple(phones[at : at + 1])) for at, name in enumerate(names)]
 
 

@@ -10,6 +10,7 @@ from cells.placeholders import is_placeholder
 from cells.texts import InvalidValue, plain_name
 from cells.wrapped import unwrapped
 
+MOST_WORDS = 60  # between commas in a cell that are tried as parts of choices
 MOST_SHOWN = 8  # choices in one message
 ID_PREFIXES = {"user": "user_", "contact": "cont_"}  # of the ids that a field of this type holds
 
@@ -67,10 +68,13 @@ def _parts(cell: str, choices: Sequence[str]) -> list[str]:
 
 
 def _json_list(cell: str) -> list[str] | None:
+    """The texts of a list in JSON, or as Python writes it, or each in quotation marks; None for anything else."""
     try:
         listed = json.loads(cell) if cell[:1] == "[" else None
     except (ValueError, RecursionError):
-        return None
+        listed = re.findall(r"'([^']*)'", cell) if re.fullmatch(r"\[\s*'[^']*'(?:\s*,\s*'[^']*')*\s*\]", cell) else None
+    if re.fullmatch(r'"[^"]*"(?:\s*,\s*"[^"]*")+', cell):
+        listed = re.findall(r'"([^"]*)"', cell)
     return listed if isinstance(listed, list) and all(isinstance(each, str) for each in listed) else None
 
 
@@ -86,7 +90,7 @@ def _without_marks(text: str, choices: Sequence[str]) -> list[str]:
 
 def _by_commas(words: Sequence[str], choices: Sequence[str]) -> list[str]:
     """Choices that words make up when commas join them; none if something is left."""
-    if not words:
+    if not words or len(words) > MOST_WORDS:
         return []
     for count in range(len(words), 0, -1):
         head = ",".join(words[:count]).strip()

@@ -11,6 +11,10 @@ from cells.problems import Problem
 from cells.texts import ProblemCode
 
 FEWEST_MISFITS, SHARE_OF_MISFITS = 2, 0.25  # phone numbers that do not fit a country, until another one is suspected
+NO_SIGN_OF_ANOTHER = (  # country, for these numbers are incomplete, or something else as well
+    "The area code is missing.",
+    "The text between the digits can't be part of one phone number.",
+)
 FEWEST_DIGITS = 7  # of a number; fewer may be anything
 MOST_TRIED = 50  # numbers that show which country it may be
 ADVICE: Mapping[ProblemCode, str] = {
@@ -68,14 +72,15 @@ def _other_country(phones: Column, region: str) -> str:
 def _is_other_number(text: str, lost: Sequence[Lost]) -> bool:
     """Whether a text without + was lost although it has as many digits as a number."""
     is_long = sum(map(str.isdecimal, text)) >= FEWEST_DIGITS
-    return is_long and "+" not in text and any(code == "invalid_phone" for _, code, _ in lost)
+    reasons = [reason for _, code, reason in lost if code == "invalid_phone"]
+    return is_long and "+" not in text and any(reason not in NO_SIGN_OF_ANOTHER for reason in reasons)
 
 
 def _likely_region(texts: Sequence[str]) -> str:
     """The country in which most of the numbers are valid, if at least half are; the one with most people first."""
     valid = {region: sum(_is_valid(text, region) for text in texts) for region in _REGIONS}
     best = max(_REGIONS, key=lambda region: valid[region])
-    return best if 2 * valid[best] >= len(texts) else ""
+    return best if valid[best] > 1 and 2 * valid[best] >= len(texts) else ""
 
 
 _REGIONS = (

@@ -34,10 +34,12 @@ def parse_emails(cell: str) -> Parsed:
 
     If a part without @ stands next to an address, it may belong to that (`ann@acme.co,uk`), so nothing is kept.
     """
+    if cell[:1] == "[" and cell[-1:] == "]":
+        cell = cell[1:-1]  # a list, as programs write it
     plain = [plain_email(part.strip()) for part in _SIMPLE_SEPARATORS.split(cell) if part]
     if all(plain):
         return Parsed(tuple(dict.fromkeys(plain)))
-    parts = [part for part in map(unwrapped, _SEPARATORS.split(_NAMED.sub(r"\1\2;", cell))) if part.strip("\"'<>() ")]
+    parts = [part for part in map(unwrapped, _SEPARATORS.split(_NAMED.sub(r"\1\2;", cell))) if part.strip("\"'<>(). ")]
     is_address = ["@" in part for part in parts]
     torn = next((part for part in parts if "@" not in part and not is_email_placeholder(part)), None)
     if any(is_address) and torn is not None:
@@ -46,19 +48,23 @@ def parse_emails(cell: str) -> Parsed:
     return all_parts(map(_parse_one, parts))
 
 
-_NAMED = re.compile(
-    r"(^|[;,|\r\n]|:::|\s/\s)(?:\s*\"[^\"]*\"|[^<>;|\r\n\"@])*<\s*(?:mailto:)?([^<>\s]+@[^<>\s]+)\s*>", re.IGNORECASE
+_NAMED = re.compile(  # a name, in quotation marks or not, before an address in brackets
+    r"(^|[;,|\r\n]|:::|\s/\s)(?:\"[^\"]*\"|(?<!\w)'[^'<>]*'(?=\s*<)|[^<>;|\r\n\"@]){0,200}"
+    r"[<(\[]\s*(?:mailto:)?([^<>()\[\]\s]+@[^<>()\[\]\s]+)\s*[>)\]]",
+    re.IGNORECASE,
 )
 _SIMPLE_SEPARATORS = re.compile(r"[\r\n,;]")
-_SEPARATORS = re.compile(r"\s*(?:[\r\n,;|]|:::|\s/\s|\s(?:and|or|&)\s)\s*|(?<=\w)\s+(?=[^\s@()]+@)")
-_LABEL = re.compile(r"(?:[A-Za-z][A-Za-z -]{0,20}:\s*|mailto:)", re.IGNORECASE)
+_SEPARATORS = re.compile(
+    r"\s*(?:[\r\n,;|]|:::|\s/|/\s|\s(?:and|or|&)\s)\s*|(?<=\w)\s+(?=[^\s@()]+@)|(?<=\w)(?=<[^<>\s]+@)"
+)
+_LABEL = re.compile(r"(?:[^\W\d_][^\W_ -]*(?:[ -]+[^\W_]+){0,3} ?(?:#?\d+ ?)?[:：]\s*|mailto:)", re.IGNORECASE)
 _REMARK = re.compile(r"\s*\([^()@]*\)\s*|\s*\[[^\[\]@]*\]\s*")
 _MAILTO_DETAILS = re.compile(r"\?[^?@]*$")
 
 
 def _bare_address(text: str) -> str:
     """An address without a label before it, a remark after it, and marks around it."""
-    bare = _REMARK.sub(" ", text).strip()
+    bare = _REMARK.sub(" ", text.replace("’", "'")).strip(" \t<")
     label = _LABEL.match(bare)
     while label:
         bare = bare[label.end() :]
@@ -91,6 +97,8 @@ def _validated_email(text: str) -> str:
         raise InvalidValue("invalid_email", str(error)) from None
     if len(email) > LONGEST_EMAIL:
         raise InvalidValue("invalid_email", f"The address has more than {LONGEST_EMAIL} characters.")
+    if email[:1] in "/*=?%!":
+        raise InvalidValue("invalid_email", f"The address begins with {email[:1]!r}, which is hardly a part of it.")
     if not _TOP_LEVEL_DOMAIN.search(email):
         raise InvalidValue("invalid_email", "Close only accepts an address that ends in 2 to 63 plain letters.")
     return email

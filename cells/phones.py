@@ -18,7 +18,7 @@ _DAMAGED_PHONE = re.compile(r"[-+]?\d+([.,]\d+)?[eE][-+]?\d+|-\d+|\d{1,4}(,\d{2,
 _WHOLE_NUMBER = re.compile(r"(\+?\d{7,15})\.0+")  # as programs write a number that they take for a fraction
 _PHONE_WITH_EXTENSION = re.compile(
     r"(?P<number>\+?[\d\s().\-‐-―/]*\d\s*\)?)"
-    r"(?:[\s,]*(?:;ext=|extension|extn\.?|ext\.?|x|#)[\s.:]*(?P<extension>\d{1,7}))?",
+    r"(?:[\s,;/(\[–-]*(?:;ext=|extension|extn\.?|ext\.?|x|#)[\s.:#(]*(?P<extension>\d{1,7})[)\]]?)?",
     re.IGNORECASE,
 )
 _LABEL_MARKS = frozenset(".:,/()[]{}<>\"'’|-–—")
@@ -79,6 +79,7 @@ def parse_phones(cell: str, region: str = "US") -> Parsed:
     if (len(cell) < 2 * _FEWEST_DIGITS and not _MAY_BE_SEVERAL.search(cell)) or _DAMAGED_PHONE.fullmatch(cell):
         return _parser_of_one(region, is_unusual=True)(cell)
     cell = _DIALLED_EXTENSION.sub(r" x\1", cell) if "#" in cell else cell
+    cell = _SLASH_IN_NUMBER.sub(r"\1 ", cell) if "/" in cell else cell
     return all_parts(
         _parse_one(part, region)
         for piece in _SEPARATORS.split(cell)
@@ -88,11 +89,16 @@ def parse_phones(cell: str, region: str = "US") -> Parsed:
 
 _SIMPLE_SEPARATORS = re.compile(r"[\r\n,;]")
 _SEPARATORS = re.compile(
-    r"[\r\n|]|:::|;(?!ext=)|,(?!\s*(?:extension|extn|ext|x|#)[\s.:]*\d)|\s/\s|/\s|\s/|\s(?:or|and|&)\s", re.IGNORECASE
+    r"[\r\n|]|:::|;(?!ext=|\s*(?:extension|extn|ext|x)[\s.:]*\d)|,(?!\s*(?:extension|extn|ext|x|#)[\s.:]*\d)|\s/\s|/\s|\s/|\s(?:or|and|&)\s",
+    re.IGNORECASE,
 )
 _MAY_BE_SEVERAL = re.compile(r"[\r\n|,;:/#&]|\s(?:or|and)\s", re.IGNORECASE)
 _DIALLED_EXTENSION = re.compile(r"\s*,{1,3}\s*(\d{1,7})#")  # as a telephone dials it after a pause
+_SLASH_IN_NUMBER = re.compile(  # after an area code, as in 030 / 1234567 and +49 (0) 30 / 1234567
+    r"(?<![\d)\s./-])(?<!\d[\s./-])(\s*(?:(?:\+|00)(?:[\s().-]*\d){2,8}|\(?\d(?:[\s()]*\d){1,5})\)?)\s*/\s*(?=\(?\d)"
+)
 _PIECE = re.compile(r"\S+")
+_LONGEST_PAIR = 80  # characters of two numbers that stand side by side
 _FEWEST_DIGITS = 10  # of each of two numbers that stand side by side without a mark
 
 
@@ -103,18 +109,31 @@ def _parse_one(text: str, region: str) -> Parsed:
 @functools.cache
 def _parser_of_one(region: str, *, is_unusual: bool = False) -> Callable[[str], Parsed]:
     parse = _unusual_phone if is_unusual else parse_phone
-    return one_value(functools.partial(parse, region=region), is_phone_placeholder)
+    read = one_value(functools.partial(parse, region=region), is_phone_placeholder)
+
+    def parse_cell(text: str) -> Parsed:
+        found = read(text)
+        return Parsed(placeholders=1) if any(map(_is_made_up, found.values)) else found
+
+    return parse_cell
+
+
+def _is_made_up(e164: str) -> bool:
+    """Whether a number that had something around it is made up: nothing but zeros, or one digit over and over."""
+    bare = e164.partition("x")[0]
+    return is_national_placeholder(bare) or not bare[3:].strip("0")
 
 
 def _side_by_side(text: str, region: str) -> list[str]:
     """A text with one number, or the two in it if only blanks or labels are between them."""
     if (
-        len(text) < 2 * _FEWEST_DIGITS
+        not 2 * _FEWEST_DIGITS <= len(text) <= _LONGEST_PAIR
         or sum(map(str.isdecimal, text)) < 2 * _FEWEST_DIGITS
         or _phone_or_none(text, region)
     ):
         return [text]
     halves = [(text[: gap.start()], text[gap.start() :]) for gap in _PIECE.finditer(text) if gap.start()]
+    halves += [(text[:at], text[at + 1 :]) for at, char in enumerate(text) if char == "/"]
     read = {tuple(_phone_or_none(part, region) for part in half): half for half in halves}
     both = [half for numbers, half in read.items() if all(numbers)]
     return [part.strip() for part in both[0]] if len(both) == 1 else [text]
@@ -146,6 +165,13 @@ def _possible_phone(digits: str, region: str) -> str:
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise InvalidValue("invalid_phone", _PHONE_LENGTH_REASONS[possible])
+    national = phonenumbers.national_significant_number(number)
+    if not national.strip("0"):
+        raise InvalidValue("invalid_phone", "The number is nothing but zeros.")
+    if number.country_code == 1 and national[:1] in ("0", "1") and not is_national_placeholder(national):
+        raise InvalidValue(
+            "invalid_phone", "No area code of +1 begins with 0 or 1; is this a number of another country?"
+        )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -208,6 +234,8 @@ class _NumberingPlan:
             is_rewritten = self.rewrites and cut[cut.re.groups] is not None
             if is_rewritten or not self.national.fullmatch(digits):
                 return None
+        if self.code == "1" and digits[:1] in ("0", "1"):
+            return None
         return f"+{self.code}{digits}" if len(digits) in self.lengths and digits.strip("0") else None
 
 
@@ -260,7 +288,7 @@ def _refuse_unknown_characters(label: str) -> None:
     for char in label:
         if not (char.isspace() or char.isalpha() or char in _LABEL_MARKS or _is_symbol(char)):
             raise InvalidValue("invalid_phone", f"{char!r} may stand for an unknown digit.")
-    for word in re.findall(r"\w+|[^\w\s]+", label):
+    for word in re.findall(r"\w+|[^\w\s]+", re.sub(r"^\s*\(?[oO](?=[:).])", "", label)):
         if _MASK.fullmatch(word):
             raise InvalidValue("invalid_phone", f"{word!r} may stand for unknown digits.")
 

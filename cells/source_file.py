@@ -65,11 +65,10 @@ class SourceFile:
     @property
     def left_out(self) -> dict[str, int]:
         """The columns that an import does not know, as the header spells them, with the number of values in each."""
-        counts = {
-            title.strip() or f"(unnamed column {index + 1})": _count_values(self.cells[index])
-            for index, title in enumerate(self.header)
-            if canonical(title) is None and title.strip() not in OUR_COLUMNS
-        }
+        counts: Counter[str] = Counter()
+        for index, title in enumerate(self.header):
+            if canonical(title) is None and title.strip() not in OUR_COLUMNS:
+                counts[title.strip() or f"(unnamed column {index + 1})"] += _count_values(self.cells[index])
         return {title: values for title, values in counts.items() if values}
 
     def column(self, name: str) -> pd.Series:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cells.columns import CODE_COLUMN, COMPANY, EMAILS, PHONES, VALUE_COLUMN, Texts
-from cells.emails import plain_email
+from cells.emails import parse_emails
 from cells.placeholders import is_placeholder
 from cells.problems import Problem
 from cells.source_file import SourceFile
@@ -50,7 +50,7 @@ def _without_company(companies: Texts) -> Iterator[Problem]:
 
 def _shifted_rows(texts: Mapping[str, Texts]) -> Iterator[Problem]:
     """The rows with an address where the phone belongs, and a name where the address belongs."""
-    addresses = [index for index, text in enumerate(texts[PHONES].meant) if "@" in text and plain_email(text)]
+    addresses = [index for index, text in enumerate(texts[PHONES].meant) if "@" in text and parse_emails(text).values]
     if not addresses:
         return
     names = [index for index, text in enumerate(texts[EMAILS].meant) if _may_be_name(text)]

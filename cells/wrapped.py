@@ -17,8 +17,10 @@ bare = re.compile(
     rf"(?:[^\s='{_AROUND}][^{_AROUND}]*(?<!\s))?"
 ).fullmatch  # cells with nothing around what they say: most cells
 _WRITTEN_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
-_QUOTED = re.compile(r'"([^"]+)"|“([^“”"]+)”', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"|“([^“”"]+)”', re.DOTALL)
+_RETURN = re.compile("_x000[dD]_")  # as Excel writes a carriage return
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_QUOTED_NAME = re.compile(r"'[^'<>]*'\s*<")
 _ELIDED = re.compile(r"'[a-z][\s'’-]")  # 't Hoen, 's-Gravenhage: such an apostrophe belongs to the name
 _FORMULA = re.compile(
     r"=\s*[-+@]*(?=.*[\d(+*/^&\"!])[\w.\"'$({]|[-+@][\w.+*/^:$,!(-]*[A-Za-z]\(.*\)",
@@ -34,12 +36,13 @@ def unwrapped(cell: str) -> str:
     written = _WRITTEN_AS_TEXT.fullmatch(text)
     if written:
         text = written[1].replace('""', '"').strip()
-    elif text.startswith("'") and not _ELIDED.match(text):
+    elif text.startswith("'") and not (_ELIDED.match(text) or _QUOTED_NAME.match(text)):
         text = _without_apostrophe(text)
+    if "&" in text:
+        text = unseen_off(_without_entities(text)).strip()
+    text = _RETURN.sub("", text).strip()
     quoted = _QUOTED.fullmatch(text)
-    if quoted:
-        text = (quoted[1] or quoted[2]).strip()
-    return unseen_off(_without_entities(text)).strip() if "&" in text else text
+    return (quoted[1].replace('""', '"') if quoted[1] else quoted[2]).strip() if quoted else text
 
 
 def unseen_off(text: str) -> str:

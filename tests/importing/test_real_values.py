@@ -460,3 +460,99 @@ def test_a_rejects_file_remembers_a_decimal_comma(run: Run, folder: Path, user: 
     assert held(user, REVENUE, 2) == [1.25, 9.5]
     again = run("import", "output_data/leads_rejects.csv", "--json")
     assert [line["_code"] for line in table(again.json["files"]["rejects"])] == ["invalid_email"]  # and no conflict
+
+
+# What exports of usual programs have besides --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("500.-", 500), ("$1,234.00 USD", 1234), ("USD $5", 5), ("1.5 MILLION", 1500000), ("$2.3 Mio.", 2300000)),
+        *(("less than 1M", "range"), ("5000 or more", "range"), ("~5k", "invalid_number"), ("5 mil", "invalid_number")),
+        *(("1.234E+06", 1234000), ("$ -", "")),
+    ],
+)
+def test_prices_and_sizes_are_read_as_people_write_them(
+    run: Run, folder: Path, user: RawClose, text: str, number: float | str
+) -> None:
+    assert kept(run, folder, user, REVENUE, [text]) == [number]
+
+
+def test_a_year_that_lost_its_century_is_no_date_and_a_time_is_not_said_to_be_none(
+    run: Run, folder: Path, user: RawClose
+) -> None:
+    values = ["05/17/0019", "0001-01-01", "May 17,1987", "19870517", "17. 5. 1987"]
+    assert kept(run, folder, user, FOUNDED, values) == [*["invalid_date"] * 2, *["1987-05-17"] * 3]
+    user.made("/custom_field/lead/", name="Scanned", type="datetime")
+    values = ["03/04/2024 09:14 AM", "03/04/2024 09:14 +00:00", "03/13/2024 09:14 +00:00"]
+    found = kept(run, folder, user, "custom.Scanned", values)
+    assert (found[0], found[1][:10], found[2][:10]) == ("no_time_zone", "2024-03-04", "2024-03-13")
+
+
+def test_the_country_of_the_company_counts_and_that_of_the_person_only_without_it(
+    run: Run, folder: Path, user: RawClose
+) -> None:
+    lines = [("DE", "US", "Germany"), ("CA", "India", "United States (US)"), ("IN", "India", ""), ("NV", "1", "EE.UU.")]
+    titles = ["Company", "Company US State", "Country", "company_country"]
+    rows(folder, titles, *([f"Co {at}", *line] for at, line in enumerate(lines)))
+    ran = imported(run)
+    assert [line["_row"] for line in table(ran.json["files"]["rejects"])] == ["2", "4"]
+    states = {lead["name"]: [each["state"] for each in lead["addresses"]] for lead in leads_held(user).values()}
+    assert states == {"CO 0": [], "CO 1": ["CA"], "CO 2": [], "CO 3": ["NV"]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "phones"),
+    [
+        *(
+            ("01 42 68 53 00", []),
+            ("415-555-0100 (ext 12)", ["+14155550100x12"]),
+            ("o: 415-555-0100", ["+14155550100"]),
+        ),
+        *(("Work: 555-555-5555", []), ("415 / 555-0100", ["+14155550100"])),
+        ("415-555-0100/415-555-0101", ["+14155550100", "+14155550101"]),
+    ],
+)
+def test_a_phone_is_read_with_what_stands_around_it(
+    run: Run, folder: Path, user: RawClose, cell: str, phones: list[str]
+) -> None:
+    rows(folder, ["Company", "Contact Name", "Contact Phones"], ["Acme", "Ann Bee", cell])
+    for outcome in ("created", "unchanged"):
+        assert imported(run).json["leads"][outcome] == 1
+        assert people(user, "ACME") == [("ANN BEE", [], phones)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "emails"),
+    [
+        ("'ann@acme.com' <ann@acme.com>", ["ann@acme.com"]),
+        ("ann@acme.com<mailto:ann@acme.com>", ["ann@acme.com"]),
+        ("Bee, Ann (ann@acme.com)", ["ann@acme.com"]),
+        ("Büro: ann@acme.com; Email 2: ann@home.com", ["ann@acme.com", "ann@home.com"]),
+        ('["ann@acme.com","ann@home.com"]', ["ann@acme.com", "ann@home.com"]),
+        ("ann@acme.com /ann@home.com", ["ann@acme.com", "ann@home.com"]),
+        ('"" ' * 3000, []),
+        ("a, " * 3000, []),
+    ],
+)
+def test_an_address_is_read_with_what_programs_put_beside_it(
+    run: Run, folder: Path, user: RawClose, cell: str, emails: list[str]
+) -> None:
+    rows(folder, ["Company", "Contact Name", "Contact Emails"], ["Acme", "Ann Bee", cell])
+    imported(run)
+    assert people(user, "ACME") == [("ANN BEE", emails, [])]
+
+
+def test_what_one_of_two_people_lacks_is_not_given_by_the_other(run: Run, folder: Path, user: RawClose) -> None:
+    titles = ["Company", "Contact Name", "Contact Emails", "Contact Phones"]
+    lines = [
+        ["Acme", "Ann Bee; Bob Cee", "bad@k..com; bob@k.com; info@k.com", ""],
+        ["Beta", "Ann & Bob Cee", "a@k.com, b@k.com", ""],
+    ]
+    rows(folder, titles, *lines, ["Core", "Ann\nBee", "", ""])
+    ran = imported(run)
+    codes = {line["_row"]: line["_code"].split("\n") for line in table(ran.json["files"]["rejects"])}
+    assert codes == {"2": ["several_names", "invalid_email"], "4": ["several_names"]}
+    assert people(user, "ACME") == [("", ["bob@k.com", "info@k.com"], [])] or people(user, "ACME")[0][0] in (None, "")
+    assert [name for name, *_ in people(user, "BETA")] == ["ANN", "BOB CEE"]
