@@ -28,6 +28,7 @@ from cells.columns import (
     ROWS_AT_ONCE,
     STATE,
     Column,
+    Parser,
     Texts,
     known_parsers,
     parse_column,
@@ -155,19 +156,12 @@ def clean_source(
     with few_collections():
         texts = {column: texts_of(series) for column, series in _cells(source, fields).items()}
         rejected = find_unusable_rows(source, texts)
-        whole = {column: each.without(misplaced(rejected)) for column, each in texts.items()}
-        custom = {
-            column.removeprefix(CUSTOM_PREFIX): each for column, each in whole.items() if column not in KNOWN_COLUMNS
-        }
+        custom = _custom_columns(texts, misplaced(rejected))
         new_fields = fields_to_make(custom, fields, conventions)
         known = {**fields, **new_fields}
-        readings = _readings(
-            source, {name: (known[name], custom[name]) for name in custom if name in known}, requests, conventions
-        )
-        parsers = known_parsers(requests.names, requests.region)
-        for name in custom.keys() & known.keys():
-            told = readings.get(CUSTOM_PREFIX + name)
-            parsers[CUSTOM_PREFIX + name] = field_parser(known[name], conventions, told.reading if told else "")
+        filled = {name: known[name] for name in custom if name in known}
+        readings = _readings(source, custom, filled, requests, conventions)
+        parsers = known_parsers(requests.names, requests.region) | _field_parsers(filled, readings, conventions)
         lost = [problem.row for problem in rejected]
         parsed = {
             column: parse_column(texts[column].without(lost), parsers[column]) for column in texts if column in parsers
@@ -182,10 +176,33 @@ def clean_source(
             dropped,
             list(new_fields.values()),
             list(readings.values()),
-            sum(map(Column.count_placeholders, parsed.values()))
-            + sum(map(Texts.count_placeholders, (each for name, each in custom.items() if name not in known))),
+            _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
             [*warn_of_columns(parsed, dropped, requests.region), *_warn_of_strangers(leads)],
         )
+
+
+def _custom_columns(texts: Mapping[str, Texts], misplaced_rows: Sequence[int]) -> dict[str, Texts]:
+    """The columns of custom fields, by the field's name, without the rows whose cells may be in wrong columns."""
+    return {
+        column.removeprefix(CUSTOM_PREFIX): each.without(misplaced_rows)
+        for column, each in texts.items()
+        if column not in KNOWN_COLUMNS
+    }
+
+
+def _field_parsers(
+    filled: Mapping[str, LeadField], readings: Mapping[str, Reading], conventions: Conventions
+) -> dict[str, Parser]:
+    """How a cell of each custom field is parsed, by column title."""
+    told = {column: reading.reading for column, reading in readings.items()}
+    return {
+        CUSTOM_PREFIX + name: field_parser(each, conventions, told.get(CUSTOM_PREFIX + name, ""))
+        for name, each in filled.items()
+    }
+
+
+def _count_placeholders(parsed: Iterable[Column], unparsed: Iterable[Texts]) -> int:
+    return sum(map(Column.count_placeholders, parsed)) + sum(map(Texts.count_placeholders, unparsed))
 
 
 def _cells(source: SourceFile, fields: Mapping[str, LeadField]) -> dict[str, "pd.Series[str]"]:
@@ -208,15 +225,19 @@ def _says_something(cell: str) -> bool:
 
 
 def _readings(
-    source: SourceFile, columns: Mapping[str, tuple[LeadField, Texts]], requests: Requests, conventions: Conventions
+    source: SourceFile,
+    custom: Mapping[str, Texts],
+    filled: Mapping[str, LeadField],
+    requests: Requests,
+    conventions: Conventions,
 ) -> dict[str, Reading]:
     """How the columns of dates and numbers are read where it matters, by title."""
-    dates = {name: texts for name, (filled, texts) in columns.items() if filled.kind == "date"}
-    for name, (filled, texts) in columns.items():
-        if filled.kind == "datetime":  # a time without a zone is a problem in any order
-            told = [text if conventions.zone or names_a_zone(text) else "" for text in texts.meant]
-            dates[name] = replace(texts, meant=told)
-    numbers = {name: texts for name, (filled, texts) in columns.items() if filled.kind == "number"}
+    dates = {name: custom[name] for name, each in filled.items() if each.kind == "date"}
+    for name, each in filled.items():
+        if each.kind == "datetime":  # a time without a zone is a problem in any order
+            told = [text if conventions.zone or names_a_zone(text) else "" for text in custom[name].meant]
+            dates[name] = replace(custom[name], meant=told)
+    numbers = {name: custom[name] for name, each in filled.items() if each.kind == "number"}
     orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN))
     return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN))
 

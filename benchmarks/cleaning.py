@@ -104,6 +104,6 @@ def beside(done: list[Cleaned]) -> str:
     reading, values, whole, loop = (middle((getattr(each, part) for each in done), "{:.1f} s") for part in parts)
     counts = ", ".join(f"{number:,} {name}" for name, number in done[0].counts.items())
     return (
-        f"clean_source {whole}, of which cells -> clean values {values}; reading before that {reading}; "
+        f"clean_source {whole}, of which cells -> clean values {values}; reading the file first {reading}; "
         f"the loop {loop}, scaled from {LOOP_ROWS:,} rows; {counts}"
     )

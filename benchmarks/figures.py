@@ -13,7 +13,7 @@ RUNS = 3
 WIDTH = 130  # characters of the table
 WHAT = 62  # of these say what was measured
 INDENT = " " * 4
-SAME = f"{INDENT}the same:"  # for a second line about what stands above
+SAME = f"{INDENT}the same:"  # begins a second line about the same measurement
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,7 @@ class Line:
         return self.target is not None and self.target.is_reached(median(self.values))
 
     def drawn(self) -> str:
-        """The line as the table shows it, what stands beside it below."""
+        """The line of the table, with `beside` indented below it."""
         form = self.target.form if self.target else ""
         reached = form.format(median(self.values)) if self.values else "none"
         runs = ", ".join(form.format(value).removesuffix(" times") for value in self.values)
@@ -58,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a benchmark gives: its lines, and sentences for below the table."""
+    """What a benchmark gives: its lines, and sentences to print below the table."""
 
     lines: Sequence[Line]
     sentences: Sequence[str] = field(default=())
@@ -77,7 +77,7 @@ def repeated(once: Callable[[], Result], budget: float) -> list[Result]:
 
 
 def middle(values: Iterable[float], form: str) -> str:
-    """The median of some values as a text, for what stands beside a line."""
+    """The median of some values as a text, for the `beside` of a line."""
     return form.format(median(values))
 
 

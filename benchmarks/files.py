@@ -46,7 +46,7 @@ def _write(path: Path, rows: Iterable[list[str]]) -> Path:
 
 
 def _good_numbers(count: int, first: int) -> Iterator[int]:
-    """Numbers of which none stands for a bad value."""
+    """Numbers that no bad value is made from."""
     numbers = (number for number in range(first, first + 2 * count + BAD) if number % BAD >= len(PLACES))
     return (number for number, _ in zip(numbers, range(count), strict=False))
 

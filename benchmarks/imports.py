@@ -100,7 +100,7 @@ def windows_of_1(_: float) -> Measured:
 
 
 def no_header(budget: float) -> Measured:
-    """40 a second, of which no answer tells but a 429's Retry-After."""
+    """40 a second, which no answer tells except by the Retry-After of a 429."""
     done = imports_at_limit(LEADS_WITHOUT_HEADER, 40, budget, rate_limit_header="never")
     return Measured(limit_lines("import, 2,000 leads, 40/s that no header tells", done, 40, 1, share=0.85, told=0.03))
 

@@ -122,7 +122,7 @@ def _resident(group: int) -> int:
     pages = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            figures = path.read_text().rpartition(")")[2].split()  # what stands before it may hold spaces
+            figures = path.read_text().rpartition(")")[2].split()  # the name in parentheses may hold spaces
             if int(figures[2]) == group:
                 pages += int(figures[21])
     return pages * PAGE

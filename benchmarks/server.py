@@ -50,7 +50,7 @@ class WatchedSandbox(Sandbox):
 
 
 def serve(settings: dict[str, Any]) -> None:
-    """Serve until standard input closes, as it does when whoever started this has gone."""
+    """Serve until standard input closes, which it does when the process that started this ends."""
     if "state" in settings:
         settings["state"] = Path(settings["state"])
     with WatchedSandbox(**settings) as sandbox:

@@ -61,13 +61,13 @@ _YES_OR_NO = (frozenset({"yes", "y", "true", "1", "on"}), frozenset({"no", "n", 
 def _parts(cell: str, choices: Sequence[str]) -> list[str]:
     if _named(cell, choices) is not None:
         return [cell]
-    listed = _json_list(cell)
+    listed = _listed_texts(cell)
     if listed is not None:
         return listed
     return [part for some in re.split(r"[\r\n;]", cell) for part in _without_marks(some.strip(), choices)]
 
 
-def _json_list(cell: str) -> list[str] | None:
+def _listed_texts(cell: str) -> list[str] | None:
     """The texts of a list in JSON, or as Python writes it, or each in quotation marks; None for anything else."""
     try:
         listed = json.loads(cell) if cell[:1] == "[" else None

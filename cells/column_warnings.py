@@ -43,13 +43,16 @@ def _common_problems(dropped: Iterable[Problem]) -> Iterator[str]:
             firsts.setdefault((problem.column, problem.code), problem)
     for (column, code), count in counts.items():
         first = firsts[column, code]
-        value = (
-            repr(first.value)
-            if code != "day_number"
-            else f"{first.value!r} ({first.reason.split(': ')[1].split(';')[0]})"
-        )
-        told = ADVICE[code].format(value, first.value[:4])
+        told = ADVICE[code].format(_example(first), first.value[:4])
         yield f"{column}: {count} of its values are {told} (row {first.row})."
+
+
+def _example(first: Problem) -> str:
+    """The value of a problem in quotes; for a day in figures, with the date that its reason names."""
+    if first.code != "day_number":
+        return repr(first.value)
+    meaning = first.reason.split(": ")[1].split(";")[0]
+    return f"{first.value!r} ({meaning})"
 
 
 def _other_country(phones: Column, region: str) -> str:
@@ -84,51 +87,10 @@ def _likely_region(texts: Sequence[str]) -> str:
 
 
 _REGIONS = (
-    *(
-        "GB",
-        "DE",
-        "FR",
-        "IN",
-        "AU",
-        "BR",
-        "MX",
-        "ES",
-        "IT",
-        "NL",
-        "CH",
-        "AT",
-        "BE",
-        "SE",
-        "PL",
-        "IE",
-        "DK",
-        "NO",
-        "FI",
-        "PT",
-    ),
-    *(
-        "ZA",
-        "SG",
-        "HK",
-        "JP",
-        "CN",
-        "KR",
-        "NZ",
-        "IL",
-        "AE",
-        "TR",
-        "AR",
-        "CL",
-        "CO",
-        "PH",
-        "ID",
-        "MY",
-        "TH",
-        "VN",
-        "NG",
-        "KE",
-    ),
-)
+    "GB", "DE", "FR", "IN", "AU", "BR", "MX", "ES", "IT", "NL", "CH", "AT", "BE", "SE",
+    "PL", "IE", "DK", "NO", "FI", "PT", "ZA", "SG", "HK", "JP", "CN", "KR", "NZ", "IL",
+    "AE", "TR", "AR", "CL", "CO", "PH", "ID", "MY", "TH", "VN", "NG", "KE",
+)  # fmt: skip
 
 
 def _is_valid(text: str, region: str) -> bool:

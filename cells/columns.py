@@ -16,7 +16,7 @@ from cells.phones import parse_phones, plain_phone
 from cells.placeholders import is_placeholder
 from cells.texts import InvalidValue
 from cells.us_states import parse_state
-from cells.wrapped import bare, is_formula, unwrapped
+from cells.wrapped import is_bare, is_formula, unwrapped
 
 COMPANY = "Company"
 CONTACT_NAME = "Contact Name"
@@ -126,7 +126,7 @@ def texts_of(cells: "pd.Series[str]") -> Texts:
     """The texts of a column of cells."""
     index, distinct = pd.factorize(cells)
     texts = list(distinct)
-    meant = [text if bare(text) else unwrapped(text) for text in texts]
+    meant = [text if is_bare(text) else unwrapped(text) for text in texts]
     return Texts(texts, meant, pd.Series(index.astype("int32"), index=cells.index))
 
 

@@ -15,18 +15,10 @@ _COUNTRY_TITLE = re.compile(
     r"(?:custom )?(?P<owner>.* )?(?:country|pais|país|pays|land|paese|nation)"
     r"(?: region| or region| code| name| iso| iso code| of address| c)?"
 )
-_OF_THE_COMPANY = (
-    "company",
-    "account",
-    "organization",
-    "organisation",
-    "org",
-    "hq",
-    "headquarters",
-    "billing",
-    "business",
+_OF_THE_COMPANY = frozenset(
+    {"company", "account", "organization", "organisation", "org", "hq", "headquarters", "billing", "business"}
 )
-_OF_SOMETHING_ELSE = ("phone", "calling", "dial", "dialing", "ip", "state", "birth", "tax")
+_OF_SOMETHING_ELSE = frozenset({"phone", "calling", "dial", "dialing", "ip", "state", "birth", "tax"})
 _US_WORDS = frozenset({"us", "usa", "united", "states", "of", "america", "the", "u", "s", "a", "ee", "uu", "untied"})
 _US = frozenset({"eeuu", "eua", "840", "ee uu", "stati uniti", "états unis", "etats unis", "estados unidos"})
 
@@ -46,14 +38,14 @@ def rows_abroad(source: SourceFile) -> "pd.Series[str]":
 
 
 def _country_columns(header: Sequence[str]) -> list[int]:
-    """The positions of the columns with countries: the company's first, then those of nobody, then the person's."""
+    """The positions of the columns with countries: the company's first, then those without an owner, then others."""
     found: list[tuple[int, int]] = []
     for index, title in enumerate(header):
         parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
         match = _COUNTRY_TITLE.fullmatch(" ".join(re.findall(r"[^\W_]+", parted)).casefold())
         owner = (match["owner"] or "").split() if match else []
-        if match and not set(owner) & set(_OF_SOMETHING_ELSE):
-            rank = 0 if set(owner) & set(_OF_THE_COMPANY) else 1 if not owner else 2
+        if match and not set(owner) & _OF_SOMETHING_ELSE:
+            rank = 0 if set(owner) & _OF_THE_COMPANY else 1 if not owner else 2
             found.append((rank, index))
     return [index for _, index in sorted(found)]
 
@@ -75,14 +67,14 @@ def _is_us(text: str) -> bool:
     words = _words(text)
     is_english = set(words.split()) <= _US_WORDS and bool(set(words.split()) & {"us", "usa", "states", "america"})
     code = state_code(text)
-    return is_english or words in _US | _names_abroad() or code in _TERRITORIES or "virgin islands" in words
+    return is_english or words in _US | _foreign_names_of_us() or code in _TERRITORIES or "virgin islands" in words
 
 
 _TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI", "MH", "FM", "PW")
 
 
 @functools.cache
-def _names_abroad() -> frozenset[str]:
+def _foreign_names_of_us() -> frozenset[str]:
     """What the US are called in other languages."""
     from phonenumbers.geodata.locale import LOCALE_DATA
 

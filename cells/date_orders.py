@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from cells.columns import CUSTOM_PREFIX, DATE_ORDER_COLUMN, Texts
+from cells.columns import DATE_ORDER_COLUMN, Texts
 from cells.dates import DATE_ORDERS, DateOrder, date_readings
 from cells.field_types import LIST_SEPARATORS
 from cells.notes import noted_reading
-from cells.readings import Reading, UnclearColumn
+from cells.readings import Reading, UnclearColumn, told_or_proved
 
 
 class UnclearDates(UnclearColumn):
@@ -28,14 +28,11 @@ def find_date_orders(
 
     Raises UnclearDates and ContradictingDates if neither the request nor a note nor the values tell.
     """
-    found: dict[str, Reading] = {}
-    for name, texts in columns.items():
-        column = CUSTOM_PREFIX + name
-        told = asked or noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
-        reading = Reading(column, told) if told else _proved_order(column, texts)
-        if reading:
-            found[column] = reading
-    return found
+
+    def told(column: str) -> DateOrder | None:
+        return asked or noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
+
+    return told_or_proved(columns, told, _proved_order)
 
 
 def _proved_order(column: str, texts: Texts) -> Reading | None:

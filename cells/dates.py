@@ -23,7 +23,20 @@ _TIME_AFTER_DAY = re.compile(
     r"\s*(?P<zone>Z|UTC|(?:GMT|UTC)?[-+−][0-9]{2}(?::?[0-9]{2})?|GMT)?(?:\s*\([^()]*\))?",
     re.DOTALL,
 )
-FIRST_YEAR = 1000  # what is before comes from a program that lost a part of the year
+_YEAR_ALONE = re.compile(r"(?:1[5-9]|20)[0-9]{2}(?:\.0+)?")
+_DAY_NUMBER = re.compile(r"([1-9][0-9]{4})(\.[0-9]+)?")
+_YEAR_OF_TWO_DIGITS = re.compile(
+    r"[0-9]{1,2}[-/. ]+[A-Za-z]{3,9}[-/., ]+'?[0-9]{2}"
+    r"|[A-Za-z]{3,9}\.?[- ][0-9]{1,2}(?:st|nd|rd|th)?[-, ] *'?[0-9]{2}"
+)
+_NO_DAY = re.compile(
+    r"(?:[A-Za-z]{3,9}\.?|Q[1-4]|H[12]|[0-9]{1,2})[-/., ]+(?:[0-9]{4}|'?[0-9]{2})"
+    r"|[0-9]{4}[-/. ]+(?:[0-9]{1,2}|Q[1-4])"
+)
+FIRST_DAY_IN_EXCEL = date(1899, 12, 30)  # its day numbers count from here, for all days since March 1900
+FIRST_YEAR = 1000  # an earlier year comes from a program that lost a part of it
+TWO_DIGIT_YEAR = "The year has only two digits; write it with four in the spreadsheet."
+NO_ZONE = "The time has no time zone; add an offset, as in 2024-03-01T09:30:00+00:00, or import with --timezone."
 _ORDER_WORDS: Mapping[DateOrder | None, str] = {
     None: "",
     "dmy": " when read with the day first",
@@ -77,39 +90,26 @@ def _as_usual(text: str) -> str:
     return re.sub(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})", r"\1-\2-\3", text) if len(text) == 8 else text
 
 
-TWO_DIGIT_YEAR = "The year has only two digits; write it with four in the spreadsheet."
-
-
 def _refuse_parts_of_dates(text: str) -> None:
     """Raise InvalidValue for a year alone, a day as Excel counts days, a month alone, and a year of two digits."""
-    if re.fullmatch(r"(?:1[5-9]|20)[0-9]{2}(?:\.0+)?", text):
+    if _YEAR_ALONE.fullmatch(text):
         raise InvalidValue(
             "year_only", f"This is a year without month and day; write a full date, such as {text[:4]}-01-01."
         )
-    counted = re.fullmatch(r"([1-9][0-9]{4})(\.[0-9]+)?", text)
+    counted = _DAY_NUMBER.fullmatch(text)
     if counted:
-        day = FIRST_DAY_IN_EXCEL + timedelta(days=int(counted[1]))
-        is_whole = not (counted[2] or "").strip(".0")
-        told = f"This is how Excel counts days: {counted[1]} is {day.isoformat()}"
-        rest = (
-            "; format the column as a date there." if is_whole else ", with a time of day; format the column as a date."
-        )
-        raise InvalidValue("day_number", told + rest)
-    if re.fullmatch(
-        r"[0-9]{1,2}[-/. ]+[A-Za-z]{3,9}[-/., ]+'?[0-9]{2}"
-        r"|[A-Za-z]{3,9}\.?[- ][0-9]{1,2}(?:st|nd|rd|th)?[-, ] *'?[0-9]{2}",
-        text,
-    ):
+        raise InvalidValue("day_number", _said_of_day_number(counted[1], counted[2] or ""))
+    if _YEAR_OF_TWO_DIGITS.fullmatch(text):
         raise InvalidValue("two_digit_year", TWO_DIGIT_YEAR)
-    if re.fullmatch(
-        r"(?:[A-Za-z]{3,9}\.?|Q[1-4]|H[12]|[0-9]{1,2})[-/., ]+(?:[0-9]{4}|'?[0-9]{2})"
-        r"|[0-9]{4}[-/. ]+(?:[0-9]{1,2}|Q[1-4])",
-        text,
-    ):
+    if _NO_DAY.fullmatch(text):
         raise InvalidValue("invalid_date", "This has no day; write a full date, such as 2012-05-01.")
 
 
-FIRST_DAY_IN_EXCEL = date(1899, 12, 30)  # from which its day numbers count, for all days since March 1900
+def _said_of_day_number(days: str, fraction: str) -> str:
+    told = f"This is how Excel counts days: {days} is {(FIRST_DAY_IN_EXCEL + timedelta(days=int(days))).isoformat()}"
+    if fraction.strip(".0"):
+        return f"{told}, with a time of day; format the column as a date."
+    return f"{told}; format the column as a date there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +203,11 @@ def parse_moment(text: str, order: DateOrder | None = None, zone: tzinfo | None 
         if not date_readings(text):
             _parse_day(text.strip(), order)
         raise InvalidValue("invalid_date", "This is a day without a time of day, but the field needs one.")
-    if not moment.zone and zone is None and date_readings(moment.day):
+    has_zone = bool(moment.zone) or zone is not None
+    if not has_zone and date_readings(moment.day):  # said first, for no order of the date would help
         raise InvalidValue("no_time_zone", NO_ZONE)
     day = date.fromisoformat(_parse_day(moment.day, order))
-    if not moment.zone and zone is None:
+    if not has_zone:
         raise InvalidValue("no_time_zone", NO_ZONE)
     there = datetime.combine(day, moment.time, _offset(moment.zone) if moment.zone else zone)
     if there.utcoffset() != there.replace(fold=1).utcoffset():
@@ -214,9 +215,6 @@ def parse_moment(text: str, order: DateOrder | None = None, zone: tzinfo | None 
             "invalid_date", "Clocks are changed then, so this time occurs twice or never; add an offset."
         )
     return there.isoformat()
-
-
-NO_ZONE = "The time has no time zone; add an offset, as in 2024-03-01T09:30:00+00:00, or import with --timezone."
 
 
 def names_a_zone(text: str) -> bool:
@@ -232,15 +230,6 @@ def names_a_moment(text: str) -> bool:
         return bool(moment and moment.zone and "ymd" in date_readings(moment.day) and parse_moment(text))
     except InvalidValue:
         return False
-
-
-def names_a_time(text: str) -> bool:
-    """Whether a text names a day with a time of day that is not midnight, or that is none."""
-    try:
-        moment = _moment_in(text)
-    except InvalidValue:
-        return True
-    return moment is not None and not moment.is_midnight
 
 
 def _offset(zone: str) -> timezone:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from cells.columns import CUSTOM_PREFIX, DECIMAL_COLUMN, Texts
+from cells.columns import DECIMAL_COLUMN, Texts
 from cells.notes import noted_reading
 from cells.numbers import DECIMAL_MARKS, DecimalMark, says_of_mark
-from cells.readings import Reading, UnclearColumn
+from cells.readings import Reading, UnclearColumn, told_or_proved
 
 ENOUGH = 0.9  # of the values that prove a mark must prove the same one
 
@@ -28,14 +28,11 @@ def find_decimal_marks(
 
     Raises UnclearNumbers and ContradictingNumbers if neither the request nor a note nor the values tell.
     """
-    found: dict[str, Reading] = {}
-    for name, texts in columns.items():
-        column = CUSTOM_PREFIX + name
-        told = asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
-        reading = Reading(column, told) if told else _proved_mark(column, texts.counted())
-        if reading:
-            found[column] = reading
-    return found
+
+    def told(column: str) -> DecimalMark | None:
+        return asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
+
+    return told_or_proved(columns, told, lambda column, texts: _proved_mark(column, texts.counted()))
 
 
 def mark_of(column: str, texts: Mapping[str, int]) -> DecimalMark | None:

@@ -128,7 +128,7 @@ def _reading(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 _READINGS: Mapping[DecimalMark, re.Pattern[str]] = {"dot": _reading(r"\.", ","), "comma": _reading(",", r"\.")}
-_ANY = Currency("USD", "$")  # a mark of another currency is let through by the pattern, too
+_ANY = Currency("USD", "$")  # stands for all, as the pattern lets marks of other currencies through
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """How a column was read where its values can be read in two ways, and what decided it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from cells.columns import CUSTOM_PREFIX, Texts
 from cells.csv_rows import InputError
 
 WEAK_SHARE = 0.1  # of a column's values; if no more than these decide for all, it is worth a look
@@ -31,6 +32,25 @@ class Reading:
     def is_weak(self) -> bool:
         """Whether few values decide for many."""
         return bool(self.row) and self.deciding <= WEAK_SHARE * self.concerned
+
+
+def told_or_proved(
+    columns: Mapping[str, Texts],
+    told: Callable[[str], str | None],
+    prove: Callable[[str, Texts], Reading | None],
+) -> dict[str, Reading]:
+    """How each custom field's column is read where it matters, by title: as told, or else as its values prove.
+
+    `columns` are those of custom fields, by the field's name; `told` gets the title of a column.
+    """
+    found: dict[str, Reading] = {}
+    for name, texts in columns.items():
+        column = CUSTOM_PREFIX + name
+        requested = told(column)
+        reading = Reading(column, requested) if requested else prove(column, texts)
+        if reading:
+            found[column] = reading
+    return found
 
 
 def proved(readings: Iterable[Reading]) -> list[Reading]:

@@ -1,4 +1,4 @@
-"""What a cell says once everything is off that programs put around it, before any kind of value is read from it.
+"""What a cell says without the things that programs put around it, before any kind of value is read from it.
 
 That is characters that nobody sees, the `="..."` and the leading apostrophe with which spreadsheets keep a text a text,
 quotation marks around the whole cell, and the entities of HTML.
@@ -13,9 +13,8 @@ _UNSEEN_CHARACTERS = (  # beside joiners; what nobody sees, as ranges of a chara
     r"\x00-\x08\x80-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
 )
 _AROUND = r"&\"“\u200c\u200d" + _UNSEEN_CHARACTERS
-bare = re.compile(
-    rf"(?:[^\s='{_AROUND}][^{_AROUND}]*(?<!\s))?"
-).fullmatch  # cells with nothing around what they say: most cells
+# Most cells have nothing around what they say, and this tells at once.
+is_bare = re.compile(rf"(?:[^\s='{_AROUND}][^{_AROUND}]*(?<!\s))?").fullmatch
 _WRITTEN_AS_TEXT = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"|“([^“”"]+)”', re.DOTALL)
 _RETURN = re.compile("_x000[dD]_")  # as Excel writes a carriage return
@@ -30,7 +29,7 @@ _FORMULA = re.compile(
 
 def unwrapped(cell: str) -> str:
     """What a cell says; white space at its ends is off, too."""
-    if bare(cell):
+    if is_bare(cell):
         return cell
     text = unseen_off(cell).strip()
     written = _WRITTEN_AS_TEXT.fullmatch(text)

@@ -498,7 +498,8 @@ def test_requests_side_by_side_are_noticed() -> None:
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: sandbox.report()["most_in_parallel"] == 3)
+        wait_until(lambda: sandbox.report()["most_in_parallel"] >= 3)
+        assert sandbox.report()["most_in_parallel"] == 3
     for thread in threads:
         thread.join()
 
