@@ -4,6 +4,7 @@ Anything but a plain answer decides nothing.
 """
 
 import hashlib
+import hmac
 import math
 import random
 import secrets
@@ -15,12 +16,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from qualifying.check_service import Call, Check, CheckService, Unavailable
-from qualifying.person import BIRTH_DATE, NAME, Person, is_day, name_parts
+from qualifying.check_service import Call, Check, CheckService, OtherName, Unavailable
+from qualifying.person import BIRTH_DATE, NAME, Person, is_day
+from qualifying.person_name import PersonName
 from qualifying.verdict import JUDICIAL, REGISTRY, SCORE, Outcome, Verdict
 
 PASSING_SCORE = 60  # a prospect's score is higher than this, unless somebody asks for another one
-RULE_VERSION = "2"  # changes whenever the same answers could lead to another verdict
+RULE_VERSION = "3"  # changes whenever the same answers could lead to another verdict
 GRACE = 0.5  # seconds that a check may be late before we stop waiting for it
 
 
@@ -47,6 +49,7 @@ UNDERSTOOD = {  # the keys of answers, by check
     JUDICIAL: frozenset({"id", "records"}),
     SCORE: frozenset({"id", "score"}),
 }
+REFUSED_REQUEST, REFUSED_TOKEN = (400, 422), (401, 403)  # statuses of answers
 MOST_NAMED, LONGEST_KEY = 3, 40  # keys in one message, and characters of each
 
 
@@ -59,18 +62,32 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
         if not _said_of(person, status, answer, "exists", bool):
             return Check("failed", "not in the registry")
         name, birth_date = (_text_or_nothing(answer, field) for field in (NAME, BIRTH_DATE))
-        if (birth_date and not is_day(birth_date)) or (name and not name_parts(name)):
+        if (birth_date and not is_day(birth_date)) or (name and not PersonName.of(name).spellings):
             raise Unavailable("the answer can't be read")
         compared = person.compared(name, birth_date)
-        differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
-        if differing:
-            return Check(
-                "failed", f"in the registry with a different {' and '.join(differing)}", compared=tuple(compared)
-            )
-        _refuse_more(answer, REGISTRY, rule)
-        return Check("passed", "in the registry", compared=tuple(compared))
+        check = replace(_compared_check(compared), compared=tuple(compared))
+        if check.why == "other_name":
+            held = tuple(sorted(held.spelled for held in person.names))
+            return replace(check, other_name=OtherName(held, PersonName.of(name).spelled))
+        if check.status == "passed":
+            _refuse_more(answer, REGISTRY, rule)
+        return check
 
     return service.ask(judge, "GET", "/people/{id}", person, call)
+
+
+def _compared_check(compared: Mapping[str, bool]) -> Check:
+    """The check on somebody who is in the registry, by whether what could be compared agrees.
+
+    People write a name in many ways, so a name that differs declines nobody; but it clears nobody either.
+    """
+    differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
+    if not differing:
+        return Check("passed", "in the registry")
+    words = f"in the registry with a different {' and '.join(differing)}"
+    if compared.get(BIRTH_DATE, True):
+        return Check("unavailable", words, why="other_name")
+    return Check("failed", words)
 
 
 def _not_in_registry(person: Person, answer: Any) -> Check:
@@ -79,7 +96,7 @@ def _not_in_registry(person: Person, answer: Any) -> Check:
         raise Unavailable("status 404 without a JSON object, which does not say that the person is unknown")
     if answer.get("exists") not in (None, False) or answer.get("id") not in (None, person.person_id):
         raise Unavailable("status 404 with an answer that contradicts it")
-    return Check("failed", "not in the registry")
+    return Check("failed", "not in the registry", why="only_404")
 
 
 def _refuse_more(answer: Mapping[str, Any], check: str, rule: Rule) -> None:
@@ -150,8 +167,10 @@ def _judge_score(score: int, rule: Rule) -> Check:
 
 def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -> Any:
     """A field of an answer about this person. Raises Unavailable if the answer is anything else."""
-    if status in (401, 403):
-        raise Unavailable(f"status {status}: the service does not accept the token; check its token")
+    if status in REFUSED_TOKEN:
+        raise Unavailable(f"status {status}", "token_refused")
+    if status in REFUSED_REQUEST:
+        raise Unavailable(f"status {status}: it refuses this id", "request_refused")
     if status != 200:
         raise Unavailable(f"status {status}")
     if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
@@ -197,6 +216,8 @@ def decide(
 
 
 def _decided(checks: Mapping[str, Check]) -> tuple[Outcome, int | None]:
+    if checks[REGISTRY].why == "other_name":  # the id may be somebody else's, and so may all that is known about it
+        return "undetermined", None
     first = {check.status for name, check in checks.items() if name != SCORE}
     score = checks[SCORE]
     if "failed" in first:
@@ -224,9 +245,19 @@ class Qualifier:
         self._threads = {name: ThreadPoolExecutor(workers, "check") for name in services}
 
     @property
-    def services(self) -> list[CheckService]:
-        """The services, in the order of their checks."""
-        return list(self._services.values())
+    def services(self) -> Mapping[str, CheckService]:
+        """The services by the names of their checks, in the order of these."""
+        return self._services
+
+    def list_id(self, people: Sequence[Person], key: str = "", *, is_rehearsal: bool = False) -> str:
+        """An id for a list of people and all that decides on them: the same only if both are.
+
+        With a `key`, the people can't be guessed from it. In a rehearsal, the services' addresses may change.
+        """
+        listed = [(each.person_id, sorted(name.spelled for name in each.names), each.birth_date) for each in people]
+        urls = ["sandbox"] if is_rehearsal else [service.base_url for service in self._services.values()]
+        rule = [RULE_VERSION, self._rule.threshold, sorted(self._rule.allowed_keys), self.remark]
+        return hmac.new(key.encode(), repr([listed, urls, rule]).encode(errors="surrogatepass"), "sha256").hexdigest()
 
     @property
     def remark(self) -> str:

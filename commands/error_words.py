@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
-from commands.errors import ConfigurationError, Exit, UsageError
+from commands.errors import ConfigurationError, Declined, Exit, UsageError
 from commands.log import note_error
 from commands.terminal import complain
 
@@ -15,6 +15,7 @@ RUN_AGAIN = "Run the same command again to continue: {command}"
 COMMON_WORDS: Words = {  # for every verb; each adds its own
     UsageError: (Exit.USAGE, "{}."),
     ConfigurationError: (Exit.SETUP, "{}."),
+    Declined: (Exit.USAGE, "Nothing was written, because you did not agree. Add --yes to agree in advance."),
     KeyboardInterrupt: (Exit.INTERRUPTED, f"Stopped. {RUN_AGAIN}"),
     ModuleNotFoundError: (
         Exit.SETUP,

@@ -21,3 +21,7 @@ class UsageError(Exception):
 
 class ConfigurationError(Exception):
     """Something is missing in the environment; the message names each solution."""
+
+
+class Declined(Exception):
+    """The person at the terminal did not agree to what a command is about to do."""

@@ -20,10 +20,13 @@ from qualifying.people_file import PeopleError, UnclearIdColumn
 from qualifying.statuses import USUAL_NAMES, SameStatus, UnsuitableField, WorkflowMissing
 from qualifying.trail import NoTrail, NoVerdict
 
-CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score", "--threshold", "--allow-key")
+CHECK_FLAGS = ("--workers", "--check-deadline", "--deadline", "--random-score", "--threshold", "--allow-key", "--again")
 FILE_FLAGS = ("--id-column", "--encoding")
-WATCH_FLAGS = ("--watch", "--status")
-WRITE_BACK_FLAGS = ("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag")
+FROM_CLOSE_FLAGS = ("--watch", "--status", "--note-missing-id")
+WRITE_BACK_FLAGS = (
+    *("--id-field", "--prospect-status", "--declined-status", "--note-detail", "--create", "--index-lag"),
+    *("--dry-run", "--yes"),
+)
 THREE_STATUSES = "--status, --prospect-status and --declined-status must name three different statuses"
 
 WORDS: Words = {
@@ -83,6 +86,11 @@ def _add_how(how: argparse._ActionsContainer) -> None:
         "--deadline", type=seconds, metavar="SECONDS", help="time limit for all checks together (default: none)"
     )
     how.add_argument(
+        "--again",
+        action="store_true",
+        help="ask about everybody, also those decided by an earlier run with --deadline, or whose id a service refused",
+    )
+    how.add_argument(
         "--random-score",
         action="store_true",
         help="use a random score instead of asking the service; nothing is written to Close",
@@ -117,6 +125,12 @@ def _add_write_back(back: argparse._ActionsContainer) -> None:
     back.add_argument(
         "--watch", type=seconds, metavar="SECONDS", help="with --from-close: look again this often until Ctrl-C"
     )
+    back.add_argument(
+        "--dry-run", action="store_true", help="ask the services and say what would be written, but write nothing"
+    )
+    back.add_argument(
+        "--yes", action="store_true", help="do not ask before more than 20 leads are changed, or a watch begins"
+    )
     back.add_argument("--status", metavar="LABEL", help=f"status of waiting leads (default: {names.waiting})")
     back.add_argument("--id-field", metavar="NAME", help=f"lead custom field with the id (default: {names.id_field})")
     back.add_argument("--prospect-status", metavar="LABEL", help=f"status for prospects (default: {names.prospect})")
@@ -124,6 +138,7 @@ def _add_write_back(back: argparse._ActionsContainer) -> None:
         "--declined-status", metavar="LABEL", help=f"status for non-prospects (default: {names.declined})"
     )
     back.add_argument("--create", action="store_true", help="create the statuses and the field if Close lacks them")
+    back.add_argument("--note-missing-id", action="store_true", help="write a note to each waiting lead without an id")
     back.add_argument(
         "--note-detail", action="store_true", help="put what was found into the note, for all in Close to read"
     )
@@ -184,12 +199,16 @@ def check_flags(args: argparse.Namespace) -> None:
     check_sources(args)
     writes = args.from_close or args.write_back
     if args.explain:
-        refuse_beside(args, (*CHECK_FLAGS, *FILE_FLAGS, *WATCH_FLAGS, "--write-back", *WRITE_BACK_FLAGS), "--explain")
+        refuse_beside(
+            args, (*CHECK_FLAGS, *FILE_FLAGS, *FROM_CLOSE_FLAGS, "--write-back", *WRITE_BACK_FLAGS), "--explain"
+        )
     if args.from_close:
         refuse_beside(args, ("--write-back",), "--from-close, which always writes results to Close")
     refuse_idle(args, FILE_FLAGS, args.file, "--file")
-    refuse_idle(args, WATCH_FLAGS, args.from_close, "--from-close")
+    refuse_idle(args, FROM_CLOSE_FLAGS, args.from_close, "--from-close")
     refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
+    if args.dry_run:
+        refuse_beside(args, ("--watch",), "--dry-run")
     if args.create and args.random_score:
         raise UsageError("--create writes to Close, but --random-score writes nothing there. Leave one of them out")
     if writes:

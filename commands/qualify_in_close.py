@@ -2,28 +2,39 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from close.errors import CloseUnreachable, OutcomeUnknown, Stopped
 from close.journal import JournalBusy
 from close.workers import until_error
 from close_client import CloseClient
+from commands.agreement import agree_to
 from commands.environment import index_lag, open_own_journal
 from commands.error_words import RUN_AGAIN, tell_early_end
 from commands.errors import Exit
-from commands.qualify_people import FEW, Asking, advise_of_services, show_verdicts, showing
+from commands.qualify_people import FEW, Asking, advise, alike_words, refused_token, show_verdicts, showing
 from commands.terminal import capitalized, complain, counted, listed, say, show, with_progress
-from qualifying.in_close import QualifyingInClose
+from qualifying.in_close import Ahead, QualifyingInClose
 from qualifying.person import Person
+from qualifying.round import Round
 from qualifying.statuses import USUAL_NAMES, WorkflowNames
 from qualifying.verdict import Verdict, outcome_words
-from qualifying.write_back import Handled
+from qualifying.waiting import BackOff
+from qualifying.write_back import Handled, Options
 
 NOTE_LAG = 10.0  # seconds; the notes of one lead are listed without a search, and people see them at once
 LONGEST_WATCH_WAIT = 600.0  # seconds between two looks while Close can't be reached
-KIND_WORDS = {"left": "left unchanged", "rehearsed": "rehearsed only"}  # where the name of the kind alone is not clear
+KIND_WORDS = {  # where the name of the kind alone is not clear
+    "left": "left unchanged",
+    "rehearsed": "rehearsed only",
+    "id_refused": "with an id that a service refuses",
+    "planned": "unfinished",
+    "blank": "without id",
+}
+MOST_UNASKED = 20  # leads that are changed without a question
+MOST_NAMED = 3  # leads in one line
 
 
 def workflow_names(args: argparse.Namespace) -> WorkflowNames:
@@ -51,10 +62,47 @@ def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInC
         close=close,
         names=workflow_names(args),
         is_creating=args.create,
+        agree=_agreeing_once(args),
         tell=tell,
-        note_lag=index_lag(args, NOTE_LAG),
-        has_note_detail=args.note_detail,
+        options=Options(
+            note_lag=index_lag(args, NOTE_LAG),
+            has_note_detail=args.note_detail,
+            notes_missing_id=args.note_missing_id,
+            asks_refused=args.again,
+            is_dry_run=args.dry_run,
+        ),
+        back_off=BackOff() if args.watch else None,
     )
+
+
+def _agreeing_once(args: argparse.Namespace) -> Callable[[Ahead], None]:
+    """Something that asks the person at the terminal, the first time it hears of many changes, and then no more.
+
+    A watch asks at its start, because nobody knows how many leads it will change.
+    """
+    asked: list[Ahead] = []
+
+    def agree(ahead: Ahead) -> None:
+        if args.dry_run and not asked and not args.quiet:
+            made = f" In Close, these would be created: {', '.join(ahead.missing)}." if ahead.missing else ""
+            say(f"Dry run: the services are asked, but nothing is written to Close.{made}")
+        is_free = args.dry_run or args.random_score or args.sandbox or args.yes
+        if not asked and not is_free and (args.watch or ahead.leads > MOST_UNASKED):
+            agree_to(_words_ahead(ahead, is_watch=bool(args.watch)))
+        asked.append(ahead)
+
+    return agree
+
+
+def _words_ahead(ahead: Ahead, *, is_watch: bool) -> str:
+    """What a person is asked to agree to."""
+    which = f"that are in the status {ahead.waiting!r}" if ahead.waiting else "of these people"
+    where = f"in the organization {ahead.organization}"
+    if is_watch:
+        return (
+            f"This watch writes a note to leads {which} {where}, now {ahead.leads} and all that follow, and moves them."
+        )
+    return f"Up to {ahead.leads} leads {which} {where} get a note and a new status."
 
 
 # Once ----------------------------------------------------------------------------------------------------------------
@@ -62,28 +110,45 @@ def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInC
 
 def qualify_in_close(asking: Asking, close: CloseClient, people: Sequence[Person]) -> Exit:
     """Qualify the people of leads, show the verdicts and write them back."""
-    args = asking.args
+    args, this_round = asking.args, asking.new_round(people)
     handled: list[Handled] = []
     with open_own_journal("qualification") as journals:
-        begun = qualifying_in(close, args).begin(journals, asking.new_round(), people)
+        begun = qualifying_in(close, args).begin(journals, this_round, people)
         with_bar = with_progress(begun.handled, begun.total, "leads", args.quiet or begun.total <= FEW)
         error = until_error(showing(with_bar, lambda lead: lead.verdict, args), handled)
-    _tell_handled(handled, asking)
+    _tell_handled(handled, asking, this_round)
     if error:
         return tell_early_end(error, args)
-    return Exit.INTERRUPTED if asking.stop.is_set() else _exit_code(handled, args)
+    return Exit.INTERRUPTED if asking.stop.is_set() else refused_token(asking) or _exit_code(handled, args)
 
 
-def _tell_handled(handled: Sequence[Handled], asking: Asking) -> None:
+def _tell_handled(handled: Sequence[Handled], asking: Asking, this_round: Round) -> None:
     """Say what became of each lead and of all together."""
     args = asking.args
     if args.json:
         show_verdicts(_verdicts_of(handled))
-    _tell_apart(lead for lead in handled if not args.quiet or lead.needs_somebody)
+    apart = (lead for lead in handled if lead.kind not in ("blank", "not_asked"))  # one line tells of all of these
+    _tell_apart(lead for lead in apart if not args.quiet or lead.needs_somebody)
+    for words in (*_without_id_words(handled, workflow_names(args).id_field), *_alike_words(this_round)):
+        say(words)
     if not args.quiet:
         told = _round_words(handled) if handled or args.from_close else "nothing was written to Close"
         say(capitalized(told))
-        advise_of_services(asking)
+        advise(asking, _verdicts_of(handled))
+
+
+def _alike_words(this_round: Round) -> list[str]:
+    return [f"{words} Nothing was written to Close about them." for words in alike_words(this_round)]
+
+
+def _without_id_words(handled: Iterable[Handled], field: str) -> list[str]:
+    """One line about all leads without an id, with the names and links of the first, unless there is none."""
+    blank = sorted((lead for lead in handled if lead.kind == "blank"), key=lambda lead: (lead.name, lead.link))
+    if not blank:
+        return []
+    few = ", ".join(f"{lead.name or 'a lead without a name'} ({lead.link})" for lead in blank[:MOST_NAMED])
+    which = f"{few} and others" if len(blank) > MOST_NAMED else few
+    return [f"{counted(len(blank), 'lead has', 'leads have')} no {field}: {which}"]
 
 
 def _exit_code(handled: Sequence[Handled], args: argparse.Namespace) -> Exit:
@@ -106,16 +171,27 @@ def _tell_apart(handled: Iterable[Handled]) -> None:
 
 def _round_words(handled: Iterable[Handled]) -> str:
     """What became of the leads of a round, in one line."""
-    counts = Counter(
-        outcome_words(lead.verdict.outcome)
-        if lead.verdict and lead.kind == "moved"
-        else KIND_WORDS.get(lead.kind, lead.kind.replace("_", " "))
-        for lead in handled
-    )
+    counts = Counter(map(_became, handled))
     return f"{counted(counts.total(), 'lead')}: {listed(counts)}" if counts else "no leads are waiting to be qualified"
 
 
+def _became(lead: Handled) -> str:
+    if lead.verdict and lead.kind in ("moved", "planned"):
+        return outcome_words(lead.verdict.outcome)
+    return KIND_WORDS.get(lead.kind, lead.kind.replace("_", " "))
+
+
 # Again and again -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Look:
+    """One round of a watch: what became of leads, how many are `resting`, and what ended it early, "" for nothing."""
+
+    this_round: Round
+    handled: list[Handled] = field(default_factory=list)
+    resting: int = 0
+    trouble: str = ""
 
 
 def watch(asking: Asking, close: CloseClient) -> Exit:
@@ -126,14 +202,17 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     wait = args.watch
     try:
         while not stop.is_set():
-            handled: list[Handled] = []
+            look = Look(asking.new_round())
             try:
-                trouble = _look_once(in_close, asking, handled)
+                _look_once(in_close, look)
             finally:
-                decided += _verdicts_of(handled) if args.json else []
-            wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if trouble else args.watch
-            again = f"; trying again in {wait:.0f} s" if trouble and not stop.is_set() else ""
-            _tell_round(handled, f"{trouble}{again}", asking)
+                decided += _verdicts_of(look.handled) if args.json else []
+            wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if look.trouble else args.watch
+            again = f"; trying again in {wait:.0f} s" if look.trouble and not stop.is_set() else ""
+            _tell_round(look, again, asking, in_close.tell)
+            refused = refused_token(asking)
+            if refused and not stop.is_set():
+                return refused
             stop.wait(wait)
     finally:  # also after an error: all verdicts so far are shown as one document
         if args.json:
@@ -141,28 +220,35 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     return Exit.INTERRUPTED
 
 
-def _look_once(in_close: QualifyingInClose, asking: Asking, handled: list[Handled]) -> str:
-    """Add what became of the leads of one round to `handled`; return what ended it early, "" if nothing did."""
+def _look_once(in_close: QualifyingInClose, look: Look) -> None:
+    """Look for leads once, and keep what became of them and what ended it early."""
     try:
         with open_own_journal("qualification") as journals:
-            for lead in in_close.begin(journals, asking.new_round(), []).handled:
-                handled.append(lead)
+            begun = in_close.begin(journals, look.this_round, [])
+            look.resting = begun.resting
+            for lead in begun.handled:
+                look.handled.append(lead)
     except Stopped:
-        return "stopped"
+        look.trouble = "stopped"
     except JournalBusy:
-        return "another qualification is still running"
+        look.trouble = "another qualification is still running"
     except (CloseUnreachable, OutcomeUnknown) as error:
-        return str(error)
-    return ""
+        look.trouble = str(error)
 
 
-def _tell_round(handled: Sequence[Handled], trouble: str, asking: Asking) -> None:
+def _tell_round(look: Look, again: str, asking: Asking, tell: Callable[[str], None]) -> None:
     """Say in one line what a round did, after naming the leads that a person has to look at."""
-    if not asking.args.quiet:  # a lead without an id would be repeated each round; its note says enough
+    handled = look.handled
+    if not asking.args.quiet:
         _tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
-    words = [_round_words(handled)] if handled or not trouble else []
+    for line in (*_without_id_words(handled, workflow_names(asking.args).id_field), *_alike_words(look.this_round)):
+        tell(line)
+    words = [_round_words(handled)] if handled or not (look.trouble or look.resting) else []
+    words += [f"{counted(look.resting, 'undetermined lead')} will be tried again later"] if look.resting else []
     words += [
-        f"the {each.name} kept failing and is paused for now" for each in asking.qualifier.services if each.is_given_up
+        f"the {each.name} kept failing and is paused for now"
+        for each in asking.qualifier.services.values()
+        if each.is_given_up
     ]
-    line = "; ".join(filter(None, [*words, trouble]))
+    line = "; ".join(filter(None, [*words, look.trouble])) + again
     (say if asking.args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")

@@ -20,15 +20,19 @@ from commands.terminal import complain, counted, listed, say, show, show_json, w
 from qualification import PASSING_SCORE, Qualifier, Rule
 from qualifying.check_service import CHECK_DEADLINE, CheckService
 from qualifying.people_file import people_in_file, people_in_lines
-from qualifying.person import Person, is_person_id, pseudonym
+from qualifying.person import ID_RULE, Person, id_typed, is_whole_id, pseudonym
 from qualifying.round import Round
-from qualifying.trail import as_json, explained, last_verdict, redacted, trail_line
+from qualifying.trail import as_json, explained, last_verdict, redacted, trail_line, verdicts_on_list
 from qualifying.verdict import CHECK_TITLES, SCORE, SERVICE_TITLES, Verdict, outcome_words
 from sandbox import Sandbox
 
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 RULE = "-" * 50
+ALIKE_WORDS = {
+    "only_404": "answered with status 404 about all {people} people, as a wrong address does",
+    "request_refused": "refused the requests about all {people} people",
+}
 FEW = 8  # up to this many people, a progress bar would only flash
 
 Item = TypeVar("Item")
@@ -43,8 +47,11 @@ class Asking:
     stop: threading.Event
     redact_key: str
 
-    def new_round(self) -> Round:
-        """A round whose verdicts are on disk before anything else is done with them."""
+    def new_round(self, people: Sequence[Person] = ()) -> Round:
+        """A round whose verdicts are on disk before anything else is done with them.
+
+        With a time limit, it goes on where an earlier run on the same `people` ended, unless that is not wanted.
+        """
         lock = threading.Lock()
 
         def record(verdict: Verdict) -> None:
@@ -52,8 +59,18 @@ class Asking:
             with lock:
                 append_line(TRAIL, line)
 
-        seconds = self.args.deadline or math.inf
-        return Round(self.qualifier, record, seconds=seconds, redact_key=self.redact_key, is_ended=self.stop.is_set)
+        list_id = ""
+        if people and self.args.deadline:
+            list_id = self.qualifier.list_id(people, self.redact_key, is_rehearsal=self.args.sandbox)
+        return Round(
+            self.qualifier,
+            record,
+            seconds=self.args.deadline or math.inf,
+            redact_key=self.redact_key,
+            is_ended=self.stop.is_set,
+            list_id=list_id,
+            earlier={} if self.args.again else verdicts_on_list(TRAIL, list_id, self.qualifier.remark),
+        )
 
 
 @contextlib.contextmanager
@@ -81,12 +98,12 @@ def people_named(args: argparse.Namespace) -> list[Person]:
         return _people_in_file(args)
     if args.ids == ["-"]:
         return people_in_lines(_read_standard_input())
-    malformed = [number for number, text in enumerate(args.ids, 1) if not is_person_id(text)]
-    if malformed:
-        number = malformed[0]
-        which = f"ID no. {number} in the command" if args.redact else f"The ID {args.ids[number - 1]!r}"
-        raise UsageError(f"{which} is not valid. An ID has 1 to 64 characters without spaces or slashes")
-    return [Person(text) for text in args.ids]
+    ids = [id_typed(text) for text in args.ids]
+    for number, text in enumerate(ids, 1):
+        if not is_whole_id(text):
+            which = f"ID no. {number} in the command" if args.redact else f"The ID {args.ids[number - 1]!r}"
+            raise UsageError(f"{which} is not valid: {ID_RULE}")
+    return [Person(text) for text in ids]
 
 
 def _people_in_file(args: argparse.Namespace) -> list[Person]:
@@ -119,19 +136,23 @@ def _read_standard_input() -> list[str]:
 
 def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
     """Show a verdict on each of the people, in the given order."""
-    args, this_round = asking.args, asking.new_round()
-    verdicts = this_round.in_order(people, this_round.verdict_on)
-    with_bar = with_progress(verdicts, len(people), "people", args.quiet or len(people) <= FEW)
+    args, this_round = asking.args, asking.new_round(people)
+    with_bar = with_progress(this_round.decide_all(people), len(people), "people", args.quiet or len(people) <= FEW)
     decided = list(showing(with_bar, lambda verdict: verdict, args))
     if args.json:
         show_verdicts(decided)
     if len(people) > 1 and not args.quiet:
         say(f"{counted(len(people), 'person', 'people')}: {listed(_outcome_counts(decided, len(people)))}")
-    advise_of_services(asking)
+    for words in alike_words(this_round):
+        say(words)
+    advise(asking, decided)
     if asking.stop.is_set():
         if len(decided) < len(people):
             complain(f"Stopped before everybody was checked. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.INTERRUPTED
+    refused = refused_token(asking)
+    if refused:
+        return refused
     return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
 
 
@@ -170,13 +191,68 @@ def show_verdicts(verdicts: Iterable[Verdict]) -> None:
     show_json(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
 
 
-def advise_of_services(asking: Asking) -> None:
-    """Name the services that failed so often that they were no longer asked."""
-    for service in asking.qualifier.services:
-        if service.unasked and not asking.args.quiet:
-            people = counted(service.unasked, "person was", "people were")
-            advice = f"To check them later, run: {asking.args.command}"
-            say(f"The {service.name} kept failing, so {people} not checked. {advice}")
+def advise(asking: Asking, decided: Iterable[Verdict]) -> None:
+    """Say what somebody can do about people who are not decided on."""
+    args = asking.args
+    if args.quiet:
+        return
+    people = list({verdict.person_id: verdict for verdict in decided}.values())
+    for words in (_earlier_words(people), _time_words(people, args), *_refusal_words(people)):
+        if words:
+            say(words)
+    for service in asking.qualifier.services.values():
+        if service.unasked:
+            unasked = counted(service.unasked, "person was", "people were")
+            say(f"The {service.name} kept failing, so {unasked} not checked. To check them later, run: {args.command}")
+
+
+def _earlier_words(people: Sequence[Verdict]) -> str:
+    decided = [verdict.decided_at for verdict in people if verdict.is_earlier]
+    if not decided:
+        return ""
+    known = counted(len(decided), "person", "people")
+    return f"An earlier run decided on {known}, the first at {min(decided)}. To ask about everybody anew, add --again."
+
+
+def _time_words(people: Sequence[Verdict], args: argparse.Namespace) -> str:
+    """How many people were not reached in the time that --deadline gives, and what to do."""
+    unasked = sum(verdict.is_unasked for verdict in people)
+    cut_off = sum(verdict.has("not_in_time") for verdict in people) - unasked
+    if not unasked and not cut_off:
+        return ""
+    were = f"{counted(unasked, 'person was', 'people were')} not asked about"
+    more = f", and {counted(cut_off, 'check was', 'checks were')} cut off" if cut_off else ""
+    return f"The time of --deadline {args.deadline:g} was over: {were}{more}. {RUN_AGAIN}".replace(
+        "{command}", args.command
+    )
+
+
+def _refusal_words(people: Sequence[Verdict]) -> Iterator[str]:
+    """How many people's ids each service refuses."""
+    refusing = Counter(name for each in people for name, check in each.checks.items() if check.why == "request_refused")
+    for name, number in refusing.items():
+        ids = "the id of 1 person" if number == 1 else f"the ids of {number} people"
+        yield f"The {SERVICE_TITLES[name]} refuses {ids} (status 400 or 422). Check whether they are right."
+
+
+def alike_words(this_round: Round) -> list[str]:
+    """What services said of everybody, which is hard to believe, and what to do about it."""
+    return [
+        f"The {SERVICE_TITLES[each.check]} {ALIKE_WORDS[each.why].format(people=each.people)}. It knew nobody else, so "
+        f"check {each.check.upper()}_URL, then run again."
+        for each in this_round.alike()
+    ]
+
+
+def refused_token(asking: Asking) -> Exit | None:
+    """Complain about services that do not accept their tokens; returns the exit code, None if all accept them."""
+    refusing = {name: service for name, service in asking.qualifier.services.items() if service.token_refusal}
+    for name, service in refusing.items():
+        complain(
+            f"The {service.name} does not accept its token ({service.token_refusal}), so nobody else was asked about. "
+            f"Correct {name.upper()}_TOKEN. {RUN_AGAIN}".replace("{command}", asking.args.command)
+        )
+    return Exit.SETUP if refusing else None
 
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:

@@ -24,8 +24,21 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 2.0  # seconds between attempts
 MOST_CONNECTIONS = 32  # to one service; at most this many people are checked at the same time
 
 Status = Literal["passed", "failed", "unavailable"]
+Why = Literal["", "only_404", "other_name", "request_refused", "token_refused", "not_in_time"]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """A name that a service `told`, and the names that we `held`, none of which agrees with it."""
+
+    held: tuple[str, ...]
+    told: str
+
+    def __str__(self) -> str:
+        held = " or ".join(f'"{name}"' for name in self.held)
+        return f'"{self.told}", not {held}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,10 @@ class Check:
     """What one service said about a person, and how many seconds all `attempts` took; 0 if it was not asked.
 
     `digest` is the hexadecimal SHA-256 of the answer that was judged, "" if none came; `compared` names the parts of
-    the answer that could be compared with what we hold.
+    the answer that could be compared with what we hold. `why` is "" unless more than this one check depends on the
+    reason: `only_404` is a no that says nothing else, `request_refused` may be the fault of the id, `token_refused`
+    concerns everybody, `not_in_time` means that the time for all checks was over, and `other_name` goes with
+    `other_name`.
     """
 
     status: Status
@@ -43,6 +59,8 @@ class Check:
     score: int | None = None
     digest: str = ""
     compared: tuple[str, ...] = ()
+    why: Why = ""
+    other_name: OtherName | None = None
 
 
 Judge = Callable[[int, Any], Check]  # from the status and the JSON of an answer to the check
@@ -76,7 +94,11 @@ class _Request:
 
 
 class Unavailable(Exception):
-    """A service gave no answer that decides anything."""
+    """A service gave no answer that decides anything; `why` as in a check."""
+
+    def __init__(self, reason: str, why: Why = "") -> None:
+        super().__init__(reason)
+        self.why = why
 
 
 class Passing(Unavailable):
@@ -103,7 +125,7 @@ class CheckService:
     """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails.
 
     `deadline` is in seconds; once `is_ended` is true, nothing is repeated. Threads may share it; they then share its
-    circuit breaker.
+    circuit breaker. Once it has refused its token, it is not asked any more.
     """
 
     def __init__(
@@ -118,10 +140,11 @@ class CheckService:
     ) -> None:
         self.name = name
         self.deadline = deadline
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._sleep = sleep or time.sleep
         self._is_ended = is_ended
         self._breaker = CircuitBreaker()
+        self._token_refusal = ""
         self._session = open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = BearerToken(token)
         self._session.headers["Accept-Encoding"] = "identity"
@@ -136,13 +159,18 @@ class CheckService:
         """How many people it was not asked about because it kept failing."""
         return self._breaker.turned_away
 
+    @property
+    def token_refusal(self) -> str:
+        """What it answered when it did not accept its token, "" if it did not do so."""
+        return self._token_refusal
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
 
-    def unavailable(self, reason: str) -> Check:
+    def unavailable(self, reason: str, why: Why = "") -> Check:
         """The check when the service decided nothing, for this reason."""
-        return Check("unavailable", f"{self.name} unavailable ({reason})")
+        return Check("unavailable", f"{self.name} unavailable ({reason})", why=why)
 
     def ask(
         self,
@@ -162,6 +190,8 @@ class CheckService:
         call = call or Call()
         deadline = min(began + self.deadline, call.ends_at)
         request = _Request(method, path, person.person_id, body, headers, deadline)
+        if self._token_refusal:
+            return self.unavailable("not asked: it does not accept its token", "token_refused")
         try:
             call.passage = self._breaker.enter(request.deadline - began)
         except CircuitOpen:
@@ -177,7 +207,8 @@ class CheckService:
         """The check when we stop waiting for it after so many seconds."""
         if call.passage:
             self._note(call.passage, "nothing" if call.ends_at <= time.monotonic() else "failure")
-        check = self.unavailable("no answer in time" if call.attempts else "not asked in time")
+        why: Why = "not_in_time" if call.ends_at <= time.monotonic() else ""
+        check = self.unavailable("no answer in time" if call.attempts else "not asked in time", why)
         return replace(check, attempts=call.attempts, seconds=round(seconds, 3))
 
     def _asked(self, judge: Judge, request: _Request, call: Call) -> tuple[Came, Check]:
@@ -186,15 +217,18 @@ class CheckService:
         except Passing as error:
             return "failure", self.unavailable(str(error))
         except Unavailable as error:
-            return "answer", self.unavailable(str(error))
+            if error.why == "token_refused":
+                self._token_refusal = str(error)
+            return "answer", self.unavailable(str(error), error.why)
         except Exception as error:  # an answer that breaks a library must neither clear nor lose anybody
             log.warning("%s %s can't be read (%s)", request.method, request.path, type(error).__name__)
             return "failure", self.unavailable(f"the answer can't be read: {type(error).__name__}")
 
     def _late(self, call: Call) -> tuple[Came, Check]:
         is_over = call.ends_at <= time.monotonic()
-        reason = "the time limit for all checks was reached" if is_over else "no time was left for it"
-        return "nothing", self.unavailable(f"not asked: {reason}")
+        if is_over:
+            return "nothing", self.unavailable("not asked: the time limit for all checks was reached", "not_in_time")
+        return "nothing", self.unavailable("not asked: no time was left for it")
 
     def _note(self, passage: Passage, came: Came) -> None:
         if self._breaker.note(passage, came):
@@ -225,7 +259,7 @@ class CheckService:
         try:
             response = self._session.request(
                 request.method,
-                self._base_url + request.path.format(id=quote(request.person_id, safe="")),
+                self.base_url + request.path.format(id=quote(request.person_id, safe="")),
                 json=request.body,
                 headers=request.headers,
                 timeout=(min(CONNECT_TIMEOUT, left), left),

@@ -1,7 +1,8 @@
 """A round in Close: what it needs there, which leads it looks at, and what becomes of each."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from close.journal import JournalFile
 from close.made_once import Maker
@@ -9,61 +10,120 @@ from close_client import CloseClient
 from qualifying.person import Person
 from qualifying.round import Round
 from qualifying.statuses import WorkflowNames, find_workflow
-from qualifying.write_back import Handled, WritingBack
+from qualifying.waiting import BackOff, waiting_leads
+from qualifying.write_back import Handled, Options, WritingBack
+
+SAID_OF_EVERYBODY = "nothing was written, because a service said the same of everybody in this round"
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a round is about to do: how many leads of an organization it may change.
+
+    `waiting` is the name of the status in which leads wait, "" if people are named; `missing` names what will be
+    created in Close.
+    """
+
+    organization: str
+    leads: int
+    waiting: str
+    missing: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """How many leads or people a round in Close looks at, and what becomes of each, as results come in."""
+    """How many leads or people a round in Close looks at, and what becomes of each, as results come in.
+
+    `resting` counts the leads that wait but are tried later.
+    """
 
     total: int
     handled: Iterator[Handled]
+    resting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QualifyingInClose:
     """How people are qualified in one Close account, round after round.
 
-    With `is_creating`, missing statuses and the field with these `names` are created; `tell` hears of it, and of
-    anything else that a person has to know. `note_lag` is the number of seconds after which a list is trusted to show a
-    note that was sent. With `has_note_detail`, a note says what each check found.
+    With `is_creating`, missing statuses and the field with these `names` are created. `agree` hears what is ahead
+    before anything is written, and raises an error if it must not be done; `tell` hears of anything else that a person
+    has to know. With a `back_off`, leads that stay undetermined are tried ever more rarely.
     """
 
     close: CloseClient
     names: WorkflowNames
     is_creating: bool
+    agree: Callable[[Ahead], None]
     tell: Callable[[str], None]
-    note_lag: float
-    has_note_detail: bool
+    options: Options
+    back_off: BackOff | None = None
 
     def begin(self, journals: JournalFile, this_round: Round, people: Sequence[Person]) -> Begun:
         """Begin a round on the leads of these people or, without people, on all waiting leads."""
-        writing_back = self._writing_back(journals, this_round)
-        writing_back.remove_double_notes(self.tell)
-        if people:
-            return Begun(len(people), self._to_the_end(this_round.in_order(people, writing_back.qualify), writing_back))
-        lead_ids = writing_back.waiting_leads()
-        taken_up = this_round.in_order(lead_ids, writing_back.take_up)
-        return Begun(len(lead_ids), self._to_the_end((lead for lead in taken_up if lead), writing_back))
-
-    def _to_the_end(self, handled: Iterator[Handled], writing_back: WritingBack) -> Iterator[Handled]:
-        """Yield what was handled and then, after the last lead, look for notes that arrived twice."""
-        yield from handled
-        writing_back.await_late_notes(self.tell)
-        writing_back.remove_double_notes(self.tell)
-
-    def _writing_back(self, journals: JournalFile, this_round: Round) -> WritingBack:
         account = self.close.account()
         account.refuse_without("view_all_leads", effect="so leads that it can't see would be left out")
         journal = journals.of(account.organization_id, account.organization_name)
-        maker = Maker(self.close, journal, account.user_id, self.note_lag)
-        if not this_round.remark:
+        workflow = find_workflow(self.close, self.names, account, journal, is_creating=self.is_creating)
+        leads = [] if people else waiting_leads(self.close, journal, workflow)
+        due = self.back_off.due(leads) if self.back_off else leads
+        changed = len(set(people)) or sum(lead.has_id or self.options.notes_missing_id for lead in due)
+        self.agree(Ahead(account.organization_name, changed, self.names.waiting, workflow.missing))
+        writes = not (this_round.remark or self.options.is_dry_run)
+        if writes:
+            maker = Maker(self.close, journal, account.user_id, self.options.note_lag)
             maker.remove_doubles(self.tell)
-        workflow = find_workflow(self.close, self.names, account, maker, is_creating=self.is_creating)
-        if workflow.created:
-            self.tell(f"created in Close: {', '.join(workflow.created)}")
-        return WritingBack(
-            *(self.close, account, journal, workflow, this_round),
-            note_lag=self.note_lag,
-            has_note_detail=self.has_note_detail,
-        )
+            missing, workflow = workflow.missing, workflow.made(maker)
+            if missing:
+                self.tell(f"created in Close: {', '.join(missing)}")
+        writing_back = WritingBack(self.close, account, journal, workflow, this_round, self.options)
+        writing_back.remove_double_notes(self.tell)
+        if people:
+            handled = this_round.in_order(people, writing_back.qualify, last=this_round.was_asked)
+        else:
+            taken_up = this_round.in_order([lead.lead_id for lead in due], writing_back.take_up)
+            handled = (lead for lead in taken_up if lead)
+        total, resting = len(people or due), len(leads) - len(due)
+        return Begun(total, self._to_the_end(handled, this_round, writing_back), resting)
+
+    def _to_the_end(
+        self, handled: Iterator[Handled], this_round: Round, writing_back: WritingBack
+    ) -> Iterator[Handled]:
+        """Yield what was handled and then, after the last lead, look for notes that arrived twice."""
+        for lead in _once_out_of_doubt(handled, this_round):
+            if self.back_off and lead.kind in ("undetermined", "withheld"):
+                self.back_off.note_undetermined(lead.lead_id)
+            yield lead
+        writing_back.await_late_notes(self.tell)
+        writing_back.remove_double_notes(self.tell)
+
+
+def _once_out_of_doubt(handled: Iterator[Handled], this_round: Round) -> Iterator[Handled]:
+    """Yield what was handled, in order, after writing what had to wait until a service told one person from another.
+
+    What a service said of everybody is not written. After an error nothing more is written, and it is raised last.
+    """
+    kept: deque[Handled] = deque()
+    errors: list[Exception] = []
+
+    def settled(lead: Handled) -> Handled:
+        if not lead.write or errors or this_round.is_ended():
+            return lead
+        if lead.verdict and this_round.is_withheld(lead.verdict):
+            return replace(lead, reason=SAID_OF_EVERYBODY)
+        try:
+            return lead.write()
+        except Exception as error:
+            errors.append(error)
+            return lead
+
+    try:
+        for lead in handled:
+            kept.append(lead)
+            while kept and not (kept[0].write and kept[0].verdict and this_round.is_doubtful(kept[0].verdict)):
+                yield settled(kept.popleft())
+    except Exception as error:
+        errors.append(error)
+    yield from map(settled, kept)
+    if errors:
+        raise errors[0]

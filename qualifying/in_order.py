@@ -10,9 +10,16 @@ Result = TypeVar("Result")
 
 
 def work_in_order(
-    jobs: Sequence[Key], do: Callable[[Key], Result], *, workers: int, is_ended: Callable[[], bool]
+    jobs: Sequence[Key],
+    do: Callable[[Key], Result],
+    *,
+    workers: int,
+    is_ended: Callable[[], bool],
+    last: Callable[[Key], bool] | None = None,
 ) -> Iterator[Result]:
     """Do several jobs at a time and yield their results in the order of the jobs; equal jobs are done once.
+
+    Jobs that are `last` begin after all others.
 
     Once `is_ended` is true, or after an error, jobs under way are finished but no others begin. The results so far are
     still yielded, and the error is raised last.
@@ -28,9 +35,10 @@ def work_in_order(
             has_ended.set()
             raise
 
+    in_turn = sorted(dict.fromkeys(jobs), key=last) if last else dict.fromkeys(jobs)
     error: BaseException | None = None
     with ThreadPoolExecutor(workers) as pool:
-        futures = {job: pool.submit(attempt, job) for job in dict.fromkeys(jobs)}
+        futures = {job: pool.submit(attempt, job) for job in in_turn}
         try:
             for job in jobs:
                 failed = futures[job].exception()

@@ -129,13 +129,13 @@ def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]
     first: dict[str, int] = {}
     for number, person in people.items():
         before = known.get(person.person_id, person)
-        names, dates = before.names | person.names, {before.birth_date, person.birth_date} - {""}
-        if len(names) > 1 or len(dates) > 1:
+        dates = {before.birth_date, person.birth_date} - {""}
+        if (before.names and person.names and not before.is_called(person.names)) or len(dates) > 1:
             raise PeopleError(
                 f"{file}: rows {first[person.person_id]} and {number} have the same id, but different names or "
                 "dates of birth. Correct or delete the wrong one"
             )
-        known[person.person_id] = Person(person.person_id, names, "".join(dates))
+        known[person.person_id] = Person(person.person_id, before.names or person.names, "".join(dates))
         first.setdefault(person.person_id, number)
     return known
 

@@ -3,13 +3,14 @@
 import hmac
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
 from cells.placeholders import is_placeholder
 from cells.wrapped import unwrapped
+from qualifying.person_name import PersonName
 
 LONGEST_ID = 64  # characters
 ID_RULE = (
@@ -21,25 +22,30 @@ NAME, BIRTH_DATE = "name", "birth_date"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person's id, and what we know about them: possible names, and the date of birth as YYYY-MM-DD, if known.
-
-    `names` are parts of names, as `name_parts` gives them, so that different spellings of a name count as the same.
-    """
+    """A person's id, and what we know about them: possible names, and the date of birth as YYYY-MM-DD, if known."""
 
     person_id: str
-    names: frozenset[tuple[str, ...]] = frozenset()
+    names: frozenset[PersonName] = frozenset()
     birth_date: str = ""
 
     @classmethod
     def called(cls, person_id: str, names: Iterable[str], birth_date: str = "") -> Self:
         """A person who goes by any of these names; a name without letters or digits is ignored."""
-        return cls(person_id, frozenset(filter(None, map(name_parts, names))), birth_date)
+        held = frozenset(name for name in map(PersonName.of, names) if name.spellings)
+        return cls(person_id, held, birth_date)
+
+    def is_called(self, names: Iterable[PersonName]) -> bool:
+        """Whether one of our names agrees with one of these."""
+        return any(ours.agrees_with(other) for other in names for ours in self.names)
 
     def compared(self, name: str, birth_date: str) -> dict[str, bool]:
         """Whether a registry's `name` and `birth_date` agree with ours; whatever either side lacks is left out."""
-        agrees = {NAME: name_parts(name) in self.names, BIRTH_DATE: birth_date == self.birth_date}
-        is_held = {NAME: name and self.names, BIRTH_DATE: birth_date and self.birth_date}
-        return {what: agrees[what] for what in agrees if is_held[what]}
+        compared = {}
+        if name and self.names:
+            compared[NAME] = self.is_called([PersonName.of(name)])
+        if birth_date and self.birth_date:
+            compared[BIRTH_DATE] = birth_date == self.birth_date
+        return compared
 
 
 def is_person_id(text: str) -> bool:
@@ -77,34 +83,3 @@ def is_day(text: str) -> bool:
         return bool(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)) and bool(date.fromisoformat(text))
     except ValueError:
         return False
-
-
-def name_parts(name: str) -> tuple[str, ...]:
-    """The parts of a name, the same for all spellings that differ only in case, accents, marks or the order of parts.
-
-    >>> name_parts("NÚÑEZ-O’Brien, José") == name_parts("Jose Nunez Obrien")
-    True
-    """
-    spoken = unicodedata.normalize("NFC", name).casefold().translate(_UNSPOKEN)
-    letters = unicodedata.normalize("NFKD", spoken).casefold().translate(_PLAIN_LETTERS)
-    return tuple(sorted("".join(_plain(unicodedata.normalize("NFKD", letters))).split()))
-
-
-# Letters that Unicode does not decompose into a plain letter and a mark.
-_PLAIN_LETTERS = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-)
-_UNSPOKEN = str.maketrans("ё", "е", "'’‘ʼʻ′`´\u00ad\u200b\u200c\u200d\u2060\ufeff")  # ё is е with an accent
-_ACCENTED = ("LATIN", "GREEK")  # scripts in which a mark is an accent; in others it makes another letter
-
-
-def _plain(letters: str) -> Iterator[str]:
-    """Letters and digits without accents, and a space for everything between them."""
-    script = ""
-    for char in letters:
-        kind = unicodedata.category(char)[0]
-        if kind == "M":
-            yield char if script and script not in _ACCENTED else ""
-            continue
-        script = unicodedata.name(char, "").partition(" ")[0] if kind in "LN" else ""
-        yield char if script else " "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cells.lead_fields import NATIONAL_ID, LeadField
 from close.contents import Json
 from close.fields import TEXTS, find_field, id_named
+from close.journal import Journal
 from close.made_once import Maker, without_double_statuses, without_doubles
 from close_client import Account, CloseClient
 from qualifying.person import id_typed
@@ -51,15 +52,38 @@ USUAL_NAMES = WorkflowNames("To qualify", "Prospect", "Not eligible", NATIONAL_I
 class Workflow:
     """The same as Close knows it: ids of the statuses, and the field; `labels` has all statuses' labels by id.
 
-    `created` names the statuses and the field that were just created.
+    What Close lacks stands in it already, statuses with ids of our own: `missing` names them, and the field if it has
+    no key yet.
     """
 
     waiting: str
     prospect: str
     declined: str
     id_field: LeadField
-    labels: dict[str, str]
-    created: tuple[str, ...] = ()
+    labels: Mapping[str, str]
+    missing_statuses: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of what Close lacks."""
+        return [*self.missing_statuses, *([] if self.id_field.key else [self.id_field.name])]
+
+    def is_planned(self, status_id: str) -> bool:
+        """Whether the id stands for a status that Close lacks."""
+        return status_id in map(_planned_id, self.missing_statuses)
+
+    def made(self, maker: Maker) -> "Workflow":
+        """The same once everything that is missing has been created."""
+        made = {_planned_id(name): maker.make_status(name) for name in self.missing_statuses}
+        ids = {planned: status["id"] for planned, status in made.items()}
+        field = self.id_field
+        return Workflow(
+            waiting=ids.get(self.waiting, self.waiting),
+            prospect=ids.get(self.prospect, self.prospect),
+            declined=ids.get(self.declined, self.declined),
+            id_field=field if field.key else maker.make_field(field.name, field.kind),
+            labels={ids.get(status_id, status_id): label for status_id, label in self.labels.items()},
+        )
 
     def goal(self, verdict: Verdict) -> str:
         """The status that a verdict leads to, "" for one that is undetermined."""
@@ -79,32 +103,36 @@ class Workflow:
 
 
 def find_workflow(
-    close: CloseClient, names: WorkflowNames, account: Account, maker: Maker, *, is_creating: bool
+    close: CloseClient, names: WorkflowNames, account: Account, journal: Journal, *, is_creating: bool
 ) -> Workflow:
-    """The statuses and the field in Close; with `is_creating`, missing ones are created.
+    """The statuses and the field as they are in Close, and with `is_creating` as they are to be.
 
-    Raises WorkflowMissing, naming everything that is missing, SameStatus, close.fields.AmbiguousName and, before
-    anything is created, MissingPermission.
+    Raises WorkflowMissing, naming everything that is missing, SameStatus, close.fields.AmbiguousName and
+    MissingPermission.
     """
     listed = {status["id"]: status["label"] for status in close.lead_statuses()}
-    labels = without_double_statuses(listed, maker.journal)
-    found = _statuses_named(names.statuses, labels)
-    field = _text_field_named(without_doubles(close.lead_fields(), maker.journal), names.id_field)
+    found = _statuses_named(names.statuses, without_double_statuses(listed, journal))
+    field = _text_field_named(without_doubles(close.lead_fields(), journal), names.id_field)
     missing = [name for name, status_id in found.items() if not status_id]
     if not is_creating:
         _refuse_missing(missing, "" if field else names.id_field)
     if not field:
         account.refuse_creating_fields([names.id_field])
-    made = {name: maker.make_status(_as_made(name)) for name in missing}
-    ids = found | {name: status["id"] for name, status in made.items()}
+    planned = {_planned_id(_as_made(name)): _as_made(name) for name in missing}
+    ids = {name: status_id or _planned_id(_as_made(name)) for name, status_id in found.items()}
     return Workflow(
         waiting=ids.get(names.waiting, ""),
         prospect=ids[names.prospect],
         declined=ids[names.declined],
-        id_field=field or maker.make_field(_as_made(names.id_field), "text"),
-        labels=listed | {status["id"]: status["label"] for status in made.values()},
-        created=tuple(map(_as_made, [*missing, *([] if field else [names.id_field])])),
+        id_field=field or LeadField(_as_made(names.id_field), "text"),
+        labels=listed | planned,
+        missing_statuses=tuple(planned.values()),
     )
+
+
+def _planned_id(label: str) -> str:
+    """What stands for the id of a status that is not in Close yet."""
+    return f"planned: {label}"
 
 
 def _statuses_named(names: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cells.safe_text import harmless_line
-from qualifying.check_service import Check
+from qualifying.check_service import Check, OtherName
 from qualifying.person import pseudonym
 from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Verdict, outcome_words
 
@@ -44,12 +45,63 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
     line = as_json(verdict)
     for name, check in verdict.checks.items():
         line["checks"][name]["digest"] = check.digest or None
+        line["checks"][name] |= {"why": check.why} if check.why else {}
     line["checks"][REGISTRY]["compared"] = list(verdict.checks[REGISTRY].compared)
     line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
     line |= {"rule_version": verdict.rule_version}
+    line |= {"list_id": verdict.list_id} if verdict.list_id else {}
     line |= {"allowed_keys": list(verdict.allowed_keys)} if verdict.allowed_keys else {}
     marks = {"sandbox": is_rehearsal, "random_score": bool(verdict.remark), "redacted": verdict.is_redacted}
     return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
+
+
+def verdicts_on_list(path: Path, list_id: str, remark: str) -> dict[str, Verdict]:
+    """The last verdict on each person of a list, by the id that it shows; none if the list has no id.
+
+    `remark` is the one that the verdicts have, as the list's id says.
+    """
+    if not list_id or not path.exists():
+        return {}
+    found = {}
+    for line in _lines(path):
+        if line.get("list_id") == list_id:
+            with suppress(KeyError, TypeError, ValueError):  # a line that somebody has changed
+                found[line["person_id"]] = _verdict_in(line, remark)
+    return found
+
+
+def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict:
+    checks = {name: _check_in(line["checks"][name], remark) for name in CHECK_TITLES}
+    return Verdict(
+        person_id=line["person_id"],
+        outcome=line["outcome"],
+        result=line["result"],
+        checks=checks,
+        decided_at=line["decided_at"],
+        attempt_id=line["attempt_id"],
+        remark=remark,
+        lead_id=line["lead_id"] or "",
+        is_redacted=bool(line.get("redacted")),
+        threshold=line["threshold"],
+        rule_version=line["rule_version"],
+        allowed_keys=tuple(line.get("allowed_keys", ())),
+        list_id=line["list_id"],
+        is_earlier=True,
+    )
+
+
+def _check_in(line: Mapping[str, Any], remark: str) -> Check:
+    names = line.get("names")
+    return Check(
+        status=line["status"],
+        detail=line["detail"].removesuffix(f"; {remark}"),
+        attempts=line["attempts"],
+        seconds=line["seconds"],
+        digest=line.get("digest") or "",
+        compared=tuple(line.get("compared", ())),
+        why=line.get("why", ""),
+        other_name=OtherName(tuple(names["ours"]), names["theirs"]) if names else None,
+    )
 
 
 def journal_line(verdict: Verdict) -> Line:
@@ -68,7 +120,9 @@ def verdict_of(line: Mapping[str, Any]) -> Verdict:
 
 
 def _check_as_json(check: Check) -> Line:
-    return {"status": check.status, "detail": check.detail, "attempts": check.attempts, "seconds": check.seconds}
+    line = {"status": check.status, "detail": check.detail, "attempts": check.attempts, "seconds": check.seconds}
+    other = check.other_name
+    return line | ({"names": {"ours": list(other.held), "theirs": other.told}} if other else {})
 
 
 def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> Line:
@@ -106,7 +160,10 @@ def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     if line.get("redacted"):
         return line
     checks = {
-        name: {**check, "digest": pseudonym(check["digest"], key) if check.get("digest") else None}
+        name: {
+            **{what: told for what, told in check.items() if what != "names"},
+            "digest": pseudonym(check["digest"], key) if check.get("digest") else None,
+        }
         for name, check in line["checks"].items()
     }
     return {**line, "person_id": pseudonym(line["person_id"], key), "checks": checks}
@@ -134,13 +191,17 @@ def _check_words(name: str, check: Mapping[str, Any]) -> str:
     digest = f", SHA-256 of the answer {check['digest']}" if check.get("digest") else ""
     compared = f", compared with our data: {', '.join(check['compared'])}" if check.get("compared") else ""
     how = f" ({asked}{compared}{digest})" if check["attempts"] else ""
-    return f"{CHECK_TITLES.get(name, name)}: {check['status']}, {check['detail']}{how}"
+    names = check.get("names")
+    told = f": {OtherName(tuple(names['ours']), names['theirs'])}" if names else ""
+    return f"{CHECK_TITLES.get(name, name)}: {check['status']}, {check['detail']}{told}{how}"
 
 
 def _arithmetic(line: Mapping[str, Any]) -> str:
     statuses = {name: check["status"] for name, check in line["checks"].items() if name != SCORE}
     first = " and ".join(f"{name} {status}" for name, status in statuses.items())
     outcome, result = outcome_words(line["outcome"]), line["result"]
+    if line["checks"][REGISTRY].get("why") == "other_name":
+        return f"{first}: the id may be somebody else's, whatever else is known about it, so no result, {outcome}"
     if "failed" in statuses.values():
         return f"{first}: one failed check is enough, so result {result}, {outcome}"
     if result is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from qualifying.check_service import Check
+from qualifying.check_service import Check, Why
 
 REGISTRY, JUDICIAL, SCORE = "registry", "judicial", "score"
 CHECK_TITLES = {REGISTRY: "registry check", JUDICIAL: "judicial check", SCORE: "score"}  # of all checks, in order
@@ -20,7 +20,9 @@ class Verdict:
     `checks` has the checks of CHECK_TITLES by name. `remark` must be shown with the verdict: it says that the score was
     drawn at random. `lead_id` is the lead for which the person was checked, if any; `is_redacted` means that a
     pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`, and
-    took no notice of the `allowed_keys` in answers; a verdict from the journal has not all of these.
+    took no notice of the `allowed_keys` in answers; a verdict from the journal has not all of these. `list_id` stands
+    for the list of people of which this person is one, and how they were checked; "" if nobody goes on with it.
+    `is_earlier` means that an earlier run decided.
     """
 
     person_id: str
@@ -35,17 +37,46 @@ class Verdict:
     threshold: int | None = None
     rule_version: str | None = None
     allowed_keys: tuple[str, ...] = ()
+    list_id: str = ""
+    is_earlier: bool = False
 
     def sentence(self) -> str:
         """The verdict in words, with what each check said."""
-        advice = "try again later" if self.outcome == "undetermined" else ""
-        return f"{outcome_words(self.outcome)}: {'; '.join(filter(None, [self.findings(), advice, self.remark]))}"
+        told = [
+            self.findings(),
+            self._advice() if self.outcome == "undetermined" else "",
+            self.remark,
+            f"decided by an earlier run, at {self.decided_at}" if self.is_earlier else "",
+        ]
+        return f"{outcome_words(self.outcome)}: {'; '.join(filter(None, told))}"
+
+    def _advice(self) -> str:
+        if self.has("other_name"):
+            return "compare the names and correct the one that is wrong"
+        if self.has("request_refused"):
+            return "check the id"
+        return "check the token" if self.has("token_refused") else "try again later"
 
     def findings(self) -> str:
         """What each check said; the score only if all others were passed, since otherwise it was not requested."""
         others = {name: check for name, check in self.checks.items() if name != SCORE}
         is_scored = all(check.status == "passed" for check in others.values())
-        return ", ".join(check.detail for check in (self.checks if is_scored else others).values())
+        told = (self.checks if is_scored else others).values()
+        return ", ".join(check.detail + (f" ({check.other_name})" if check.other_name else "") for check in told)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether asking again is of no use before the id is corrected."""
+        return self.outcome != "undetermined" or self.has("request_refused")
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether no service was asked, because the time for all checks was over."""
+        return self.has("not_in_time") and not any(check.attempts for check in self.checks.values())
+
+    def has(self, why: Why) -> bool:
+        """Whether one of the checks ended as it did for this reason."""
+        return any(check.why == why for check in self.checks.values())
 
 
 def outcome_words(outcome: str) -> str:

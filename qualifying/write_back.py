@@ -7,7 +7,6 @@ if somebody has moved it or changed its id in the meantime, it is left as it is.
 """
 
 import hashlib
-import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from close.conditions import custom_field, has_value, is_one_of, regular_field
+from close.conditions import custom_field, has_value
 from close.contents import Json, lead_link
 from close.errors import (
     CloseUnreachable,
@@ -24,15 +23,15 @@ from close.errors import (
     OutcomeUnknown,
     RequestRejected,
 )
-from close.fields import STATUS
 from close.journal import Journal
 from close.journal_entries import LONG_AGO, WriteBack
 from close_client import Account, CloseClient
-from qualifying.person import ID_RULE, Person, is_whole_id
+from qualifying.notes import missing_id_text, other_name_text, refused_id_text, verdict_text
+from qualifying.person import Person, is_whole_id
 from qualifying.round import Round
 from qualifying.statuses import Workflow
 from qualifying.trail import journal_line, verdict_of
-from qualifying.verdict import CHECK_TITLES, Verdict, outcome_words
+from qualifying.verdict import Verdict
 
 MOST_UNREACHABLE = 3  # leads in a row, after which we assume that Close itself is down
 MOST_TRIES = 3  # of one write whose answer is lost each time
@@ -40,36 +39,58 @@ LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
 MOST_LAGS = 10  # after which no note can be on its way any more
 
-Kind = Literal[
-    "moved", "undetermined", "without_id", "left", "refused", "unknown", "ambiguous", "not_found", "rehearsed"
-]
+Written = Literal["moved", "told", "planned", "rehearsed"]
+Unwritten = Literal["undetermined", "without_id", "id_refused", "left", "refused", "unknown", "ambiguous", "not_found"]
+Kind = Written | Unwritten | Literal["withheld", "not_asked", "blank"]
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of a lead: whether it was `moved`, and the reason in words. `link` is "" if no lead is known."""
+    """What became of a lead: whether it was `moved`, and the reason in words. `link` is "" if no lead is known.
+
+    One that is `withheld` has its verdict; to `write` it is for a caller who knows that the services can be believed.
+    `name` is that of the lead, where somebody has to find it by the name.
+    """
 
     kind: Kind
     link: str
     reason: str
     verdict: Verdict | None = None
+    lead_id: str = ""
+    name: str = ""
+    write: Callable[[], "Handled"] | None = None
 
     @property
     def needs_somebody(self) -> bool:
         """Whether a person has to look at it, because another try will not help."""
-        return self.is_unsettled and self.kind != "undetermined"
+        return self.is_unsettled and self.kind not in ("undetermined", "withheld", "not_asked")
 
     @property
     def is_unsettled(self) -> bool:
         """Whether something is left to do, by a person or by the next run."""
-        return self.kind not in ("moved", "left", "rehearsed")
+        return self.kind not in ("moved", "left", "planned", "rehearsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How verdicts are written back.
+
+    `note_lag` is the number of seconds after which a list is trusted to show a note that was sent. With
+    `has_note_detail`, a note says what each check found; with `notes_missing_id`, a blank id gets a note as well. With
+    `asks_refused`, an id that a service has refused is asked about again. A dry run writes nothing.
+    """
+
+    note_lag: float
+    has_note_detail: bool = False
+    notes_missing_id: bool = False
+    asks_refused: bool = False
+    is_dry_run: bool = False
 
 
 class WritingBack:
     """Qualifies leads and writes the verdicts back; safe to share between threads.
 
-    `note_lag` is the number of seconds after which a list is trusted to show a note that was sent. With
-    `has_note_detail`, a note says what each check found. If scores are drawn at random, nothing is ever written.
+    If scores are drawn at random, nothing is ever written.
     """
 
     def __init__(
@@ -79,30 +100,15 @@ class WritingBack:
         journal: Journal,
         workflow: Workflow,
         this_round: Round,
-        *,
-        note_lag: float,
-        has_note_detail: bool,
+        options: Options,
     ) -> None:
         self._close, self._account = close, account
         self._journal = journal
         self._workflow = workflow
         self._round = this_round
-        self._note_lag = note_lag
-        self._has_note_detail = has_note_detail
+        self._options = options
         self._began = close.now()
         self._unreachable = 0  # leads in a row; threads may make this slightly wrong
-
-    def waiting_leads(self) -> list[str]:
-        """The ids of leads with something left to write, and of leads that search shows in the waiting status.
-
-        The order of the latter is random: if a service fails only for some people, these must not come first in every
-        round, or it would be given up before all others are checked.
-        """
-        unfinished = [write_back.lead_id for write_back in self._journal.unfinished_write_backs()]
-        is_waiting = is_one_of(regular_field(STATUS.key), [self._workflow.waiting])
-        shown = [lead["id"] for lead in self._close.walk_leads(is_waiting, ["id"])]
-        random.shuffle(shown)
-        return list(dict.fromkeys([*unfinished, *shown]))
 
     def take_up(self, lead_id: str) -> Handled | None:
         """What became of a lead that is to be qualified; None if it is no longer waiting.
@@ -115,7 +121,7 @@ class WritingBack:
             self._unreachable += 1
             if self._unreachable >= MOST_UNREACHABLE:
                 raise
-            return Handled("unknown", lead_link({"id": lead_id}), str(error))
+            return Handled("unknown", lead_link({"id": lead_id}), str(error), lead_id=lead_id)
         if handled is None or handled.kind != "unknown":
             self._unreachable = 0
         return handled
@@ -132,7 +138,9 @@ class WritingBack:
             return completed
         typed = self._workflow.typed_id(lead)
         if not is_whole_id(typed):
-            return self._tell_without_id(lead, typed)
+            return self._without_id(lead, typed)
+        if self._is_known_refused(lead, typed):
+            return _handled(lead, "id_refused", self._refused_words)
         verdict = self._round.verdict_on(_person_of(lead, typed), lead_id)
         return self._write_back(lead, typed, verdict)
 
@@ -141,6 +149,8 @@ class WritingBack:
 
         If Close can't be reached for several people in a row, CloseUnreachable is raised.
         """
+        if self._round.is_over:
+            return Handled("not_asked", "", "not asked", self._round.verdict_on(person))
         try:
             leads = self._leads_of(person.person_id)
         except CloseUnreachable as error:
@@ -158,7 +168,7 @@ class WritingBack:
         held = _person_of(lead, person.person_id)
         named = replace(person, names=person.names or held.names)
         verdict = self._round.verdict_on(named, lead["id"])
-        if held.names and not named.names & held.names:
+        if held.names and not named.is_called(held.names):
             reason = "nothing was written: no contact of the lead has the name given in the file"
             return _handled(lead, "ambiguous", reason, verdict)
         return self._write_back(lead, person.person_id, verdict)
@@ -174,6 +184,8 @@ class WritingBack:
 
     def _leads_of(self, person_id: str) -> list[Json]:
         """The leads that hold an id. Each is read, since search may show outdated values."""
+        if not self._workflow.id_field.key:
+            return []
         shown = self._close.first_leads(has_value(custom_field(self._workflow.id_field.id), person_id), ["id"])
         found: list[Json] = []
         for lead_id in [lead["id"] for lead in shown]:
@@ -187,13 +199,23 @@ class WritingBack:
     # Deciding what to write ------------------------------------------------------------------------------------------
 
     def _write_back(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
+        """Write a verdict back, or say what would be written; keep one that may not be the person's fault."""
+        goal = self._workflow.goal(verdict)
+        if verdict.remark and goal:
+            return _handled(lead, "rehearsed", f"nothing was written to Close because {verdict.remark}", verdict)
+        if goal and lead.get("status_id") == goal:
+            return _handled(lead, "moved", f"already in {self._workflow.label(goal)}", verdict)
+        write = partial(self._move_or_tell, lead, typed, verdict)
+        if self._round.is_doubtful(verdict):
+            return replace(_handled(lead, "withheld", "nothing was written yet", verdict), write=write)
+        return write()
+
+    def _move_or_tell(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
         goal = self._workflow.goal(verdict)
         if not goal:
-            return _handled(lead, "undetermined", "not moved; to be tried again later", verdict)
-        if verdict.remark:
-            return _handled(lead, "rehearsed", f"nothing was written to Close because {verdict.remark}", verdict)
-        if lead.get("status_id") == goal:
-            return _handled(lead, "moved", f"already in {self._workflow.label(goal)}", verdict)
+            return self._tell_undetermined(lead, typed, verdict)
+        if self._options.is_dry_run:
+            return _handled(lead, "planned", f"would get a note and move to {self._workflow.label(goal)}", verdict)
         decided = WriteBack(
             lead_id=lead["id"],
             attempt_id=verdict.attempt_id,
@@ -201,57 +223,105 @@ class WritingBack:
             from_status=str(lead.get("status_id")),
             to_status=goal,
             id_digest=_digest(verdict.attempt_id, typed),
-            note=note_text(verdict, has_detail=self._has_note_detail),
+            note=verdict_text(verdict, has_detail=self._options.has_note_detail),
             verdict=journal_line(verdict),
         )
         self._journal.note_decided(decided)
         return self._complete(decided, verdict)
 
-    def _tell_without_id(self, lead: Json, typed: str) -> Handled:
-        """Say in a note that the lead can't be qualified, once for each wrong value in its id field."""
+    def _tell_undetermined(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
+        """Leave a lead where it is, and say in a note what somebody can do about it, if there is anything."""
+        field = self._workflow.id_field.name
+        if verdict.has("other_name"):
+            attempt_id = _told_id(lead, "other name", typed, *_names_told(verdict))
+            note = other_name_text(field, verdict, attempt_id, has_detail=self._options.has_note_detail)
+            handled = _handled(
+                lead, "undetermined", f"not moved: the registry has another name for its {field}", verdict
+            )
+            return self._tell_once(lead, typed, attempt_id, note, handled)
+        if verdict.has("request_refused"):
+            attempt_id = _told_id(lead, "refused", typed)
+            note = refused_id_text(field, verdict, attempt_id)
+            handled = _handled(lead, "id_refused", self._refused_words, verdict)
+            return self._tell_once(lead, typed, attempt_id, note, handled)
+        return _handled(lead, "undetermined", "not moved; to be tried again later", verdict)
+
+    def _without_id(self, lead: Json, typed: str) -> Handled:
+        """Leave a lead without a valid id where it is, and say so in a note, once for each wrong value.
+
+        If the id is blank, a note must be wanted.
+        """
+        field = self._workflow.id_field.name
+        if not typed and not self._options.notes_missing_id:
+            return _handled(lead, "blank", f"its {field} is blank")
+        handled = _handled(lead, "without_id", f"its {field} is blank or not a valid id")
         attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
+        return self._tell_once(lead, typed, attempt_id, missing_id_text(field, typed, attempt_id), handled)
+
+    def _tell_once(self, lead: Json, typed: str, attempt_id: str, note: str, handled: Handled) -> Handled:
+        """Write a note that leaves a lead where it is, unless the lead has it, and say so in what was `handled`."""
         told = self._journal.find_write_back(lead["id"], attempt_id)
-        if (told and told.state == "finished") or self._is_dry:
-            return _handled(lead, "without_id", self._without_id)
+        if (told and told.state == "finished") or self._round.remark:
+            return handled
+        if self._options.is_dry_run:
+            return replace(handled, reason=f"{handled.reason}; it would get a note that says so")
         decided = WriteBack(
             lead_id=lead["id"],
             attempt_id=attempt_id,
             state="decided",
-            from_status=self._workflow.waiting,
+            from_status=str(lead.get("status_id")),
             to_status="",
             id_digest=_digest(attempt_id, typed),
-            note=missing_id_text(self._workflow.id_field.name, typed, attempt_id),
+            note=note,
             verdict=None,
         )
         self._journal.note_decided(decided)
-        return self._complete(decided, None)
+        done = self._complete(decided, handled.verdict)
+        return replace(handled, reason=f"{handled.reason}; a note on the lead says so") if done.kind == "told" else done
+
+    def _is_known_refused(self, lead: Json, typed: str) -> bool:
+        """Whether a service has refused the lead's id, and a note says so."""
+        if self._options.asks_refused:
+            return False
+        told = self._journal.find_write_back(lead["id"], _told_id(lead, "refused", typed))
+        return told is not None and told.state == "finished"
 
     @property
-    def _without_id(self) -> str:
-        return f"its {self._workflow.id_field.name} is blank or not a valid id"
+    def _refused_words(self) -> str:
+        return f"a service refuses its {self._workflow.id_field.name}; it is asked again only when that changes"
 
     @property
     def _is_dry(self) -> bool:
-        return bool(self._round.remark)
+        return bool(self._round.remark) or self._options.is_dry_run
 
     # Writing it ------------------------------------------------------------------------------------------------------
 
     def _complete_all(self, lead_id: str) -> Handled | None:
-        """What became of the latest unfinished write to a lead, None if there was none."""
-        if self._is_dry:
+        """What became of the latest unfinished write to a lead; None if there was none, or only a note."""
+        if self._round.remark:
             return None
         completed = None
         for write_back in self._journal.unfinished_write_backs(lead_id):
             verdict = self._round.shown(verdict_of(write_back.verdict)) if write_back.verdict else None
-            completed = self._complete(write_back, verdict)
+            done = (
+                self._planned(write_back, verdict) if self._options.is_dry_run else self._complete(write_back, verdict)
+            )
+            completed = None if done.kind == "told" else done
         return completed
+
+    def _planned(self, write_back: WriteBack, verdict: Verdict | None) -> Handled:
+        """What a dry run says of an unfinished write."""
+        link, label = lead_link({"id": write_back.lead_id}), self._workflow.label(write_back.to_status)
+        kind: Kind = "planned" if write_back.to_status else "told"
+        reason = f"an interrupted write would be completed: a note, and the move to {label}"
+        return Handled(kind, link, reason, verdict, write_back.lead_id)
 
     def _complete(self, write_back: WriteBack, verdict: Verdict | None) -> Handled:
         """Write the note and the status unless they are already there.
 
         A write that Close refuses is kept; otherwise the next run would check again and write another note.
         """
-        link = lead_link({"id": write_back.lead_id})
+        handled = Handled("told", lead_link({"id": write_back.lead_id}), "", verdict, write_back.lead_id)
         try:
             reason = "" if write_back.state == "noted" else self._write_note(write_back)
             if not reason and write_back.to_status:
@@ -259,19 +329,19 @@ class WritingBack:
         except NotFound:
             reason = "the lead was deleted in Close in the meantime"
         except InvalidRequest as refusal:
-            return Handled("refused", link, f"Close refused: {refusal}", verdict)
+            return replace(handled, kind="refused", reason=f"Close refused: {refusal}")
         except CloseUnreachable as error:
             self._unreachable += 1
-            return Handled("unknown", link, str(error), verdict)
+            return replace(handled, kind="unknown", reason=str(error))
         except OutcomeUnknown as lost:
             # This concerns only this lead. If Close is down, the reading before the next try will show it.
-            return Handled("unknown", link, str(lost), verdict)
+            return replace(handled, kind="unknown", reason=str(lost))
         self._journal.note_write_back(write_back, "left" if reason else "finished")
         if reason:
-            return Handled("left", link, reason, verdict)
+            return replace(handled, kind="left", reason=reason)
         if not write_back.to_status:
-            return Handled("without_id", link, f"{self._without_id}; a note on the lead says so")
-        return Handled("moved", link, f"moved to {self._workflow.label(write_back.to_status)}", verdict)
+            return handled
+        return replace(handled, kind="moved", reason=f"moved to {self._workflow.label(write_back.to_status)}")
 
     def _write_note(self, write_back: WriteBack) -> str:
         """Write the note unless it is there; return why the lead is left as it is, if it is."""
@@ -314,11 +384,11 @@ class WritingBack:
             left = self._seconds_until_shown(lost_at) if lost_at else 0.0
             if left <= 0:
                 return False
-            self._close.pause(min(left, max(SHORTEST_PAUSE, self._note_lag / LOOKS_PER_LAG)))
+            self._close.pause(min(left, max(SHORTEST_PAUSE, self._options.note_lag / LOOKS_PER_LAG)))
         return True
 
     def _seconds_until_shown(self, sent: datetime) -> float:
-        return self._note_lag - self._close.seconds_since(sent)
+        return self._options.note_lag - self._close.seconds_since(sent)
 
     def _notes_of(self, write_back: WriteBack) -> list[Json]:
         """The notes about an attempt that its lead shows, oldest first."""
@@ -354,7 +424,7 @@ class WritingBack:
                     f"{lead_link({'id': write_back.lead_id})}: this tool's note is there twice because an answer from "
                     "Close was lost. Delete one of them in Close."
                 )
-            is_over = self._seconds_until_shown(write_back.last_sent) <= -(MOST_LAGS - 1) * self._note_lag
+            is_over = self._seconds_until_shown(write_back.last_sent) <= -(MOST_LAGS - 1) * self._options.note_lag
             if is_over and not is_left:
                 self._journal.note_single_note(write_back)
 
@@ -411,37 +481,27 @@ class WritingBack:
         return ""
 
 
-def note_text(verdict: Verdict, *, has_detail: bool) -> str:
-    """What a note on the lead says. Everyone in Close can read it, so findings are included only if wanted."""
-    ran = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.attempts]
-    lines = [
-        f"Qualification result: {outcome_words(verdict.outcome)}.",
-        f"Checks completed: {', '.join(ran)}.",
-        *([f"Findings: {verdict.findings()}."] if has_detail else []),
-        f"Attempt: {verdict.attempt_id}",
-    ]
-    return "\n".join(lines)
-
-
-def missing_id_text(field_name: str, typed: str, attempt_id: str) -> str:
-    """What a note says on a lead whose id is missing or not valid."""
-    advice = f"Please correct it: {ID_RULE}." if typed else "Please enter the person's id in this field."
-    return "\n".join(
-        [
-            f"This lead could not be qualified: its {field_name} is {'not a valid id' if typed else 'blank'}.",
-            f"{advice} The lead will then be checked.",
-            f"Attempt: {attempt_id}",
-        ]
-    )
-
-
 def _person_of(lead: Json, person_id: str) -> Person:
     """The person whose id a lead holds, who may be any of its contacts."""
     return Person.called(person_id, [contact.get("name") or "" for contact in lead.get("contacts") or []])
 
 
 def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None) -> Handled:
-    return Handled(kind, lead_link(lead), reason, verdict)
+    return Handled(
+        kind, lead_link(lead), reason, verdict, lead["id"], lead.get("display_name") or lead.get("name") or ""
+    )
+
+
+def _told_id(lead: Json, what: str, *about: str) -> str:
+    """The id of a note that is written once for all that it is about."""
+    return f"n-{_digest(lead['id'], ' '.join([what, *map(repr, about)]))[:16]}"
+
+
+def _names_told(verdict: Verdict) -> list[str]:
+    """The names that differ, ours last."""
+    return [
+        name for check in verdict.checks.values() if (other := check.other_name) for name in (other.told, *other.held)
+    ]
 
 
 def _digest(of: str, typed: str) -> str:

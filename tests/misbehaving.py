@@ -526,8 +526,8 @@ DEFINITE: dict[str, Way] = {
         status.decode(): with_status(status)
         for status in (
             *(b"201 Created", b"202 Accepted", b"203 Non-Authoritative Information", b"206 Partial Content"),
-            *(b"400 Bad Request", b"401 Unauthorized", b"403 Forbidden", b"407 Proxy Authentication Required"),
-            *(b"410 Gone", b"418 I'm a teapot", b"451 Unavailable For Legal Reasons"),
+            *(b"407 Proxy Authentication Required", b"409 Conflict", b"410 Gone"),
+            *(b"418 I'm a teapot", b"451 Unavailable For Legal Reasons"),
         )
     },
     "204": raw(b"HTTP/1.1 204 No Content\r\n\r\n"),
@@ -543,6 +543,10 @@ DEFINITE: dict[str, Way] = {
     "redirect to garbage": with_status(b"302 Found", b"Location: ht!tp://[::\xff/%zz"),
     "redirect to nowhere": with_status(b"302 Found"),
 }
+
+# What may be the fault of the id, and what is the fault of the token.
+REFUSING_ID = {status.decode(): with_status(status) for status in (b"400 Bad Request", b"422 Unprocessable Content")}
+REFUSING_TOKEN = {status.decode(): with_status(status) for status in (b"401 Unauthorized", b"403 Forbidden")}
 
 # The same of one service alone.
 DEFINITE_OF: dict[str, dict[str, Way]] = {

@@ -82,7 +82,7 @@ def test_every_verdict_is_on_disk(run: Run, connected: Sandbox, folder: Path) ->
             assert line["checks"][name].pop("compared", []) == []
             assert (digest is not None and len(digest) == 64) is (check["attempts"] > 0)
         assert {key: line[key] for key in verdict} == verdict
-        assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "2", False)
+        assert (line["threshold"], line["rule_version"], "sandbox" in line) == (60, "3", False)
         assert re.fullmatch("q-[0-9a-f]{16}", line["attempt_id"])
         assert datetime.fromisoformat(line["decided_at"]).utcoffset() == timedelta(0)
 
@@ -226,7 +226,7 @@ UNUSABLE: list[tuple[int, Any]] = [
     (200, {"id": "123", "exists": [], "records": 0, "score": -1}),
     (204, {"id": "123", "exists": True, "records": [], "score": 73}),
     (302, {"id": "123", "exists": True, "records": [], "score": 73}),
-    (401, {"id": "123", "exists": True, "records": [], "score": 73}),
+    (410, {"id": "123", "exists": True, "records": [], "score": 73}),
 ]
 
 

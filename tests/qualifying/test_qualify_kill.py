@@ -24,8 +24,8 @@ from tests.raw_close import RawClose
 
 SEEDS = max(10, KILLS // 2)
 LAG = 2.0  # seconds of the sandbox's index and of its lists of notes; the command is told a little more
-QUALIFY = ("qualify", "--from-close", "--index-lag", "4", "--json")
-PATIENT = ("qualify", "--from-close", "--index-lag", "10", "--json")  # its first look is long before its last one
+QUALIFY = ("qualify", "--from-close", "--note-missing-id", "--index-lag", "4", "--json")
+PATIENT = (*QUALIFY, "--index-lag", "10")  # its first look is long before its last one
 NO_IDS = {7: "", 17: "a b", 27: " ", 37: "no/id", 47: "x" * 65}  # by number of the lead; what stands there instead
 IDS = [NO_IDS.get(number, str(1000 + number)) for number in range(50)]
 REQUESTS, WRITES = 430, 115  # that one run without a death makes, about
