@@ -304,7 +304,9 @@ class Qualifier:
             try:
                 return begun.result(max(0.0, latest - time.monotonic()))
             except TimeoutError:
-                if begun.cancel():
+                if begun.cancel() and ends_at <= time.monotonic():
+                    return service.out_of_time()
+                if begun.cancelled():
                     return service.unavailable("not asked: it is still busy with earlier requests")
                 return service.leave_behind(call, time.monotonic() - now)
 

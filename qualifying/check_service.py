@@ -172,6 +172,10 @@ class CheckService:
         """The check when the service decided nothing, for this reason."""
         return Check("unavailable", f"{self.name} unavailable ({reason})", why=why)
 
+    def out_of_time(self) -> Check:
+        """The check when it was not asked because the time for all checks was over."""
+        return self.unavailable("not asked: the time limit for all checks was reached", "not_in_time")
+
     def ask(
         self,
         judge: Judge,
@@ -225,9 +229,8 @@ class CheckService:
             return "failure", self.unavailable(f"the answer can't be read: {type(error).__name__}")
 
     def _late(self, call: Call) -> tuple[Came, Check]:
-        is_over = call.ends_at <= time.monotonic()
-        if is_over:
-            return "nothing", self.unavailable("not asked: the time limit for all checks was reached", "not_in_time")
+        if call.ends_at <= time.monotonic():
+            return "nothing", self.out_of_time()
         return "nothing", self.unavailable("not asked: no time was left for it")
 
     def _note(self, passage: Passage, came: Came) -> None:

@@ -79,7 +79,7 @@ class QualifyingInClose:
         writing_back = WritingBack(self.close, account, journal, workflow, this_round, self.options)
         writing_back.remove_double_notes(self.tell)
         if people:
-            handled = this_round.in_order(people, writing_back.qualify, last=this_round.was_asked)
+            handled = this_round.in_order(people, writing_back.qualify, turn=this_round.last_asked)
         else:
             taken_up = this_round.in_order([lead.lead_id for lead in due], writing_back.take_up)
             handled = (lead for lead in taken_up if lead)

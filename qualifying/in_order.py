@@ -15,11 +15,11 @@ def work_in_order(
     *,
     workers: int,
     is_ended: Callable[[], bool],
-    last: Callable[[Key], bool] | None = None,
+    turn: Callable[[Key], str] | None = None,
 ) -> Iterator[Result]:
     """Do several jobs at a time and yield their results in the order of the jobs; equal jobs are done once.
 
-    Jobs that are `last` begin after all others.
+    With a `turn`, they begin in its order.
 
     Once `is_ended` is true, or after an error, jobs under way are finished but no others begin. The results so far are
     still yielded, and the error is raised last.
@@ -35,7 +35,7 @@ def work_in_order(
             has_ended.set()
             raise
 
-    in_turn = sorted(dict.fromkeys(jobs), key=last) if last else dict.fromkeys(jobs)
+    in_turn = sorted(dict.fromkeys(jobs), key=turn) if turn else dict.fromkeys(jobs)
     error: BaseException | None = None
     with ThreadPoolExecutor(workers) as pool:
         futures = {job: pool.submit(attempt, job) for job in in_turn}

@@ -55,7 +55,7 @@ class Round:
     `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms replace
     the ids in all verdicts, and the digests of answers, from which an id might be guessed. Once `is_ended` is true,
     nothing new begins. Verdicts carry the `list_id`. Those of an earlier run on the same list, by the ids that they
-    show, stand unless they left a person undecided; people whom that run did not get to come before the others.
+    show, stand unless they left a person undecided; people whom that run did not get to come first.
     """
 
     def __init__(
@@ -93,27 +93,32 @@ class Round:
         return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
 
     def in_order(
-        self, jobs: Sequence[Job], do: Callable[[Job], Result], *, last: Callable[[Job], bool] | None = None
+        self, jobs: Sequence[Job], do: Callable[[Job], Result], *, turn: Callable[[Job], str] | None = None
     ) -> Iterator[Result]:
         """The result of each job, in the order of the jobs; as many run at a time as people are checked.
 
-        Jobs that are `last` begin after all others.
+        With a `turn`, they begin in its order.
         """
-        return work_in_order(jobs, do, workers=self._qualifier.workers, is_ended=self.is_ended, last=last)
+        return work_in_order(jobs, do, workers=self._qualifier.workers, is_ended=self.is_ended, turn=turn)
 
     def decide_all(self, people: Sequence[Person]) -> Iterator[Verdict]:
         """The verdict on each of the people, in their order."""
-        return self.in_order(people, self.verdict_on, last=self.was_asked)
+        return self.in_order(people, self.verdict_on, turn=self.last_asked)
 
-    def was_asked(self, person: Person) -> bool:
-        """Whether an earlier run on this list asked about a person, whatever came of it."""
+    def last_asked(self, person: Person) -> str:
+        """When an earlier run on this list asked about a person for as long as it takes; "" if none did."""
         earlier = self._earlier.get(self.name_of(person.person_id))
-        return earlier is not None and any(check.attempts for check in earlier.checks.values())
+        return earlier.decided_at if earlier and not earlier.has("not_in_time") else ""
+
+    def earlier_on(self, person: Person) -> Verdict | None:
+        """The verdict of an earlier run on a person, if it stands."""
+        earlier = self._earlier.get(self.name_of(person.person_id))
+        return earlier if earlier and earlier.is_settled else None
 
     def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
         """The verdict on a person, who is checked now unless they already were. Raises what `record` raises."""
-        earlier = self._earlier.get(self.name_of(person.person_id))
-        if earlier and earlier.is_settled and earlier.lead_id == lead_id:
+        earlier = self.earlier_on(person)
+        if earlier and earlier.lead_id == lead_id:
             return earlier
         with self._guard:
             is_first = person not in self._verdicts

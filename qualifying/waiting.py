@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from close.conditions import is_one_of, regular_field
@@ -65,8 +65,7 @@ class BackOff:
     A lead of which search shows another id or other names is tried at once.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._rests: dict[str, _Rest] = {}
         self._tried: dict[str, WaitingLead] = {}
 
@@ -84,10 +83,10 @@ class BackOff:
         seconds = FIRST_REST
         if before and before.known == lead.known:
             seconds = min(2 * before.seconds, LONGEST_REST)
-        self._rests[lead_id] = _Rest(lead.known, seconds, self._clock() + seconds)
+        self._rests[lead_id] = _Rest(lead.known, seconds, time.monotonic() + seconds)
 
     def _is_resting(self, lead: WaitingLead) -> bool:
         rest = self._rests.get(lead.lead_id)
         if rest is None or lead.is_unfinished or rest.known != lead.known:
             return False
-        return self._clock() < rest.ends_at
+        return time.monotonic() < rest.ends_at

@@ -149,7 +149,7 @@ class WritingBack:
 
         If Close can't be reached for several people in a row, CloseUnreachable is raised.
         """
-        if self._round.is_over:
+        if self._round.is_over and not self._round.earlier_on(person):
             return Handled("not_asked", "", "not asked", self._round.verdict_on(person))
         try:
             leads = self._leads_of(person.person_id)

@@ -128,4 +128,6 @@ def test_what_is_no_id_is_asked_about_nowhere(run: Run, serve: Serve, folder: Pa
     (folder / "people.csv").write_text(f'id\n"{text}"\n123\n', encoding="utf-8")
     ran = run("qualify", "--file", "people.csv")
     assert (ran.code, "row 2" in ran.err) == (2, True)
+    typed = run("qualify", "123", "--", text)
+    assert (typed.code, f"The ID {text!r} is not valid" in typed.err) == (2, text != "-")
     assert server.heard.requests.total() == 0

@@ -1,0 +1,196 @@
+"""A list with a time limit: the same command goes on where it ended, until everybody on the list is decided on."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Sandbox
+from tests.conftest import Ran, Run, Serve, trail_lines
+from tests.misbehaving import REFUSING_ID, Asked, Misbehaving, Way, said, unknown
+from tests.raw_close import RawClose
+from tests.waiting_leads import Waiting
+
+PEOPLE = tuple(str(number) for number in range(501, 541))
+FEW = PEOPLE[:3]
+
+
+@pytest.fixture
+def waiting(connected: Sandbox) -> Iterator[Waiting]:
+    with RawClose(connected) as close:
+        yield Waiting(close)
+
+
+class Hours:
+    """Services of which the registry answers the first few people of each run, and then the time is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, server: Misbehaving) -> None:
+        self.server = server
+        self.each_run = 10
+        self.ways: dict[str, Way] = {}
+        self._gone = 0.0
+        self._answered = 0
+        real = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: real() + self._gone)
+        server.ways["registry"] = self._answer
+
+    def _answer(self, asked: Asked) -> Iterator[bytes]:
+        yield from self.ways.get(asked.person_id, lambda asked: [said(asked.proper)])(asked)
+        self._answered += 1
+        self._gone += 3600 * (self._answered == self.each_run)
+
+    def run(self, run: Run, *argv: str) -> Ran:
+        self._answered = 0
+        return run("qualify", *argv, "--deadline", "30", "--workers", "2", "--json")
+
+    def asked(self, person_id: str) -> int:
+        """How often the registry was asked about somebody."""
+        return self.server.heard.people["registry", person_id]
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> Hours:
+    return Hours(monkeypatch, serve())
+
+
+def decided(ran: Ran) -> list[str]:
+    return [verdict["person_id"] for verdict in ran.json if verdict["outcome"] != "undetermined"]
+
+
+@pytest.mark.parametrize("source", ["ids", "file"])
+def test_the_end_of_a_list_is_reached_and_nobody_decided_on_is_asked_again(
+    run: Run, hours: Hours, folder: Path, source: str
+) -> None:
+    (folder / "people.csv").write_text("\n".join(["id", *PEOPLE]), encoding="utf-8")
+    people = PEOPLE if source == "ids" else ("--file", "people.csv")
+    known: list[str] = []
+    for _ in range(12):
+        ran = hours.run(run, *people)
+        assert [verdict["person_id"] for verdict in ran.json] == list(PEOPLE)
+        assert set(known) < set(decided(ran))
+        known = decided(ran)
+        if ran.code == 0:
+            break
+        unasked = int(re.findall(r"The time of --deadline 30 was over: (\d+) p", ran.err)[0])
+        assert len(PEOPLE) - len(known) - 2 <= unasked <= len(PEOPLE) - len(known)
+        assert (ran.code, "Run the same command again" in ran.err) == (4, True)
+    assert known == list(PEOPLE)
+    assert {hours.server.heard.people["score", person_id] for person_id in PEOPLE} == {1}
+    again = hours.run(run, *people)
+    assert (again.code, again.json) == (0, ran.json)
+    assert "An earlier run decided on 40 people, the first at 20" in again.err
+    assert "add --again" in again.err
+
+
+def test_people_who_were_never_asked_come_before_those_whom_a_service_always_fails(run: Run, hours: Hours) -> None:
+    stuck = PEOPLE[:10]
+    hours.ways = dict.fromkeys(stuck, lambda asked: [said({})])
+    for _ in range(8):
+        ran = hours.run(run, *PEOPLE)
+    assert decided(ran) == list(PEOPLE[10:])
+    assert {hours.server.heard.people["score", person_id] for person_id in PEOPLE[10:]} == {1}
+
+
+def test_everybody_is_asked_anew_where_that_is_wanted(run: Run, hours: Hours) -> None:
+    hours.each_run = 0
+    for flags, times in (((), 1), ((), 1), (("--again",), 2)):
+        ran = hours.run(run, *FEW, *flags)
+        assert (ran.code, [hours.asked(person_id) for person_id in FEW]) == (0, [times] * 3)
+
+
+@pytest.mark.parametrize(
+    "flags", [("--threshold", "50"), ("--allow-key", "note"), ("--random-score",)], ids=lambda flags: flags[0]
+)
+def test_what_another_rule_decided_does_not_count(run: Run, hours: Hours, flags: tuple[str, ...]) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    hours.run(run, *FEW, *flags)
+    assert [hours.asked(person_id) for person_id in FEW] == [2] * 3
+
+
+def test_another_list_and_other_services_are_asked_anew(run: Run, hours: Hours, serve: Serve) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    hours.run(run, *FEW, "550")
+    assert [hours.asked(person_id) for person_id in FEW] == [2] * 3
+    other = serve()
+    run("qualify", *FEW, "--deadline", "30")
+    assert other.heard.requests["registry"] == 3
+
+
+def test_without_a_time_limit_everybody_is_asked(run: Run, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    assert run("qualify", *FEW).code == 0
+    assert [hours.asked(person_id) for person_id in FEW] == [2] * 3
+
+
+def test_what_a_service_said_of_everybody_is_asked_again(run: Run, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(PEOPLE[:4], unknown)
+    hours.run(run, *PEOPLE[:4])
+    hours.run(run, *PEOPLE[:4])
+    assert [hours.asked(person_id) for person_id in PEOPLE[:4]] == [2] * 4
+
+
+def test_an_id_that_a_service_refuses_is_not_asked_about_again(run: Run, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.ways[FEW[0]] = REFUSING_ID["400 Bad Request"]
+    for _ in range(2):
+        ran = hours.run(run, *FEW)
+        assert (ran.code, decided(ran), hours.asked(FEW[0])) == (4, list(FEW[1:]), 1)
+
+
+def test_a_list_with_pseudonyms_goes_on_too(
+    run: Run, hours: Hours, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours.each_run = 0
+    monkeypatch.setenv("REDACT_KEY", "secret")
+    for _ in range(2):
+        assert hours.run(run, *FEW, "--redact").code == 0
+    assert [hours.asked(person_id) for person_id in FEW] == [1] * 3
+    monkeypatch.setenv("REDACT_KEY", "another")
+    hours.run(run, *FEW, "--redact")
+    assert len({line["list_id"] for line in trail_lines(folder)}) == 2
+
+
+def test_a_line_of_the_trail_that_somebody_broke_is_asked_about_again(run: Run, hours: Hours, folder: Path) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    trail = folder / "output_data" / "qualifications.jsonl"
+    first, *others = trail.read_text(encoding="utf-8").splitlines()
+    broken = json.loads(first)
+    del broken["checks"]["score"]["status"]
+    trail.write_text("\n".join([json.dumps(broken), *others, ""]), encoding="utf-8")
+    assert hours.run(run, *FEW).code == 0
+    assert sorted(hours.asked(person_id) for person_id in FEW) == [1, 1, 2]
+
+
+def test_what_was_decided_before_is_written_back_and_only_to_the_lead_it_was_decided_for(
+    run: Run, waiting: Waiting, hours: Hours
+) -> None:
+    hours.each_run = 0
+    leads = [waiting.lead(person_id) for person_id in FEW]
+    hours.run(run, *FEW)
+    assert hours.run(run, *FEW, "--write-back").code == 0
+    assert [hours.asked(person_id) for person_id in FEW] == [2] * 3
+    assert hours.run(run, *FEW, "--write-back").code == 0
+    assert [hours.asked(person_id) for person_id in FEW] == [2] * 3
+    assert {waiting.status(lead_id) for lead_id in leads} == {"Prospect"}
+    assert {len(waiting.notes(lead_id)) for lead_id in leads} == {1}
+
+
+def test_the_end_is_reached_too_where_verdicts_are_written_back(run: Run, waiting: Waiting, hours: Hours) -> None:
+    leads = [waiting.lead(person_id) for person_id in PEOPLE[:12]]
+    hours.each_run = 6
+    for _ in range(12):
+        ran = hours.run(run, *PEOPLE[:12], "--write-back")
+        if ran.code == 0:
+            break
+        assert (ran.code, "--deadline 30 was over" in ran.err) == (4, True)
+    assert {waiting.status(lead_id) for lead_id in leads} == {"Prospect"}
+    assert {len(waiting.notes(lead_id)) for lead_id in leads} == {1}
+    assert {hours.server.heard.people["score", person_id] for person_id in PEOPLE[:12]} == {1}
