@@ -55,7 +55,7 @@ class Asking:
         lock = threading.Lock()
 
         def record(verdict: Verdict) -> None:
-            line = trail_line(verdict, is_rehearsal=self.args.sandbox)
+            line = trail_line(verdict, is_rehearsal=self.args.sandbox, is_dry_run=self.args.dry_run)
             with lock:
                 append_line(TRAIL, line)
 

@@ -37,10 +37,10 @@ def as_json(verdict: Verdict) -> Line:
     }
 
 
-def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
+def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False) -> str:
     """The verdict as a line of JSON, with everything needed to explain it later.
 
-    Verdicts from the sandbox are marked, so that nobody takes them for real ones.
+    Verdicts from the sandbox are marked, so that nobody takes them for real ones, and so are those of dry runs.
     """
     line = as_json(verdict)
     for name, check in verdict.checks.items():
@@ -51,7 +51,12 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool) -> str:
     line |= {"rule_version": verdict.rule_version}
     line |= {"list_id": verdict.list_id} if verdict.list_id else {}
     line |= {"allowed_keys": list(verdict.allowed_keys)} if verdict.allowed_keys else {}
-    marks = {"sandbox": is_rehearsal, "random_score": bool(verdict.remark), "redacted": verdict.is_redacted}
+    marks = {
+        "sandbox": is_rehearsal,
+        "dry_run": is_dry_run,
+        "random_score": bool(verdict.remark),
+        "redacted": verdict.is_redacted,
+    }
     return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
 
 

@@ -15,7 +15,7 @@ import pytest
 import main
 from sandbox import Fault, Sandbox
 from sandbox.close import PREFIX
-from tests.conftest import Run, Serve
+from tests.conftest import Run, Serve, trail_lines
 from tests.misbehaving import REFUSING_ID, of_people, said
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
@@ -104,6 +104,7 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(
     )
     assert (ran.code, writes_to(connected)) == (4, before)
     assert "Dry run: the services are asked, but nothing is written to Close." in ran.err
+    assert {line["dry_run"] for line in trail_lines(Path())} == {True}
     told = {
         "123": "would get a note and move to Prospect",
         "120": "would get a note and move to Not eligible",
