@@ -35,7 +35,6 @@ from cells.columns import (
     texts_of,
 )
 from cells.companies import identity_of, import_key
-from cells.countries import rows_abroad
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
@@ -46,6 +45,7 @@ from cells.numbers import DecimalMark
 from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
 from cells.readings import Reading
+from cells.rows_abroad import rows_abroad
 from cells.source_file import SourceFile, few_collections
 from cells.texts import is_text
 from cells.unusable_rows import find_unusable_rows, misplaced

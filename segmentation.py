@@ -11,7 +11,7 @@ import pandas as pd
 
 from cells.lead_fields import LeadField
 from cells.numbers import Currency
-from close.fields import UNKNOWN
+from close.fields import OUTSIDE, STATE, UNKNOWN
 from close_client import CloseClient
 from segmenting.columns import (
     CHANGE,
@@ -129,12 +129,21 @@ def _by_group(leads: Iterable[SegmentedLead]) -> dict[tuple[str, ...], list[Segm
     return groups
 
 
-def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[bool, Decimal, str, str]]:
-    """The sort key of a group, level by level: numbers by size, everything else by name, unknown groups last."""
+def _order(group: tuple[str, ...], levels: Sequence[LeadField]) -> list[tuple[int, Decimal, str, str]]:
+    """The sort key of a group, level by level: numbers by size, everything else by name.
+
+    What is outside the US comes after all states, and unknown groups come last.
+    """
     return [
-        (not name, size_of(name.partition(SEPARATOR)[0], level), name.casefold(), name)
+        (_rank(name, level), size_of(name.partition(SEPARATOR)[0], level), name.casefold(), name)
         for name, level in zip(group, levels, strict=True)
     ]
+
+
+def _rank(name: str, level: LeadField) -> int:
+    if not name:
+        return 2
+    return int(level == STATE and name == OUTSIDE)
 
 
 def _named(group: tuple[str, ...]) -> list[str]:

@@ -12,13 +12,23 @@ DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 _RECKONED = re.compile(r"\s*(?:[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\())", re.DOTALL)
 
 
+_SPLITS = re.compile("([;\t\r\n])")  # where a spreadsheet with other settings begins a new cell
+
+
 def guarded(cell: object) -> str:
     """A cell without formulas: a text that a spreadsheet may take for a formula gets a leading apostrophe.
 
-    A number or phone number with a sign or with hyphens does not get one, but `+1+1` does.
+    So does what follows a semicolon, a tab or a line break, where many spreadsheets begin a new cell. A number or phone
+    number with a sign or with hyphens does not get one, but `+1+1` does.
     """
     text = str(cell)
-    return f"'{text}" if _RECKONED.match(text) else text
+    first, *others = _SPLITS.split(text)
+    is_formula = _RECKONED.match(text) or _RECKONED.match(first)
+    return "".join([f"'{first}" if is_formula else first, *map(_guarded_piece, others)])
+
+
+def _guarded_piece(piece: str) -> str:
+    return f"'{piece}" if _RECKONED.match(piece) else piece
 
 
 def harmless(text: str) -> str:

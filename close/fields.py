@@ -8,15 +8,19 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Literal
 
+from cells.countries import country_in, is_us, territory_in
 from cells.lead_fields import CUSTOM_KEY, LeadField
+from cells.placeholders import is_placeholder
 from cells.safe_text import encodable
 from cells.texts import is_same_name, plain_name
 from cells.us_states import state_name
+from cells.wrapped import unwrapped
 from close.conditions import custom_field, regular_field
 from close.contents import Json
 
 CUSTOM = "custom."  # before a name: the custom field is meant, even if every lead has a field of that name
 UNKNOWN = "Unknown"
+OUTSIDE = "Outside the US"
 DATES = ("date", "datetime")
 TEXTS = ("text", "textarea", "hidden")
 AMOUNTS = ("number", *TEXTS, "choices")
@@ -241,13 +245,21 @@ def number_of(value: object) -> Decimal | None:
 def state_of(addresses: object) -> str:
     """The state of the first address that has one and is in the US or names no country, business addresses first.
 
-    It is given by its full name; a text that is not a US state stays as it is, and "" means none.
+    It is given by its full name; a text that is not a US state stays as it is. A territory may be given as the country.
+    OUTSIDE means that all addresses with a country are abroad, and "" that there is no state.
     """
     listed = [address for address in addresses if isinstance(address, dict)] if isinstance(addresses, list) else []
-    american = [
-        state
-        for address in sorted(listed, key=lambda address: address.get("label") != "business")
-        if (state := _text_of(address.get("state"), STATE))
-        and str(address.get("country") or "US").strip().upper() in ("US", "USA")
-    ]
-    return (state_name(american[0]) or american[0]) if american else ""
+    listed.sort(key=lambda address: address.get("label") != "business")
+    countries = [country_in(_text_of(address.get("country"), STATE)) for address in listed]
+    for address, country in zip(listed, countries, strict=True):
+        state = territory_in(country) if country else ""
+        state = state or (_state_in(address) if not country or is_us(country) else "")
+        if state:
+            return state
+    is_abroad = any(countries) and not any(country and is_us(country) for country in countries)
+    return OUTSIDE if is_abroad else ""
+
+
+def _state_in(address: Json) -> str:
+    text = _text_of(address.get("state"), STATE)
+    return "" if is_placeholder(unwrapped(text)) else state_name(text) or text

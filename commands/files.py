@@ -53,16 +53,21 @@ def check_replaceable(path: Path) -> None:
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def write_csv(path: Path, lines: Iterable[Iterable[object]], encoding: str = "utf-8") -> None:
-    """Write a CSV file that only its owner can read."""
-    write_files([(path, csv_text(lines).encode(encoding))])
+def write_csv(path: Path, lines: Iterable[Iterable[object]], *, has_bom: bool = False) -> None:
+    """Write a CSV file that only its owner can read, for people who open it in a spreadsheet.
+
+    Excel shows accents only in a file with a byte order mark, so the file has one unless it is all ASCII.
+    """
+    text = csv_text(lines)
+    write_files([(path, text.encode("utf-8-sig" if has_bom or not text.isascii() else "utf-8"))])
 
 
 def write_csv_beside_edits(
     path: Path,
     lines: Iterable[Iterable[object]],
     digest_of: Callable[[Path], str | None],
-    encoding: str = "utf-8",
+    *,
+    has_bom: bool = False,
 ) -> tuple[Path, str]:
     """Write a CSV file that people may edit; return its path and digest.
 
@@ -70,7 +75,7 @@ def write_csv_beside_edits(
     it.
     """
     free = next(each for each in _numbered(path) if not each.exists() or _is_as_written(each, digest_of))
-    write_csv(free, lines, encoding)
+    write_csv(free, lines, has_bom=has_bom)
     return free, _digest(free)
 
 

@@ -263,8 +263,8 @@ def _write_files(
 
 def _write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
     """Write the rows to fix; never over a file that somebody has edited, but next to it."""
-    encoding = "utf-8-sig" if result.source.has_bom else "utf-8"
-    written, digest = write_csv_beside_edits(path, reject_lines(result), journals.digest_of, encoding)
+    lines, has_bom = reject_lines(result), result.source.has_bom
+    written, digest = write_csv_beside_edits(path, lines, journals.digest_of, has_bom=has_bom)
     journals.note_file(written, digest)
     return written
 

@@ -10,7 +10,7 @@ from cells.lead_fields import LeadField
 from cells.numbers import US_DOLLAR, Currency, DecimalMark, parse_number, says_of_mark
 from cells.safe_text import encodable
 from cells.texts import InvalidValue, is_same_name
-from cells.wrapped import unwrapped
+from cells.wrapped import unseen_off, unwrapped
 from close.contents import Json, lead_link
 from close.fields import STATE, UNKNOWN, day_of, number_of, texts_in
 from segmenting.plan import Segment
@@ -22,7 +22,7 @@ SEPARATOR = "; "  # between the values of one lead in a field that may hold seve
 class SegmentedLead:
     """What a segment needs from a lead: its group at each level ("" for no group) and its revenue (None for none).
 
-    `is_unreadable` is True if the lead has a revenue that can't be read.
+    `is_unreadable` is True if the lead has a revenue that can't be read; `state` is as in a group of states.
     """
 
     lead_id: str
@@ -31,7 +31,7 @@ class SegmentedLead:
     groups: tuple[str, ...]
     revenue: Decimal | None
     is_unreadable: bool = False
-    has_state: bool = False
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +82,19 @@ def _segmented(lead: Json, segment: Segment, currency: Currency, mark: DecimalMa
         groups=tuple(_group(lead, level) for level in segment.levels),
         revenue=amount,
         is_unreadable=amount is None and stored not in (None, []) and bool(str(stored).strip()),
-        has_state=bool(_group(lead, STATE)),
+        state=_group(lead, STATE),
     )
 
 
 def name_of(lead: Json) -> str:
     """The name of a lead; its id if it has no name."""
-    return encodable(str(lead.get("name") or lead.get("display_name") or lead["id"]))
+    names = (str(lead.get(key) or "") for key in ("name", "display_name"))
+    return encodable(next((name for name in names if unseen_off(name).strip()), str(lead["id"])))
 
 
 def _group(lead: Json, level: LeadField) -> str:
-    group = SEPARATOR.join(sorted(texts_in(lead, level), key=lambda text: (size_of(text, level), text)))
+    texts = dict.fromkeys(sorted(texts_in(lead, level), key=lambda text: (size_of(text, level), text)))
+    group = SEPARATOR.join(texts)
     return "" if is_same_name(group, UNKNOWN) else group
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from cells.us_states import state_name
 from close.contents import Json
-from close.fields import CREATED, STATE, STATUS
+from close.fields import CREATED, OUTSIDE, STATE, STATUS
 from segmenting.columns import titles_of
 from segmenting.filters import Question
 from segmenting.leads import Reading, SegmentedLead, name_of
@@ -32,7 +33,8 @@ def _counts(leads: Sequence[SegmentedLead], segment: Segment) -> Json:
         "leads": len(leads),
         "without_revenue": sum(lead.revenue is None for lead in leads),
         "unreadable_revenue": sum(lead.is_unreadable for lead in leads),
-        "without_state": sum(not lead.has_state for lead in leads),
+        "without_state": sum(not lead.state for lead in leads),
+        "outside_us": sum(lead.state == OUTSIDE for lead in leads),
         "without_group": {
             title: sum(not lead.groups[depth] for lead in leads)
             for depth, title in enumerate(titles_of(segment.levels))
@@ -53,7 +55,10 @@ def without_words(counts: Json, segment: Segment) -> str:
     for level, (title, number) in zip(segment.levels, counts["without_group"].items(), strict=True):
         if level not in (STATUS, CREATED):
             missing["a state" if level == STATE else title] = number
-    return ", ".join(f"{number:,} without {what}" for what, number in missing.items())
+    told = [f"{number:,} without {what}" for what, number in missing.items()]
+    if STATE in segment.levels and counts["outside_us"]:
+        told.append(f"{counts['outside_us']:,} outside the US")
+    return ", ".join(told)
 
 
 def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, ...]:
@@ -70,7 +75,19 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
     if not reading.leads and not segment.question.is_exact:
         none = f"No lead with a {segment.question.dates.title} date in the range matches the filters"
         warnings.append(f"{none}. A filter must give the whole value of a field, not a part of it")
-    return (*warnings, *_alike_words([*reading.leads, *reading.earlier], segment))
+    both = [*reading.leads, *reading.earlier]
+    return (*warnings, *_no_state_words(both, segment), *_alike_words(both, segment))
+
+
+def _no_state_words(leads: Sequence[SegmentedLead], segment: Segment) -> list[str]:
+    """A sentence about the groups whose name is no US state; none if leads are not grouped by state."""
+    if STATE not in segment.levels:
+        return []
+    leads = [lead for lead in leads if lead.state not in ("", OUTSIDE) and state_name(lead.state) is None]
+    texts = sorted({lead.state for lead in leads})
+    it_is = "it is" if len(texts) == 1 else "each is"
+    words = f"{leads_words(len(leads))} {_has(leads)} a state that is not one of the US, so {it_is} a group of its own"
+    return [f"{words}: {named(texts)}"] if leads else []
 
 
 def _left_out(reading: Reading, segment: Segment, found: Found) -> list[tuple[list[str], str]]:
@@ -137,6 +154,10 @@ def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
 def leads_words(number: int) -> str:
     """A number of leads in words: `1 lead`, `1,200 leads`."""
     return "1 lead" if number == 1 else f"{number:,} leads"
+
+
+def _has(things: Sequence[object]) -> str:
+    return "has" if len(things) == 1 else "have"
 
 
 def _is(names: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ ACME = 'Acme,Ann,"a@x.com\nb@x.com",📞 +1 415 555 0100,17.05.1987,"$1,250.50",
 
 
 def table(path: str) -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
@@ -169,12 +169,20 @@ def test_a_rejects_file_that_nobody_mended_is_rejected_whole(run: Run, write: Wr
     assert (again.code, again.json["rows"]["rejected"], connected.report()["leads"]) == (4, 2, 1)
 
 
-def test_a_rejects_file_has_a_byte_order_mark_if_the_file_had_one(run: Run, write: Write, connected: Sandbox) -> None:
-    write(",Änn,,,,,", name="excel.csv", encoding="utf-8-sig")
-    write(",Änn,,,,,", name="plain.csv")
-    for name, has_mark in (("excel.csv", True), ("plain.csv", False)):
-        rejects = Path(run("import", name, "--json").json["files"]["rejects"])
-        assert rejects.read_bytes().startswith(b"\xef\xbb\xbfCompany") is has_mark
+def test_a_file_for_people_has_a_byte_order_mark_if_it_needs_one_or_the_source_had_one(
+    run: Run, write: Write, connected: Sandbox
+) -> None:
+    write(",Ann,,,,,", "Acme,,,,,,", name="excel.csv", encoding="utf-8-sig")
+    write(",Änn,,,,,", "Ölwerke,,,,,,", name="accents.csv")
+    write(",Ann,,,,,", "Acme,,,,,,", name="plain.csv")
+    for name, marked in (("excel", ["rejects"]), ("accents", ["imported", "plan", "rejects"]), ("plain", [])):
+        run("import", f"{name}.csv", "--dry-run")
+        run("import", f"{name}.csv")
+        kinds = ("imported", "plan", "rejects")
+        files = {kind: Path(f"output_data/{name}_{kind}.csv").read_bytes() for kind in kinds}
+        assert [kind for kind in kinds if files[kind].startswith(b"\xef\xbb\xbf")] == marked
+        again = run("import", f"output_data/{name}_rejects.csv", "--json")
+        assert again.json["rows"]["rejected"] == 1
 
 
 def test_the_command_for_the_rejects_repeats_what_they_need(run: Run, write: Write) -> None:

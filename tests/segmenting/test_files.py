@@ -75,7 +75,7 @@ HARD_TITLES = ["<b>&\"'", '=HYPERLINK("http://evil.example")', "{style} {0}", "%
 MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
 REACHING_OUT = {"script", "link", "iframe", "frame", "object", "embed", "base", "img", "image", "form", "use", "video"}
 
-Lead = Callable[..., None]
+Lead = Callable[..., str]
 OnTerminal = Callable[..., str]
 
 
@@ -121,9 +121,10 @@ def lead(connected: Close, close: CloseClient, keys: dict[str, str]) -> Lead:
 
     def add(
         name: str, industry: str | None = None, revenue: object = None, day: str = "2000-06-15", **more: object
-    ) -> None:
+    ) -> str:
         values = zip(keys.values(), (day, revenue, industry), strict=True)
-        close.create_lead({"name": name, **{key: value for key, value in values if value is not None}, **more})
+        held = {key: value for key, value in values if value is not None}
+        return str(close.create_lead({"name": name, **held, **more})["id"])
 
     return add
 
@@ -345,12 +346,12 @@ def test_an_odd_answer_of_close_does_no_harm(
 def test_a_lead_that_close_lists_without_the_date_is_left_out_and_said(
     run: Run, lead: Lead, sandbox: Close, keys: dict[str, str]
 ) -> None:
-    lead("  ", "Art", 5)
+    lead_id = lead("  ", "Art", 5)
     odd = {keys["Company Founded"]: None}
     sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **odd} for each in body["data"]]})
     ran = run("segment", *DAYS, "--json")
     assert (ran.json["leads"], ran.json["no_longer_asked_for"], ran.json["unreadable_date"]) == (0, 1, 0)
-    assert "no longer match the date range and filters: (no name)\n" in ran.err
+    assert f"no longer match the date range and filters: {lead_id}\n" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`segment` sums up what lies in a range, to the cent, and leaves nothing out without a word."""
 
 import csv
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -118,7 +119,17 @@ def test_no_match_gives_the_header_alone(run: Run, connected: Sandbox, add: Call
     [
         ([{"label": "mailing", "state": "NY", "country": "US"}, {"label": "business", "state": "TX"}], "Texas"),
         ([{"label": "business", "state": "ON", "country": "CA"}, {"label": "mailing", "state": "nj"}], "New Jersey"),
-        ([{"label": "business", "state": "ON", "country": "CA"}], "Unknown"),
+        ([{"label": "business", "state": "ON", "country": "CA"}], "Outside the US"),
+        ([{"label": "business", "country": "US"}, {"label": "mailing", "country": "CA"}], "Unknown"),
+        ([{"label": "business", "state": "San Juan", "country": "PR"}], "Puerto Rico"),
+        ([{"label": "business", "country": "GU"}], "Guam"),
+        ([{"label": "business", "country": "VI"}], "U.S. Virgin Islands"),
+        ([{"label": "business", "country": "VG"}], "Outside the US"),
+        ([{"label": "business", "state": "AS", "country": "US"}], "American Samoa"),
+        ([{"label": "business", "state": "-"}, {"label": "other", "state": "none"}], "Unknown"),
+        ([{"label": "business", "state": "CA 94105"}], "California"),
+        ([{"label": "business", "state": "California, USA"}], "California"),
+        ([{"label": "business", "state": "State of California"}], "California"),
         ([{"label": "business", "city": "Reno"}, {"label": "other", "state": "NV", "country": "US"}], "Nevada"),
         ([{"label": "business", "state": " West   Coast "}], "West Coast"),
         ([], "Unknown"),
@@ -143,7 +154,12 @@ def test_of_several_addresses_the_american_business_one_counts(
         ([{"state": "TX", "country": "USA"}], "Texas"),
         ([{"state": "TX", "country": " us "}], "Texas"),
         ([{"state": "TX", "country": None}], "Texas"),
-        ([{"state": "TX", "country": "MX"}], ""),
+        ([{"state": "TX", "country": "MX"}], "Outside the US"),
+        ([{"state": "TX", "country": "United States of America"}], "Texas"),
+        ([{"country": "mp"}], "Northern Mariana Islands"),
+        ([{"country": "Puerto Rico", "state": "Ponce"}], "Puerto Rico"),
+        ([{"country": "British Virgin Islands"}], "Outside the US"),
+        ([{"state": "N/A", "country": "N/A"}], ""),
         ([{"state": None}, None, "NY", {"state": "TX"}], "Texas"),
         ([{"state": 5}], "5"),
         ({"state": "TX"}, ""),
@@ -242,3 +258,47 @@ def test_the_sums_are_those_of_exact_fractions(found: list[SegmentedLead]) -> No
         assert row[TOTAL] == to_cents(sum(amounts, Fraction()))
         assert row[MEDIAN] == to_cents(middle / 2)
         assert row[TOP_LEAD] == min(name for amount, name in earning if amount == amounts[-1])
+
+
+def test_leads_abroad_are_a_row_before_the_unknown_ones_and_are_told(
+    run: Run, connected: Sandbox, close: CloseClient, fields: tuple[str, str]
+) -> None:
+    addresses = {
+        "Ohio Inc": [{"label": "business", "state": "OH", "country": "US"}],
+        "Zürich AG": [{"label": "business", "state": "ZH", "country": "CH"}],
+        "Toronto Ltd": [{"label": "business", "state": "ON", "country": "CA"}],
+        "Guam Co": [{"label": "business", "country": "GU"}],
+        "Odd": [{"label": "business", "state": "Ontario"}],
+        "None": [],
+    }
+    for number, (name, held) in enumerate(addresses.items(), 1):
+        close.create_lead({"name": name, fields[0]: "2000-06-15", fields[1]: number, "addresses": held})
+    ran = run("segment", "2000-06-15", "2000-06-15", "--json")
+    states = ["Guam", "Ohio", "Ontario", "Outside the US", "Unknown"]
+    assert [row[STATE] for row in ran.json["rows"]] == states
+    assert [row["Total number of leads"] for row in ran.json["rows"]] == [1, 1, 1, 2, 1]
+    assert (ran.json["without_state"], ran.json["outside_us"]) == (1, 2)
+    assert "1 without a state, 2 outside the US" in ran.err
+    assert "1 lead has a state that is not one of the US, so it is a group of its own: Ontario" in ran.err
+    only = run("segment", "2000-06-15", "2000-06-15", "--where", "state=outside the us", "--json")
+    assert (only.json["leads"], [row[STATE] for row in only.json["rows"]]) == (2, ["Outside the US"])
+    other = run("segment", "2000-06-15", "2000-06-15", "--by", "status")
+    assert "outside the US" not in other.err and "Ontario" not in other.err
+
+
+@pytest.mark.parametrize("text", ["a;=1+1", "a\t@SUM(A1)", "a\n=1+1", "x\r\n  -a", "a;+b"])
+def test_what_begins_a_cell_in_another_spreadsheet_is_guarded_too(
+    run: Run, connected: Sandbox, add: Callable[..., None], folder: Path, text: str
+) -> None:
+    add(text, "CA", 1)
+    run("segment", "2000-06-15", "2000-06-15")
+    assert re.search(r"[;\t\n]\s*'\s*[=@+-]", output(folder))
+    assert not re.search(r"[;\t\n]\s*[=@+-]", output(folder))
+
+
+def test_phone_numbers_and_amounts_after_a_separator_stay_as_they_are(
+    run: Run, connected: Sandbox, add: Callable[..., None], folder: Path
+) -> None:
+    add("a; +1 415 555 0100; -5", "CA", 1)
+    run("segment", "2000-06-15", "2000-06-15")
+    assert "a; +1 415 555 0100; -5" in output(folder)
