@@ -8,6 +8,7 @@ import math
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -229,10 +230,21 @@ class CloseClient:
         """The ids of the organization's users, by what they may be called: plain name, and e-mail."""
         found: dict[str, list[str]] = {}
         for user in self._listed("/user/", {}):
-            name = " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))
-            for called in {plain_name(name), plain_name(user.get("email") or "")} - {""}:
+            for called in {plain_name(_name_of_user(user)), plain_name(user.get("email") or "")} - {""}:
                 found.setdefault(called, []).append(user["id"])
         return found
+
+    def user_names(self) -> dict[str, str]:
+        """What people call the organization's users, by id; an e-mail tells apart those who share a name."""
+        users = self._listed("/user/", {})
+        times = Counter(plain_name(_name_of_user(user)) for user in users)
+        names = {}
+        for user in users:
+            name, email = _name_of_user(user), user.get("email") or user["id"]
+            names[user["id"]] = (
+                name if name and times[plain_name(name)] == 1 else f"{name} ({email})" if name else email
+            )
+        return names
 
     def lead_fields(self) -> list[LeadField]:
         """The lead custom fields, including shared ones, in the order shown in Close."""
@@ -764,3 +776,7 @@ def _log_retry(state: RetryCallState) -> None:
 
 def _ms_since(began: float) -> float:
     return (time.monotonic() - began) * 1000
+
+
+def _name_of_user(user: Json) -> str:
+    return " ".join(filter(None, (user.get("first_name"), user.get("last_name"))))

@@ -19,7 +19,7 @@ class LeadField:
 
     A field that does not exist in Close yet has no key. `roles` are the ids of the roles that may edit it, empty if all
     may; `created` is when it was created, and `creator` the id of the user who did. Among the fields that every lead
-    has, status and state have kinds of their own; `labels` are the names of the statuses, by id.
+    has, status and state have kinds of their own; `labels` are the names of statuses or users, by id.
     """
 
     name: str

@@ -189,15 +189,14 @@ def there_are(name: str, known: Collection[str]) -> str:
 def texts_in(lead: Json, field: LeadField) -> list[str]:
     """What a lead holds in a field, each value as text without extra white space; empty if the field is blank.
 
-    States are given by their full name, dates as days in UTC.
+    States are given by their full name, dates as days in UTC, and what the field has labels for by these.
     """
     if field.kind == "state":
         state = state_of(lead.get(field.key))
         return [state] if state else []
     value = lead.get(field.key)
-    if field.kind == "status":
-        value = field.labels.get(str(value)) or value
-    texts = [_text_of(each, field) for each in (value if isinstance(value, list) else [value])]
+    values = [field.labels.get(str(each)) or each for each in (value if isinstance(value, list) else [value])]
+    texts = [_text_of(each, field) for each in values]
     return [text for text in texts if text]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cells.choices import ID_PREFIXES
+from cells.choices import ID_PREFIXES, parse_user
 from cells.lead_fields import LeadField
-from cells.texts import is_same_name, plain_name
+from cells.texts import InvalidValue, is_same_name, plain_name
 from cells.us_states import state_name
 from close.conditions import (
     all_of,
@@ -45,6 +45,11 @@ from close.fields import (
 )
 from close_client import CloseClient
 
+COMPARING = ("!", ">", "<", "~", ":")  # before an equals sign
+ONLY_EQUAL = (
+    "Only = is possible: {option} 'Industry=Finance'. For several values of a field, repeat {option}; for anything "
+    "else, use --smart-view with a Smart View of Close"
+)
 MOST_LETTERS = 500  # of all values for one field; Close might refuse a longer query
 SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field in which Close finds exactly what is asked for
 
@@ -185,35 +190,70 @@ def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Seque
     for text in wanted:
         field, value = _field_and_value(fields, text)
         values.setdefault(field, []).append(value)
-    return [
-        status_filter(close, [*filter(None, asked)], "where")
-        if field == STATUS and any(asked)
-        else _value_filter(field, asked)
-        for field, asked in values.items()
-    ]
+    return [_filter_on(close, field, asked) for field, asked in values.items()]
+
+
+def _filter_on(close: CloseClient, field: LeadField, asked: Sequence[str]) -> Filter:
+    if field == STATUS and any(asked):
+        return status_filter(close, [*filter(None, asked)], "where")
+    if field.kind == "user" and any(asked):
+        users, names = close.users(), close.user_names()
+        return _value_filter(field, [_user_id(field, each, users, names) for each in asked], names)
+    return _value_filter(field, asked)
+
+
+def _user_id(field: LeadField, asked: str, users: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> str:
+    """The id of the user who is asked for by name, e-mail or id. Raises UnusableName if none or several are."""
+    if not asked or is_same_name(asked, UNKNOWN):
+        return asked
+    shown = [user_id for user_id, name in names.items() if is_same_name(name, asked)]
+    try:
+        return shown[0] if len(shown) == 1 else parse_user(asked, users)
+    except InvalidValue as error:
+        problem = f"{asked!r} is not one user of the field {field.title!r}: {error}"
+        raise UnusableName(problem, FILTERING.purpose, there_are(asked, list(names.values()))) from None
 
 
 def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField, str]:
     """The field and the value that a text names. Field names may contain equals signs: the longest known name wins."""
     parts = text.split("=")
     if len(parts) < 2:
-        advice = "Write it like {option} 'Industry=Finance'"
-        raise UnusableName(f"{text!r} has no equals sign", FILTERING.purpose, advice)
+        raise UnusableName(f"{text!r} has no equals sign", FILTERING.purpose, ONLY_EQUAL)
     names = {plain_name(field.name) for field in fields}
     splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
     known = [split for split in splits if plain_name(without_prefix(split[0])) in names]
     name, value = known[0] if known else splits[-1]
-    return field_named(fields, name, FILTERING), value.strip()
+    if not known and name.rstrip().endswith(COMPARING):
+        problem = f"{text!r} compares with more than an equals sign"
+        raise UnusableName(problem, FILTERING.purpose, ONLY_EQUAL)
+    field = field_named(fields, name, FILTERING)
+    _refuse_several(field, value)
+    return field, value.strip()
 
 
-def _value_filter(field: LeadField, asked: Sequence[str]) -> Filter:
+def _refuse_several(field: LeadField, text: str) -> None:
+    """Raise UnusableName for a text with several values of a field whose values are known: choices or states."""
+    values = [value.strip() for value in text.split(",")]
+    are_choices = field.kind == "choices" and not any(is_same_name(choice, text) for choice in field.choices)
+    is_known = [
+        (are_choices and any(is_same_name(choice, value) for choice in field.choices))
+        or (field.kind == "state" and state_name(value) is not None)
+        for value in values
+    ]
+    if len(values) > 1 and all(is_known):
+        raise UnusableName(f"{text.strip()!r} is more than one value", FILTERING.purpose, ONLY_EQUAL)
+
+
+def _value_filter(field: LeadField, asked: Sequence[str], names: Mapping[str, str] | None = None) -> Filter:
+    """The leads that hold one of these values in a field; `names` are those of values that are ids."""
     values = [value for each in asked for value in _alternatives(field, each)]
     tests = [_test(field, value) for value in values]
     is_short = sum(map(len, values)) <= MOST_LETTERS
     conditions = [_condition(field, value) if is_short or field.kind not in TEXTS else None for value in values]
     is_searchable = all(condition is not None for condition in conditions)
+    shown = [one_line((names or {}).get(value, value)) or "blank" for value in asked]
     return Filter(
-        words=f"{field.title} is {' or '.join(one_line(value) or 'blank' for value in asked)}",
+        words=f"{field.title} is {' or '.join(shown)}",
         condition=any_of([each for each in conditions if each]) if is_searchable else None,
         admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
         fields=(field.key,),

@@ -74,7 +74,8 @@ def warnings_of(reading: Reading, segment: Segment, found: Found) -> tuple[str, 
         warnings.append(_missing_words([name_of(lead) for lead in found.not_shown_yet], segment))
     if not reading.leads and not segment.question.is_exact:
         none = f"No lead with a {segment.question.dates.title} date in the range matches the filters"
-        warnings.append(f"{none}. A filter must give the whole value of a field, not a part of it")
+        whole = "A filter must give the whole value of a field, not a part of it, and only one value"
+        warnings.append(f"{none}. {whole}; for several values, repeat it")
     both = [*reading.leads, *reading.earlier]
     return (*warnings, *_no_state_words(both, segment), *_alike_words(both, segment))
 

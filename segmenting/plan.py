@@ -97,10 +97,12 @@ def _levels(close: CloseClient, fields: Sequence[LeadField], names: Sequence[str
 
 
 def _labelled(close: CloseClient, level: LeadField) -> LeadField:
-    """The level; if it is the status, it gets the labels of the statuses."""
-    if level != STATUS:
-        return level
-    return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
+    """The level with the names of what it holds the ids of: statuses or users."""
+    if level.kind == "user":
+        return replace(level, labels={user_id: encodable(name) for user_id, name in close.user_names().items()})
+    if level == STATUS:
+        return replace(level, labels={status["id"]: encodable(status["label"]) for status in close.lead_statuses()})
+    return level
 
 
 def _filters(close: CloseClient, fields: Sequence[LeadField], request: SegmentRequest) -> tuple[Filter, ...]:

@@ -552,13 +552,42 @@ def test_people_are_asked_for_by_their_id(asked: Asked, leads: SomeLeads) -> Non
     assert asked("--where", "owner=user_nobody").json["leads"] == 0
 
 
-@pytest.mark.parametrize(("kind", "prefix"), [("user", "user_"), ("contact", "cont_")])
-def test_a_person_who_is_asked_for_by_name_is_refused(asked: Asked, leads: SomeLeads, kind: str, prefix: str) -> None:
-    leads.field("Owner", kind)
-    ran = asked("--where", "Owner=Ann")
+def test_a_contact_who_is_asked_for_by_name_is_refused(asked: Asked, leads: SomeLeads) -> None:
+    leads.field("Buyer", "contact")
+    ran = asked("--where", "Buyer=Ann")
     assert (ran.code, ran.out) == (2, "")
-    words = f"'Owner' in Close holds ids, and 'Ann' is not an id of that kind. Write it like {prefix}..., or use a"
+    words = "'Buyer' in Close holds ids, and 'Ann' is not an id of that kind. Write it like cont_..., or use a"
     assert f"{words} Smart View" in ran.err
+
+
+def test_users_are_asked_for_and_shown_by_their_names(asked: Asked, leads: SomeLeads) -> None:
+    leads.field("Owner", "user")
+    users = leads.get("/user/").json()["data"]
+    names = {user["id"]: f"{user['first_name']} {user['last_name']}" for user in users}
+    leads.add_each("Owner", *names, None)
+    ran = asked("--by", "Owner")
+    assert {row["Owner"] for row in ran.json["rows"]} == {*names.values(), "Unknown"}
+    for user in users:
+        for called in (names[user["id"]], names[user["id"]].upper(), user["email"], user["id"]):
+            found = asked("--where", f"Owner={called}", "--by", "owner")
+            assert [row["Owner"] for row in found.json["rows"]] == [names[user["id"]]]
+            assert f"Owner is {names[user['id']]}" in found.err
+    ran = asked("--where", "Owner=Nobody")
+    assert (ran.code, "'Nobody' is not one user of the field 'Owner'" in ran.err) == (2, True)
+    assert names[users[0]["id"]] in ran.err
+
+
+@pytest.mark.parametrize(
+    "text", ["Industry!=Finance", "Industry >=5", "Industry>5", "Industry", "State=CA,NY", "Kind=A, B", "Industry~=x"]
+)
+def test_a_filter_that_is_more_than_an_equals_sign_is_told_what_is_possible(
+    asked: Asked, leads: SomeLeads, text: str
+) -> None:
+    leads.field("Industry")
+    leads.field("Kind", "choices", choices=["A", "B"])
+    ran = asked("--where", text)
+    assert (ran.code, "Only = is possible: --where 'Industry=Finance'" in ran.err) == (2, True)
+    assert "repeat --where" in ran.err
 
 
 def test_close_is_asked_for_a_text_in_every_usual_spelling(asked: Asked, leads: SomeLeads) -> None:
