@@ -236,14 +236,13 @@ class CloseClient:
 
     def user_names(self) -> dict[str, str]:
         """What people call the organization's users, by id; an e-mail tells apart those who share a name."""
-        users = self._listed("/user/", {})
+        users = list(self._listed("/user/", {}))
         times = Counter(plain_name(_name_of_user(user)) for user in users)
         names = {}
         for user in users:
             name, email = _name_of_user(user), user.get("email") or user["id"]
-            names[user["id"]] = (
-                name if name and times[plain_name(name)] == 1 else f"{name} ({email})" if name else email
-            )
+            is_shared = times[plain_name(name)] > 1
+            names[user["id"]] = f"{name} ({email})" if name and is_shared else name or email
         return names
 
     def lead_fields(self) -> list[LeadField]:
