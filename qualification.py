@@ -67,8 +67,8 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
         compared = person.compared(name, birth_date)
         check = replace(_compared_check(compared), compared=tuple(compared))
         if check.why == "other_name":
-            held = tuple(sorted(held.spelled for held in person.names))
-            return replace(check, other_name=OtherName(held, PersonName.of(name).spelled))
+            held, told = tuple(sorted(held.spelled for held in person.names)), PersonName.of(name)
+            return replace(check, other_name=OtherName(held, told.spelled, told.key))
         if check.status == "passed":
             _refuse_more(answer, REGISTRY, rule)
         return check
@@ -94,7 +94,9 @@ def _not_in_registry(person: Person, answer: Any) -> Check:
     """The check after a 404. Raises Unavailable for one that may come from something else than the registry."""
     if not isinstance(answer, dict):
         raise Unavailable("status 404 without a JSON object, which does not say that the person is unknown")
-    if answer.get("exists") not in (None, False) or answer.get("id") not in (None, person.person_id):
+    says_other = answer.get("exists", False) not in (None, False) or answer.get("id") not in (None, person.person_id)
+    is_described = any(answer.get(key) for key in (NAME, BIRTH_DATE, "found", "records"))
+    if says_other or is_described or type(answer.get("exists")) is int:
         raise Unavailable("status 404 with an answer that contradicts it")
     return Check("failed", "not in the registry", why="only_404")
 

@@ -29,7 +29,8 @@ def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]
         noticed.append(number)
         _thread.start_new_thread(stop.set, ())  # this thread may hold the lock of the event that it waits for
         if words:
-            say(words)
+            with contextlib.suppress(RuntimeError):  # this thread may be writing to the same stream just now
+                say(words)
 
     before = {number: signal.signal(number, notice) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -205,8 +205,9 @@ def check_flags(args: argparse.Namespace) -> None:
     if args.from_close:
         refuse_beside(args, ("--write-back",), "--from-close, which always writes results to Close")
     refuse_idle(args, FILE_FLAGS, args.file, "--file")
-    refuse_idle(args, FROM_CLOSE_FLAGS, args.from_close, "--from-close")
-    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back")
+    instead = "" if args.from_close else " instead of ids or a file"
+    refuse_idle(args, FROM_CLOSE_FLAGS, args.from_close, "--from-close", f"Use --from-close{instead}")
+    refuse_idle(args, WRITE_BACK_FLAGS, writes, "--from-close or --write-back", "Add --write-back")
     if args.dry_run:
         refuse_beside(args, ("--watch",), "--dry-run")
     if args.create and args.random_score:
@@ -246,11 +247,12 @@ def refuse_beside(args: argparse.Namespace, flags: Iterable[str], other: str) ->
         raise UsageError(f"{flag} can't be combined with {other}. Leave it out")
 
 
-def refuse_idle(args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str) -> None:
+def refuse_idle(
+    args: argparse.Namespace, flags: Iterable[str], is_useful: object, partner: str, advice: str = ""
+) -> None:
     """Raise UsageError if one of the flags is given but would have no effect."""
     for flag in given_among(args, flags) if not is_useful else ():
-        comma = "," if " or " in partner else ""
-        raise UsageError(f"{flag} works only with {partner}. Add {partner}{comma} or leave out {flag}")
+        raise UsageError(f"{flag} works only with {partner}. {advice or f'Add {partner}'} or leave out {flag}")
 
 
 def given_among(args: argparse.Namespace, flags: Iterable[str]) -> list[str]:

@@ -70,6 +70,7 @@ def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInC
             notes_missing_id=args.note_missing_id,
             asks_refused=args.again,
             is_dry_run=args.dry_run,
+            shows_ids=not args.redact,
         ),
         back_off=BackOff() if args.watch else None,
     )
@@ -96,13 +97,15 @@ def _agreeing_once(args: argparse.Namespace) -> Callable[[Ahead], None]:
 
 def _words_ahead(ahead: Ahead, *, is_watch: bool) -> str:
     """What a person is asked to agree to."""
-    which = f"that are in the status {ahead.waiting!r}" if ahead.waiting else "of these people"
     where = f"in the organization {ahead.organization}"
     if is_watch:
+        leads = counted(ahead.leads, "lead")
         return (
-            f"This watch writes a note to leads {which} {where}, now {ahead.leads} and all that follow, and moves them."
+            f"This watch decides on every lead in the status {ahead.waiting!r} {where}, adds a note and moves it: "
+            f"{leads} now, and each one that follows."
         )
-    return f"Up to {ahead.leads} leads {which} {where} get a note and a new status."
+    which = f"in the status {ahead.waiting!r}" if ahead.waiting else "of these people"
+    return f"Up to {ahead.leads} leads {which} {where} will get a note and a new status."
 
 
 # Once ----------------------------------------------------------------------------------------------------------------
@@ -128,12 +131,15 @@ def _tell_handled(handled: Sequence[Handled], asking: Asking, this_round: Round)
     if args.json:
         show_verdicts(_verdicts_of(handled))
     apart = (lead for lead in handled if lead.kind not in ("blank", "not_asked"))  # one line tells of all of these
-    _tell_apart(lead for lead in apart if not args.quiet or lead.needs_somebody)
-    for words in (*_without_id_words(handled, workflow_names(args).id_field), *_alike_words(this_round)):
+    told = (lead for lead in apart if not args.quiet or lead.needs_somebody)
+    _tell_apart(told, is_redacted=args.redact)
+    for words in (*_without_id_words(handled, args), *_alike_words(this_round)):
         say(words)
     if not args.quiet:
-        told = _round_words(handled) if handled or args.from_close else "nothing was written to Close"
-        say(capitalized(told))
+        summary = _round_words(handled) if handled or args.from_close else "nothing was written to Close"
+        say(capitalized(summary))
+        if not handled and args.from_close:
+            say(f"Leads wait in the status {workflow_names(args).waiting!r}. To name another one, add --status.")
         advise(asking, _verdicts_of(handled))
 
 
@@ -141,14 +147,17 @@ def _alike_words(this_round: Round) -> list[str]:
     return [f"{words} Nothing was written to Close about them." for words in alike_words(this_round)]
 
 
-def _without_id_words(handled: Iterable[Handled], field: str) -> list[str]:
+def _without_id_words(handled: Iterable[Handled], args: argparse.Namespace) -> list[str]:
     """One line about all leads without an id, with the names and links of the first, unless there is none."""
     blank = sorted((lead for lead in handled if lead.kind == "blank"), key=lambda lead: (lead.name, lead.link))
     if not blank:
         return []
-    few = ", ".join(f"{lead.name or 'a lead without a name'} ({lead.link})" for lead in blank[:MOST_NAMED])
-    which = f"{few} and others" if len(blank) > MOST_NAMED else few
-    return [f"{counted(len(blank), 'lead has', 'leads have')} no {field}: {which}"]
+    few = ", ".join(lead.link if args.redact else f"{lead.name} ({lead.link})" for lead in blank[:MOST_NAMED])
+    more = len(blank) - MOST_NAMED
+    which = f"{few} and {more} more" if more > 0 else few
+    field_name = workflow_names(args).id_field
+    advice = f"Enter the {field_name} in Close; with --note-missing-id, each gets a note that says so."
+    return [f"{counted(len(blank), 'lead has', 'leads have')} no {field_name}: {which}. {advice}"]
 
 
 def _exit_code(handled: Sequence[Handled], args: argparse.Namespace) -> Exit:
@@ -162,11 +171,12 @@ def _verdicts_of(handled: Iterable[Handled]) -> list[Verdict]:
     return [lead.verdict for lead in handled if lead.verdict]
 
 
-def _tell_apart(handled: Iterable[Handled]) -> None:
+def _tell_apart(handled: Iterable[Handled], *, is_redacted: bool) -> None:
     """Say of each lead what became of it."""
     for lead in handled:
         person = f" (person {lead.verdict.person_id})" if lead.verdict else ""
-        say(f"{lead.link}: {lead.reason}{person}" if lead.link else capitalized(lead.reason))
+        name = f"{lead.name}, " if lead.name and not is_redacted else ""
+        say(f"{name}{lead.link}: {lead.reason}{person}" if lead.link else capitalized(lead.reason))
 
 
 def _round_words(handled: Iterable[Handled]) -> str:
@@ -199,6 +209,7 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     args, stop = asking.args, asking.stop
     in_close = qualifying_in(close, args)
     decided: list[Verdict] = []
+    said: list[str] = []
     wait = args.watch
     try:
         while not stop.is_set():
@@ -209,7 +220,7 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
                 decided += _verdicts_of(look.handled) if args.json else []
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if look.trouble else args.watch
             again = f"; trying again in {wait:.0f} s" if look.trouble and not stop.is_set() else ""
-            _tell_round(look, again, asking, in_close.tell)
+            said = _tell_round(look, again, asking, said)
             refused = refused_token(asking)
             if refused and not stop.is_set():
                 return refused
@@ -236,13 +247,19 @@ def _look_once(in_close: QualifyingInClose, look: Look) -> None:
         look.trouble = str(error)
 
 
-def _tell_round(look: Look, again: str, asking: Asking, tell: Callable[[str], None]) -> None:
-    """Say in one line what a round did, after naming the leads that a person has to look at."""
-    handled = look.handled
-    if not asking.args.quiet:
-        _tell_apart(lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
-    for line in (*_without_id_words(handled, workflow_names(asking.args).id_field), *_alike_words(look.this_round)):
-        tell(line)
+def _tell_round(look: Look, again: str, asking: Asking, said_before: Sequence[str]) -> list[str]:
+    """Say in one line what a round did, after naming the leads that a person has to look at.
+
+    Returns what was said besides; what the last round with leads had to say as well is not repeated.
+    """
+    args, handled = asking.args, look.handled
+    if not args.quiet:
+        told = (lead for lead in handled if lead.kind in ("left", "refused", "unknown"))
+        _tell_apart(told, is_redacted=args.redact)
+    besides = [*_without_id_words(handled, args), *_alike_words(look.this_round)]
+    for line in besides:
+        if line not in said_before:
+            say(line)
     words = [_round_words(handled)] if handled or not (look.trouble or look.resting) else []
     words += [f"{counted(look.resting, 'undetermined lead')} will be tried again later"] if look.resting else []
     words += [
@@ -251,4 +268,5 @@ def _tell_round(look: Look, again: str, asking: Asking, tell: Callable[[str], No
         if each.is_given_up
     ]
     line = "; ".join(filter(None, [*words, look.trouble])) + again
-    (say if asking.args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")
+    (say if args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")
+    return besides if handled else list(said_before)

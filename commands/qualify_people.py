@@ -4,11 +4,12 @@ import argparse
 import contextlib
 import json
 import math
+import shlex
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from qualifying.check_service import CHECK_DEADLINE, CheckService
 from qualifying.people_file import people_in_file, people_in_lines
 from qualifying.person import ID_RULE, Person, id_typed, is_whole_id, pseudonym
 from qualifying.round import Round
-from qualifying.trail import as_json, explained, last_verdict, redacted, trail_line, verdicts_on_list
+from qualifying.trail import as_json, earlier_on_list, explained, last_verdict, redacted, trail_line
 from qualifying.verdict import CHECK_TITLES, SCORE, SERVICE_TITLES, Verdict, outcome_words
 from sandbox import Sandbox
 
@@ -31,7 +32,7 @@ WORKERS = 8
 RULE = "-" * 50
 ALIKE_WORDS = {
     "only_404": "answered with status 404 about all {people} people, as a wrong address does",
-    "request_refused": "refused the requests about all {people} people",
+    "request_refused": "refused all {people} ids that it was asked about",
 }
 FEW = 8  # up to this many people, a progress bar would only flash
 
@@ -46,6 +47,7 @@ class Asking:
     qualifier: Qualifier
     stop: threading.Event
     redact_key: str
+    distrusted: set[str] = field(default_factory=set)  # checks that said the same of everybody in a round
 
     def new_round(self, people: Sequence[Person] = ()) -> Round:
         """A round whose verdicts are on disk before anything else is done with them.
@@ -69,7 +71,8 @@ class Asking:
             redact_key=self.redact_key,
             is_ended=self.stop.is_set,
             list_id=list_id,
-            earlier={} if self.args.again else verdicts_on_list(TRAIL, list_id, self.qualifier.remark),
+            distrusted=self.distrusted,
+            earlier={} if self.args.again else earlier_on_list(TRAIL, list_id, self.qualifier.remark),
         )
 
 
@@ -100,6 +103,8 @@ def people_named(args: argparse.Namespace) -> list[Person]:
         return people_in_lines(_read_standard_input())
     ids = [id_typed(text) for text in args.ids]
     for number, text in enumerate(ids, 1):
+        if text.casefold().endswith(".csv") and not args.redact:
+            raise UsageError(f"{text!r} is the name of a file, not an id. Write --file {shlex.quote(text)}")
         if not is_whole_id(text):
             which = f"ID no. {number} in the command" if args.redact else f"The ID {args.ids[number - 1]!r}"
             raise UsageError(f"{which} is not valid: {ID_RULE}")
@@ -118,9 +123,8 @@ def _columns_words(file: str, columns: Mapping[str, str]) -> str:
     """Which columns of a file of people are used, and for what."""
     others = [column for name, column in columns.items() if name != "id"]
     compared = f"{' and '.join(others)} compared with the registry" if others else "nothing compared with the registry"
-    return (
-        f"{file}: ids from the column {columns['id']}, {compared} (only columns named name or birth_date are compared)"
-    )
+    hint = "if it gives them" if others else "only columns named name or birth_date are compared"
+    return f"{file}: ids from the column {columns['id']}, {compared} ({hint})"
 
 
 def _read_standard_input() -> list[str]:
@@ -222,9 +226,8 @@ def _time_words(people: Sequence[Verdict], args: argparse.Namespace) -> str:
         return ""
     were = f"{counted(unasked, 'person was', 'people were')} not asked about"
     more = f", and {counted(cut_off, 'check was', 'checks were')} cut off" if cut_off else ""
-    return f"The time of --deadline {args.deadline:g} was over: {were}{more}. {RUN_AGAIN}".replace(
-        "{command}", args.command
-    )
+    command = shlex.join(word for word in shlex.split(args.command) if word != "--again")
+    return f"--deadline {args.deadline:g} ran out: {were}{more}. {RUN_AGAIN}".replace("{command}", command)
 
 
 def _refusal_words(people: Sequence[Verdict]) -> Iterator[str]:
@@ -238,8 +241,8 @@ def _refusal_words(people: Sequence[Verdict]) -> Iterator[str]:
 def alike_words(this_round: Round) -> list[str]:
     """What services said of everybody, which is hard to believe, and what to do about it."""
     return [
-        f"The {SERVICE_TITLES[each.check]} {ALIKE_WORDS[each.why].format(people=each.people)}. It knew nobody else, so "
-        f"check {each.check.upper()}_URL, then run again."
+        f"The {SERVICE_TITLES[each.check]} {ALIKE_WORDS[each.why].format(people=each.people)}, and said nothing else. "
+        f"Check {each.check.upper()}_URL, then run again."
         for each in this_round.alike()
     ]
 
@@ -249,7 +252,7 @@ def refused_token(asking: Asking) -> Exit | None:
     refusing = {name: service for name, service in asking.qualifier.services.items() if service.token_refusal}
     for name, service in refusing.items():
         complain(
-            f"The {service.name} does not accept its token ({service.token_refusal}), so nobody else was asked about. "
+            f"The {service.name} does not accept its token ({service.token_refusal}), so it was not asked any more. "
             f"Correct {name.upper()}_TOKEN. {RUN_AGAIN}".replace("{command}", asking.args.command)
         )
     return Exit.SETUP if refusing else None

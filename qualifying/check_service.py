@@ -31,10 +31,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OtherName:
-    """A name that a service `told`, and the names that we `held`, none of which agrees with it."""
+    """A name that a service `told`, and the names that we `held`, none of which agrees with it.
+
+    Both are left out where ids must not be read; the `key` is the same for all spellings of the name that was told.
+    """
 
     held: tuple[str, ...]
     told: str
+    key: str = ""
 
     def __str__(self) -> str:
         held = " or ".join(f'"{name}"' for name in self.held)

@@ -91,7 +91,8 @@ class QualifyingInClose:
     ) -> Iterator[Handled]:
         """Yield what was handled and then, after the last lead, look for notes that arrived twice."""
         for lead in _once_out_of_doubt(handled, this_round):
-            if self.back_off and lead.kind in ("undetermined", "withheld"):
+            is_open = lead.kind in ("undetermined", "withheld")
+            if self.back_off and is_open and lead.verdict and lead.verdict.was_asked:
                 self.back_off.note_undetermined(lead.lead_id)
             yield lead
         writing_back.await_late_notes(self.tell)

@@ -39,7 +39,7 @@ def refused_id_text(field_name: str, verdict: Verdict, attempt_id: str) -> str:
     """What a note says on a lead whose id a service refuses."""
     refusing = [CHECK_TITLES[name] for name, check in verdict.checks.items() if check.why == "request_refused"]
     return _lines(
-        f"This lead could not be qualified: the service for the {' and the '.join(refusing)} refuses its {field_name}.",
+        f"This lead could not be qualified: its {field_name} was refused in the {' and the '.join(refusing)}.",
         f"Please correct the {field_name}. The lead will be checked again when it has changed.",
         f"Attempt: {attempt_id}",
     )

@@ -1,8 +1,9 @@
 """Which people to check: ids in a file or on standard input."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cells.csv_rows import read_table
@@ -125,19 +126,27 @@ def _person_in(header: _Header, number: int, row: Sequence[str], indexes: Mappin
 
 def _known_of_each(file: str, people: Mapping[int, Person]) -> dict[str, Person]:
     """What all rows say about each id. Raises PeopleError if two of them contradict each other."""
-    known: dict[str, Person] = {}
-    first: dict[str, int] = {}
+    rows: dict[str, dict[Person, int]] = {}
     for number, person in people.items():
-        before = known.get(person.person_id, person)
-        dates = {before.birth_date, person.birth_date} - {""}
-        if (before.names and person.names and not before.is_called(person.names)) or len(dates) > 1:
+        rows.setdefault(person.person_id, {}).setdefault(person, number)
+    return {person_id: _known_of_one(file, of_one) for person_id, of_one in rows.items()}
+
+
+def _known_of_one(file: str, rows: Mapping[Person, int]) -> Person:
+    """What rows say about one person: the name that says most, and the date of birth; by what each says first."""
+    for (person, number), (other, other_number) in itertools.combinations(rows.items(), 2):
+        if _contradict(person, other):
             raise PeopleError(
-                f"{file}: rows {first[person.person_id]} and {number} have the same id, but different names or "
-                "dates of birth. Correct or delete the wrong one"
+                f"{file}: rows {number} and {other_number} have the same id, but different names or dates of birth. "
+                "Correct or delete the wrong one"
             )
-        known[person.person_id] = Person(person.person_id, before.names or person.names, "".join(dates))
-        first.setdefault(person.person_id, number)
-    return known
+    names = max((person.names for person in rows), key=lambda held: (bool(held), any(each.generation for each in held)))
+    return replace(next(iter(rows)), names=names, birth_date=max(person.birth_date for person in rows))
+
+
+def _contradict(person: Person, other: Person) -> bool:
+    has_other_name = person.names and other.names and not person.is_called(other.names)
+    return bool(has_other_name) or len({person.birth_date, other.birth_date} - {""}) > 1
 
 
 def _refuse_malformed(malformed: Mapping[int, str], where: str) -> None:

@@ -68,8 +68,9 @@ def is_whole_id(text: str) -> bool:
     return is_person_id(text) and not (is_changed or is_placeholder(text) or text.casefold() in NO_IDS)
 
 
-_DAMAGED_ID = re.compile(r"\d+([.,]\d+)?[Ee]\+\d+|\d+[.,]0+|\d{1,3}(,\d{3})+")  # as a spreadsheet writes numbers
-NO_IDS = frozenset({"nan", "pending", "tbd", "tba", "todo", "missing", "na", "true", "false"})
+# As a spreadsheet writes numbers, or with the separator of a list.
+_DAMAGED_ID = re.compile(r"\d+([.,]\d+)?[Ee]\+\d+|\d+[.,]0+|\d{1,3}(,\d{3})+|[,;].*|.*[,;]|\w+[,;]\w+([,;]\w+)*")
+NO_IDS = frozenset({"id", "ids", "nan", "pending", "tbd", "tba", "todo", "missing", "na", "true", "false"})
 
 
 def pseudonym(text: str, key: str) -> str:

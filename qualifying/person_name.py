@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-LONGEST_SHOWN = 100  # characters of a name in a result
+LONGEST = 200  # characters of a name that is taken apart; a longer one agrees only with itself
 MOST_CHOICES = 6  # places of one name at which parts may be joined or apart; with more, all are or none
 
 
@@ -16,27 +16,44 @@ def _words(text: str) -> frozenset[str]:
 
 
 TITLES = _words(
-    "dr prof professor doctor doktor dra profa mr mister mrs ms miss mx herr hr frau sir dame lord lady rev reverend "
-    "hon sr sra srta senor senora senorita sig signor signora monsieur madame mme mlle mag ing dipl dipling univprof "
-    "pd eng engr capt sgt"
+    "dr prof professor doctor doktor dra profa mr mister mrs ms miss mx herr frau sir dame lord lady rev reverend "
+    "sr sra srta senor senora senorita signor signora monsieur madame mme mlle dipl dipling univprof engr capt sgt"
 )
-AFTER_TITLE = _words("med dent vet jur iur phil rer nat pol oec theol hc habil mult ing et")
+ABBREVIATED_TITLES = _words("hr fr mag ing hon sig eng pd dipl")  # names, too, unless they end with a dot
+AFTER_TITLE = _words("med dent vet jur iur rer oec theol hc habil mult")
+ABBREVIATED_AFTER_TITLE = _words("phil nat pol ing")
 GENERATIONS = {
-    **dict.fromkeys(("jr", "junior", "jun", "jnr"), "junior"),
-    **dict.fromkeys(("sr", "senior", "sen", "snr"), "senior"),
+    **dict.fromkeys(("jr", "junior", "jnr"), "junior"),
+    **dict.fromkeys(("sr", "senior", "snr"), "senior"),
     **dict.fromkeys(("ii", "2nd"), "2"),
     **dict.fromkeys(("iii", "3rd"), "3"),
     **dict.fromkeys(("iv", "4th"), "4"),
 }
+ABBREVIATED_GENERATIONS = {"jun": "junior", "sen": "senior"}
 CLEAR_DEGREES = _words("phd esq esquire")
 DEGREES = CLEAR_DEGREES | _words("md dds dvm jd llm llb mba msc bsc ma ba meng beng cpa rn qc kc obe mbe")
 PARTICLES = _words(
     "van von vom vander vanden vande der den de del dela della delle dello di da dal dos das do du des la le las los "
     "el al bin ibn ben abu zu zum zur ter ten te af av st mc mac fitz o d l"
 )
+ROLES = _words(
+    "ceo cfo cto coo cio cmo cro chro vp svp evp avp hr it pr pa ea owner coowner founder cofounder president chair "
+    "chairman chairwoman chairperson director managing manager management head chief officer lead leader partner "
+    "principal executive exec associate assistant secretary sales marketing purchasing procurement buyer buying "
+    "accounting accounts accountant finance financial operations ops logistics legal counsel lawyer attorney engineer "
+    "engineering developer development support service services customer client consultant consulting advisor adviser "
+    "analyst administrator administration admin office reception treasurer controller supervisor coordinator "
+    "representative rep agent broker contractor intern trainee staff team department dept division contact primary "
+    "billing technical technician research product project program quality production plant site store branch regional "
+    "emea apac usa international global board member trustee retired doctor nurse teacher "
+    "geschäftsführer geschäftsführerin geschäftsführung inhaber inhaberin leiter leiterin leitung vertrieb einkauf "
+    "buchhaltung personal assistenz assistent assistentin sekretariat prokurist prokuristin vorstand technik "
+    "gerente director directora dueño dueña propietario propietaria jefe jefa ventas compras contabilidad "
+    "gérant gérante directeur directrice propriétaire responsable ventes achats comptabilité titolare direttore"
+)
 
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
-_ROLE = re.compile(r"\s*[(\[](?!\s*(?:n[ée]e?|geb|born|formerly|ex|fka|aka)\b)[^()\[\]]*[)\]]\s*(?=,|$)")
+_IN_BRACKETS = re.compile(r" ?[(\[]([^()\[\]]*)[)\]] ?(?=,|$)")  # at the end of a name, or of a part of it
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ′`´"), "'")  # also ´, which Unicode takes for a space with an accent
 _JOINTS = re.compile("['‐‑‒–—−-]")
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
@@ -69,9 +86,16 @@ class PersonName:
         >>> PersonName.of("NÚÑEZ-O’Brien, José") == PersonName.of("Jose Nunez-O'Brien")
         True
         """
-        words, generation = _words_of(_folded(text))
-        spellings = frozenset(filter(None, _spellings(words)))
-        return cls(" ".join(text.split())[:LONGEST_SHOWN], spellings, generation)
+        spelled = " ".join(text.split())
+        if len(spelled) > LONGEST:
+            return cls(spelled[:LONGEST], frozenset({(_folded(spelled),)} if any(map(str.isalnum, spelled)) else ()))
+        words, generation = _words_of(_folded(spelled))
+        return cls(spelled, frozenset(filter(None, _spellings(words))), generation)
+
+    @property
+    def key(self) -> str:
+        """A text that is the same for all names that are equal to this one."""
+        return repr((sorted(self.spellings), self.generation))
 
     def agrees_with(self, other: "PersonName") -> bool:
         """Whether both can be one person's: they have a spelling in common, and no two different generations."""
@@ -91,50 +115,73 @@ def _folded(text: str) -> str:
 
 def _words_of(folded: str) -> tuple[list[str], str]:
     """The words of a name, given names first if a comma says which they are, and its generation."""
-    pieces = [piece.split() for piece in _without_roles(folded).split(",")]
-    pieces = [_without_titles(piece) for piece in pieces if piece]
-    generation = ""
+    text, generation = _without_brackets(folded)
+    pieces = [_without_titles(piece.split()) for piece in text.split(",") if piece.strip()]
     for place in range(len(pieces) - 1, -1, -1):
-        while pieces[place] and sum(map(len, pieces)) > 2 and _is_suffix(pieces[place], is_alone=place > 0):
-            generation = GENERATIONS.get(_key(pieces[place].pop()), "") or generation
+        while _ends_with_suffix(pieces, place):
+            generation = _generation(pieces[place].pop()) or generation
     pieces = list(filter(None, pieces))
     in_order = [pieces[1], pieces[0]] if len(pieces) == 2 else pieces
     return [word for piece in in_order for word in piece], generation
 
 
-def _without_roles(folded: str) -> str:
-    left = folded
-    while _ROLE.search(left):
-        left = _ROLE.sub("", left, count=1)
-    return left if any(map(str.isalnum, left)) else folded
+def _without_brackets(folded: str) -> tuple[str, str]:
+    """The text without roles and generations in brackets, and that generation. What else is in brackets stays."""
+    generation, left = "", folded
+    for match in _IN_BRACKETS.finditer(folded):
+        said = _generation(match[1].strip())
+        if said or not ROLES.isdisjoint(re.findall(r"[^\W\d_]+", match[1].replace("-", ""))):
+            generation = said or generation
+            left = left.replace(match[0], " ", 1)
+    return (left, generation) if any(map(str.isalnum, left)) else (folded, "")
 
 
 def _without_titles(words: Sequence[str]) -> list[str]:
     """The words of a piece of a name without the titles at its beginning; the last word is no title."""
     left = [part for word in words for part in _apart_from_titles(word)]
     after_title = False
-    while len(left) > 1 and (_key(left[0]) in TITLES or (after_title and _key(left[0]) in AFTER_TITLE)):
+    while len(left) > 1 and (_is_title(left[0]) or (after_title and _is_after_title(left[0]))):
         after_title = True
         left = left[1:]
     return left
 
 
+def _is_title(word: str) -> bool:
+    return _key(word) in TITLES or (word.endswith(".") and _key(word) in ABBREVIATED_TITLES)
+
+
+def _is_after_title(word: str) -> bool:
+    return _key(word) in AFTER_TITLE or (word.endswith(".") and _key(word) in ABBREVIATED_AFTER_TITLE)
+
+
 def _apart_from_titles(word: str) -> list[str]:
     """The parts of a word such as `prof.dr.meier` that begins with titles."""
-    before, dot, after = word.partition(".")
-    return [before, *_apart_from_titles(after)] if dot and after and before in TITLES else [word]
+    parts = []
+    while (dotted := word.partition("."))[2] and dotted[0] in TITLES:
+        parts.append(dotted[0])
+        word = dotted[2]
+    return [*parts, word]
 
 
-def _is_suffix(piece: Sequence[str], *, is_alone: bool) -> bool:
+def _ends_with_suffix(pieces: Sequence[Sequence[str]], place: int) -> bool:
     """Whether the last word of a piece follows a name: a generation, or a degree that can't be a name itself.
 
-    A degree such as MA, which is a name too, must have dots, or stand after a comma with nothing but degrees.
+    A degree such as MA, which is a name too, must have dots, or stand after a comma with nothing but degrees. At least
+    two words of the name stay, and one of them before the first comma.
     """
+    piece = pieces[place]
+    if len(piece) <= (place == 0) or sum(map(len, pieces)) <= 2:
+        return False
     key = _key(piece[-1])
-    after_comma = is_alone and all(_key(word) in DEGREES or _key(word) in GENERATIONS for word in piece)
+    after_comma = place > 0 and all(_key(word) in DEGREES or _generation(word) for word in piece)
     has_dots = "." in piece[-1].rstrip(".")
     is_degree = key in CLEAR_DEGREES or (key in DEGREES and (has_dots or after_comma))
-    return is_degree or key in GENERATIONS
+    return is_degree or bool(_generation(piece[-1]))
+
+
+def _generation(word: str) -> str:
+    key = _key(word)
+    return GENERATIONS.get(key, "") or (ABBREVIATED_GENERATIONS.get(key, "") if word.endswith(".") else "")
 
 
 def _key(word: str) -> str:

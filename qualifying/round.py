@@ -3,16 +3,16 @@
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from qualifying.check_service import Why
+from qualifying.check_service import Check, Why
 from qualifying.in_order import work_in_order
 from qualifying.person import Person, pseudonym
-from qualifying.verdict import Verdict
+from qualifying.verdict import Earlier, Verdict
 
 Job = TypeVar("Job", bound=Hashable)
 Result = TypeVar("Result")
@@ -37,12 +37,13 @@ class Decides(Protocol):
 
 
 SAID_OF_ANYBODY = ("only_404", "request_refused")  # by a service that is at a wrong address, or has changed
-MOST_ALIKE = 3  # people of whom a service may say the same no without showing that it knows anybody
+MOST_ALIKE = 3  # people in a round of whom a service may say the same no without showing that it knows anybody
+LONGEST_STANDING = timedelta(days=7)  # of a verdict, until the same list asks about the person again
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Something that a `check` said of all `people` who were asked about: that it knows nobody, or refuses the id."""
+    """What a `check` said of all `people` of whom it said anything: that it does not know them, or refuses the id."""
 
     check: str
     why: Why
@@ -54,8 +55,11 @@ class Round:
 
     `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms replace
     the ids in all verdicts, and the digests of answers, from which an id might be guessed. Once `is_ended` is true,
-    nothing new begins. Verdicts carry the `list_id`. Those of an earlier run on the same list, by the ids that they
-    show, stand unless they left a person undecided; people whom that run did not get to come first.
+    nothing new begins. Verdicts carry the `list_id`. Those of an `earlier` run on the same list stand if they settled
+    everything; people whom no run asked about come first, then those asked about longest ago.
+
+    `distrusted` are the checks that said the same of everybody in an earlier round of the same command; the round adds
+    to them, and removes those that tell people apart.
     """
 
     def __init__(
@@ -67,7 +71,8 @@ class Round:
         redact_key: str = "",
         is_ended: Callable[[], bool] = lambda: False,
         list_id: str = "",
-        earlier: Mapping[str, Verdict] | None = None,
+        earlier: Mapping[str, Earlier] | None = None,
+        distrusted: set[str] | None = None,
     ) -> None:
         self.remark = qualifier.remark
         self.is_ended = is_ended
@@ -76,12 +81,14 @@ class Round:
         self._ends_at = time.monotonic() + seconds
         self._redact_key = redact_key
         self._list_id = list_id
-        self._earlier: Mapping[str, Verdict] = {}
         self._verdicts: dict[Person, Future[Verdict]] = {}
         self._guard = threading.Lock()
+        self._people: set[str] = set()
         self._answering: set[str] = set()  # checks that told one person from another
-        self._alike: Counter[tuple[str, Why]] = Counter()
-        self._take_over(earlier or {})
+        self._alike: dict[tuple[str, Why], set[str]] = {}
+        self._distrusted: set[str] = set()
+        self._earlier = self._taken_over(earlier or {})
+        self._distrusted = set() if distrusted is None else distrusted
 
     @property
     def is_over(self) -> bool:
@@ -106,19 +113,19 @@ class Round:
         return self.in_order(people, self.verdict_on, turn=self.last_asked)
 
     def last_asked(self, person: Person) -> str:
-        """When an earlier run on this list asked about a person for as long as it takes; "" if none did."""
+        """When an earlier run on this list last asked about a person; "" if none did."""
         earlier = self._earlier.get(self.name_of(person.person_id))
-        return earlier.decided_at if earlier and not earlier.has("not_in_time") else ""
+        return earlier.asked_at if earlier else ""
 
     def earlier_on(self, person: Person) -> Verdict | None:
         """The verdict of an earlier run on a person, if it stands."""
         earlier = self._earlier.get(self.name_of(person.person_id))
-        return earlier if earlier and earlier.is_settled else None
+        return earlier.verdict if earlier and self._stands(earlier.verdict) else None
 
     def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
         """The verdict on a person, who is checked now unless they already were. Raises what `record` raises."""
         earlier = self.earlier_on(person)
-        if earlier and earlier.lead_id == lead_id:
+        if earlier and (earlier.lead_id, earlier.about) == (lead_id, self._about(person)):
             return earlier
         with self._guard:
             is_first = person not in self._verdicts
@@ -139,13 +146,13 @@ class Round:
         """A verdict as it may be shown: with a pseudonym if ids must not be read."""
         if verdict.is_redacted or not self._redact_key:
             return verdict
-        checks = {
-            name: replace(
-                check, digest=pseudonym(check.digest, self._redact_key) if check.digest else "", other_name=None
-            )
-            for name, check in verdict.checks.items()
-        }
+        checks = {name: self._redacted(check) for name, check in verdict.checks.items()}
         return replace(verdict, person_id=self.name_of(verdict.person_id), checks=checks, is_redacted=True)
+
+    def _redacted(self, check: Check) -> Check:
+        digest = pseudonym(check.digest, self._redact_key) if check.digest else ""
+        other = replace(check.other_name, held=(), told="") if check.other_name else None
+        return replace(check, digest=digest, other_name=other)
 
     # What a round says about the services ----------------------------------------------------------------------------
 
@@ -154,10 +161,15 @@ class Round:
         return any(name not in self._answering for name in _rests_on(verdict))
 
     def alike(self) -> list[Alike]:
-        """What services said of everybody, if they were asked about more than MOST_ALIKE people."""
+        """What services said of everybody, in a round of more than MOST_ALIKE people or after such a round."""
         with self._guard:
-            counts = {pair: people for pair, people in self._alike.items() if pair[0] not in self._answering}
-        return [Alike(check, why, people) for (check, why), people in counts.items() if people > MOST_ALIKE]
+            alike = [
+                Alike(name, why, len(people))
+                for (name, why), people in self._alike.items()
+                if name not in self._answering and (len(self._people) > MOST_ALIKE or name in self._distrusted)
+            ]
+            self._distrusted |= {each.check for each in alike}
+        return alike
 
     def is_withheld(self, verdict: Verdict) -> bool:
         """Whether a verdict must not be written anywhere, because it rests on what a service said of everybody."""
@@ -166,26 +178,41 @@ class Round:
 
     def _note_answers(self, verdict: Verdict) -> None:
         with self._guard:
+            self._people.add(verdict.person_id)
             for name, check in verdict.checks.items():
                 if check.why in SAID_OF_ANYBODY:
-                    self._alike[name, check.why] += 1
+                    self._alike.setdefault((name, check.why), set()).add(verdict.person_id)
                 elif check.attempts and (check.status != "unavailable" or check.why == "other_name"):
                     self._answering.add(name)
+                    self._distrusted.discard(name)
+
+    def _taken_over(self, earlier: Mapping[str, Earlier]) -> Mapping[str, Earlier]:
+        """What is known from earlier, without verdicts of services that said the same of everybody."""
+        standing = [each.verdict for each in earlier.values() if self._stands(each.verdict)]
+        for verdict in standing:
+            self._note_answers(verdict)
+        withheld = {verdict.person_id for verdict in standing if self.is_withheld(verdict)}
+        for noted in (self._people, self._answering, self._alike):
+            noted.clear()  # only what a service says now shows that it works
+        return {shown: each for shown, each in earlier.items() if each.verdict.person_id not in withheld}
 
     # Deciding --------------------------------------------------------------------------------------------------------
 
-    def _take_over(self, earlier: Mapping[str, Verdict]) -> None:
-        """Let earlier verdicts stand, except those of services that said the same of everybody."""
-        for verdict in filter(lambda each: each.is_settled, earlier.values()):
-            self._note_answers(verdict)
-        self._earlier = {shown: verdict for shown, verdict in earlier.items() if not self.is_withheld(verdict)}
-        self._alike.clear()
-        for verdict in filter(lambda each: each.is_settled, self._earlier.values()):
-            self._note_answers(verdict)
+    @staticmethod
+    def _stands(earlier: Verdict) -> bool:
+        return earlier.is_settled and datetime.now(UTC) - datetime.fromisoformat(earlier.decided_at) < LONGEST_STANDING
+
+    def _about(self, person: Person) -> str:
+        """A digest of all that is asked about a person, "" if nobody goes on with the list."""
+        if not self._list_id:
+            return ""
+        names = sorted(name.spelled for name in person.names)
+        return pseudonym(repr([person.person_id, names, person.birth_date]), self._redact_key or self._list_id)
 
     def _decide(self, person: Person, lead_id: str) -> Verdict:
         verdict = self._qualifier.qualify(person, self._ends_at)
-        verdict = self.shown(replace(verdict, lead_id=lead_id, list_id=self._list_id))
+        verdict = replace(verdict, lead_id=lead_id, list_id=self._list_id, about=self._about(person))
+        verdict = self.shown(verdict)
         self._record(verdict)
         self._note_answers(verdict)
         return verdict

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cells.safe_text import harmless_line
-from qualifying.check_service import Check, OtherName
+from qualifying.check_service import Check, OtherName, Status
 from qualifying.person import pseudonym
-from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Verdict, outcome_words
+from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Earlier, Outcome, Verdict, outcome_words
 
 Line = dict[str, Any]
 
@@ -49,7 +49,7 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False
     line["checks"][REGISTRY]["compared"] = list(verdict.checks[REGISTRY].compared)
     line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
     line |= {"rule_version": verdict.rule_version}
-    line |= {"list_id": verdict.list_id} if verdict.list_id else {}
+    line |= {"list_id": verdict.list_id, "about": verdict.about} if verdict.list_id else {}
     line |= {"allowed_keys": list(verdict.allowed_keys)} if verdict.allowed_keys else {}
     marks = {
         "sandbox": is_rehearsal,
@@ -60,22 +60,35 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False
     return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
 
 
-def verdicts_on_list(path: Path, list_id: str, remark: str) -> dict[str, Verdict]:
-    """The last verdict on each person of a list, by the id that it shows; none if the list has no id.
+def earlier_on_list(path: Path, list_id: str, remark: str) -> dict[str, Earlier]:
+    """What earlier runs left about each person of a list, by the id that they show; none if the list has no id.
 
     `remark` is the one that the verdicts have, as the list's id says.
     """
     if not list_id or not path.exists():
         return {}
-    found = {}
+    found: dict[str, Earlier] = {}
     for line in _lines(path):
-        if line.get("list_id") == list_id:
-            with suppress(KeyError, TypeError, ValueError):  # a line that somebody has changed
-                found[line["person_id"]] = _verdict_in(line, remark)
+        verdict = _verdict_in(line, remark) if line.get("list_id") == list_id else None
+        if verdict:
+            before = found.get(verdict.person_id)
+            asked_at = verdict.decided_at if verdict.was_asked else before.asked_at if before else ""
+            found[verdict.person_id] = Earlier(verdict, asked_at)
     return found
 
 
-def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict:
+def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict | None:
+    """The verdict in a line, None if somebody has changed the line so that it is none any more."""
+    try:
+        verdict = _verdict_of_line(line, remark)
+        datetime.fromisoformat(verdict.decided_at)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    statuses = {check.status for check in verdict.checks.values()}
+    return verdict if verdict.outcome in get_args(Outcome) and statuses <= set(get_args(Status)) else None
+
+
+def _verdict_of_line(line: Mapping[str, Any], remark: str) -> Verdict:
     checks = {name: _check_in(line["checks"][name], remark) for name in CHECK_TITLES}
     return Verdict(
         person_id=line["person_id"],
@@ -91,6 +104,7 @@ def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict:
         rule_version=line["rule_version"],
         allowed_keys=tuple(line.get("allowed_keys", ())),
         list_id=line["list_id"],
+        about=line["about"],
         is_earlier=True,
     )
 
@@ -127,7 +141,7 @@ def verdict_of(line: Mapping[str, Any]) -> Verdict:
 def _check_as_json(check: Check) -> Line:
     line = {"status": check.status, "detail": check.detail, "attempts": check.attempts, "seconds": check.seconds}
     other = check.other_name
-    return line | ({"names": {"ours": list(other.held), "theirs": other.told}} if other else {})
+    return line | ({"names": {"ours": list(other.held), "theirs": other.told}} if other and other.told else {})
 
 
 def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> Line:
@@ -183,6 +197,7 @@ def explained(line: Mapping[str, Any]) -> str:
         f"rule {line.get('rule_version')})",
         *([f"lead: {harmless_line(line['lead_id'])}"] if line.get("lead_id") else []),
         *(["This was a rehearsal in the sandbox; no real person was checked."] if line.get("sandbox") else []),
+        *(["This was a dry run; nothing was written to Close."] if line.get("dry_run") else []),
         *(_check_words(name, check) for name, check in checks.items()),
         _arithmetic(line),
     ]
@@ -194,7 +209,9 @@ def _check_words(name: str, check: Mapping[str, Any]) -> str:
         f"asked {'once' if check['attempts'] == 1 else str(check['attempts']) + ' times'} in {check['seconds']:.3f} s"
     )
     digest = f", SHA-256 of the answer {check['digest']}" if check.get("digest") else ""
-    compared = f", compared with our data: {', '.join(check['compared'])}" if check.get("compared") else ""
+    compared = ", nothing compared with our data" if check.get("compared") == [] else ""
+    if check.get("compared"):
+        compared = f", compared with our data: {', '.join(check['compared'])}"
     how = f" ({asked}{compared}{digest})" if check["attempts"] else ""
     names = check.get("names")
     told = f": {OtherName(tuple(names['ours']), names['theirs'])}" if names else ""

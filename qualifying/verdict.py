@@ -21,8 +21,8 @@ class Verdict:
     drawn at random. `lead_id` is the lead for which the person was checked, if any; `is_redacted` means that a
     pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`, and
     took no notice of the `allowed_keys` in answers; a verdict from the journal has not all of these. `list_id` stands
-    for the list of people of which this person is one, and how they were checked; "" if nobody goes on with it.
-    `is_earlier` means that an earlier run decided.
+    for the list of people of which this person is one, and how they were checked, and `about` for what was asked about
+    this one; "" if nobody goes on with the list. `is_earlier` means that an earlier run decided.
     """
 
     person_id: str
@@ -38,12 +38,13 @@ class Verdict:
     rule_version: str | None = None
     allowed_keys: tuple[str, ...] = ()
     list_id: str = ""
+    about: str = ""
     is_earlier: bool = False
 
     def sentence(self) -> str:
         """The verdict in words, with what each check said."""
         told = [
-            self.findings(),
+            "not asked before the time for all checks was over" if self.is_unasked else self.findings(),
             self._advice() if self.outcome == "undetermined" else "",
             self.remark,
             f"decided by an earlier run, at {self.decided_at}" if self.is_earlier else "",
@@ -52,7 +53,7 @@ class Verdict:
 
     def _advice(self) -> str:
         if self.has("other_name"):
-            return "compare the names and correct the one that is wrong"
+            return "if it is the same person, write the name as the registry has it"
         if self.has("request_refused"):
             return "check the id"
         return "check the token" if self.has("token_refused") else "try again later"
@@ -62,12 +63,17 @@ class Verdict:
         others = {name: check for name, check in self.checks.items() if name != SCORE}
         is_scored = all(check.status == "passed" for check in others.values())
         told = (self.checks if is_scored else others).values()
-        return ", ".join(check.detail + (f" ({check.other_name})" if check.other_name else "") for check in told)
+        return ", ".join(f"{check.detail} ({other})" if (other := _names_of(check)) else check.detail for check in told)
 
     @property
     def is_settled(self) -> bool:
         """Whether asking again is of no use before the id is corrected."""
         return self.outcome != "undetermined" or self.has("request_refused")
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether any service was asked, and given as long as it may take."""
+        return any(check.attempts for check in self.checks.values()) and not self.has("not_in_time")
 
     @property
     def is_unasked(self) -> bool:
@@ -77,6 +83,18 @@ class Verdict:
     def has(self, why: Why) -> bool:
         """Whether one of the checks ended as it did for this reason."""
         return any(check.why == why for check in self.checks.values())
+
+
+def _names_of(check: Check) -> str:
+    return str(check.other_name) if check.other_name and check.other_name.told else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier runs on a list left about a person: the last verdict, and when they were last asked about at all."""
+
+    verdict: Verdict
+    asked_at: str
 
 
 def outcome_words(outcome: str) -> str:

@@ -70,10 +70,15 @@ class BackOff:
         self._tried: dict[str, WaitingLead] = {}
 
     def due(self, leads: Sequence[WaitingLead]) -> list[WaitingLead]:
-        """The leads that are tried now; the others are resting. Leads that do not wait any more are forgotten."""
+        """The leads that are tried now, new ones first; the others are resting.
+
+        Leads that do not wait any more are forgotten.
+        """
         shown = {lead.lead_id for lead in leads}
         self._rests = {lead_id: rest for lead_id, rest in self._rests.items() if lead_id in shown}
-        due = [lead for lead in leads if not self._is_resting(lead)]
+        due = sorted(
+            (lead for lead in leads if not self._is_resting(lead)), key=lambda lead: lead.lead_id in self._rests
+        )
         self._tried = {lead.lead_id: lead for lead in due}
         return due
 

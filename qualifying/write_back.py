@@ -24,7 +24,7 @@ from close.errors import (
     RequestRejected,
 )
 from close.journal import Journal
-from close.journal_entries import LONG_AGO, WriteBack
+from close.journal_entries import LONG_AGO, WriteBack, WriteBackState
 from close_client import Account, CloseClient
 from qualifying.notes import missing_id_text, other_name_text, refused_id_text, verdict_text
 from qualifying.person import Person, is_whole_id
@@ -39,14 +39,28 @@ LOOKS_PER_LAG = 4
 SHORTEST_PAUSE = 0.5  # seconds between two looks
 MOST_LAGS = 10  # after which no note can be on its way any more
 
-Written = Literal["moved", "told", "planned", "rehearsed"]
-Unwritten = Literal["undetermined", "without_id", "id_refused", "left", "refused", "unknown", "ambiguous", "not_found"]
-Kind = Written | Unwritten | Literal["withheld", "not_asked", "blank"]
+Kind = Literal[
+    "moved",
+    "told",
+    "planned",
+    "rehearsed",
+    "undetermined",
+    "withheld",
+    "not_asked",
+    "blank",
+    "without_id",
+    "id_refused",
+    "left",
+    "refused",
+    "unknown",
+    "ambiguous",
+    "not_found",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of a lead: whether it was `moved`, and the reason in words. `link` is "" if no lead is known.
+    """What became of a lead, with the reason in words. `link` is "" if no lead is known.
 
     One that is `withheld` has its verdict; to `write` it is for a caller who knows that the services can be believed.
     `name` is that of the lead, where somebody has to find it by the name.
@@ -77,7 +91,8 @@ class Options:
 
     `note_lag` is the number of seconds after which a list is trusted to show a note that was sent. With
     `has_note_detail`, a note says what each check found; with `notes_missing_id`, a blank id gets a note as well. With
-    `asks_refused`, an id that a service has refused is asked about again. A dry run writes nothing.
+    `asks_refused`, an id that a service has refused is asked about again. A dry run writes nothing. Without
+    `shows_ids`, nothing repeats what is in the field for the id.
     """
 
     note_lag: float
@@ -85,6 +100,7 @@ class Options:
     notes_missing_id: bool = False
     asks_refused: bool = False
     is_dry_run: bool = False
+    shows_ids: bool = True
 
 
 class WritingBack:
@@ -168,6 +184,8 @@ class WritingBack:
         held = _person_of(lead, person.person_id)
         named = replace(person, names=person.names or held.names)
         verdict = self._round.verdict_on(named, lead["id"])
+        if completed and completed.kind != "left":  # a note may still be on its way
+            return replace(completed, verdict=verdict)
         if held.names and not named.is_called(held.names):
             reason = "nothing was written: no contact of the lead has the name given in the file"
             return _handled(lead, "ambiguous", reason, verdict)
@@ -179,7 +197,7 @@ class WritingBack:
         if not leads:
             reason = f"no lead in Close has {name} in the field {field}; search may not show recent changes yet"
             return Handled("not_found", "", reason, verdict)
-        reason = f"{len(leads)} leads have {name} in the field {field}; merge them in Close"
+        reason = f"{len(leads)} leads have {name} in the field {field}; merge them in Close, or correct the wrong one"
         return Handled("ambiguous", " and ".join(map(lead_link, leads)), reason, verdict)
 
     def _leads_of(self, person_id: str) -> list[Json]:
@@ -226,24 +244,28 @@ class WritingBack:
             note=verdict_text(verdict, has_detail=self._options.has_note_detail),
             verdict=journal_line(verdict),
         )
+        before = self._journal.find_write_back(lead["id"], verdict.attempt_id)
+        if before and before.state in ("finished", "left"):
+            return _handled(lead, "left", "it was changed after this result had been written", verdict)
+        return self._complete(before or self._noted(decided), verdict)
+
+    def _noted(self, decided: WriteBack) -> WriteBack:
         self._journal.note_decided(decided)
-        return self._complete(decided, verdict)
+        return decided
 
     def _tell_undetermined(self, lead: Json, typed: str, verdict: Verdict) -> Handled:
         """Leave a lead where it is, and say in a note what somebody can do about it, if there is anything."""
         field = self._workflow.id_field.name
-        if verdict.has("other_name"):
-            attempt_id = _told_id(lead, "other name", typed, *_names_told(verdict))
-            note = other_name_text(field, verdict, attempt_id, has_detail=self._options.has_note_detail)
-            handled = _handled(
-                lead, "undetermined", f"not moved: the registry has another name for its {field}", verdict
-            )
-            return self._tell_once(lead, typed, attempt_id, note, handled)
         if verdict.has("request_refused"):
             attempt_id = _told_id(lead, "refused", typed)
             note = refused_id_text(field, verdict, attempt_id)
             handled = _handled(lead, "id_refused", self._refused_words, verdict)
             return self._tell_once(lead, typed, attempt_id, note, handled)
+        if verdict.has("other_name"):
+            attempt_id = _told_id(lead, "other name", typed, *_names_told(verdict))
+            note = other_name_text(field, verdict, attempt_id, has_detail=self._options.has_note_detail)
+            reason = f"not moved: the registry has another name for its {field}"
+            return self._tell_once(lead, typed, attempt_id, note, _handled(lead, "undetermined", reason, verdict))
         return _handled(lead, "undetermined", "not moved; to be tried again later", verdict)
 
     def _without_id(self, lead: Json, typed: str) -> Handled:
@@ -254,9 +276,17 @@ class WritingBack:
         field = self._workflow.id_field.name
         if not typed and not self._options.notes_missing_id:
             return _handled(lead, "blank", f"its {field} is blank")
-        handled = _handled(lead, "without_id", f"its {field} is blank or not a valid id")
+        handled = _handled(lead, "without_id", self._invalid_words(typed))
         attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
         return self._tell_once(lead, typed, attempt_id, missing_id_text(field, typed, attempt_id), handled)
+
+    def _invalid_words(self, typed: str) -> str:
+        field = self._workflow.id_field.name
+        return (
+            f"its {field} {typed!r} is not a valid id"
+            if typed and self._options.shows_ids
+            else (f"its {field} is blank or not a valid id")
+        )
 
     def _tell_once(self, lead: Json, typed: str, attempt_id: str, note: str, handled: Handled) -> Handled:
         """Write a note that leaves a lead where it is, unless the lead has it, and say so in what was `handled`."""
@@ -275,9 +305,14 @@ class WritingBack:
             note=note,
             verdict=None,
         )
-        self._journal.note_decided(decided)
-        done = self._complete(decided, handled.verdict)
+        done = self._complete(self._resumed(told, decided) if told else self._noted(decided), handled.verdict)
         return replace(handled, reason=f"{handled.reason}; a note on the lead says so") if done.kind == "told" else done
+
+    def _resumed(self, told: WriteBack, decided: WriteBack) -> WriteBack:
+        """A note that was begun before, to be written to the lead as it is now; it is looked for if it may be there."""
+        state: WriteBackState = "decided" if told.last_sent == LONG_AGO else "noting"
+        self._journal.note_write_back(told, state)
+        return replace(decided, note=told.note, state=state, last_sent=told.last_sent)
 
     def _is_known_refused(self, lead: Json, typed: str) -> bool:
         """Whether a service has refused the lead's id, and a note says so."""
@@ -498,10 +533,8 @@ def _told_id(lead: Json, what: str, *about: str) -> str:
 
 
 def _names_told(verdict: Verdict) -> list[str]:
-    """The names that differ, ours last."""
-    return [
-        name for check in verdict.checks.values() if (other := check.other_name) for name in (other.told, *other.held)
-    ]
+    """Digests of the names that the registry gave instead of ours."""
+    return [check.other_name.key for check in verdict.checks.values() if check.other_name]
 
 
 def _digest(of: str, typed: str) -> str:

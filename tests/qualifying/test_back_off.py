@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from sandbox import Sandbox
 from tests.conftest import Ran, Run, Serve
-from tests.misbehaving import Misbehaving, also, of_people, unknown, with_status
+from tests.misbehaving import Asked, Misbehaving, also, of_people, said, unknown, with_status
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
 
@@ -41,11 +41,11 @@ def watch(run: Run, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[.
                 self.set()
             return self.is_set()
 
-    def watching(number: int, **told: Callable[[], object]) -> Ran:
+    def watching(number: int, flags: Sequence[str] = (), **told: Callable[[], object]) -> Ran:
         rounds[:] = [0, number]
         acts.update({int(name.removeprefix("before_")): act for name, act in told.items()})
         monkeypatch.setattr(threading, "Event", Minutes)
-        return run("qualify", "--from-close", "--watch", "60")
+        return run("qualify", "--from-close", "--watch", "60", *flags)
 
     return watching
 
@@ -119,4 +119,41 @@ def test_what_a_service_says_of_everybody_is_asked_ever_more_rarely_as_well(
     server = serve(registry=unknown)
     ran = watch(8)
     assert set(asked(server, *PEOPLE[:4])) == {4}
-    assert ran.err.count("check REGISTRY_URL") == 1
+    assert ran.err.count("Check REGISTRY_URL") == 1
+
+
+def test_who_comes_after_a_round_that_knew_nobody_is_not_declined_before_somebody_is_known(
+    waiting: Waiting, serve: Serve, watch: Callable[..., Ran]
+) -> None:
+    leads = [waiting.lead(person_id) for person_id in PEOPLE[:4]]
+    server = serve(registry=unknown)
+
+    def recover() -> None:
+        server.ways["registry"] = of_people(**{f"_{person_id}": unknown for person_id in PEOPLE[:4]})
+
+    ran = watch(
+        10,
+        before_1=lambda: leads.append(waiting.lead("311")),
+        before_2=lambda: leads.append(waiting.lead("312")),
+        before_6=recover,
+    )
+    assert [waiting.status(lead_id) for lead_id in leads] == [*["To qualify"] * 4, "Prospect", "Prospect"]
+    assert ran.out.count("withheld") >= 5
+
+
+def test_leads_that_the_time_of_a_round_did_not_suffice_for_come_first_in_the_next(
+    waiting: Waiting, serve: Serve, watch: Callable[..., Ran], clock: Clock
+) -> None:
+    for person_id in PEOPLE[:12]:
+        waiting.lead(person_id)
+    answered = [0]
+
+    def slow(asked: Asked) -> Iterator[bytes]:
+        yield said({})
+        answered[0] += 1
+        if answered[0] % 3 == 0:
+            time.sleep(40)
+
+    server = serve(registry=slow)
+    watch(7, flags=("--deadline", "30", "--workers", "1"))
+    assert min(asked(server, *PEOPLE[:12])) >= 1

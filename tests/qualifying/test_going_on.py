@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_the_end_of_a_list_is_reached_and_nobody_decided_on_is_asked_again(
         known = decided(ran)
         if ran.code == 0:
             break
-        unasked = int(re.findall(r"The time of --deadline 30 was over: (\d+) p", ran.err)[0])
+        unasked = int(re.findall(r"--deadline 30 ran out: (\d+) p", ran.err)[0])
         assert len(PEOPLE) - len(known) - 2 <= unasked <= len(PEOPLE) - len(known)
         assert (ran.code, "Run the same command again" in ran.err) == (4, True)
     assert known == list(PEOPLE)
@@ -85,13 +86,16 @@ def test_the_end_of_a_list_is_reached_and_nobody_decided_on_is_asked_again(
     assert "add --again" in again.err
 
 
-def test_people_who_were_never_asked_come_before_those_whom_a_service_always_fails(run: Run, hours: Hours) -> None:
-    stuck = PEOPLE[:10]
+@pytest.mark.parametrize("number", [10, 20])
+def test_people_who_were_never_asked_come_before_those_whom_a_service_always_fails(
+    run: Run, hours: Hours, number: int
+) -> None:
+    stuck, others = PEOPLE[:number], PEOPLE[number:]
     hours.ways = dict.fromkeys(stuck, lambda asked: [said({})])
-    for _ in range(8):
+    for _ in range(9):
         ran = hours.run(run, *PEOPLE)
-    assert decided(ran) == list(PEOPLE[10:])
-    assert {hours.server.heard.people["score", person_id] for person_id in PEOPLE[10:]} == {1}
+    assert decided(ran) == list(others)
+    assert {hours.server.heard.people["score", person_id] for person_id in others} == {1}
 
 
 def test_everybody_is_asked_anew_where_that_is_wanted(run: Run, hours: Hours) -> None:
@@ -190,7 +194,72 @@ def test_the_end_is_reached_too_where_verdicts_are_written_back(run: Run, waitin
         ran = hours.run(run, *PEOPLE[:12], "--write-back")
         if ran.code == 0:
             break
-        assert (ran.code, "--deadline 30 was over" in ran.err) == (4, True)
+        assert (ran.code, "--deadline 30 ran out" in ran.err) == (4, True)
     assert {waiting.status(lead_id) for lead_id in leads} == {"Prospect"}
     assert {len(waiting.notes(lead_id)) for lead_id in leads} == {1}
     assert {hours.server.heard.people["score", person_id] for person_id in PEOPLE[:12]} == {1}
+
+
+def test_what_a_service_said_earlier_does_not_show_that_it_works_now(run: Run, waiting: Waiting, hours: Hours) -> None:
+    leads = [waiting.lead(person_id) for person_id in PEOPLE[:12]]
+    hours.each_run = 6
+    hours.run(run, *PEOPLE[:12], "--write-back")
+    moved = [lead_id for lead_id in leads if waiting.status(lead_id) == "Prospect"]
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(PEOPLE[:12], unknown)
+    ran = hours.run(run, *PEOPLE[:12], "--write-back")
+    assert (ran.code, "Check REGISTRY_URL" in ran.err) == (4, True)
+    assert {waiting.status(lead_id) for lead_id in leads if lead_id not in moved} == {"To qualify"}
+
+
+def test_a_verdict_stands_only_for_the_names_that_were_compared(run: Run, waiting: Waiting, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(FEW, lambda asked: [said({**asked.proper, "name": "Ann Lee"})])
+    leads = [waiting.lead(person_id) for person_id in FEW]
+    assert hours.run(run, *FEW, "--write-back", "--dry-run").code == 0
+    waiting.add_contact(leads[0], "Eve Jones")
+    ran = hours.run(run, *FEW, "--write-back")
+    assert (ran.code, [verdict["outcome"] for verdict in ran.json]) == (4, ["undetermined", "prospect", "prospect"])
+    assert [waiting.status(lead_id) for lead_id in leads] == ["To qualify", "Prospect", "Prospect"]
+
+
+def test_a_lead_that_a_colleague_moved_after_us_stays_there(run: Run, waiting: Waiting, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.ways = {FEW[2]: lambda asked: [said({})]}
+    leads = [waiting.lead(person_id) for person_id in FEW]
+    assert hours.run(run, *FEW, "--write-back").code == 4
+    waiting.put_back(leads[0])
+    ran = hours.run(run, *FEW, "--write-back")
+    assert (ran.code, waiting.status(leads[0]), len(waiting.notes(leads[0]))) == (4, "To qualify", 1)
+    assert "it was changed after this result had been written" in ran.err
+
+
+def test_a_verdict_of_last_week_is_asked_for_again(run: Run, hours: Hours, folder: Path) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    trail = folder / "output_data" / "qualifications.jsonl"
+    lines = [json.loads(line) for line in trail.read_text(encoding="utf-8").splitlines()]
+    for line, days in zip(lines, (1, 8, 100), strict=True):
+        line["decided_at"] = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+    trail.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    hours.run(run, *FEW)
+    asked = {line["person_id"]: hours.asked(line["person_id"]) for line in lines}
+    assert list(asked.values()) == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"detail": None}, {"status": "fine"}, {"attempts": None}, {"names": {"ours": 5, "theirs": None}}],
+    ids=str,
+)
+def test_no_line_of_the_trail_that_somebody_changed_ends_a_run(
+    run: Run, hours: Hours, folder: Path, broken: dict[str, object]
+) -> None:
+    hours.each_run = 0
+    hours.run(run, *FEW)
+    trail = folder / "output_data" / "qualifications.jsonl"
+    first, *others = trail.read_text(encoding="utf-8").splitlines()
+    line = json.loads(first)
+    line["checks"]["registry"] |= broken
+    trail.write_text("\n".join([json.dumps(line), *others, ""]), encoding="utf-8")
+    assert hours.run(run, *FEW).code == 0

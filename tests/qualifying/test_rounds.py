@@ -51,7 +51,7 @@ def test_a_round_in_which_the_registry_knows_nobody_is_not_written_back(
         ran = run("qualify", "--from-close", "--json")
         assert (ran.code, {verdict["outcome"] for verdict in ran.json}) == (4, {"not_prospect"})
         assert "status 404 about all 4 people, as a wrong address does" in ran.err
-        assert "check REGISTRY_URL" in ran.err
+        assert "Check REGISTRY_URL" in ran.err
         assert "4 leads: 4 withheld" in ran.err
     assert writes_to(connected) == before
     server.ways["registry"] = of_people(_124=unknown, _143=unknown, _144=unknown)
@@ -100,11 +100,35 @@ def test_who_has_records_is_declined_even_if_the_registry_knows_nobody(
     assert [waiting.status(lead_id) for lead_id in leads] == ["Not eligible", *["To qualify"] * 3]
 
 
+def test_leads_of_one_person_are_one_person(run: Run, serve: Serve, waiting: Waiting) -> None:
+    leads = [waiting.lead("123", [name]) for name in ("Ann Lee", "Eve Hall", "Tom Roth", "Ina Lang")]
+    serve(registry=unknown)
+    assert run("qualify", "--from-close").code == 0
+    assert {waiting.status(lead_id) for lead_id in leads} == {"Not eligible"}
+
+
+def test_what_a_round_did_not_get_to_is_no_reason_to_believe_a_404(
+    run: Run, serve: Serve, waiting: Waiting, connected: Sandbox
+) -> None:
+    leads = [waiting.lead(person_id) for person_id in (*FOUR, "153")]
+    serve(registry=of_people(_143=body(b"<html>"), _144=body(b""), _153=body(b"null"), _123=unknown, _124=unknown))
+    assert run("qualify", "--from-close").code == 4
+    assert {waiting.status(lead_id) for lead_id in leads} == {"To qualify"}
+
+
+@pytest.mark.parametrize(
+    "told", [{"name": "Ann Lee"}, {"birth_date": "1990-01-01"}, {"exists": 0}, {"exists": 1}, {"found": True}], ids=str
+)
+def test_a_404_that_describes_somebody_decides_nothing(run: Run, serve: Serve, told: dict[str, object]) -> None:
+    serve(registry=lambda asked: [said({"id": asked.person_id, **told}, status=b"404 Not Found")])
+    assert run("qualify", "123", "--json").json[0]["outcome"] == "undetermined"
+
+
 def test_a_list_whose_people_are_all_unknown_is_told(run: Run, serve: Serve) -> None:
     serve(registry=unknown)
     ran = run("qualify", *FOUR)
-    assert (ran.code, "check REGISTRY_URL" in ran.err) == (0, True)
-    assert "check REGISTRY_URL" not in run("qualify", *FOUR[:3]).err
+    assert (ran.code, "Check REGISTRY_URL" in ran.err) == (0, True)
+    assert "Check REGISTRY_URL" not in run("qualify", *FOUR[:3]).err
 
 
 # A request that is refused -------------------------------------------------------------------------------------------
@@ -121,7 +145,7 @@ def test_an_id_that_a_service_refuses_is_told_once_and_asked_about_again_only_wh
         ran = run("qualify", "--from-close")
         assert (ran.code, "1 lead: 1 with an id that a service refuses" in ran.err) == (4, True)
     (note,) = waiting.notes(lead_id)
-    assert "refuses its National ID" in note["note"]
+    assert "its National ID was refused in the " in note["note"]
     assert (waiting.status(lead_id), server.heard.requests[service]) == ("To qualify", 1)
     assert len(trail_lines(Path())) == 1
     assert run("qualify", "--from-close", "--again").code == 4
@@ -148,7 +172,7 @@ def test_a_service_that_refuses_everybody_gets_no_notes_written(
     before = writes_to(connected)
     ran = run("qualify", "--from-close")
     assert (ran.code, writes_to(connected)) == (4, before)
-    assert "refused the requests about all 4 people. It knew nobody else, so check JUDICIAL_URL" in ran.err
+    assert "refused all 4 ids that it was asked about, and said nothing else. Check JUDICIAL_URL" in ran.err
 
 
 # A token that is refused ---------------------------------------------------------------------------------------------

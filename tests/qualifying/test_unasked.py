@@ -3,7 +3,6 @@
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -24,6 +23,9 @@ from tests.what_close_holds import writes_to
 
 PATIENCE = 60  # seconds for a command at a terminal
 CTRL_C = "\x03"
+TAKING_THE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(1, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_leads_without_an_id_are_told_in_one_line_and_get_no_note(
     assert (ran.code, writes_to(connected)) == (4, before)
     (line,) = [line for line in ran.err.splitlines() if "National ID" in line]
     assert line.startswith("5 leads have no National ID: Company A (https://app.close.com/lead/")
-    assert line.endswith(" and others")
+    assert " and 2 more. Enter the National ID in Close; with --note-missing-id" in line
     assert [line.count(f"/lead/{lead_id}/") for lead_id in leads] == [0, 0, 1, 1, 1]
 
 
@@ -66,7 +68,7 @@ def test_all_of_few_leads_without_an_id_are_named(run: Run, waiting: Waiting, nu
         waiting.lead("", name=f"Company {letter}")
     (line,) = [line for line in run("qualify", "--from-close", "-q").err.splitlines() if "National ID" in line]
     assert line.startswith(f"{number} lead{'s have' if number > 1 else ' has'} no National ID: Company A (")
-    assert "others" not in line
+    assert " more" not in line
 
 
 def test_each_lead_without_an_id_gets_a_note_where_that_is_wanted(run: Run, waiting: Waiting) -> None:
@@ -151,12 +153,16 @@ def test_a_dry_run_needs_something_to_write(run: Run, flags: tuple[str, ...]) ->
 # The question --------------------------------------------------------------------------------------------------------
 
 
-def at_a_terminal(*argv: str, answer: str = "") -> tuple[int, str]:
+def at_a_terminal(*argv: str, answer: str = "", piped_in: str | None = None) -> tuple[int, str]:
     """The exit code of a command at a terminal, and what it showed there; the answer is typed when it asks."""
     own, other = pty.openpty()
-    command = [sys.executable, str(Path(main.__file__)), *argv]
-    process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, start_new_session=True)
+    command = [sys.executable, "-c", TAKING_THE_TERMINAL, sys.executable, str(Path(main.__file__)), *argv]
+    piped = subprocess.PIPE if piped_in is not None else other
+    process = subprocess.Popen(command, stdin=piped, stdout=other, stderr=other, start_new_session=True)
     os.close(other)
+    if process.stdin:
+        process.stdin.write((piped_in or "").encode())
+        process.stdin.close()
     shown, is_typed = b"", False
     ends_at = time.monotonic() + PATIENCE
     while select.select([own], [], [], max(0.0, ends_at - time.monotonic()))[0]:
@@ -166,8 +172,6 @@ def at_a_terminal(*argv: str, answer: str = "") -> tuple[int, str]:
             break
         shown += piece
         if b"[y/N]" in shown and not is_typed:
-            if answer == CTRL_C:
-                process.send_signal(signal.SIGINT)
             os.write(own, answer.encode())
             is_typed = True
         if not piece:
@@ -192,7 +196,7 @@ def test_more_than_twenty_leads_are_changed_only_after_a_yes(
     before = writes_to(connected)
     ended, shown = at_a_terminal("qualify", "--from-close", answer=answer)
     assert ended == code, shown
-    assert "Up to 21 leads that are in the status 'To qualify' in the organization" in shown
+    assert "Up to 21 leads in the status 'To qualify' in the organization" in shown
     statuses = {waiting.status(lead_id) for lead_id in leads}
     assert statuses == ({"To qualify"} if code else {"Prospect"})
     if code:
@@ -211,6 +215,16 @@ def test_nobody_is_asked_about_few_leads_or_after_agreeing_in_advance(
     serve()
     ended, shown = at_a_terminal("qualify", *flags)
     assert (ended, "[y/N]" in shown) == (0, False)
+
+
+def test_the_answer_is_typed_where_ids_come_on_standard_input(waiting: Waiting, serve: Serve) -> None:
+    leads = many(waiting, 21)
+    serve()
+    ids = "".join(f"{10 * each + 3}\n" for each in range(1, 22))
+    for answer, code, statuses in (("n\n", 2, {"To qualify"}), ("y\n", 0, {"Prospect"})):
+        ended, shown = at_a_terminal("qualify", "-", "--write-back", answer=answer, piped_in=ids)
+        assert (ended, shown.count("[y/N]")) == (code, 1), shown
+        assert {waiting.status(lead_id) for lead_id in leads} == statuses
 
 
 def test_leads_without_an_id_do_not_count_unless_they_get_a_note(waiting: Waiting, serve: Serve) -> None:
@@ -237,7 +251,8 @@ def test_a_watch_asks_once_at_its_start(waiting: Waiting, serve: Serve) -> None:
     serve()
     ended, shown = at_a_terminal("qualify", "--from-close", "--watch", "60", answer="n\n")
     assert (ended, shown.count("[y/N]")) == (2, 1)
-    assert "This watch writes a note to leads" in shown
+    assert "This watch decides on every lead in the status 'To qualify'" in shown
+    assert "2 leads now, and each one that follows" in shown
 
 
 def test_without_a_terminal_nobody_is_asked(run: Run, waiting: Waiting, serve: Serve) -> None:
