@@ -24,7 +24,8 @@ from commands.files import OUTPUT_FOLDER
 from sandbox import Fault
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
-from tests.conftest import Ran, Run, trail_lines
+from tests.conftest import Ran, Run, Serve, trail_lines
+from tests.misbehaving import also
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
 
@@ -291,6 +292,24 @@ def test_the_note_on_a_lead_without_an_id_is_there_once(desk: Desk, monkeypatch:
     (note,) = desk.notes(lead_id)
     assert note.startswith("This lead could not be qualified: its National ID is blank")
     assert (desk.asked(), desk.status(lead_id)) == (0, "To qualify")
+
+
+@pytest.mark.parametrize("people", [("--from-close",), ("123", "--write-back")], ids=str)
+@pytest.mark.parametrize("name", [*CARRIED_OUT, "drop-before"])
+def test_the_note_about_another_name_is_there_once_however_often_its_answers_get_lost(
+    desk: Desk, serve: Serve, monkeypatch: pytest.MonkeyPatch, name: str, people: tuple[str, ...]
+) -> None:
+    if name == "stall":
+        monkeypatch.setattr("close_client.READ_TIMEOUT", 0.3)
+    lead_id = desk.lead(contacts=[{"name": "Ann Smith"}])
+    serve(registry=also(name="Eve Jones"))
+    with desk.sandbox.troubled([Fault(name, on=NOTE)]):
+        for _ in range(3):
+            ran = desk.qualify(*people)
+            assert ran.code in (4, 5)
+            assert [verdict["outcome"] for verdict in ran.json] == ["undetermined"] * len(ran.json)
+    assert desk.qualify(*people).code == 4
+    assert len(desk.notes(lead_id)) == 1
 
 
 def test_a_note_on_a_missing_id_that_was_cut_off_is_completed_and_still_counts_as_one(desk: Desk) -> None:

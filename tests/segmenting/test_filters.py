@@ -90,11 +90,12 @@ def test_any_field_of_leads_makes_groups_and_those_without_it_are_last(
     assert "1 without Sort" in ran.err
 
 
-def test_groups_by_a_person_have_their_ids(asked: Asked, leads: SomeLeads) -> None:
+def test_groups_by_a_user_have_their_names(asked: Asked, leads: SomeLeads) -> None:
     leads.field("Owner", "user")
-    me = leads.get("/me/").json()["id"]
-    leads.add_each("Owner", me, None, me)
-    assert sizes_of(asked("--by", "Owner"), "Owner") == {me: 2, "Unknown": 1}
+    me = leads.get("/me/").json()
+    leads.add_each("Owner", me["id"], None, me["id"])
+    name = f"{me['first_name']} {me['last_name']}"
+    assert sizes_of(asked("--by", "Owner"), "Owner") == {name: 2, "Unknown": 1}
 
 
 def test_a_field_shared_with_other_objects_makes_groups_too(asked: Asked, leads: SomeLeads) -> None:
