@@ -45,12 +45,20 @@ from close.errors import (
     RequestRejected,
     StaleReading,
     Throttled,
+    WayBlocked,
 )
 from close.fields import custom_lead_field
 from close.part_size import PartSize
 from close.rate_gate import LONGEST_CLOSURE, LONGEST_ROUNDING, GateClosed, Passage, RateGate, RateGates
 from close.retry_after import retry_after
-from close.transport import is_before_sending, is_out_of_time, json_or_none, open_session, read_content
+from close.transport import (
+    is_before_sending,
+    is_out_of_time,
+    json_or_none,
+    open_session,
+    read_content,
+    what_blocks,
+)
 from close.walk import DATE_CREATED, LONGEST_WALK, Note, PagesSince, SearchPage, read_whole, unnoted, walk
 
 CLOSE_URL = "https://api.close.com/api/v1"
@@ -66,6 +74,33 @@ EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
 ASK_AGAIN = 3  # times for a list, if the answer is to another question
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+MANAGE_FIELDS = ("manage_organization", "manage_customizations")  # says the documentation, and says the name
+REQUEST_WORDS: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {  # what a request does, and who may
+    ("GET", "/me/"): ("reading the API key's user", ()),
+    ("GET", "/organization/{id}/"): ("reading the organization", ()),
+    ("GET", "/user/"): ("listing the users", ()),
+    ("GET", "/custom_field_schema/lead/"): ("listing the custom fields", ()),
+    ("POST", "/custom_field/lead/"): ("creating a custom field", MANAGE_FIELDS),
+    ("DELETE", "/custom_field/lead/{id}/"): ("deleting a custom field", MANAGE_FIELDS),
+    ("GET", "/status/lead/"): ("listing the lead statuses", ()),
+    ("POST", "/status/lead/"): ("creating a lead status", MANAGE_FIELDS),
+    ("GET", "/saved_search/"): ("listing the Smart Views", ()),
+    ("POST", "/data/search/"): ("searching for leads", ()),
+    ("GET", "/lead/{id}/"): ("reading a lead", ()),
+    ("POST", "/lead/"): ("creating a lead", ()),
+    ("PUT", "/lead/{id}/"): ("changing a lead", ()),
+    ("DELETE", "/lead/{id}/"): ("deleting a lead", ("delete_leads",)),
+    ("GET", "/contact/{id}/"): ("reading a contact", ()),
+    ("POST", "/contact/"): ("creating a contact", ()),
+    ("PUT", "/contact/{id}/"): ("changing a contact", ()),
+    ("DELETE", "/contact/{id}/"): ("deleting a contact", ()),
+    ("GET", "/activity/"): ("listing the activities of a lead", ()),
+    ("GET", "/task/"): ("listing the tasks of a lead", ()),
+    ("GET", "/opportunity/"): ("listing the opportunities of a lead", ()),
+    ("POST", "/activity/note/"): ("writing a note", ()),
+    ("DELETE", "/activity/note/{id}/"): ("deleting a note", ("delete_own_activities", "manage_others_activities")),
+    ("GET", "/event/"): ("reading the event log", ()),
+}
 
 Result = TypeVar("Result")
 
@@ -99,8 +134,7 @@ class Account:
     def refuse_creating_fields(self, names: Iterable[str]) -> None:
         """Raise MissingPermission if the user may not create custom fields; these names go into the message."""
         self.refuse_without(
-            "manage_organization",  # says the documentation
-            "manage_customizations",  # says the name
+            *MANAGE_FIELDS,
             effect=f"so the custom fields {', '.join(names)} can't be created",
         )
 
@@ -138,6 +172,7 @@ class CloseClient:
         self.requests_made = 0
         self.throttled = 0
         self.is_log_closed = False
+        self._permissions: frozenset[str] | None = None  # of the user, once they are known
 
     def close(self) -> None:
         """Close the connections."""
@@ -216,6 +251,7 @@ class CloseClient:
         members = {member.get("organization_id"): member for member in me.get("memberships") or []}
         member = members.get(organization["id"]) or {}
         granted = member.get("permissions_granted")
+        self._permissions = frozenset(granted) if isinstance(granted, list) else None
         return Account(
             user_id=_part(me, "id", str),
             role_id=member.get("role_id") or "",
@@ -597,9 +633,16 @@ class CloseClient:
             delay.has_left = True
             raise
         except RequestRejected as refusal:
-            if self._is_redacted:
-                raise type(refusal)(refusal.status, None) from None
-            raise
+            told = type(refusal)(refusal.status, None) if self._is_redacted else refusal
+            if isinstance(told, PermissionDenied):
+                told.explained(*self._in_words(method, path))
+            raise told from None
+
+    def _in_words(self, method: str, path: str) -> tuple[str, str]:
+        """What a request does, in words, and the permission for it that the user is known to lack, "" if none is."""
+        words, permissions = REQUEST_WORDS.get((method, path), (f"{method} {path}", ()))
+        is_lacking = permissions and self._permissions is not None and not self._permissions.intersection(permissions)
+        return words, " or ".join(permissions) if is_lacking else ""
 
     def _exchange(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, ids: Mapping[str, str]
@@ -620,7 +663,7 @@ class CloseClient:
             content = read_content(response, LARGEST_ANSWER)
         except requests.RequestException as error:
             log.info("%s %s no answer (%s) %.0f ms", method, path, type(error).__name__, _ms_since(began))
-            raise _connection_failure(error) from None
+            raise _connection_failure(error, self._base_url) from None
         log.info("%s %s %d %.0f ms", method, path, response.status_code, _ms_since(began))
         self._has_answered = True
         return response, content
@@ -759,8 +802,11 @@ def _leads_in(answer: Json) -> list[Json]:
     return leads
 
 
-def _connection_failure(error: requests.RequestException) -> CloseError:
+def _connection_failure(error: requests.RequestException, url: str) -> CloseError:
     """What a failure of the connection means: a write that may have arrived must not be sent again."""
+    blocked = what_blocks(error, url)
+    if blocked:
+        return WayBlocked(blocked.words) if blocked.is_lasting else NothingSent(blocked.words)
     if is_before_sending(error):
         return NothingSent(f"no connection to Close ({type(error).__name__})")
     if is_out_of_time(error):

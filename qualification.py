@@ -62,8 +62,10 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
         if not _said_of(person, status, answer, "exists", bool):
             return Check("failed", "not in the registry")
         name, birth_date = (_text_or_nothing(answer, field) for field in (NAME, BIRTH_DATE))
-        if (birth_date and not is_day(birth_date)) or (name and not PersonName.of(name).spellings):
-            raise Unavailable("the answer can't be read")
+        if birth_date and not is_day(birth_date):
+            raise Unavailable(f"the answer can't be read: {BIRTH_DATE} is not a date like 1990-12-31")
+        if name and not PersonName.of(name).spellings:
+            raise Unavailable(f"the answer can't be read: {NAME} has no letters")
         compared = person.compared(name, birth_date)
         check = replace(_compared_check(compared), compared=tuple(compared))
         if check.why == "other_name":
@@ -175,18 +177,41 @@ def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -
         raise Unavailable(f"status {status}: it refuses this id", "request_refused")
     if status != 200:
         raise Unavailable(f"status {status}")
-    if not isinstance(answer, dict) or type(answer.get(field)) is not kind or answer.get("error"):
-        raise Unavailable("the answer can't be read")
-    if answer.get("id") != person.person_id:
-        raise Unavailable("the answer is about another person")
+    if not isinstance(answer, dict):
+        raise Unavailable("the answer can't be read: it is not a JSON object")
+    if answer.get("error"):
+        raise Unavailable("the answer tells of an error")
+    for name, wanted in ((field, kind), ("id", str)):
+        if type(answer.get(name)) is not wanted:
+            raise Unavailable(f"the answer can't be read: {_wrong_in(answer, name, wanted)}")
+    if answer["id"] != person.person_id:
+        raise Unavailable("the answer is about another person: its id is not the one asked about")
     return answer[field]
+
+
+KINDS_IN_JSON: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _wrong_in(answer: Mapping[str, Any], name: str, wanted: type) -> str:
+    """What is wrong with a field of an answer, without what is in it."""
+    if name not in answer:
+        return f"{name} is missing"
+    return f"{name} is {KINDS_IN_JSON[type(answer[name])]}, not {KINDS_IN_JSON[wanted]}"
 
 
 def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
     """An optional field of an answer, "" if it is missing. Raises Unavailable if it is not text."""
     value = answer.get(field)
     if value is not None and not isinstance(value, str):
-        raise Unavailable("the answer can't be read")
+        raise Unavailable(f"the answer can't be read: {_wrong_in(answer, field, str)}")
     return (value or "").strip()
 
 

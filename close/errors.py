@@ -4,6 +4,7 @@
      +-- CloseUnreachable     Close did not answer; this request changed nothing
      |    +-- NotInTime       Close took too long over something that was only to be read
      |    +-- ClosedForNow    Close asks us to wait for longer than a command waits
+     |    +-- WayBlocked      a certificate or a proxy keeps all requests from arriving
      +-- Stopped              the caller ended the wait before a retry; this request changed nothing
      +-- OutcomeUnknown       a write was sent, but its effect is not known: neither success nor refusal
      +-- StaleReading         a write waited too long to be sent as it was; nothing was changed by this request
@@ -37,6 +38,10 @@ class ClosedForNow(CloseUnreachable):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(_in_words(seconds))
+
+
+class WayBlocked(CloseUnreachable):
+    """Something on the way keeps all requests from arriving; the message says what it is and what to do."""
 
 
 class Stopped(CloseError):
@@ -85,7 +90,12 @@ class PlanLimitReached(RequestRejected):
 
 
 class PermissionDenied(RequestRejected):
-    """The API key's user may not do this."""
+    """The API key's user may not do this; once it is `explained`, the message says what it was."""
+
+    def explained(self, request: str, lacking: str) -> None:
+        """Say in the message which request was refused, and which permission the user lacks for it, "" if none."""
+        why = f"; the API key's user lacks the permission {lacking}" if lacking else ""
+        self.args = (f"{request} was refused: {str(self).removesuffix('.')}{why}",)
 
 
 class EventLogClosed(PermissionDenied):

@@ -2,21 +2,25 @@
 
 The timeouts of `requests` start again with every byte that arrives, so a slow server could hold a thread forever. Here,
 a read timeout counts for the whole answer, including its head. Redirects are not followed, nor are their targets read.
-Connections to this machine do not use a proxy from the environment.
+Connections to this machine do not use a proxy from the environment. Certificates are those that REQUESTS_CA_BUNDLE
+names, if it names any.
 """
 
 import http.client
 import io
 import ipaddress
 import json
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NoReturn
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
@@ -31,8 +35,7 @@ class AnswerTooLarge(requests.ConnectionError):
 
 def open_session(base_url: str, connections: int) -> requests.Session:
     """A session for one service, safe to share between threads, that keeps this many connections open."""
-    session = _Session()
-    session.trust_env = not is_loopback(base_url)
+    session = _Session(uses_proxies=not is_loopback(base_url))
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter(pool_maxsize=connections))
     return session
@@ -79,6 +82,45 @@ def is_out_of_time(error: requests.RequestException) -> bool:
     return any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in _causes(error))
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What keeps requests from arriving, in words that say what to do; `is_lasting` if trying again is of no use."""
+
+    words: str
+    is_lasting: bool = True
+
+
+def what_blocks(error: requests.RequestException, url: str) -> Blocked | None:
+    """The certificate or the proxy that keeps requests to a URL from arriving; None if it is something else."""
+    causes = list(_causes(error))
+    untrusted = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
+    if untrusted:
+        reason = untrusted.verify_message or "no reason given"
+        return Blocked(
+            f"the certificate of {host_of(url)} is not trusted ({reason}); if your company inspects traffic, name its "
+            "certificate in REQUESTS_CA_BUNDLE"
+        )
+    tunnel = next((found for cause in causes if (found := _TUNNEL.search(str(cause)))), None)
+    is_dead = isinstance(error, requests.exceptions.ProxyError) and is_before_sending(error)
+    return _blocked_by_proxy(url, int(tunnel[1]) if tunnel else 0) if tunnel or is_dead else None
+
+
+def _blocked_by_proxy(url: str, status: int) -> Blocked:
+    proxy = select_proxy(url, get_environ_proxies(url)) or ""
+    named = f"the proxy {host_of(proxy)}" if proxy else "the proxy"
+    if not status:
+        return Blocked(f"{named}, which HTTPS_PROXY names, can't be reached", is_lasting=False)
+    if status == 407:
+        form = "http://NAME:PASSWORD@HOST:PORT"
+        return Blocked(f"{named} wants a user name and a password; write them in HTTPS_PROXY, like {form}")
+    if status >= 500:
+        return Blocked(f"{named} can't reach {host_of(url)} (status {status})", is_lasting=False)
+    return Blocked(
+        f"{named} refuses connections to {host_of(url)} (status {status}); ask whoever runs it to allow them"
+    )
+
+
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _BEFORE_SENDING = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ssl.SSLCertVerificationError)
 
 
@@ -119,6 +161,15 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Session(requests.Session):
+    def __init__(self, *, uses_proxies: bool) -> None:
+        super().__init__()
+        self._uses_proxies = uses_proxies
+
+    def merge_environment_settings(self, *args: Any, **settings: Any) -> Any:
+        """The settings of a request with those of the environment, which may name proxies and certificates."""
+        merged = super().merge_environment_settings(*args, **settings)
+        return merged if self._uses_proxies else {**merged, "proxies": {}}
+
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - told so by requests
         """None, because `requests` would otherwise read the whole body of a redirect, however large, to follow it."""
         return

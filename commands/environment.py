@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cells.csv_rows import InputError, NotInEncoding
@@ -20,6 +21,7 @@ from close.errors import (
     PlanLimitReached,
     RequestRejected,
     Stopped,
+    WayBlocked,
 )
 from close.fields import AmbiguousName
 from close.journal import JournalBusy, JournalFile, NoSuchRun, Purpose, open_journal
@@ -62,7 +64,7 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
     PlanLimitReached: (Exit.SETUP, "Your Close plan does not allow this: {}. Upgrade it, then run again."),
     PermissionDenied: (
         Exit.SETUP,
-        "The API key's user is not allowed to do this in Close: {}. Ask an administrator.",
+        "The API key's user is not allowed to do this in Close: {}. Ask an administrator of Close for the permission.",
     ),
     RequestRejected: (Exit.SETUP, "Close refused a request: {}. Check CLOSE_API_URL and the API key."),
     OutcomeUnknown: (
@@ -74,6 +76,7 @@ WORDS_OF_CLOSE: Words = {  # for every verb that talks to Close or reads the jou
         "Close gave no usable answer ({}). Wait a minute; if it happens again, check your internet connection and "
         f"CLOSE_API_URL. {RUN_AGAIN}",
     ),
+    WayBlocked: (Exit.UNREACHABLE, f"Close can't be reached: {{}}. {RUN_AGAIN}"),
     NotInTime: (
         Exit.UNREACHABLE,
         f"Close is too slow at the moment: {{}}. Wait some minutes. {RUN_AGAIN}",
@@ -196,7 +199,21 @@ def checked_url(variable: str, url: str) -> str:
         raise ConfigurationError(
             f"{variable} must begin with https://, because others on the network can read what is sent over http"
         )
+    if parts.scheme == "https":
+        check_certificates()
     return url.strip()
+
+
+def check_certificates() -> None:
+    """Raise ConfigurationError if the environment names certificates that are not there, before anything is sent."""
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable)
+        if path and not Path(path).exists():
+            raise ConfigurationError(
+                f"{variable} names certificates at {path}, but nothing is there. Correct the path, or unset {variable}"
+            )
+        if path:
+            return
 
 
 def service_urls(names: Iterable[str], sandbox: Sandbox | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from close.retry_after import retry_after
-from close.transport import AnswerTooLarge, open_session, plain_json_or_none, read_content
+from close.transport import AnswerTooLarge, open_session, plain_json_or_none, read_content, what_blocks
 from qualifying.circuit_breaker import Came, CircuitBreaker, CircuitOpen, Passage
 from qualifying.person import Person
 
@@ -282,7 +282,10 @@ class CheckService:
             raise Unavailable(str(error)) from None
         except requests.RequestException as error:
             log.info("%s no answer (%s)", where, type(error).__name__)
-            raise Passing(f"no answer: {type(error).__name__}") from None
+            blocked = what_blocks(error, self.base_url)
+            if blocked and blocked.is_lasting:
+                raise Unavailable(blocked.words) from None
+            raise Passing(blocked.words if blocked else f"no answer: {type(error).__name__}") from None
 
 
 def _wait_before_next(state: RetryCallState) -> float:
