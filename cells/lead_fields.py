@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from cells.safe_text import encodable
 
@@ -19,7 +20,8 @@ class LeadField:
 
     A field that does not exist in Close yet has no key. `roles` are the ids of the roles that may edit it, empty if all
     may; `created` is when it was created, and `creator` the id of the user who did. Among the fields that every lead
-    has, status and state have kinds of their own; `labels` are the names of statuses or users, by id.
+    has, status and state have kinds of their own; `labels` are the names of statuses or users, by id. Of moments, the
+    days in the `zone` are told.
     """
 
     name: str
@@ -31,6 +33,7 @@ class LeadField:
     created: str = field(default="", compare=False)
     creator: str = field(default="", compare=False)
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+    zone: tzinfo = field(default=UTC, compare=False)
 
     @property
     def title(self) -> str:

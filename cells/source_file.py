@@ -17,7 +17,9 @@ from cells.columns import (
     CUSTOM_PREFIX,
     DATE_ORDER_COLUMN,
     DECIMAL_COLUMN,
+    EMAILS,
     KNOWN_COLUMNS,
+    PHONES,
     REJECT_COLUMNS,
     ROW_COLUMN,
     ROWS_AT_ONCE,
@@ -140,13 +142,24 @@ def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[l
 def _refuse_header(name: str, header: Sequence[str]) -> None:
     if not has_text(header):
         raise InputError(f"{name}: the first line is blank. It must contain the column names.")
-    columns = [column for title in header if (column := canonical(title)) is not None]
-    known = Counter(map(plain_name, columns))
-    twice = [column for column in columns if known[plain_name(column)] > 1]
-    if twice:
-        raise InputError(f"{name}: the column {twice[0]!r} appears twice. Rename or remove one of them.")
-    if plain_name(COMPANY) not in known:
+    places: dict[str, list[int]] = {}
+    for place, title in enumerate(header, 1):
+        column = canonical(title)
+        if column is not None:
+            places.setdefault(plain_name(column), []).append(place)
+    for found in places.values():
+        if len(found) > 1:
+            raise InputError(_column_twice(name, str(canonical(header[found[0] - 1])), found))
+    if plain_name(COMPANY) not in places:
         raise InputError(_no_company_column(name, header))
+
+
+def _column_twice(name: str, column: str, places: Sequence[int]) -> str:
+    listed = f"{', '.join(map(str, places[:-1]))} and {places[-1]}"
+    times = "twice" if len(places) == 2 else f"{len(places)} times"
+    several = column in (EMAILS, PHONES)
+    advice = "Put all values into one of them, with semicolons between them" if several else "Rename or remove one"
+    return f"{name}: the column {column!r} appears {times}, as columns {listed}. {advice}, and remove the others."
 
 
 def _no_company_column(name: str, header: Sequence[str]) -> str:

@@ -84,6 +84,16 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
+def is_between_moments(field: Json, first: str, end: str) -> Json:
+    """The condition that a date is at or after one moment and before another; each is written with its offset."""
+    condition = {
+        "type": "moment_range",
+        "on_or_after": {"type": "fixed_utc", "value": first},
+        "before": {"type": "fixed_utc", "value": end},
+    }
+    return {"type": "field_condition", "field": field, "condition": condition}
+
+
 def is_before(field: Json, moment: str) -> Json:
     """The condition that a date is before a moment."""
     condition = {"type": "moment_range", "on_or_after": None, "before": {"type": "fixed_utc", "value": moment}}

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Literal
@@ -189,7 +189,7 @@ def there_are(name: str, known: Collection[str]) -> str:
 def texts_in(lead: Json, field: LeadField) -> list[str]:
     """What a lead holds in a field, each value as text without extra white space; empty if the field is blank.
 
-    States are given by their full name, dates as days in UTC, and what the field has labels for by these.
+    States are given by their full name, dates as days in the field's zone, and what the field has labels for by these.
     """
     if field.kind == "state":
         state = state_of(lead.get(field.key))
@@ -205,7 +205,7 @@ def _text_of(value: object, field: LeadField) -> str:
         return ""
     if field.kind == "number" and (number := number_of(value)) is not None:
         return _plain_number(number)
-    if field.kind in DATES and (day := day_of(value)):
+    if field.kind in DATES and (day := day_of(value, field.zone)):
         return day.isoformat()
     return one_line(unicodedata.normalize("NFC", str(value)))
 
@@ -221,11 +221,11 @@ def one_line(text: str) -> str:
     return " ".join(encodable(text).split())
 
 
-def day_of(value: object) -> date | None:
-    """The day of a date, or of a moment in UTC, as searches see it; None for anything else."""
+def day_of(value: object, zone: tzinfo = UTC) -> date | None:
+    """The day of a date, or of a moment in a time zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return (moment.astimezone(UTC) if moment and moment.tzinfo else moment).date() if moment else None
+        return (moment.astimezone(zone) if moment and moment.tzinfo else moment).date() if moment else None
     except (ValueError, OverflowError):
         return None
 

@@ -9,19 +9,27 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from cells.lead_fields import FOUNDED, REVENUE
 from close.fields import UnusableName
 from close.walk import CountMismatch
-from commands.arguments import VERSION, add_index_lag, add_service_flags, day, whole_number
+from commands.arguments import VERSION, add_index_lag, add_service_flags, day, time_zone, whole_number
 from commands.environment import JOURNAL, WORDS_OF_CLOSE, index_lag, open_close
 from commands.error_words import Words
 from commands.errors import Exit, UsageError
-from commands.segment_files import OUTPUT, as_csv, chart_file, files_asked_for, output_file, write_segment_files
+from commands.segment_files import (
+    OUTPUT,
+    as_csv,
+    chart_file,
+    chart_warnings,
+    files_asked_for,
+    output_file,
+    write_segment_files,
+)
 from commands.terminal import counted, progress_bar, say, show, show_csv, show_json
 from segmentation import segment_leads
 from segmenting.plan import NoSpanBefore, SegmentRequest, Span
@@ -68,6 +76,13 @@ def _add_which_leads(which: argparse._ActionsContainer) -> None:
         metavar="NAME",
         default=FOUNDED,
         help=f"lead custom field whose date must be in the range (default: {FOUNDED}), or created: the creation date",
+    )
+    which.add_argument(
+        "--timezone",
+        type=time_zone,
+        metavar="NAME",
+        default=UTC,
+        help="time zone of today and of days of creation, such as America/New_York (default: UTC)",
     )
     which.add_argument(
         "--status", metavar="LABEL", action="append", help="only leads in this status; repeat for several"
@@ -146,13 +161,13 @@ def run(args: argparse.Namespace) -> int:
     document = {**findings.as_json(), "files": written, "seconds": round(time.monotonic() - began, 3)}
     _show(args, findings.groups, document)
     if not args.quiet:
-        _tell(findings, written)
+        _tell(findings, written, chart_warnings(files, findings), is_until_today=args.end is None)
     return Exit.DONE
 
 
 def _request(args: argparse.Namespace) -> SegmentRequest:
     return SegmentRequest(
-        span=_span(args.start, args.end),
+        span=_span(args.start, args.end, args.timezone),
         date_field=args.date_field,
         revenue_field=args.revenue_field,
         by=tuple(args.by or ()),
@@ -161,12 +176,13 @@ def _request(args: argparse.Namespace) -> SegmentRequest:
         smart_view=args.smart_view,
         missing_revenue=args.missing_revenue,
         is_compared=bool(args.compare),
+        zone=args.timezone,
     )
 
 
-def _span(first: date, asked: date | None) -> Span:
+def _span(first: date, asked: date | None, zone: tzinfo) -> Span:
     """The days asked for; the last one is today if left out. Raises UsageError if the range ends before it starts."""
-    last = asked or datetime.now(UTC).date()
+    last = asked or datetime.now(zone).date()
     if last < first:
         words = f"The range ends on {last}{'' if asked else ' (today)'}, before it starts on {first}"
         raise UsageError(f"{words}. Put the earlier day first")
@@ -212,10 +228,16 @@ def _tell_wait(quiet: bool, leads: int) -> None:
         say(f"Waiting until Close's search shows {counted(leads, 'lead')} imported just now")
 
 
-def _tell(findings: Findings, files: Mapping[str, str | None]) -> None:
+def _tell(
+    findings: Findings, files: Mapping[str, str | None], of_chart: Sequence[str], *, is_until_today: bool
+) -> None:
     """Say on standard error what was counted, what was left out, and where the files are."""
-    for warning in findings.groups.warnings:
+    for warning in (*findings.groups.warnings, *of_chart):
         say(f"warning: {warning}")
+    segment = findings.provenance.segment
+    if is_until_today or segment.tells_days_of_moments:
+        other = "; for another time zone, add --timezone" if segment.question.dates.zone == UTC else ""
+        say(f"days are those of {segment.question.dates.zone}{other}")
     if findings.provenance.segment.previous:
         say(f"compared with {findings.provenance.segment.previous}")
     written = ", ".join(path for path in files.values() if path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cells.safe_text import csv_text
 from commands.errors import UsageError
 from commands.files import OUTPUT_FOLDER, check_replaceable, write_files
-from segmenting.chart import draw_report, inline_svg
+from segmenting.chart import draw_report, inline_svg, letters_lacking
 from segmenting.page import page
 from segmenting.report import Findings, Report
 from segmenting.text import csv_lines
@@ -18,6 +18,7 @@ OUTPUT = OUTPUT_FOLDER / "output.csv"
 PAGE_SUFFIXES = (".html", ".htm")
 TABLE_SUFFIXES = (".csv", ".xlsx", *PAGE_SUFFIXES, ".txt", "")
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
+MOST_LETTERS = 20  # in one warning
 SHOWN_SUFFIXES = (".csv", ".xlsx", ".html", *CHART_SUFFIXES)  # the others are spellings of these
 
 
@@ -87,6 +88,18 @@ def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, st
     write_files(contents.items())
     paths = {"output": files.output, "top": files.top, "chart": files.chart}
     return {kind: str(path) if path else None for kind, path in paths.items()}
+
+
+def chart_warnings(files: SegmentFiles, findings: Findings) -> list[str]:
+    """What the chart can't show, if there is one and it can't show something."""
+    lacking = letters_lacking(findings.groups, files.chart.suffix) if files.chart else ""
+    if not lacking:
+        return []
+    shown = " ".join(lacking[:MOST_LETTERS]) + (
+        f" and {len(lacking) - MOST_LETTERS} more" * (len(lacking) > MOST_LETTERS)
+    )
+    advice = "Choose a chart that ends in .svg, or install a font that has them, such as Noto Sans CJK"
+    return [f"the chart shows boxes in place of letters that the fonts of this computer lack: {shown}. {advice}"]
 
 
 def in_format(report: Report, suffix: str, currency: str | None = None) -> bytes:

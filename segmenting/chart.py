@@ -20,6 +20,7 @@ from segmenting.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
+    from matplotlib.ft2font import FT2Font
 
 MOST_BARS = 80  # a taller picture would fit neither a page nor a screen
 UNITS = {0: "", 3: "k", 6: "M", 9: "B", 12: "T"}  # by power of ten
@@ -73,6 +74,7 @@ METADATA: dict[str, dict[str, None]] = {  # without dates and versions, so that 
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
+UNDRAWN = ("Zs", "Mn", "Me", "Cf")  # categories of characters without a picture of their own
 Picture = Literal["png", "svg", "pdf"]
 
 
@@ -145,6 +147,34 @@ def draw_report(report: Report, suffix: str, currency: str, *, is_titled: bool =
     ]
     titles = (f"Total revenue by {' and '.join(report.names)}", report.subtitle) if is_titled else ("", "")
     return draw_chart(bars, *titles, currency, cast(Picture, suffix.lower().removeprefix(".")))
+
+
+def letters_lacking(report: Report, suffix: str) -> str:
+    """The letters of a report that a picture can't show because no font for it has them, in order.
+
+    In an SVG picture, text stays text, shown in the fonts of whoever looks at it.
+    """
+    if suffix.lower() == ".svg":
+        return ""
+    texts = [
+        report.subtitle,
+        *report.names,
+        *(str(record[name]) for record in report.records() for name in report.names),
+    ]
+    letters = {letter for text in texts for letter in _drawable(text) if unicodedata.category(letter) not in UNDRAWN}
+    return "".join(
+        sorted(letter for letter in letters if not any(font.get_char_index(ord(letter)) for font in _fonts()))
+    )
+
+
+@cache
+def _fonts() -> "list[FT2Font]":
+    """The fonts that pictures are drawn in, of those that are installed."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    installed = set(fontManager.get_font_names())
+    names = [name for name in (*SANS, *FALLBACKS) if name in installed]
+    return [get_font(findfont(FontProperties(family=[name]))) for name in names]
 
 
 def _write_titles(sheet: "_Sheet", title: str, subtitle: str) -> None:

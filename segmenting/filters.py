@@ -3,8 +3,8 @@
 import math
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from cells.choices import ID_PREFIXES, parse_user
 from cells.lead_fields import LeadField
@@ -16,6 +16,7 @@ from close.conditions import (
     has_value,
     has_words,
     is_between_days,
+    is_between_moments,
     is_blank,
     is_filled,
     is_in_smart_view,
@@ -85,7 +86,7 @@ class Question:
         """The question as a condition for Close's search."""
         node = search_node(self.dates)
         assert node is not None
-        in_range = is_between_days(node, self.first.isoformat(), self.last.isoformat())
+        in_range = _is_within(self.dates, node, self.first, self.last)
         others = [each.condition for each in self.filters if each.condition]
         return all_of([in_range, *others]) if others else in_range
 
@@ -122,7 +123,7 @@ class Question:
 
     def _may_be_in_range(self, lead: Json) -> bool:
         held = lead.get(self.dates.key)
-        day = day_of(held)
+        day = day_of(held, self.dates.zone)
         return self.first <= day <= self.last if day else bool(held)
 
 
@@ -181,7 +182,9 @@ def _kinds_searched(node: object) -> set[str]:
     return {kind for part in node.values() for kind in _kinds_searched(part)}
 
 
-def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Sequence[str]) -> list[Filter]:
+def value_filters(
+    close: CloseClient, fields: Sequence[LeadField], wanted: Sequence[str], zone: tzinfo = UTC
+) -> list[Filter]:
     """A filter for each field named in texts such as `Industry=Finance`; several values of one field are alternatives.
 
     With nothing after the `=`, it asks for leads whose field is blank. Raises UnusableName and AmbiguousName.
@@ -189,7 +192,7 @@ def value_filters(close: CloseClient, fields: Sequence[LeadField], wanted: Seque
     values: dict[LeadField, list[str]] = {}
     for text in wanted:
         field, value = _field_and_value(fields, text)
-        values.setdefault(field, []).append(value)
+        values.setdefault(replace(field, zone=zone), []).append(value)
     return [_filter_on(close, field, asked) for field, asked in values.items()]
 
 
@@ -304,7 +307,7 @@ def _condition(field: LeadField, value: str) -> Json | None:
         return is_number(node, _number(field, value))
     if field.kind in DATES:
         day = _day(field, value)
-        return is_between_days(node, day, day)
+        return _is_within(field, node, day, day)
     _check_id(field, value)
     return is_filled(node)  # Close does not document how to search for values of other kinds; our test picks them out
 
@@ -326,11 +329,20 @@ def _number(field: LeadField, value: str) -> float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _day(field: LeadField, value: str) -> str:
+def _day(field: LeadField, value: str) -> date:
     day = day_of(value)
     if day is None or day.isoformat() != value:
         raise _impossible(field, f"holds dates, and {value!r} is not a date", "Write it as YYYY-MM-DD")
-    return day.isoformat()
+    return day
+
+
+def _is_within(field: LeadField, node: Json, first: date, last: date) -> Json:
+    """The condition that a field holds one of these days; of moments, those in the field's zone."""
+    if field.kind == "date" or field.zone == UTC:  # which the client's requests name as their zone
+        return is_between_days(node, first.isoformat(), last.isoformat())
+    begins = (datetime.combine(day, time(), field.zone) for day in (first, last + timedelta(days=1)))
+    first_moment, end = (moment.astimezone(UTC).isoformat() for moment in begins)
+    return is_between_moments(node, first_moment, end)
 
 
 def _check_id(field: LeadField, value: str) -> None:

@@ -52,7 +52,7 @@ def take_apart(leads: Iterable[Json], segment: Segment, currency: Currency = US_
     question, undated, outdated = segment.question, [], []
     spans: dict[bool, list[Json]] = {True: [], False: []}
     for lead in leads:
-        day = day_of(lead.get(question.dates.key))
+        day = day_of(lead.get(question.dates.key), question.dates.zone)
         if question.is_outdated(lead):
             outdated.append(name_of(lead))
         elif not question.admits(lead):

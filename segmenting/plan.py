@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from typing import Literal
 
 from cells.lead_fields import FOUNDED, REVENUE, LeadField
@@ -36,7 +36,7 @@ class SegmentRequest:
     """What somebody wants to know about the leads of a span, in the names that people use.
 
     `by` are the levels of groups, empty for states; `status`, `where` (`Industry=Finance`) and `smart_view` say which
-    leads to count; `is_compared` asks for the span before as well.
+    leads to count; `is_compared` asks for the span before as well. Days are those of the `zone`.
     """
 
     span: Span
@@ -48,6 +48,7 @@ class SegmentRequest:
     smart_view: str | None = None
     missing_revenue: MissingRevenue = "skip"
     is_compared: bool = False
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Segment:
     missing_revenue: MissingRevenue = "skip"
 
     @property
+    def tells_days_of_moments(self) -> bool:
+        """Whether a time zone decides which leads count, or in which group."""
+        return any(field.kind == "datetime" for field in (self.question.dates, *self.levels))
+
+    @property
     def fields(self) -> list[str]:
         """The lead fields that have to be read."""
         wanted = {*LEAD_FIELDS, *self.question.fields, self.revenue.key, *(level.key for level in self.levels)}
@@ -79,9 +85,9 @@ def plan_segment(close: CloseClient, request: SegmentRequest) -> Segment:
     span = request.span
     previous = span_before(span) if request.is_compared else None
     fields = close.lead_fields()
-    dates = date_field(fields, request.date_field)
+    dates = replace(date_field(fields, request.date_field), zone=request.zone)
     revenue = amount_field(fields, request.revenue_field)
-    levels = _levels(close, fields, request.by)
+    levels = tuple(replace(level, zone=request.zone) for level in _levels(close, fields, request.by))
     filters = _filters(close, fields, request)
     question = Question(dates, previous.first if previous else span.first, span.last, filters)
     return Segment(span, previous, question, revenue, levels, request.missing_revenue)
@@ -108,7 +114,7 @@ def _labelled(close: CloseClient, level: LeadField) -> LeadField:
 def _filters(close: CloseClient, fields: Sequence[LeadField], request: SegmentRequest) -> tuple[Filter, ...]:
     return (
         *([status_filter(close, request.status)] if request.status else []),
-        *value_filters(close, fields, request.where),
+        *value_filters(close, fields, request.where, request.zone),
         *([smart_view_filter(close, request.smart_view)] if request.smart_view is not None else []),
     )
 

@@ -58,6 +58,7 @@ class Provenance:
             **segment.span.as_json(),
             "previous": segment.previous.as_json() if segment.previous else None,
             "date_field": question.dates.title,
+            "timezone": str(question.dates.zone),
             "revenue_field": segment.revenue.title,
             "missing_revenue": segment.missing_revenue,
             "by": [level.title for level in segment.levels],
@@ -72,10 +73,10 @@ class Provenance:
     def as_texts(self) -> dict[str, str]:
         """The same as texts by label, for people."""
         segment, question = self.segment, self.segment.question
-        in_utc = ", in UTC" if question.dates.kind == "datetime" else ""
+        in_zone = f", in {question.dates.zone}" if segment.tells_days_of_moments else ""
         texts = {
             "Organization": f"{self.account.organization_name} ({self.account.organization_id})",
-            "Leads": f"{question.dates.title} from {segment.span}, both days included{in_utc}",
+            "Leads": f"{question.dates.title} from {segment.span}, both days included{in_zone}",
             "Filters": "; ".join(each.words for each in question.filters),
             "Compared with": str(segment.previous or ""),
             "Grouped by": ", then ".join(level.title for level in segment.levels),

@@ -456,3 +456,32 @@ def test_every_item_passes_through_the_bar(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.delenv("NO_COLOR")
     assert list(with_progress(iter(range(5)), 5, "leads", quiet=False)) == [0, 1, 2, 3, 4]
     assert "5/5 leads" in re.sub(r"\x1b\[[0-9;?]*\w", "", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (
+            "Company,Contact Emails,contact emails",
+            "'Contact Emails' appears twice, as columns 2 and 3. Put all",
+        ),
+        (
+            "Company,custom.A,x,custom.a,custom.A",
+            "'custom.A' appears 3 times, as columns 2, 4 and 5. Rename",
+        ),
+    ],
+)
+def test_a_column_given_twice_is_told_with_its_places(run: Run, write: Write, header: str, words: str) -> None:
+    write("Acme", header=header)
+    ran = run("import", "leads.csv", "--dry-run", "--sandbox")
+    assert (ran.code, words in ran.err) == (2, True)
+
+
+def test_columns_of_emails_and_phones_by_number_say_where_they_go(run: Run, write: Write) -> None:
+    write(
+        "Acme,a@x.com,b@x.com,c@x.com,1,2", header="Company,Contact Emails,Email 1,E-mail Address 2,Mobile Phone,Other"
+    )
+    ran = run("import", "leads.csv", "--dry-run", "--sandbox")
+    assert "To import Email 1 and E-mail Address 2, add its values to Contact Emails; several values in one" in ran.err
+    assert "To import Mobile Phone, name it Contact Phones" in ran.err
+    assert "Did you mean Contact Emails" not in ran.err

@@ -17,6 +17,8 @@ from sandbox import Sandbox
 from tests.conftest import Run, Serve, trail_lines
 from tests.misbehaving import (
     Way,
+    about_a_number,
+    about_another,
     after,
     also,
     body,
@@ -31,6 +33,7 @@ from tests.misbehaving import (
     silent,
     unknown,
     with_status,
+    without,
 )
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
@@ -365,3 +368,39 @@ def test_what_a_library_warns_of_names_nobody(serve: Serve, folder: Path) -> Non
     ran = subprocess.run(command, env={**os.environ, "REDACT_KEY": "k"}, capture_output=True, text=True, check=False)
     assert (ran.returncode, "undetermined" in ran.stdout) == (4, True)
     assert "4711" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "way", "words"),
+    [
+        ("registry", without("exists"), "exists is missing"),
+        ("registry", literal(b'"yes"'), "exists is a text, not true or false"),
+        ("registry", also(birth_date="01.02.1990"), "birth_date is not a date like 1990-12-31"),
+        ("registry", also(name=["Ann"]), "name is a list, not a text"),
+        ("judicial", literal(b"null"), "records is null, not a list"),
+        ("judicial", without("id"), "id is missing"),
+        ("judicial", about_a_number, "id is a whole number, not a text"),
+        ("judicial", body(b"<html>secret</html>"), "it is not a JSON object"),
+        ("score", literal(b"73.5"), "score is a number, not a whole number"),
+        ("score", about_another, "about another person: its id is not the one asked about"),
+    ],
+)
+def test_an_answer_that_can_not_be_used_says_which_field_is_wrong_and_never_what_is_in_it(
+    run: Run, serve: Serve, service: str, way: Way, words: str
+) -> None:
+    serve(**{service: way})
+    (verdict,) = run("qualify", "123", "--json").json
+    assert words in verdict["checks"][service]["detail"]
+    assert not any(
+        secret in verdict["checks"][service]["detail"] for secret in ("secret", "Ann", "01.02", "73.5", "yes")
+    )
+
+
+def test_a_password_in_the_address_of_a_service_is_refused_in_words(
+    run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve()
+    monkeypatch.setenv("REGISTRY_URL", "https://ann:secret@registry.example")
+    ran = run("qualify", "123")
+    assert (ran.code, "REGISTRY_URL must not contain a user name or a password" in ran.err) == (3, True)
+    assert "secret" not in ran.err

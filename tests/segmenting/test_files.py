@@ -1039,3 +1039,33 @@ def test_the_help_tells_every_flag_with_a_meaning(run: Run) -> None:
     assert flags >= {"--by", "--compare", "--stats", "--money", "--chart", "--output", "--wait", "--smart-view"}
     assert told.keys() == {*flags, "--help", "--quiet", "--verbose", "START", "END"}
     assert all(len(meaning) > 10 for meaning in told.values())
+
+
+def test_a_value_that_is_there_twice_is_one(run: Run, lead: Lead, sandbox: Close, keys: dict[str, str]) -> None:
+    lead("Acme", "Web", 5)
+    twice = {keys["Industry"]: ["Web", "Fair", "Web"]}
+    sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **twice} for each in body["data"]]})
+    (row,) = run("segment", *DAYS, "--by", "Industry", "--json").json["rows"]
+    assert row["Industry"] == "Fair; Web"
+
+
+@pytest.mark.parametrize("name", [" ", "\u200b", "\u00a0 \u2060"])
+def test_a_lead_whose_name_nobody_sees_is_called_by_its_id(
+    run: Run, lead: Lead, sandbox: Close, keys: dict[str, str], name: str
+) -> None:
+    lead_id = lead("Acme", "Web", 5)
+    unseen = {"name": name, "display_name": name}
+    sandbox.change_answers("/search/", lambda body: {**body, "data": [{**each, **unseen} for each in body["data"]]})
+    (row,) = run("segment", *DAYS, "--by", "state", "--json").json["rows"]
+    assert row[TOP_LEAD] == lead_id
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_a_chart_names_the_letters_that_no_font_has(run: Run, lead: Lead, suffix: str) -> None:
+    lead("Acme", "Añb \U00050000\U00050001", 5)
+    ran = run("segment", *DAYS, "--by", "Industry", "--chart", f"x.{suffix}")
+    told = "in place of letters that the fonts of this computer lack: \U00050000 \U00050001. Choose" in ran.err
+    assert (ran.code, told) == (0, suffix != "svg")
+    lead("Beta", "Plain", 5)
+    plain = run("segment", *DAYS, "--by", "Industry", "--where", "Industry=Plain", "--chart", f"x.{suffix}")
+    assert "fonts" not in plain.err

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -302,3 +303,48 @@ def test_phone_numbers_and_amounts_after_a_separator_stay_as_they_are(
     add("a; +1 415 555 0100; -5", "CA", 1)
     run("segment", "2000-06-15", "2000-06-15")
     assert "a; +1 415 555 0100; -5" in output(folder)
+
+
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [
+        ("America/New_York", ["2024-03-09", "2024-03-10"]),
+        ("UTC", ["2024-03-10", "2024-03-10"]),
+        ("Asia/Tokyo", ["2024-03-10", "2024-03-11"]),
+    ],
+)
+def test_days_of_moments_are_those_of_the_time_zone(
+    run: Run, connected: Sandbox, close: CloseClient, fields: tuple[str, str], zone: str, days: list[str]
+) -> None:
+    when = close.create_lead_field("Signed", "datetime")
+    moments = ("2024-03-10T03:30:00+00:00", "2024-03-10T23:30:00+00:00")  # clocks change in New York in between
+    for name, moment in zip(("early", "late"), moments, strict=True):
+        close.create_lead({"name": name, when.key: moment})
+    flags = ("--date-field", "Signed", "--by", "Signed", "--timezone", zone, "--json")
+    ran = run("segment", "2024-03-01", "2024-03-31", *flags)
+    counts = {row["Signed"]: row["Total number of leads"] for row in ran.json["rows"]}
+    assert counts == dict(Counter(days))
+    assert (ran.json["provenance"]["timezone"], f"days are those of {zone}" in ran.err) == (zone, True)
+    for day in set(days):
+        assert run("segment", day, day, *flags).json["leads"] == days.count(day)
+        filtered = run("segment", "2024-03-01", "2024-03-31", "--where", f"Signed={day}", *flags)
+        assert filtered.json["leads"] == days.count(day)
+
+
+def test_today_is_that_of_the_time_zone_and_is_said(
+    run: Run, connected: Sandbox, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime(2024, 3, 10, 2, 0, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setattr("commands.segment.datetime", Late)
+    for day in ("2024-03-09", "2024-03-10", "2024-03-11"):
+        add(day, "CA", 1, day)
+    for zone, number in ((None, 2), ("America/Los_Angeles", 1), ("Asia/Tokyo", 2)):
+        ran = run("segment", "2024-03-01", "--json", *(("--timezone", zone) if zone else ()))
+        assert ran.json["leads"] == number
+        assert f"days are those of {zone or 'UTC; for another time zone, add --timezone'}" in ran.err
+    assert "days are those" not in run("segment", "2024-03-01", "2024-03-11").err
+    assert run("segment", "2024-03-01", "--timezone", "Mars/Base").code == 2
