@@ -1,16 +1,11 @@
-"""How a verdict gets into Close: a note on the lead, then the new status, each written once whatever happens.
+"""What becomes of a lead: which verdict there is on its person, and what of that is written back to Close.
 
-Close has no idempotency keys. So each write is in the journal before it is sent, and a note carries the id of its
-attempt, by which it is looked for on the lead before it is written. An interrupted write is completed with the recorded
-verdict; nobody is checked again. A lead is read by id before anything is decided about it and again before each write:
-if somebody has moved it or changed its id in the meantime, it is left as it is.
+An interrupted write is completed with the recorded verdict; nobody is checked again. A lead is read by id before
+anything is decided about it.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Literal
 
@@ -21,11 +16,11 @@ from close.errors import (
     InvalidRequest,
     NotFound,
     OutcomeUnknown,
-    RequestRejected,
 )
 from close.journal import Journal
 from close.journal_entries import LONG_AGO, WriteBack, WriteBackState
 from close_client import Account, CloseClient
+from qualifying.lead_writer import LeadWriter, digest
 from qualifying.notes import missing_id_text, other_name_text, refused_id_text, verdict_text
 from qualifying.person import Person, is_whole_id
 from qualifying.round import Round
@@ -34,10 +29,6 @@ from qualifying.trail import journal_line, verdict_of
 from qualifying.verdict import Verdict
 
 MOST_UNREACHABLE = 3  # leads in a row, after which we assume that Close itself is down
-MOST_TRIES = 3  # of one write whose answer is lost each time
-LOOKS_PER_LAG = 4
-SHORTEST_PAUSE = 0.5  # seconds between two looks
-MOST_LAGS = 10  # after which no note can be on its way any more
 
 Kind = Literal[
     "moved",
@@ -118,12 +109,12 @@ class WritingBack:
         this_round: Round,
         options: Options,
     ) -> None:
-        self._close, self._account = close, account
+        self._close = close
         self._journal = journal
         self._workflow = workflow
         self._round = this_round
         self._options = options
-        self._began = close.now()
+        self._writer = LeadWriter(close, account, journal, workflow, options.note_lag)
         self._unreachable = 0  # leads in a row; threads may make this slightly wrong
 
     def take_up(self, lead_id: str) -> Handled | None:
@@ -240,7 +231,7 @@ class WritingBack:
             state="decided",
             from_status=str(lead.get("status_id")),
             to_status=goal,
-            id_digest=_digest(verdict.attempt_id, typed),
+            id_digest=digest(verdict.attempt_id, typed),
             note=verdict_text(verdict, has_detail=self._options.has_note_detail),
             verdict=journal_line(verdict),
         )
@@ -277,7 +268,7 @@ class WritingBack:
         if not typed and not self._options.notes_missing_id:
             return _handled(lead, "blank", f"its {field} is blank")
         handled = _handled(lead, "without_id", self._invalid_words(typed))
-        attempt_id = f"n-{_digest(lead['id'], typed)[:16]}"
+        attempt_id = f"n-{digest(lead['id'], typed)[:16]}"
         return self._tell_once(lead, typed, attempt_id, missing_id_text(field, typed, attempt_id), handled)
 
     def _invalid_words(self, typed: str) -> str:
@@ -301,7 +292,7 @@ class WritingBack:
             state="decided",
             from_status=str(lead.get("status_id")),
             to_status="",
-            id_digest=_digest(attempt_id, typed),
+            id_digest=digest(attempt_id, typed),
             note=note,
             verdict=None,
         )
@@ -358,9 +349,7 @@ class WritingBack:
         """
         handled = Handled("told", lead_link({"id": write_back.lead_id}), "", verdict, write_back.lead_id)
         try:
-            reason = "" if write_back.state == "noted" else self._write_note(write_back)
-            if not reason and write_back.to_status:
-                reason = self._move(replace(write_back, state="noted"))
+            reason = self._writer.write(write_back)
         except NotFound:
             reason = "the lead was deleted in Close in the meantime"
         except InvalidRequest as refusal:
@@ -378,142 +367,17 @@ class WritingBack:
             return handled
         return replace(handled, kind="moved", reason=f"moved to {self._workflow.label(write_back.to_status)}")
 
-    def _write_note(self, write_back: WriteBack) -> str:
-        """Write the note unless it is there; return why the lead is left as it is, if it is."""
-        lost_at = None
-        if write_back.state == "noting":  # journals of earlier versions do not say since when
-            lost_at = self._began if write_back.last_sent == LONG_AGO else write_back.last_sent
-        for _ in range(MOST_TRIES):
-            if self._has_note(write_back, lost_at):
-                break
-            if lost_at:
-                self._journal.note_repeating(write_back)
-            try:
-                reason = self._close.on_fresh_reading(partial(self._send_note, write_back))
-                if reason:
-                    return reason
-                break
-            except OutcomeUnknown:
-                lost_at = self._close.now()
-            except InvalidRequest:
-                if lost_at is None:
-                    # Nothing was written, so there is nothing to look for.
-                    self._journal.note_write_back(write_back, "decided")
-                raise
-        else:
-            raise OutcomeUnknown("Close's answers to a note were lost several times")
-        self._journal.note_write_back(write_back, "noted")
-        return ""
-
-    def _send_note(self, write_back: WriteBack) -> str:
-        """Send the note, right after reading the lead; return why the lead is left as it is, if it is."""
-        reason = self._reason_to_leave(self._close.read_lead(write_back.lead_id), write_back)
-        if not reason:
-            self._journal.note_noting(write_back, self._close.now())
-            self._close.create_note(write_back.lead_id, write_back.note)
-        return reason
-
-    def _has_note(self, write_back: WriteBack, lost_at: datetime | None) -> bool:
-        """Whether the lead has the note. One that may have been sent is looked for until the lag has passed since."""
-        while not self._notes_of(write_back):
-            left = self._seconds_until_shown(lost_at) if lost_at else 0.0
-            if left <= 0:
-                return False
-            self._close.pause(min(left, max(SHORTEST_PAUSE, self._options.note_lag / LOOKS_PER_LAG)))
-        return True
-
-    def _seconds_until_shown(self, sent: datetime) -> float:
-        return self._options.note_lag - self._close.seconds_since(sent)
-
-    def _notes_of(self, write_back: WriteBack) -> list[Json]:
-        """The notes about an attempt that its lead shows, oldest first."""
-        notes = [
-            note
-            for note in self._close.notes(write_back.lead_id)
-            if write_back.attempt_id in f"{note.get('note')} {note.get('note_html')}"
-        ]
-        return sorted(notes, key=lambda note: (note.get("date_created") or "", note.get("id") or ""))
-
     # Notes that arrived twice ----------------------------------------------------------------------------------------
 
     def await_late_notes(self, tell: Callable[[str], None]) -> None:
         """Wait until lists show all notes that were sent again, if there are any."""
-        repeated = self._repeated()
-        left = max((self._seconds_until_shown(each.last_sent) for each in repeated), default=0.0)
-        if left > 0:
-            notes = "1 note" if len(repeated) == 1 else f"{len(repeated)} notes"
-            tell(f"{notes} had not arrived and had to be sent again. Waiting {left:.0f} s to see duplicates.")
-            self._close.pause(left)
+        if not self._is_dry:
+            self._writer.await_late_notes(tell)
 
     def remove_double_notes(self, tell: Callable[[str], None]) -> None:
         """Delete second notes about an attempt that are as we sent them; `tell` hears of those that have to stay."""
-        for write_back in self._repeated():
-            try:
-                is_left = self._close.on_fresh_reading(partial(self._leaves_double_notes, write_back))
-            except (NotFound, InvalidRequest):  # as Close may answer about a lead that is gone
-                is_left = False
-            except (RequestRejected, OutcomeUnknown, CloseUnreachable):
-                continue
-            if is_left:
-                tell(
-                    f"{lead_link({'id': write_back.lead_id})}: this tool's note is there twice because an answer from "
-                    "Close was lost. Delete one of them in Close."
-                )
-            is_over = self._seconds_until_shown(write_back.last_sent) <= -(MOST_LAGS - 1) * self._options.note_lag
-            if is_over and not is_left:
-                self._journal.note_single_note(write_back)
-
-    def _leaves_double_notes(self, write_back: WriteBack) -> bool:
-        """Whether second notes about an attempt have to stay; the others are deleted."""
-        is_left = False
-        for number in range(1, len(self._notes_of(write_back))):
-            notes = self._notes_of(write_back)  # again, right before one of them may be deleted
-            if number >= len(notes) or not self._may_delete(notes[number], write_back):
-                is_left = True
-                continue
-            with suppress(NotFound):
-                self._close.delete_note(notes[number]["id"])
-        return is_left
-
-    def _repeated(self) -> list[WriteBack]:
-        return [] if self._is_dry else self._journal.repeated_notes()
-
-    def _may_delete(self, note: Json, write_back: WriteBack) -> bool:
-        """Whether a note is ours and untouched, and the user may delete own activities."""
-        permissions = self._account.permissions
-        is_allowed = permissions is None or "delete_own_activities" in permissions
-        is_ours = note.get("created_by") in (None, self._account.user_id) and note.get("note") == write_back.note
-        return is_allowed and is_ours and note.get("date_updated") == note.get("date_created")
-
-    def _move(self, write_back: WriteBack) -> str:
-        """Move the lead to its new status unless it is there; return why it is left as it is, if it is."""
-        for _ in range(MOST_TRIES):
-            with suppress(OutcomeUnknown):
-                reason = self._close.on_fresh_reading(partial(self._send_move, write_back))
-                if reason is not None:
-                    return reason
-        raise OutcomeUnknown("Close's answers to a change of status were lost several times")
-
-    def _send_move(self, write_back: WriteBack) -> str | None:
-        """Move the lead, right after reading it: "" if it is there, a reason if it is left, None if nobody can tell."""
-        lead = self._close.read_lead(write_back.lead_id)
-        reason = self._reason_to_leave(lead, write_back)
-        if reason or lead.get("status_id") == write_back.to_status:
-            return reason
-        moved = self._close.update_lead(write_back.lead_id, {"status_id": write_back.to_status})
-        return "" if moved.get("status_id") == write_back.to_status else None
-
-    def _reason_to_leave(self, lead: Json, write_back: WriteBack) -> str:
-        """Why a lead must no longer be written to, "" if it is unchanged since the decision, or moved by us."""
-        status = lead.get("status_id")
-        if write_back.to_status and write_back.to_status not in self._workflow.labels:
-            return "the status it should move to was deleted in the meantime"
-        if _digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
-            return f"its {self._workflow.id_field.name} was changed in the meantime"
-        is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
-        if status != write_back.from_status and not is_moved_by_us:
-            return f"somebody moved it to {self._workflow.label(status)} in the meantime"
-        return ""
+        if not self._is_dry:
+            self._writer.remove_double_notes(tell)
 
 
 def _person_of(lead: Json, person_id: str) -> Person:
@@ -529,14 +393,9 @@ def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None
 
 def _told_id(lead: Json, what: str, *about: str) -> str:
     """The id of a note that is written once for all that it is about."""
-    return f"n-{_digest(lead['id'], ' '.join([what, *map(repr, about)]))[:16]}"
+    return f"n-{digest(lead['id'], ' '.join([what, *map(repr, about)]))[:16]}"
 
 
 def _names_told(verdict: Verdict) -> list[str]:
     """Digests of the names that the registry gave instead of ours."""
     return [check.other_name.key for check in verdict.checks.values() if check.other_name]
-
-
-def _digest(of: str, typed: str) -> str:
-    """A digest that shows whether a text is unchanged; slow to make, since short ids could otherwise be guessed."""
-    return hashlib.scrypt(typed.encode("utf-8", "surrogatepass"), salt=of.encode(), n=2**12, r=8, p=1, dklen=32).hex()
