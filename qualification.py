@@ -81,15 +81,16 @@ def check_registry(service: CheckService, person: Person, call: Call | None = No
 def _compared_check(compared: Mapping[str, bool]) -> Check:
     """The check on somebody who is in the registry, by whether what could be compared agrees.
 
-    People write a name in many ways, so a name that differs declines nobody; but it clears nobody either.
+    People write a name in many ways, and an id may be mistyped: so with a name that differs nobody is declined. But
+    nobody is cleared either.
     """
     differing = [COMPARED_WORDS[what] for what, agrees in compared.items() if not agrees]
     if not differing:
         return Check("passed", "in the registry")
     words = f"in the registry with a different {' and '.join(differing)}"
-    if compared.get(BIRTH_DATE, True):
-        return Check("unavailable", words, why="other_name")
-    return Check("failed", words)
+    if compared.get(NAME, True):
+        return Check("failed", words)
+    return Check("unavailable", words, why="other_name")
 
 
 def _not_in_registry(person: Person, answer: Any) -> Check:
@@ -240,6 +241,14 @@ def decide(
         rule_version=RULE_VERSION,
         allowed_keys=tuple(sorted(rule.allowed_keys)),
     )
+
+
+def is_consistent(verdict: Verdict) -> bool:
+    """Whether a verdict is what its checks decide."""
+    score = verdict.checks[SCORE]
+    is_over = verdict.result is not None and verdict.threshold is not None and verdict.result > verdict.threshold
+    is_scored_so = score.status == "unavailable" or is_over is (score.status == "passed")
+    return is_scored_so and _decided(verdict.checks) == (verdict.outcome, verdict.result)
 
 
 def _decided(checks: Mapping[str, Check]) -> tuple[Outcome, int | None]:

@@ -567,6 +567,14 @@ class Journal:
             *(state, self.organization, write_back.lead_id, write_back.attempt_id),
         )
 
+    def note_resumed(self, write_back: WriteBack) -> None:
+        """A note that had been left is to be written after all, to the lead as it is now."""
+        self._move(
+            "UPDATE verdicts SET state = ?, from_status = ? WHERE organization = ? AND lead_id = ? AND attempt_id = ? "
+            "AND state <> 'finished'",
+            *(write_back.state, write_back.from_status, self.organization, write_back.lead_id, write_back.attempt_id),
+        )
+
     def note_noting(self, write_back: WriteBack, moment: datetime) -> None:
         """A note is about to be sent."""
         self._move(

@@ -1,6 +1,7 @@
 """The question that a person at a terminal is asked before something big is done."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,19 +11,18 @@ from typing import TextIO
 from cells.safe_text import harmless_line
 from commands.errors import Declined
 
-TERMINAL = Path("CONIN$" if sys.platform == "win32" else "/dev/tty")
+TERMINAL_IN, TERMINAL_OUT = map(Path, ("CONIN$", "CONOUT$") if sys.platform == "win32" else ("/dev/tty", "/dev/tty"))
 
 
 def agree_to(words: str) -> None:
     """Ask the person at the terminal whether to go on; without a terminal, nobody is asked.
 
-    If something else comes on standard input, the answer is read from the terminal itself. Raises Declined for anything
-    but yes, and KeyboardInterrupt.
+    If standard input, or what is shown, goes elsewhere, the terminal itself is used. Raises Declined for anything but
+    yes, and KeyboardInterrupt.
     """
-    shown_on = next((stream for stream in (sys.stderr, sys.stdout) if stream.isatty()), None)
     with contextlib.ExitStack() as stack:
-        answers = _answers(stack) if shown_on else None
-        if answers is None:
+        answers, shown_on = _both_ways(stack)
+        if not (answers and shown_on):
             return
         stack.enter_context(_ending_at_ctrl_c())
         print(harmless_line(f"{words} Go on? [y/N]"), end=" ", file=shown_on, flush=True)
@@ -31,14 +31,28 @@ def agree_to(words: str) -> None:
         raise Declined
 
 
-def _answers(stack: contextlib.ExitStack) -> TextIO | None:
-    """Where the person at the terminal types, None if that is nowhere."""
-    if sys.stdin and sys.stdin.isatty():
-        return sys.stdin
+def _both_ways(stack: contextlib.ExitStack) -> tuple[TextIO | None, TextIO | None]:
+    """Where the person at the terminal types, and where the person reads; None for both if there is no terminal."""
+    shown_on = next((stream for stream in (sys.stderr, sys.stdout) if stream.isatty()), None)
+    answers = sys.stdin if sys.stdin and sys.stdin.isatty() else None
+    if not (shown_on or answers) or _is_in_background():
+        return None, None
     try:
-        return stack.enter_context(TERMINAL.open(encoding="utf-8", errors="replace"))
+        answers = answers or stack.enter_context(TERMINAL_IN.open(encoding="utf-8", errors="replace"))
+        shown_on = shown_on or stack.enter_context(TERMINAL_OUT.open("w", encoding="utf-8", errors="replace"))
     except OSError:
-        return None
+        return None, None
+    return answers, shown_on
+
+
+def _is_in_background() -> bool:
+    """Whether the shell has put us where reading from the terminal would stop us."""
+    if sys.platform == "win32":
+        return False
+    for stream in (sys.stdin, sys.stderr, sys.stdout):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return os.tcgetpgrp(stream.fileno()) != os.getpgrp()
+    return False
 
 
 @contextlib.contextmanager

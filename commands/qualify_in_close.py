@@ -140,7 +140,8 @@ def _tell_handled(handled: Sequence[Handled], asking: Asking, this_round: Round)
         say(capitalized(summary))
         if not handled and args.from_close:
             say(f"Leads wait in the status {workflow_names(args).waiting!r}. To name another one, add --status.")
-        advise(asking, _verdicts_of(handled))
+        unasked = sum(lead.kind == "not_asked" and not lead.verdict for lead in handled)
+        advise(asking, _verdicts_of(handled), unasked)
 
 
 def _alike_words(this_round: Round) -> list[str]:

@@ -18,21 +18,21 @@ from commands.error_words import RUN_AGAIN
 from commands.errors import Exit, UsageError
 from commands.files import OUTPUT_FOLDER, append_line, find_input
 from commands.terminal import complain, counted, listed, say, show, show_json, with_progress
-from qualification import PASSING_SCORE, Qualifier, Rule
+from qualification import PASSING_SCORE, Qualifier, Rule, is_consistent
 from qualifying.check_service import CHECK_DEADLINE, CheckService
 from qualifying.people_file import people_in_file, people_in_lines
 from qualifying.person import ID_RULE, Person, id_typed, is_whole_id, pseudonym
 from qualifying.round import Round
 from qualifying.trail import as_json, earlier_on_list, explained, last_verdict, redacted, trail_line
-from qualifying.verdict import CHECK_TITLES, SCORE, SERVICE_TITLES, Verdict, outcome_words
+from qualifying.verdict import CHECK_TITLES, SCORE, SERVICE_TITLES, Earlier, Verdict, outcome_words
 from sandbox import Sandbox
 
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 RULE = "-" * 50
 ALIKE_WORDS = {
-    "only_404": "answered with status 404 about all {people} people, as a wrong address does",
-    "request_refused": "refused all {people} ids that it was asked about",
+    "only_404": "answered with status 404 about everybody ({people} in all), as a wrong address does",
+    "request_refused": "refused every id that it was asked about ({people} in all)",
 }
 FEW = 8  # up to this many people, a progress bar would only flash
 
@@ -72,8 +72,12 @@ class Asking:
             is_ended=self.stop.is_set,
             list_id=list_id,
             distrusted=self.distrusted,
-            earlier={} if self.args.again else earlier_on_list(TRAIL, list_id, self.qualifier.remark),
+            earlier={} if self.args.again else self._earlier(list_id),
         )
+
+    def _earlier(self, list_id: str) -> dict[str, Earlier]:
+        earlier = earlier_on_list(TRAIL, list_id, self.qualifier.remark, is_dry_run=self.args.dry_run)
+        return {shown: each for shown, each in earlier.items() if is_consistent(each.verdict)}
 
 
 @contextlib.contextmanager
@@ -195,19 +199,20 @@ def show_verdicts(verdicts: Iterable[Verdict]) -> None:
     show_json(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
 
 
-def advise(asking: Asking, decided: Iterable[Verdict]) -> None:
-    """Say what somebody can do about people who are not decided on."""
+def advise(asking: Asking, decided: Iterable[Verdict], unasked: int = 0) -> None:
+    """Say what somebody can do about people who are not decided on, and about `unasked` ones without a verdict."""
     args = asking.args
     if args.quiet:
         return
     people = list({verdict.person_id: verdict for verdict in decided}.values())
-    for words in (_earlier_words(people), _time_words(people, args), *_refusal_words(people)):
+    for words in (_earlier_words(people), _time_words(people, unasked, args), *_refusal_words(people)):
         if words:
             say(words)
     for service in asking.qualifier.services.values():
         if service.unasked:
-            unasked = counted(service.unasked, "person was", "people were")
-            say(f"The {service.name} kept failing, so {unasked} not checked. To check them later, run: {args.command}")
+            people_were = counted(service.unasked, "person was", "people were")
+            again = f"To check them later, run: {args.command}"
+            say(f"The {service.name} kept failing, so {people_were} not checked. {again}")
 
 
 def _earlier_words(people: Sequence[Verdict]) -> str:
@@ -218,14 +223,15 @@ def _earlier_words(people: Sequence[Verdict]) -> str:
     return f"An earlier run decided on {known}, the first at {min(decided)}. To ask about everybody anew, add --again."
 
 
-def _time_words(people: Sequence[Verdict], args: argparse.Namespace) -> str:
+def _time_words(people: Sequence[Verdict], unasked: int, args: argparse.Namespace) -> str:
     """How many people were not reached in the time that --deadline gives, and what to do."""
-    unasked = sum(verdict.is_unasked for verdict in people)
-    cut_off = sum(verdict.has("not_in_time") for verdict in people) - unasked
+    never = sum(verdict.is_unasked for verdict in people)
+    cut_off = sum(verdict.has("not_in_time") for verdict in people) - never
+    unasked += never
     if not unasked and not cut_off:
         return ""
     were = f"{counted(unasked, 'person was', 'people were')} not asked about"
-    more = f", and {counted(cut_off, 'check was', 'checks were')} cut off" if cut_off else ""
+    more = f", and {counted(cut_off, 'person was', 'people were')} asked about, but not to the end" if cut_off else ""
     command = shlex.join(word for word in shlex.split(args.command) if word != "--again")
     return f"--deadline {args.deadline:g} ran out: {were}{more}. {RUN_AGAIN}".replace("{command}", command)
 

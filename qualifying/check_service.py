@@ -207,6 +207,7 @@ class CheckService:
         came, check = self._asked(judge, request, call) if time.monotonic() < request.deadline else self._late(call)
         if came == "failure" and call.ends_at < began + self.deadline:
             came = "nothing"  # the time for all checks was up, which says nothing about the service
+            check = replace(check, why="not_in_time")
         self._note(call.passage, came)
         seconds = round(time.monotonic() - began, 3)
         return replace(check, attempts=call.attempts, seconds=seconds, digest=call.digest)

@@ -69,6 +69,7 @@ class QualifyingInClose:
         due = self.back_off.due(leads) if self.back_off else leads
         changed = len(set(people)) or sum(lead.has_id or self.options.notes_missing_id for lead in due)
         self.agree(Ahead(account.organization_name, changed, self.names.waiting, workflow.missing))
+        this_round.begin()
         writes = not (this_round.remark or self.options.is_dry_run)
         if writes:
             maker = Maker(self.close, journal, account.user_id, self.options.note_lag)

@@ -6,7 +6,7 @@ somebody has moved it or changed its id in the meantime, it is left as it is.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -127,8 +127,11 @@ class LeadWriter:
         status = lead.get("status_id")
         if write_back.to_status and write_back.to_status not in self._workflow.labels:
             return "the status it should move to was deleted in the meantime"
-        if digest(write_back.attempt_id, self._workflow.typed_id(lead)) != write_back.id_digest:
+        of_id, _, of_names = write_back.id_digest.partition(":")
+        if digest(write_back.attempt_id, self._workflow.typed_id(lead)) != of_id:
             return f"its {self._workflow.id_field.name} was changed in the meantime"
+        if of_names and digest(write_back.attempt_id, repr(contact_names(lead))) != of_names:
+            return "the names of its contacts were changed in the meantime"
         is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
         if status != write_back.from_status and not is_moved_by_us:
             return f"somebody moved it to {self._workflow.label(status)} in the meantime"
@@ -181,6 +184,16 @@ class LeadWriter:
         is_allowed = permissions is None or "delete_own_activities" in permissions
         is_ours = note.get("created_by") in (None, self._account.user_id) and note.get("note") == write_back.note
         return is_allowed and is_ours and note.get("date_updated") == note.get("date_created")
+
+
+def contact_names(lead: Json) -> list[str]:
+    """The names of a lead's contacts, in order of the alphabet."""
+    return sorted(str(contact.get("name") or "") for contact in lead.get("contacts") or [])
+
+
+def digest_of_lead(of: str, typed: str, names: Sequence[str]) -> str:
+    """Digests of an id and of the names of contacts, which show whether one of them has changed since."""
+    return f"{digest(of, typed)}:{digest(of, repr(list(names)))}"
 
 
 def digest(of: str, typed: str) -> str:

@@ -14,8 +14,8 @@ from qualifying.person_name import PersonName
 
 LONGEST_ID = 64  # characters
 ID_RULE = (
-    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, and is not a number changed by a "
-    "spreadsheet, such as 4.15E+09 or 123,456, nor a word such as none or pending"
+    f"an id has 1 to {LONGEST_ID} characters without spaces or slashes, with digits from 0 to 9 only, and is not a "
+    "number changed by a spreadsheet, such as 4.15E+09 or 123,456, nor a word such as none or pending"
 )
 NAME, BIRTH_DATE = "name", "birth_date"
 
@@ -30,8 +30,9 @@ class Person:
 
     @classmethod
     def called(cls, person_id: str, names: Iterable[str], birth_date: str = "") -> Self:
-        """A person who goes by any of these names; a name without letters or digits is ignored."""
-        held = frozenset(name for name in map(PersonName.of, names) if name.spellings)
+        """A person who goes by any of these names; one that stands for none, such as `N/A`, is ignored."""
+        held = frozenset(PersonName.of(name) for name in names if not is_placeholder(" ".join(name.split())))
+        held = frozenset(name for name in held if name.spellings)
         return cls(person_id, held, birth_date)
 
     def is_called(self, names: Iterable[PersonName]) -> bool:

@@ -16,12 +16,12 @@ def _words(text: str) -> frozenset[str]:
 
 
 TITLES = _words(
-    "dr prof professor doctor doktor dra profa mr mister mrs ms miss mx herr frau sir dame lord lady rev reverend "
+    "dr prof professor doctor doktor dra profa mr mister mrs ms miss mx herr frau sir rev reverend "
     "sr sra srta senor senora senorita signor signora monsieur madame mme mlle dipl dipling univprof engr capt sgt"
 )
 ABBREVIATED_TITLES = _words("hr fr mag ing hon sig eng pd dipl")  # names, too, unless they end with a dot
-AFTER_TITLE = _words("med dent vet jur iur rer oec theol hc habil mult")
-ABBREVIATED_AFTER_TITLE = _words("phil nat pol ing")
+AFTER_TITLE = _words("dent vet jur iur rer oec theol hc habil mult")
+ABBREVIATED_AFTER_TITLE = _words("med phil nat pol ing")
 GENERATIONS = {
     **dict.fromkeys(("jr", "junior", "jnr"), "junior"),
     **dict.fromkeys(("sr", "senior", "snr"), "senior"),
@@ -31,7 +31,8 @@ GENERATIONS = {
 }
 ABBREVIATED_GENERATIONS = {"jun": "junior", "sen": "senior"}
 CLEAR_DEGREES = _words("phd esq esquire")
-DEGREES = CLEAR_DEGREES | _words("md dds dvm jd llm llb mba msc bsc ma ba meng beng cpa rn qc kc obe mbe")
+DOTTED_DEGREES = _words("ma ba")  # which without dots are names, too
+DEGREES = CLEAR_DEGREES | _words("md dds dvm jd llm llb mba msc bsc meng beng cpa rn qc kc obe mbe")
 PARTICLES = _words(
     "van von vom vander vanden vande der den de del dela della delle dello di da dal dos das do du des la le las los "
     "el al bin ibn ben abu zu zum zur ter ten te af av st mc mac fitz o d l"
@@ -51,6 +52,8 @@ ROLES = _words(
     "gerente director directora dueño dueña propietario propietaria jefe jefa ventas compras contabilidad "
     "gérant gérante directeur directrice propriétaire responsable ventes achats comptabilité titolare direttore"
 )
+
+BETWEEN_ROLES = _words("of for the and in at to de del la von der des und y et")
 
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _IN_BRACKETS = re.compile(r" ?[(\[]([^()\[\]]*)[)\]] ?(?=,|$)")  # at the end of a name, or of a part of it
@@ -130,10 +133,16 @@ def _without_brackets(folded: str) -> tuple[str, str]:
     generation, left = "", folded
     for match in _IN_BRACKETS.finditer(folded):
         said = _generation(match[1].strip())
-        if said or not ROLES.isdisjoint(re.findall(r"[^\W\d_]+", match[1].replace("-", ""))):
+        if said or _is_role(match[1]):
             generation = said or generation
             left = left.replace(match[0], " ", 1)
     return (left, generation) if any(map(str.isalnum, left)) else (folded, "")
+
+
+def _is_role(text: str) -> bool:
+    """Whether all words of a text are those of roles, or stand between them."""
+    words = re.findall(r"[^\W\d_]+", text.replace("-", ""))
+    return set(words) <= ROLES | BETWEEN_ROLES and not ROLES.isdisjoint(words)
 
 
 def _without_titles(words: Sequence[str]) -> list[str]:
@@ -176,6 +185,7 @@ def _ends_with_suffix(pieces: Sequence[Sequence[str]], place: int) -> bool:
     after_comma = place > 0 and all(_key(word) in DEGREES or _generation(word) for word in piece)
     has_dots = "." in piece[-1].rstrip(".")
     is_degree = key in CLEAR_DEGREES or (key in DEGREES and (has_dots or after_comma))
+    is_degree = is_degree or (key in DOTTED_DEGREES and has_dots)
     return is_degree or bool(_generation(piece[-1]))
 
 

@@ -38,6 +38,7 @@ class Decides(Protocol):
 
 SAID_OF_ANYBODY = ("only_404", "request_refused")  # by a service that is at a wrong address, or has changed
 MOST_ALIKE = 3  # people in a round of whom a service may say the same no without showing that it knows anybody
+CLOCKS_DIFFER = timedelta(minutes=10)
 LONGEST_STANDING = timedelta(days=7)  # of a verdict, until the same list asks about the person again
 
 
@@ -78,6 +79,7 @@ class Round:
         self.is_ended = is_ended
         self._qualifier = qualifier
         self._record = record
+        self._seconds = seconds
         self._ends_at = time.monotonic() + seconds
         self._redact_key = redact_key
         self._list_id = list_id
@@ -89,6 +91,10 @@ class Round:
         self._distrusted: set[str] = set()
         self._earlier = self._taken_over(earlier or {})
         self._distrusted = set() if distrusted is None else distrusted
+
+    def begin(self) -> None:
+        """Let the time for all checks begin only now."""
+        self._ends_at = time.monotonic() + self._seconds
 
     @property
     def is_over(self) -> bool:
@@ -192,7 +198,7 @@ class Round:
         for verdict in standing:
             self._note_answers(verdict)
         withheld = {verdict.person_id for verdict in standing if self.is_withheld(verdict)}
-        for noted in (self._people, self._answering, self._alike):
+        for noted in (self._answering, self._alike):
             noted.clear()  # only what a service says now shows that it works
         return {shown: each for shown, each in earlier.items() if each.verdict.person_id not in withheld}
 
@@ -200,7 +206,8 @@ class Round:
 
     @staticmethod
     def _stands(earlier: Verdict) -> bool:
-        return earlier.is_settled and datetime.now(UTC) - datetime.fromisoformat(earlier.decided_at) < LONGEST_STANDING
+        age = datetime.now(UTC) - datetime.fromisoformat(earlier.decided_at)
+        return earlier.is_settled and -CLOCKS_DIFFER < age < LONGEST_STANDING
 
     def _about(self, person: Person) -> str:
         """A digest of all that is asked about a person, "" if nobody goes on with the list."""

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from cells.safe_text import harmless_line
+from cells.safe_text import encodable, harmless_line
 from qualifying.check_service import Check, OtherName, Status
 from qualifying.person import pseudonym
 from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Earlier, Outcome, Verdict, outcome_words
@@ -57,19 +58,22 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False
         "random_score": bool(verdict.remark),
         "redacted": verdict.is_redacted,
     }
-    return json.dumps(line | {name: True for name, is_so in marks.items() if is_so}, ensure_ascii=False)
+    line |= {name: True for name, is_so in marks.items() if is_so}
+    text = json.dumps(line, ensure_ascii=False)
+    return text if text == encodable(text) else json.dumps(line)  # which escapes halves of characters
 
 
-def earlier_on_list(path: Path, list_id: str, remark: str) -> dict[str, Earlier]:
+def earlier_on_list(path: Path, list_id: str, remark: str, *, is_dry_run: bool) -> dict[str, Earlier]:
     """What earlier runs left about each person of a list, by the id that they show; none if the list has no id.
 
-    `remark` is the one that the verdicts have, as the list's id says.
+    `remark` is the one that the verdicts have, as the list's id says. Only a dry run goes on with dry runs.
     """
     if not list_id or not path.exists():
         return {}
     found: dict[str, Earlier] = {}
     for line in _lines(path):
-        verdict = _verdict_in(line, remark) if line.get("list_id") == list_id else None
+        is_one = line.get("list_id") == list_id and (is_dry_run or not line.get("dry_run"))
+        verdict = _verdict_in(line, remark) if is_one else None
         if verdict:
             before = found.get(verdict.person_id)
             asked_at = verdict.decided_at if verdict.was_asked else before.asked_at if before else ""
@@ -81,15 +85,15 @@ def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict | None:
     """The verdict in a line, None if somebody has changed the line so that it is none any more."""
     try:
         verdict = _verdict_of_line(line, remark)
-        datetime.fromisoformat(verdict.decided_at)
+        is_dated = datetime.fromisoformat(verdict.decided_at).tzinfo is not None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    statuses = {check.status for check in verdict.checks.values()}
-    return verdict if verdict.outcome in get_args(Outcome) and statuses <= set(get_args(Status)) else None
+    return verdict if is_dated and verdict.outcome in get_args(Outcome) else None
 
 
 def _verdict_of_line(line: Mapping[str, Any], remark: str) -> Verdict:
     checks = {name: _check_in(line["checks"][name], remark) for name in CHECK_TITLES}
+    checks[SCORE] = replace(checks[SCORE], score=line["result"])
     return Verdict(
         person_id=line["person_id"],
         outcome=line["outcome"],
@@ -163,15 +167,39 @@ def last_verdict(path: Path, names: Sequence[str], *, rehearsals_only: bool) -> 
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    """The lines of a trail, except one that a crash cut off."""
+    """The lines of a trail, except those that a crash cut off or somebody changed so that they are none any more."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in file:
             try:
                 line = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(line, dict) and isinstance(line.get("checks"), dict):
+            if _is_whole(line):
                 yield line
+
+
+def _is_whole(line: object) -> bool:
+    """Whether a line has what every verdict has, of the right kinds."""
+    if not isinstance(line, dict) or not isinstance(line.get("checks"), dict):
+        return False
+    texts = [line.get("person_id"), line.get("decided_at"), line.get("outcome")]
+    checks = [line["checks"].get(name) for name in CHECK_TITLES]
+    return all(isinstance(text, str) for text in texts) and all(map(_is_whole_check, checks))
+
+
+def _is_whole_check(check: object) -> bool:
+    if not isinstance(check, dict):
+        return False
+    names = check.get("names") or {"ours": [], "theirs": ""}
+    return (
+        check.get("status") in get_args(Status)
+        and isinstance(check.get("detail"), str)
+        and type(check.get("attempts")) is int
+        and type(check.get("seconds")) in (int, float)
+        and isinstance(names, dict)
+        and isinstance(names.get("ours"), list)
+        and isinstance(names.get("theirs"), str)
+    )
 
 
 def redacted(line: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -72,8 +72,9 @@ class Verdict:
 
     @property
     def was_asked(self) -> bool:
-        """Whether any service was asked, and given as long as it may take."""
-        return any(check.attempts for check in self.checks.values()) and not self.has("not_in_time")
+        """Whether each service that is asked first was asked, and given as long as it may take."""
+        first = [check for name, check in self.checks.items() if name != SCORE]
+        return all(check.attempts for check in first) and not self.has("not_in_time")
 
     @property
     def is_unasked(self) -> bool:

@@ -5,6 +5,7 @@ anything is decided about it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -20,7 +21,7 @@ from close.errors import (
 from close.journal import Journal
 from close.journal_entries import LONG_AGO, WriteBack, WriteBackState
 from close_client import Account, CloseClient
-from qualifying.lead_writer import LeadWriter, digest
+from qualifying.lead_writer import LeadWriter, contact_names, digest, digest_of_lead
 from qualifying.notes import missing_id_text, other_name_text, refused_id_text, verdict_text
 from qualifying.person import Person, is_whole_id
 from qualifying.round import Round
@@ -137,11 +138,10 @@ class WritingBack:
         completed = self._complete_all(lead_id)
         if completed and completed.kind != "left":
             return completed
-        try:
-            lead = self._close.read_lead(lead_id)
-        except NotFound:
-            return completed
-        if lead.get("status_id") != self._workflow.waiting:
+        if self._round.is_over:
+            return Handled("not_asked", lead_link({"id": lead_id}), "not asked", lead_id=lead_id)
+        lead = self._lead(lead_id)
+        if lead is None or lead.get("status_id") != self._workflow.waiting:
             return completed
         typed = self._workflow.typed_id(lead)
         if not is_whole_id(typed):
@@ -196,14 +196,15 @@ class WritingBack:
         if not self._workflow.id_field.key:
             return []
         shown = self._close.first_leads(has_value(custom_field(self._workflow.id_field.id), person_id), ["id"])
-        found: list[Json] = []
-        for lead_id in [lead["id"] for lead in shown]:
-            try:
-                lead = self._close.read_lead(lead_id)
-            except NotFound:
-                continue
-            found += [lead] if self._workflow.typed_id(lead) == person_id else []
-        return found
+        read = [self._lead(lead_id) for lead_id in [lead["id"] for lead in shown]]
+        return [lead for lead in read if lead and self._workflow.typed_id(lead) == person_id]
+
+    def _lead(self, lead_id: str) -> Json | None:
+        """A lead, None if Close says twice that there is none: one such answer may be a passing fault."""
+        for _ in range(2):
+            with suppress(NotFound):
+                return self._close.read_lead(lead_id)
+        return None
 
     # Deciding what to write ------------------------------------------------------------------------------------------
 
@@ -231,7 +232,7 @@ class WritingBack:
             state="decided",
             from_status=str(lead.get("status_id")),
             to_status=goal,
-            id_digest=digest(verdict.attempt_id, typed),
+            id_digest=digest_of_lead(verdict.attempt_id, typed, contact_names(lead)),
             note=verdict_text(verdict, has_detail=self._options.has_note_detail),
             verdict=journal_line(verdict),
         )
@@ -302,8 +303,9 @@ class WritingBack:
     def _resumed(self, told: WriteBack, decided: WriteBack) -> WriteBack:
         """A note that was begun before, to be written to the lead as it is now; it is looked for if it may be there."""
         state: WriteBackState = "decided" if told.last_sent == LONG_AGO else "noting"
-        self._journal.note_write_back(told, state)
-        return replace(decided, note=told.note, state=state, last_sent=told.last_sent)
+        resumed = replace(told, state=state, from_status=decided.from_status)
+        self._journal.note_resumed(resumed)
+        return resumed
 
     def _is_known_refused(self, lead: Json, typed: str) -> bool:
         """Whether a service has refused the lead's id, and a note says so."""
@@ -351,6 +353,8 @@ class WritingBack:
         try:
             reason = self._writer.write(write_back)
         except NotFound:
+            if self._lead(write_back.lead_id):
+                return replace(handled, kind="unknown", reason="Close answered once that there is no such lead")
             reason = "the lead was deleted in Close in the meantime"
         except InvalidRequest as refusal:
             return replace(handled, kind="refused", reason=f"Close refused: {refusal}")
@@ -382,7 +386,7 @@ class WritingBack:
 
 def _person_of(lead: Json, person_id: str) -> Person:
     """The person whose id a lead holds, who may be any of its contacts."""
-    return Person.called(person_id, [contact.get("name") or "" for contact in lead.get("contacts") or []])
+    return Person.called(person_id, contact_names(lead))
 
 
 def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None) -> Handled:

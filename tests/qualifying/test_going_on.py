@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox import Sandbox
 from tests.conftest import Ran, Run, Serve, trail_lines
-from tests.misbehaving import REFUSING_ID, Asked, Misbehaving, Way, said, unknown
+from tests.misbehaving import REFUSING_ID, Asked, Misbehaving, Way, said, unknown, with_status
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
 
@@ -249,17 +250,52 @@ def test_a_verdict_of_last_week_is_asked_for_again(run: Run, hours: Hours, folde
 
 @pytest.mark.parametrize(
     "broken",
-    [{"detail": None}, {"status": "fine"}, {"attempts": None}, {"names": {"ours": 5, "theirs": None}}],
+    [
+        {"checks": {"registry": {"detail": None}}},
+        {"checks": {"registry": {"status": "fine"}}},
+        {"checks": {"registry": {"seconds": None}}},
+        {"checks": {"registry": {"names": {"ours": 5, "theirs": None}}}},
+        {"checks": {"registry": {"status": "failed"}}},
+        {"checks": None},
+        {"person_id": ["501"]},
+        {"decided_at": "2026-11-29T10:00:00"},
+        {"decided_at": "2999-01-01T00:00:00+00:00"},
+        {"outcome": "not_prospect"},
+        {"result": 12},
+        {"about": None},
+    ],
     ids=str,
 )
 def test_no_line_of_the_trail_that_somebody_changed_ends_a_run(
-    run: Run, hours: Hours, folder: Path, broken: dict[str, object]
+    run: Run, hours: Hours, folder: Path, broken: dict[str, Any]
 ) -> None:
     hours.each_run = 0
     hours.run(run, *FEW)
     trail = folder / "output_data" / "qualifications.jsonl"
     first, *others = trail.read_text(encoding="utf-8").splitlines()
     line = json.loads(first)
-    line["checks"]["registry"] |= broken
-    trail.write_text("\n".join([json.dumps(line), *others, ""]), encoding="utf-8")
+    registry = line["checks"]["registry"] | ((broken.get("checks") or {}).get("registry") or {})
+    line |= broken
+    line["checks"] = broken.get("checks", ...) and {**json.loads(first)["checks"], "registry": registry}
+    trail.write_text("\n".join([json.dumps(line), "[" * 100_000, *others, ""]), encoding="utf-8")
+    person_id = json.loads(first)["person_id"]
     assert hours.run(run, *FEW).code == 0
+    assert hours.asked(person_id) == 2
+    assert run("qualify", "--explain", person_id).code == 0
+
+
+def test_people_whom_a_service_that_kept_failing_was_not_asked_about_come_first(run: Run, hours: Hours) -> None:
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(PEOPLE[:12], with_status(b"503 Service Unavailable"))
+    for _ in range(3):
+        ran = hours.run(run, *PEOPLE, "--check-deadline", "0.4")
+    assert set(PEOPLE[12:]) <= set(decided(ran))
+
+
+def test_a_dry_run_is_no_run_to_go_on_with(run: Run, waiting: Waiting, hours: Hours) -> None:
+    hours.each_run = 0
+    lead_id = waiting.lead(FEW[0])
+    for flags in (("--dry-run",), ("--dry-run",), ()):
+        assert hours.run(run, FEW[0], "--write-back", *flags).code == 0
+    assert (hours.asked(FEW[0]), waiting.status(lead_id)) == (2, "Prospect")
+    assert "This was a dry run" not in run("qualify", "--explain", FEW[0]).out

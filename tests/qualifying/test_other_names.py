@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import Sandbox
 from tests.conftest import Run, Serve, trail_lines
-from tests.misbehaving import Asked, Way, of_people, said
+from tests.misbehaving import Asked, Way, message, of_people, said
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
 
@@ -88,6 +88,11 @@ DIFFERING = [
     ("Kim Min Jun", "Kim Min"),
     ("Eng Wei Ling", "Wei Ling"),
     ("Mr Phil John Smith", "John Smith"),
+    ("Ann Lee (Smith, CEO)", "Ann Lee (Jones, CFO)"),
+    ("Lady Rodríguez", "Lord Rodríguez"),
+    ("Dame Diouf", "Diouf"),
+    ("Wei Ling, Ma", "Wei Ling, Ba"),
+    ("Dr. Med Amin", "Amin"),
 ]
 TABLE = {str(number): pair for number, pair in enumerate([*AGREEING, *DIFFERING], 1001)}
 
@@ -234,3 +239,29 @@ def test_a_name_without_end_holds_up_nothing(run: Run, serve: Serve, name: str) 
     serve(registry=with_name(name))
     (verdict,) = run("qualify", "--file", "people.csv", "--json").json
     assert verdict["outcome"] == ("prospect" if name.split() == ["Ann", "Lee"] else "undetermined")
+
+
+def test_another_name_and_another_date_of_birth_are_what_a_mistyped_id_looks_like(run: Run, serve: Serve) -> None:
+    Path("people.csv").write_text("id,name,birth_date\n1,Ann Smith,1990-05-05\n", encoding="utf-8")
+    serve(registry=lambda asked: [said({**asked.proper, "name": "Eve Jones", "birth_date": "1970-01-01"})])
+    (verdict,) = run("qualify", "--file", "people.csv", "--json").json
+    assert verdict["outcome"] == "undetermined"
+    assert verdict["checks"]["registry"]["detail"] == "in the registry with a different name and date of birth"
+
+
+def test_a_contact_whose_name_is_missing_is_not_compared(run: Run, serve: Serve, waiting: Waiting) -> None:
+    lead_id = waiting.lead("123", ["N/A", "-"])
+    serve(registry=with_name("Eve Jones"))
+    assert run("qualify", "--from-close").code == 0
+    assert waiting.status(lead_id) == "Prospect"
+
+
+@pytest.mark.parametrize("told", ['"name": "Mar\\udce9a Roe"', '"more\\ud83d": 1', '"name": "\\ud83d\\ude00"'])
+def test_halves_of_characters_in_one_answer_hold_up_nobody(run: Run, serve: Serve, told: str) -> None:
+    Path("people.csv").write_text("id,name\n123,Ann Lee\n124,Ann Lee\n", encoding="utf-8")
+    odd: Way = lambda asked: [message(b'{"id": "123", "exists": true, %b}' % told.encode())]  # noqa: E731
+    serve(registry=of_people(_123=odd))
+    for _ in range(2):
+        ran = run("qualify", "--file", "people.csv", "--json", "--deadline", "60")
+        assert [verdict["outcome"] for verdict in ran.json] == ["undetermined", "prospect"]
+    assert run("qualify", "--explain", "123").code == 0

@@ -50,7 +50,7 @@ def test_a_round_in_which_the_registry_knows_nobody_is_not_written_back(
     for _ in range(2):
         ran = run("qualify", "--from-close", "--json")
         assert (ran.code, {verdict["outcome"] for verdict in ran.json}) == (4, {"not_prospect"})
-        assert "status 404 about all 4 people, as a wrong address does" in ran.err
+        assert "status 404 about everybody (4 in all), as a wrong address does" in ran.err
         assert "Check REGISTRY_URL" in ran.err
         assert "4 leads: 4 withheld" in ran.err
     assert writes_to(connected) == before
@@ -172,7 +172,7 @@ def test_a_service_that_refuses_everybody_gets_no_notes_written(
     before = writes_to(connected)
     ran = run("qualify", "--from-close")
     assert (ran.code, writes_to(connected)) == (4, before)
-    assert "refused all 4 ids that it was asked about, and said nothing else. Check JUDICIAL_URL" in ran.err
+    assert "refused every id that it was asked about (4 in all), and said nothing else. Check JUDICIAL_URL" in ran.err
 
 
 # A token that is refused ---------------------------------------------------------------------------------------------

@@ -312,6 +312,59 @@ def test_the_note_about_another_name_is_there_once_however_often_its_answers_get
     assert len(desk.notes(lead_id)) == 1
 
 
+def test_a_lead_that_was_left_before_its_note_gets_it_when_it_is_back(desk: Desk, serve: Serve) -> None:
+    lead_id = desk.lead(contacts=[{"name": "Ann Smith"}])
+    serve(registry=also(name="Eve Jones"))
+    desk.meddle(lambda: desk.move(lead_id, "Potential"), on=f"GET {PREFIX}/activity/", when="after")
+    desk.qualify()
+    assert desk.notes(lead_id) == []
+    desk.move(lead_id, "To qualify")
+    for _ in range(2):
+        assert desk.qualify().code == 4
+    assert len(desk.notes(lead_id)) == 1
+
+
+@pytest.mark.parametrize("on", [READING, NOTE, PUT, f"GET {PREFIX}/activity/"])
+@pytest.mark.parametrize("skipped", [0, 1, 2])
+def test_a_404_that_passes_is_no_deletion(desk: Desk, on: str, skipped: int) -> None:
+    lead_id = desk.lead()
+    seen: list[str] = []
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        seen.extend([on] * said(request).startswith(on))
+        is_struck = said(request).startswith(on) and len(seen) == skipped + 1
+        return Reply.of(404, {"error": "Empty query"}) if is_struck else answer(request)
+
+    desk.sandbox.watch = watch
+    ran = desk.qualify()
+    assert ran.code in (0, 5)
+    assert "deleted in Close" not in ran.err
+    desk.calm()
+    assert desk.qualify().code == 0
+    desk.check_written(lead_id)
+    assert desk.asked() == 1
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_lead_whose_contact_is_called_otherwise_meanwhile_is_left_and_checked_anew(
+    desk: Desk, serve: Serve, moment: str
+) -> None:
+    lead_id = desk.lead(contacts=[{"name": "Ann Lee"}])
+    (contact,) = desk.close.get(f"/lead/{lead_id}/").json()["contacts"]
+    server = serve(registry=also(name="Ann Lee"))
+
+    def rename() -> None:
+        assert desk.close.put(f"/contact/{contact['id']}/", json={"name": "Eve Roe"}).status_code == 200
+
+    on, when = MOMENTS[moment]
+    desk.meddle(rename, on=f"GET {PREFIX}/activity/" if on.startswith("GET /registry") else on, when=when)
+    ran = desk.qualify()
+    assert "the names of its contacts were changed in the meantime" in ran.err
+    assert desk.status(lead_id) == "To qualify"
+    assert desk.qualify().code == 4
+    assert (desk.status(lead_id), server.heard.requests["registry"]) == ("To qualify", 2)
+
+
 def test_a_note_on_a_missing_id_that_was_cut_off_is_completed_and_still_counts_as_one(desk: Desk) -> None:
     lead_id = desk.lead(typed="no/id")
     with desk.sandbox.troubled([Fault("drop-before", on=NOTE)]):
