@@ -74,7 +74,10 @@ EVENTS_PER_PAGE = 50  # the most that Close gives in one page of its event log
 LIST_PAGE_SIZE = 100  # objects; safe for every list that is paged by offset
 ASK_AGAIN = 3  # times for a list, if the answer is to another question
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-MANAGE_FIELDS = ("manage_organization", "manage_customizations")  # says the documentation, and says the name
+MANAGE_FIELDS = (
+    "manage_organization",
+    "manage_customizations",
+)  # by the documentation the first, by its name the other
 REQUEST_WORDS: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {  # what a request does, and who may
     ("GET", "/me/"): ("reading the API key's user", ()),
     ("GET", "/organization/{id}/"): ("reading the organization", ()),
@@ -563,7 +566,7 @@ class CloseClient:
             is_too_long = refused.wait > LONGEST_CLOSURE + LONGEST_ROUNDING
             raise (ClosedForNow(refused.wait) if is_too_long else CloseUnreachable(str(refused))) from None
         except NothingSent as failed:
-            raise CloseUnreachable(str(failed)) from None
+            raise (WayBlocked if failed.is_blocked else CloseUnreachable)(str(failed)) from None
         finally:
             self._reading.requested(delay.before_sending)
 
@@ -806,7 +809,7 @@ def _connection_failure(error: requests.RequestException, url: str) -> CloseErro
     """What a failure of the connection means: a write that may have arrived must not be sent again."""
     blocked = what_blocks(error, url)
     if blocked:
-        return WayBlocked(blocked.words) if blocked.is_lasting else NothingSent(blocked.words)
+        return WayBlocked(blocked.words) if blocked.is_lasting else NothingSent(blocked.words, is_blocked=True)
     if is_before_sending(error):
         return NothingSent(f"no connection to Close ({type(error).__name__})")
     if is_out_of_time(error):

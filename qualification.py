@@ -97,10 +97,11 @@ def _not_in_registry(person: Person, answer: Any) -> Check:
     """The check after a 404. Raises Unavailable for one that may come from something else than the registry."""
     if not isinstance(answer, dict):
         raise Unavailable("status 404 without a JSON object, which does not say that the person is unknown")
-    says_other = answer.get("exists", False) not in (None, False) or answer.get("id") not in (None, person.person_id)
-    is_described = any(answer.get(key) for key in (NAME, BIRTH_DATE, "found", "records"))
-    if says_other or is_described or type(answer.get("exists")) is int:
-        raise Unavailable("status 404 with an answer that contradicts it")
+    contradicting = [key for key in (NAME, BIRTH_DATE, "found", "records") if answer.get(key)]
+    contradicting += [] if answer.get("exists") is None or answer["exists"] is False else ["exists"]
+    contradicting += [] if answer.get("id") in (None, person.person_id) else ["id"]
+    if contradicting:
+        raise Unavailable(f"status 404 with an answer that contradicts it: {contradicting[0]}")
     return Check("failed", "not in the registry", why="only_404")
 
 
@@ -179,9 +180,9 @@ def _said_of(person: Person, status: int, answer: Any, field: str, kind: type) -
     if status != 200:
         raise Unavailable(f"status {status}")
     if not isinstance(answer, dict):
-        raise Unavailable("the answer can't be read: it is not a JSON object")
+        raise Unavailable("the answer can't be read: it is not one plain JSON object")
     if answer.get("error"):
-        raise Unavailable("the answer tells of an error")
+        raise Unavailable("the answer tells of an error: it has the field error")
     for name, wanted in ((field, kind), ("id", str)):
         if type(answer.get(name)) is not wanted:
             raise Unavailable(f"the answer can't be read: {_wrong_in(answer, name, wanted)}")

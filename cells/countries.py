@@ -8,8 +8,10 @@ from cells.us_states import NAME_BY_CODE, state_code
 from cells.wrapped import unwrapped
 
 _US_WORDS = frozenset({"us", "usa", "united", "states", "of", "america", "the", "u", "s", "a", "ee", "uu", "untied"})
-_US = frozenset({"eeuu", "eua", "840", "ee uu", "stati uniti", "états unis", "etats unis", "estados unidos"})
-TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI", "MH", "FM", "PW")  # which programs list as countries, too
+_US = frozenset(
+    {"eeuu", "eua", "840", "ee uu", "stati uniti", "états unis", "etats unis", "estados unidos", "vereinigte staaten"}
+)
+_TERRITORIES = ("AS", "GU", "MP", "PR", "UM", "VI", "MH", "FM", "PW")  # which programs list as countries, too
 
 
 def country_in(cell: str) -> str:
@@ -37,7 +39,7 @@ def territory_in(text: str) -> str:
     if "virgin islands" in words and "british" not in words and not words.startswith("vg"):
         return NAME_BY_CODE["VI"]
     code = state_code(text)
-    return NAME_BY_CODE[code] if code in TERRITORIES else ""
+    return NAME_BY_CODE[code] if code in _TERRITORIES else ""
 
 
 @functools.cache

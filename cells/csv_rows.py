@@ -37,7 +37,7 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     """All rows of a CSV file, including the header and blank ones. Raises InputError, naming the row or line."""
     read = 0
     try:
-        with path.open(encoding=_with_bom(encoding), newline="") as file:
+        with path.open(encoding=_encoding_of(path, encoding), newline="") as file:
             for row in csv.reader(_visible_lines(path.name, file), strict=True):
                 read += 1
                 yield row
@@ -93,6 +93,12 @@ def has_bom(path: Path) -> bool:
 
 
 _MEANT = {"utf-8": "utf-8-sig", "iso8859-1": "cp1252"}  # what calls itself Latin-1 comes from Windows
+
+
+def _encoding_of(path: Path, encoding: str) -> str:
+    """The encoding to read a file with: UTF-8 if it begins with the mark of that, whatever its source had."""
+    told = _with_bom(encoding)
+    return "utf-8-sig" if has_bom(path) else told
 
 
 def _with_bom(encoding: str) -> str:

@@ -12,6 +12,7 @@ DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 _RECKONED = re.compile(r"\s*(?:[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\())", re.DOTALL)
 
 
+_RECKONED_LATER = re.compile(r'[\s"]*' + _RECKONED.pattern.removeprefix(r"\s*"), re.DOTALL)  # quotes may count then
 _SPLITS = re.compile("([;\t\r\n])")  # where a spreadsheet with other settings begins a new cell
 
 
@@ -28,7 +29,7 @@ def guarded(cell: object) -> str:
 
 
 def _guarded_piece(piece: str) -> str:
-    return f"'{piece}" if _RECKONED.match(piece) else piece
+    return f"'{piece}" if _RECKONED_LATER.match(piece) else piece
 
 
 def harmless(text: str) -> str:

@@ -3,9 +3,10 @@
 import contextlib
 import gc
 import itertools
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,9 +158,10 @@ def _refuse_header(name: str, header: Sequence[str]) -> None:
 def _column_twice(name: str, column: str, places: Sequence[int]) -> str:
     listed = f"{', '.join(map(str, places[:-1]))} and {places[-1]}"
     times = "twice" if len(places) == 2 else f"{len(places)} times"
-    several = column in (EMAILS, PHONES)
-    advice = "Put all values into one of them, with semicolons between them" if several else "Rename or remove one"
-    return f"{name}: the column {column!r} appears {times}, as columns {listed}. {advice}, and remove the others."
+    advice = "Rename or remove all but one"
+    if column in (EMAILS, PHONES):
+        advice = "Put all values into one of them, with semicolons between them, and remove the others"
+    return f"{name}: the column {column!r} appears {times}, as columns {listed}. {advice}."
 
 
 def _no_company_column(name: str, header: Sequence[str]) -> str:
@@ -170,6 +172,26 @@ def _no_company_column(name: str, header: Sequence[str]) -> str:
         f"{name}: the first line does not have a column named {COMPANY!r}, only {found}. Rename the right one, "
         "and delete any lines above the column names."
     )
+
+
+_EMAIL_TITLE = re.compile(
+    r"(?:work |business |personal |other |home |primary |secondary )?e ?mails?(?: address)?(?: \d+)?"
+)
+_PHONE_TITLE = re.compile(
+    r"(?:work |business |personal |other |home |primary |mobile |office |direct |company )?"
+    r"(?:phones?|mobile|cell|telephone)(?: phone| number)?(?: \d+)?"
+)
+
+
+def columns_of_contacts(titles: Iterable[str]) -> dict[str, list[str]]:
+    """Those of some unknown columns that hold e-mails or phones, by our column for them."""
+    found: dict[str, list[str]] = {}
+    for title in titles:
+        words = " ".join(re.findall(r"[^\W_]+", title.casefold().removesuffix("value")))
+        kinds = {EMAILS: _EMAIL_TITLE, PHONES: _PHONE_TITLE}
+        for column in (column for column, kind in kinds.items() if kind.fullmatch(words)):
+            found.setdefault(column, []).append(title)
+    return found
 
 
 def canonical(title: str) -> str | None:

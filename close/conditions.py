@@ -84,13 +84,15 @@ def is_between_days(field: Json, first: str, last: str) -> Json:
     return {"type": "field_condition", "field": field, "condition": condition}
 
 
-def is_between_moments(field: Json, first: str, end: str) -> Json:
-    """The condition that a date is at or after one moment and before another; each is written with its offset."""
+def is_between_moments(field: Json, first: str | None, end: str | None) -> Json:
+    """The condition that a date is at or after one moment and before another, each with its offset or None."""
     condition = {
         "type": "moment_range",
-        "on_or_after": {"type": "fixed_utc", "value": first},
-        "before": {"type": "fixed_utc", "value": end},
+        "on_or_after": {"type": "fixed_utc", "value": first} if first else None,
+        "before": {"type": "fixed_utc", "value": end} if end else None,
     }
+    if not (first or end):
+        return is_filled(field)
     return {"type": "field_condition", "field": field, "condition": condition}
 
 

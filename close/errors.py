@@ -138,7 +138,11 @@ class Throttled(CloseError):
 
 
 class NothingSent(CloseError):
-    """The connection failed, so the request was never sent."""
+    """The connection failed, so the request was never sent; with `is_blocked`, the message says what is in the way."""
+
+    def __init__(self, message: str, *, is_blocked: bool = False) -> None:
+        super().__init__(message)
+        self.is_blocked = is_blocked
 
 
 class AnswerLost(CloseError):

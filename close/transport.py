@@ -93,31 +93,46 @@ class Blocked:
 def what_blocks(error: requests.RequestException, url: str) -> Blocked | None:
     """The certificate or the proxy that keeps requests to a URL from arriving; None if it is something else."""
     causes = list(_causes(error))
+    is_of_proxy = isinstance(error, requests.exceptions.ProxyError)
     untrusted = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
     if untrusted:
+        whose = _proxy_named(url) if is_of_proxy else host_of(url)
         reason = untrusted.verify_message or "no reason given"
         return Blocked(
-            f"the certificate of {host_of(url)} is not trusted ({reason}); if your company inspects traffic, name its "
+            f"the certificate of {whose} is not trusted ({reason}); if your company inspects traffic, name its "
             "certificate in REQUESTS_CA_BUNDLE"
         )
     tunnel = next((found for cause in causes if (found := _TUNNEL.search(str(cause)))), None)
-    is_dead = isinstance(error, requests.exceptions.ProxyError) and is_before_sending(error)
-    return _blocked_by_proxy(url, int(tunnel[1]) if tunnel else 0) if tunnel or is_dead else None
+    if is_of_proxy and (tunnel or is_before_sending(error)):
+        return _blocked_by_proxy(url, int(tunnel[1]) if tunnel else 0)
+    return None
 
 
 def _blocked_by_proxy(url: str, status: int) -> Blocked:
-    proxy = select_proxy(url, get_environ_proxies(url)) or ""
-    named = f"the proxy {host_of(proxy)}" if proxy else "the proxy"
+    named, host = _proxy_named(url), host_of(url)
     if not status:
         return Blocked(f"{named}, which HTTPS_PROXY names, can't be reached", is_lasting=False)
     if status == 407:
+        has_password = bool(parse_url(_proxy_of(url)).auth)
+        if has_password:
+            return Blocked(f"{named} does not accept the user name and the password in HTTPS_PROXY; correct them there")
         form = "http://NAME:PASSWORD@HOST:PORT"
         return Blocked(f"{named} wants a user name and a password; write them in HTTPS_PROXY, like {form}")
     if status >= 500:
-        return Blocked(f"{named} can't reach {host_of(url)} (status {status})", is_lasting=False)
-    return Blocked(
-        f"{named} refuses connections to {host_of(url)} (status {status}); ask whoever runs it to allow them"
-    )
+        return Blocked(f"{named} can't reach {host} (status {status})", is_lasting=False)
+    return Blocked(f"{named} refuses connections to {host} (status {status}); ask whoever runs it to allow them")
+
+
+def _proxy_of(url: str) -> str:
+    return select_proxy(url, get_environ_proxies(url)) or ""
+
+
+def _proxy_named(url: str) -> str:
+    """The proxy for a URL with its host, without a password."""
+    try:
+        return f"the proxy {host_of(_proxy_of(url))}".strip()
+    except ValueError:
+        return "the proxy"
 
 
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import sqlite3
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -201,19 +202,51 @@ def checked_url(variable: str, url: str) -> str:
         )
     if parts.scheme == "https":
         check_certificates()
+        check_proxy(url)
     return url.strip()
 
 
 def check_certificates() -> None:
-    """Raise ConfigurationError if the environment names certificates that are not there, before anything is sent."""
-    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = os.environ.get(variable)
-        if path and not Path(path).exists():
-            raise ConfigurationError(
-                f"{variable} names certificates at {path}, but nothing is there. Correct the path, or unset {variable}"
-            )
-        if path:
+    """Raise ConfigurationError if the environment names certificates that can't be used, before anything is sent."""
+    variable = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), "")
+    if not variable:
+        return
+    path = Path(os.environ[variable])
+    try:
+        if not path.exists():
+            problem = "nothing is there"
+        elif path.is_dir() or ssl.create_default_context(cafile=str(path)).get_ca_certs():
             return
+        else:
+            problem = "it holds none"
+    except (OSError, ValueError):  # which ssl.SSLError is, too
+        problem = "they can't be read"
+    raise ConfigurationError(
+        f"{variable} names certificates at {path}, but {problem}. Correct the path, or unset {variable}"
+    )
+
+
+def check_proxy(url: str) -> None:
+    """Raise ConfigurationError if the environment names a proxy for a URL in a way that can't be used.
+
+    The message does not repeat it, since there may be a password in it.
+    """
+    if is_loopback(url):
+        return
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    try:
+        parts = urlsplit(proxy or "http://none")
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_usable = is_usable and (proxy or "").isascii() and not (parts.query or parts.fragment)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigurationError(
+            "HTTPS_PROXY, or another variable for a proxy, is not an address like http://NAME:PASSWORD@HOST:PORT. "
+            "Write http:// before it, and in the password write @ : / ? # and accents as %40 %3A %2F %3F %23 and so on"
+        )
 
 
 def service_urls(names: Iterable[str], sandbox: Sandbox | None) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import argparse
 import functools
 import json
-import re
 import shlex
 import sqlite3
 import threading
@@ -17,14 +16,13 @@ from typing import Any
 
 import phonenumbers
 
-from cells.columns import EMAILS, KNOWN_COLUMNS, PHONES
+from cells.columns import KNOWN_COLUMNS
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
 from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
-from cells.source_file import SourceFile, read_source
-from cells.texts import plain_name
+from cells.source_file import SourceFile, columns_of_contacts, read_source
 from close.journal import JournalFile
 from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, time_zone, workers
 from commands.environment import (
@@ -194,10 +192,6 @@ def _exit_code(result: ImportResult) -> Exit:
 # Messages before the import ------------------------------------------------------------------------------------------
 
 
-_EMAIL_TITLE = re.compile(r"(?:.* )?e-?mails?(?: address)?(?: ?\d+)?")
-_PHONE_TITLE = re.compile(r"(?:.* )?(?:phones?|mobile|cell|telephone)(?: number)?(?: ?\d+)?")
-
-
 def _warn_of_columns(source: SourceFile) -> None:
     """List the columns that an import does not know; a guess is never a column that the file has."""
     left_out = source.left_out
@@ -209,11 +203,9 @@ def _warn_of_columns(source: SourceFile) -> None:
             f"Columns not imported: {', '.join(left_out)}.{guess} "
             "To import a column into a lead custom field, name it custom.<Field Name>."
         )
-    for kind, column in ((_EMAIL_TITLE, EMAILS), (_PHONE_TITLE, PHONES)):
-        titles = [title for title in left_out if kind.fullmatch(plain_name(title))]
-        if titles:
-            several = f"add its values to {column}" if column in source.positions else f"name it {column}"
-            say(f"To import {enumerated(titles)}, {several}; several values in one cell have semicolons between them.")
+    for column, titles in columns_of_contacts(left_out).items():
+        one = f"the column {column}" if column in source.positions else f"one column named {column}"
+        say(f"To import {enumerated(titles)}, put the values into {one}, with semicolons between several.")
 
 
 def _announce(plan: Plan) -> None:

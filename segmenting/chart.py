@@ -140,11 +140,7 @@ def draw_chart(bars: Sequence[Bar], title: str, subtitle: str, currency: str, pi
 
 def draw_report(report: Report, suffix: str, currency: str, *, is_titled: bool = True) -> bytes:
     """The groups of a report as a picture, in the format that the suffix of a file name says."""
-    bars = [
-        Bar(" / ".join(record[name] for name in report.names), record[LEADS], record[TOTAL], record[MEDIAN])
-        for record in report.records()
-        if record[LEADS]
-    ]
+    bars = _bars_of(report)
     titles = (f"Total revenue by {' and '.join(report.names)}", report.subtitle) if is_titled else ("", "")
     return draw_chart(bars, *titles, currency, cast(Picture, suffix.lower().removeprefix(".")))
 
@@ -156,15 +152,18 @@ def letters_lacking(report: Report, suffix: str) -> str:
     """
     if suffix.lower() == ".svg":
         return ""
-    texts = [
-        report.subtitle,
-        *report.names,
-        *(str(record[name]) for record in report.records() for name in report.names),
+    names = [bar.group for bar in sorted(_bars_of(report), key=_rank)[:MOST_BARS]]
+    letters = set(_drawable(" ".join([report.subtitle, *report.names, *names])))
+    drawn = sorted(letter for letter in letters if unicodedata.category(letter) not in UNDRAWN)
+    return "".join(letter for letter in drawn if not any(font.get_char_index(ord(letter)) for font in _fonts()))
+
+
+def _bars_of(report: Report) -> list[Bar]:
+    return [
+        Bar(" / ".join(record[name] for name in report.names), record[LEADS], record[TOTAL], record[MEDIAN])
+        for record in report.records()
+        if record[LEADS]
     ]
-    letters = {letter for text in texts for letter in _drawable(text) if unicodedata.category(letter) not in UNDRAWN}
-    return "".join(
-        sorted(letter for letter in letters if not any(font.get_char_index(ord(letter)) for font in _fonts()))
-    )
 
 
 @cache

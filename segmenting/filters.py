@@ -1,6 +1,7 @@
 """Which leads are wanted: a date range, statuses, values and a Smart View, given by the names that people use."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ ONLY_EQUAL = (
     "Only = is possible: {option} 'Industry=Finance'. For several values of a field, repeat {option}; for anything "
     "else, use --smart-view with a Smart View of Close"
 )
+ONE_VALUE = "Give one with each {option}; repeat it for several"
 MOST_LETTERS = 500  # of all values for one field; Close might refuse a longer query
 SEARCHED_EXACTLY = (*DATES, "choices", "number")  # kinds of field in which Close finds exactly what is asked for
 
@@ -61,7 +63,7 @@ class Filter:
 
     Close's search may compare texts in its own way and may lag behind, so its results are tested again. `is_testable`
     is False where only Close can tell. `is_exact` is False where Close can only be asked for more leads than wanted
-    or, without a condition, for all of them.
+    or, without a condition, for all of them. If it `is_of_moments`, a time zone decides.
     """
 
     words: str
@@ -70,6 +72,7 @@ class Filter:
     fields: tuple[str, ...] = ()
     is_testable: bool = True
     is_exact: bool = True
+    is_of_moments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,8 @@ def status_filter(close: CloseClient, names: Sequence[str], purpose: Purpose = "
 def _status_named(name: str, labels: Mapping[str, str], purpose: Purpose) -> str:
     found = id_named(name, labels, "lead statuses")
     if found is None:
-        known = list(labels.values())
-        raise UnusableName(f"Close has no lead status named {name!r}. {there_are(name, known)}", purpose)
+        problem = f"Close has no lead status named {name!r}. {there_are(name, list(labels.values()))}"
+        raise UnusableName(problem, purpose, ONE_VALUE) if "," in name else UnusableName(problem, purpose)
     return found
 
 
@@ -213,8 +216,10 @@ def _user_id(field: LeadField, asked: str, users: Mapping[str, Sequence[str]], n
     try:
         return shown[0] if len(shown) == 1 else parse_user(asked, users)
     except InvalidValue as error:
-        problem = f"{asked!r} is not one user of the field {field.title!r}: {error}"
-        raise UnusableName(problem, FILTERING.purpose, there_are(asked, list(names.values()))) from None
+        problem = (
+            f"{asked!r} is not one user of the field {field.title!r}: {error} {there_are(asked, list(names.values()))}"
+        )
+        raise UnusableName(problem, FILTERING.purpose, ONE_VALUE) from None
 
 
 def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField, str]:
@@ -236,14 +241,13 @@ def _field_and_value(fields: Sequence[LeadField], text: str) -> tuple[LeadField,
 
 def _refuse_several(field: LeadField, text: str) -> None:
     """Raise UnusableName for a text with several values of a field whose values are known: choices or states."""
-    values = [value.strip() for value in text.split(",")]
-    are_choices = field.kind == "choices" and not any(is_same_name(choice, text) for choice in field.choices)
-    is_known = [
-        (are_choices and any(is_same_name(choice, value) for choice in field.choices))
-        or (field.kind == "state" and state_name(value) is not None)
-        for value in values
-    ]
-    if len(values) > 1 and all(is_known):
+    values = [value.strip() for value in re.split("[,;]", text)]
+    if field.kind == "state":
+        is_several = state_name(text) is None and all(map(state_name, values))
+    else:
+        is_choice = [any(is_same_name(choice, value) for choice in field.choices) for value in (text, *values)]
+        is_several = not is_choice[0] and all(is_choice[1:])
+    if len(values) > 1 and is_several:
         raise UnusableName(f"{text.strip()!r} is more than one value", FILTERING.purpose, ONLY_EQUAL)
 
 
@@ -261,6 +265,7 @@ def _value_filter(field: LeadField, asked: Sequence[str], names: Mapping[str, st
         admits=lambda lead: any(test(texts_in(lead, field)) for test in tests),
         fields=(field.key,),
         is_exact=is_searchable and field.kind in SEARCHED_EXACTLY,
+        is_of_moments=field.kind == "datetime",
     )
 
 
@@ -325,14 +330,16 @@ def _has_text(node: Json, text: str) -> Json:
 def _number(field: LeadField, value: str) -> float:
     number = number_of(value)
     if number is None or not math.isfinite(float(number)):
-        raise _impossible(field, f"holds numbers, and {value!r} is not a number", "Write it like 1234.5")
+        advice = ONLY_EQUAL if value.startswith(COMPARING) else "Write it like 1234.5"
+        raise _impossible(field, f"holds numbers, and {value!r} is not a number", advice)
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _day(field: LeadField, value: str) -> date:
     day = day_of(value)
     if day is None or day.isoformat() != value:
-        raise _impossible(field, f"holds dates, and {value!r} is not a date", "Write it as YYYY-MM-DD")
+        advice = ONLY_EQUAL if value.startswith(COMPARING) else "Write it as YYYY-MM-DD"
+        raise _impossible(field, f"holds dates, and {value!r} is not a date", advice)
     return day
 
 
@@ -340,9 +347,15 @@ def _is_within(field: LeadField, node: Json, first: date, last: date) -> Json:
     """The condition that a field holds one of these days; of moments, those in the field's zone."""
     if field.kind == "date" or field.zone == UTC:  # which the client's requests name as their zone
         return is_between_days(node, first.isoformat(), last.isoformat())
-    begins = (datetime.combine(day, time(), field.zone) for day in (first, last + timedelta(days=1)))
-    first_moment, end = (moment.astimezone(UTC).isoformat() for moment in begins)
-    return is_between_moments(node, first_moment, end)
+    return is_between_moments(node, _beginning(first, 0, field.zone), _beginning(last, 1, field.zone))
+
+
+def _beginning(day: date, later: int, zone: tzinfo) -> str | None:
+    """The moment in UTC at which a day, or one so many days later, begins in a zone; None beyond the calendar."""
+    try:
+        return datetime.combine(day + timedelta(days=later), time(), zone).astimezone(UTC).isoformat()
+    except OverflowError:
+        return None
 
 
 def _check_id(field: LeadField, value: str) -> None:

@@ -68,7 +68,8 @@ class Segment:
     @property
     def tells_days_of_moments(self) -> bool:
         """Whether a time zone decides which leads count, or in which group."""
-        return any(field.kind == "datetime" for field in (self.question.dates, *self.levels))
+        fields = (self.question.dates, *self.levels)
+        return any(field.kind == "datetime" for field in fields) or any(f.is_of_moments for f in self.question.filters)
 
     @property
     def fields(self) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from close.errors import OutcomeUnknown
+from close_client import CloseClient
 from sandbox import Sandbox
 from sandbox.close import PREFIX
 from sandbox.wire import Reply
@@ -173,6 +175,61 @@ def test_what_a_proxy_does_is_told(
     assert "secret" not in ran.err
     assert server.heard[0].startswith(b"CONNECT close.example:443")
     assert (len(server.heard) > 1) is (b"502" in answer)
+
+
+@pytest.mark.usefixtures("keyed")
+def test_a_proxy_that_wants_a_password_is_told(
+    run: Run, speak: Callable[..., Speaking], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = speak(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    monkeypatch.setenv("CLOSE_API_URL", "https://close.example/api/v1")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.port}")
+    ran = run("segment", "2000-01-01")
+    assert (ran.code, "wants a user name and a password; write them in HTTPS_PROXY, like http" in ran.err) == (5, True)
+
+
+@pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "secret@127.0.0.1",
+        "localhost",
+        "http://ann:secr€t@127.0.0.1:9",
+        "socks5://secret@127.0.0.1:9",
+        "http://a:se/cret@h:9",
+    ],
+)
+def test_a_proxy_that_can_not_be_used_is_told_without_repeating_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("CLOSE_API_URL", "https://close.example/api/v1")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    ran = run("segment", "2000-01-01")
+    assert (ran.code, "is not an address like http://NAME:PASSWORD@HOST:PORT" in ran.err) == (3, True)
+    assert "secr" not in ran.err
+
+
+@pytest.mark.parametrize("status", [b"502", b"403", b"407"])
+def test_a_server_that_speaks_of_tunnels_is_no_proxy_and_gets_no_write_twice(
+    speak: Callable[..., Speaking], naps: list[float], status: bytes
+) -> None:
+    server = speak(b"Tunnel connection failed: " + status + b" x\r\n\r\n")
+    client = CloseClient("key-for-tests", f"http://127.0.0.1:{server.port}")
+    with pytest.raises(OutcomeUnknown):
+        client.create_lead({"name": "Acme"})
+    client.close()
+    assert len(server.heard) == 1
+
+
+@pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize("content", ["", "no certificate", CERTIFICATE[:300]], ids=["empty", "text", "cut off"])
+def test_a_file_without_certificates_is_told(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    (folder / "company.pem").write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder / "company.pem"))
+    ran = run("segment", "2000-01-01")
+    assert (ran.code, "REQUESTS_CA_BUNDLE names certificates at" in ran.err) == (3, True)
 
 
 @pytest.mark.usefixtures("keyed")

@@ -482,6 +482,15 @@ def test_columns_of_emails_and_phones_by_number_say_where_they_go(run: Run, writ
         "Acme,a@x.com,b@x.com,c@x.com,1,2", header="Company,Contact Emails,Email 1,E-mail Address 2,Mobile Phone,Other"
     )
     ran = run("import", "leads.csv", "--dry-run", "--sandbox")
-    assert "To import Email 1 and E-mail Address 2, add its values to Contact Emails; several values in one" in ran.err
-    assert "To import Mobile Phone, name it Contact Phones" in ran.err
+    into = "put the values into"
+    assert f"To import Email 1 and E-mail Address 2, {into} the column Contact Emails, with semicolons" in ran.err
+    assert f"To import Mobile Phone, {into} one column named Contact Phones, with semicolons" in ran.err
     assert "Did you mean Contact Emails" not in ran.err
+
+
+def test_a_rejects_file_is_read_by_its_mark_whatever_the_encoding_of_its_source(run: Run, write: Write) -> None:
+    write(",Änn,,,,,", "Ölwerke,,,,,,", encoding="cp1252")
+    rejects = run("import", "leads.csv", "--encoding", "cp1252", "--sandbox", "--json").json["files"]["rejects"]
+    again = run("import", rejects, "--encoding", "cp1252", "--sandbox", "--json")
+    (line,) = table(again.json["files"]["rejects"])
+    assert line["Contact Name"] == "Änn"

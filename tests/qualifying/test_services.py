@@ -373,7 +373,7 @@ def test_what_a_library_warns_of_names_nobody(serve: Serve, folder: Path) -> Non
         ("judicial", literal(b"null"), "records is null, not a list"),
         ("judicial", without("id"), "id is missing"),
         ("judicial", about_a_number, "id is a whole number, not a text"),
-        ("judicial", body(b"<html>secret</html>"), "it is not a JSON object"),
+        ("judicial", body(b"<html>secret</html>"), "it is not one plain JSON object"),
         ("score", literal(b"73.5"), "score is a number, not a whole number"),
         ("score", about_another, "about another person: its id is not the one asked about"),
     ],

@@ -348,3 +348,44 @@ def test_today_is_that_of_the_time_zone_and_is_said(
         assert f"days are those of {zone or 'UTC; for another time zone, add --timezone'}" in ran.err
     assert "days are those" not in run("segment", "2024-03-01", "2024-03-11").err
     assert run("segment", "2024-03-01", "--timezone", "Mars/Base").code == 2
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
+def test_the_calendar_may_end_in_another_time_zone(
+    run: Run, connected: Sandbox, add: Callable[..., None], zone: str
+) -> None:
+    add("Acme", "CA", 1)
+    flags = ("--date-field", "created", "--timezone", zone, "--json")
+    assert run("segment", "0001-01-01", "9999-12-31", *flags).json["leads"] == 1
+    assert run("segment", "2000-01-01", "2030-01-01", "--where", "created=9999-12-31", *flags).code in (0, 2)
+
+
+def test_a_filter_by_the_day_of_a_moment_says_in_which_time_zone(
+    run: Run, connected: Sandbox, close: CloseClient, fields: tuple[str, str]
+) -> None:
+    when = close.create_lead_field("Signed", "datetime")
+    close.create_lead({"name": "Acme", fields[0]: "2000-06-15", when.key: "2024-03-10T03:30:00+00:00"})
+    days = ("2000-06-15", "2000-06-15", "--where", "Signed=2024-03-09", "--json")
+    assert run("segment", *days).json["leads"] == 0
+    ran = run("segment", *days, "--timezone", "America/New_York")
+    assert (ran.json["leads"], "days are those of America/New_York" in ran.err) == (1, True)
+
+
+def test_a_state_may_be_told_with_its_code_and_several_may_not(
+    run: Run, connected: Sandbox, add: Callable[..., None]
+) -> None:
+    add("Acme", "NY", 1)
+    for text, code in (("New York, NY", 0), ("NY", 0), ("NY;CA", 2), ("NY,CA", 2)):
+        assert run("segment", "2000-06-15", "2000-06-15", "--where", f"state={text}").code == code
+    ran = run("segment", "2000-06-15", "2000-06-15", "--where", "status=Potential,Customer")
+    assert (ran.code, "repeat it for several" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_no_cell_is_a_formula_in_whichever_way_the_file_is_read(
+    run: Run, connected: Sandbox, add: Callable[..., None], folder: Path, mark: str
+) -> None:
+    add(f'x{mark}"=1+1{mark}y', "CA", 1)
+    run("segment", "2000-06-15", "2000-06-15")
+    cells = [cell for row in csv.reader(output(folder).splitlines(), delimiter=mark) for cell in row]
+    assert not any(re.match(r"\s*[=@]", cell) for cell in cells)
