@@ -152,7 +152,7 @@ def test_a_check_whose_certificate_is_not_trusted_clears_nobody_and_says_so(
     [
         (
             b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-            "wants a user name and a password; write them in",
+            "does not accept the user name and the password in",
         ),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "refuses connections to close.example (status 403)"),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "can't reach close.example (status 502)"),
