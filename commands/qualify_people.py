@@ -249,7 +249,7 @@ def alike_words(this_round: Round) -> list[str]:
     return [
         f"The {SERVICE_TITLES[each.check]} {ALIKE_WORDS[each.why].format(people=each.people)}, and said nothing else. "
         f"Check {each.check.upper()}_URL, then run again."
-        for each in this_round.alike()
+        for each in this_round.evidence.alike()
     ]
 
 

@@ -111,7 +111,7 @@ def _once_out_of_doubt(handled: Iterator[Handled], this_round: Round) -> Iterato
     def settled(lead: Handled) -> Handled:
         if not lead.write or errors or this_round.is_ended():
             return lead
-        if lead.verdict and this_round.is_withheld(lead.verdict):
+        if lead.verdict and this_round.evidence.is_withheld(lead.verdict):
             return replace(lead, reason=SAID_OF_EVERYBODY)
         try:
             return lead.write()
@@ -122,7 +122,7 @@ def _once_out_of_doubt(handled: Iterator[Handled], this_round: Round) -> Iterato
     try:
         for lead in handled:
             kept.append(lead)
-            while kept and not (kept[0].write and kept[0].verdict and this_round.is_doubtful(kept[0].verdict)):
+            while kept and not (kept[0].write and kept[0].verdict and this_round.evidence.is_doubtful(kept[0].verdict)):
                 yield settled(kept.popleft())
     except Exception as error:
         errors.append(error)

@@ -1,15 +1,16 @@
-"""Verdicts on people, each of whom is checked once in a round, and what a whole round says about the services."""
+"""Verdicts on people, each of whom is checked once in a round."""
 
 import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from qualifying.check_service import Check, Why
+from qualifying.check_service import Check
+from qualifying.evidence import Evidence
 from qualifying.in_order import work_in_order
 from qualifying.person import Person, pseudonym
 from qualifying.verdict import Earlier, Verdict
@@ -36,19 +37,8 @@ class Decides(Protocol):
         ...
 
 
-SAID_OF_ANYBODY = ("only_404", "request_refused")  # by a service that is at a wrong address, or has changed
-MOST_ALIKE = 3  # people in a round of whom a service may say the same no without showing that it knows anybody
 CLOCKS_DIFFER = timedelta(minutes=10)
 LONGEST_STANDING = timedelta(days=7)  # of a verdict, until the same list asks about the person again
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """What a `check` said of all `people` of whom it said anything: that it does not know them, or refuses the id."""
-
-    check: str
-    why: Why
-    people: int
 
 
 class Round:
@@ -59,8 +49,8 @@ class Round:
     nothing new begins. Verdicts carry the `list_id`. Those of an `earlier` run on the same list stand if they settled
     everything; people whom no run asked about come first, then those asked about longest ago.
 
-    `distrusted` are the checks that said the same of everybody in an earlier round of the same command; the round adds
-    to them, and removes those that tell people apart.
+    Only what is said in this round is its `evidence` for whether the services can be believed; `distrusted` are the
+    checks that said the same of everybody in an earlier round of the same command.
     """
 
     def __init__(
@@ -85,12 +75,8 @@ class Round:
         self._list_id = list_id
         self._verdicts: dict[Person, Future[Verdict]] = {}
         self._guard = threading.Lock()
-        self._people: set[str] = set()
-        self._answering: set[str] = set()  # checks that told one person from another
-        self._alike: dict[tuple[str, Why], set[str]] = {}
-        self._distrusted: set[str] = set()
-        self._earlier = self._taken_over(earlier or {})
-        self._distrusted = set() if distrusted is None else distrusted
+        self._earlier = self._believable(earlier or {})
+        self.evidence = Evidence(set() if distrusted is None else distrusted, self._earlier)
 
     def begin(self) -> None:
         """Let the time for all checks begin only now."""
@@ -160,49 +146,16 @@ class Round:
         other = replace(check.other_name, held=(), told="") if check.other_name else None
         return replace(check, digest=digest, other_name=other)
 
-    # What a round says about the services ----------------------------------------------------------------------------
+    # Earlier runs ----------------------------------------------------------------------------------------------------
 
-    def is_doubtful(self, verdict: Verdict) -> bool:
-        """Whether a verdict rests on what a service may say of everybody, and so far has said of everybody."""
-        return any(name not in self._answering for name in _rests_on(verdict))
-
-    def alike(self) -> list[Alike]:
-        """What services said of everybody, in a round of more than MOST_ALIKE people or after such a round."""
-        with self._guard:
-            alike = [
-                Alike(name, why, len(people))
-                for (name, why), people in self._alike.items()
-                if name not in self._answering and (len(self._people) > MOST_ALIKE or name in self._distrusted)
-            ]
-            self._distrusted |= {each.check for each in alike}
-        return alike
-
-    def is_withheld(self, verdict: Verdict) -> bool:
-        """Whether a verdict must not be written anywhere, because it rests on what a service said of everybody."""
-        alike = {(each.check, each.why) for each in self.alike()}
-        return any((name, verdict.checks[name].why) in alike for name in _rests_on(verdict))
-
-    def _note_answers(self, verdict: Verdict) -> None:
-        with self._guard:
-            self._people.add(verdict.person_id)
-            for name, check in verdict.checks.items():
-                if check.why in SAID_OF_ANYBODY:
-                    self._alike.setdefault((name, check.why), set()).add(verdict.person_id)
-                elif check.attempts and (check.status != "unavailable" or check.why == "other_name"):
-                    self._answering.add(name)
-                    self._distrusted.discard(name)
-
-    def _taken_over(self, earlier: Mapping[str, Earlier]) -> Mapping[str, Earlier]:
-        """What is known from earlier, without verdicts of services that said the same of everybody."""
+    def _believable(self, earlier: Mapping[str, Earlier]) -> dict[str, Earlier]:
+        """What earlier runs left, without verdicts of services that said the same of everybody."""
         standing = [each.verdict for each in earlier.values() if self._stands(each.verdict)]
+        evidence = Evidence(set())
         for verdict in standing:
-            self._note_answers(verdict)
-        withheld = {verdict.person_id for verdict in standing if self.is_withheld(verdict)}
-        for noted in (self._answering, self._alike):
-            noted.clear()  # only what a service says now shows that it works
-        return {shown: each for shown, each in earlier.items() if each.verdict.person_id not in withheld}
-
-    # Deciding --------------------------------------------------------------------------------------------------------
+            evidence.note(verdict)
+        withheld = {verdict.person_id for verdict in standing if evidence.is_withheld(verdict)}
+        return {shown: each for shown, each in earlier.items() if shown not in withheld}
 
     @staticmethod
     def _stands(earlier: Verdict) -> bool:
@@ -221,14 +174,5 @@ class Round:
         verdict = replace(verdict, lead_id=lead_id, list_id=self._list_id, about=self._about(person))
         verdict = self.shown(verdict)
         self._record(verdict)
-        self._note_answers(verdict)
+        self.evidence.note(verdict)
         return verdict
-
-
-def _rests_on(verdict: Verdict) -> list[str]:
-    """The checks that decided with what a service may say of anybody, unless another check decided as well."""
-    decisive = "unavailable" if verdict.outcome == "undetermined" else "failed"
-    checks = {name: check for name, check in verdict.checks.items() if check.status == decisive}
-    alike = [name for name, check in checks.items() if check.why in SAID_OF_ANYBODY]
-    is_alone = decisive == "unavailable" or len(alike) == len(checks)
-    return alike if is_alone else []

@@ -216,7 +216,7 @@ class WritingBack:
         if goal and lead.get("status_id") == goal:
             return _handled(lead, "moved", f"already in {self._workflow.label(goal)}", verdict)
         write = partial(self._move_or_tell, lead, typed, verdict)
-        if self._round.is_doubtful(verdict):
+        if self._round.evidence.is_doubtful(verdict):
             return replace(_handled(lead, "withheld", "nothing was written yet", verdict), write=write)
         return write()
 
