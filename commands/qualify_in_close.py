@@ -14,7 +14,8 @@ from commands.agreement import agree_to
 from commands.environment import index_lag, open_own_journal
 from commands.error_words import RUN_AGAIN, tell_early_end
 from commands.errors import Exit
-from commands.qualify_people import FEW, Asking, advise, alike_words, refused_token, show_verdicts, showing
+from commands.qualify_advice import advise, alike_words, refused_token
+from commands.qualify_people import FEW, Asking, show_verdicts, showing
 from commands.terminal import capitalized, complain, counted, listed, say, show, with_progress
 from qualifying.in_close import Ahead, QualifyingInClose
 from qualifying.person import Person
@@ -122,7 +123,11 @@ def qualify_in_close(asking: Asking, close: CloseClient, people: Sequence[Person
     _tell_handled(handled, asking, this_round)
     if error:
         return tell_early_end(error, args)
-    return Exit.INTERRUPTED if asking.stop.is_set() else refused_token(asking) or _exit_code(handled, args)
+    return (
+        Exit.INTERRUPTED
+        if asking.stop.is_set()
+        else refused_token(asking.qualifier, args.command) or _exit_code(handled, args)
+    )
 
 
 def _tell_handled(handled: Sequence[Handled], asking: Asking, this_round: Round) -> None:
@@ -141,7 +146,7 @@ def _tell_handled(handled: Sequence[Handled], asking: Asking, this_round: Round)
         if not handled and args.from_close:
             say(f"Leads wait in the status {workflow_names(args).waiting!r}. To name another one, add --status.")
         unasked = sum(lead.kind == "not_asked" and not lead.verdict for lead in handled)
-        advise(asking, _verdicts_of(handled), unasked)
+        advise(asking.qualifier, args, _verdicts_of(handled), unasked)
 
 
 def _alike_words(this_round: Round) -> list[str]:
@@ -222,7 +227,7 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if look.trouble else args.watch
             again = f"; trying again in {wait:.0f} s" if look.trouble and not stop.is_set() else ""
             said = _tell_round(look, again, asking, said)
-            refused = refused_token(asking)
+            refused = refused_token(asking.qualifier, args.command)
             if refused and not stop.is_set():
                 return refused
             stop.wait(wait)

@@ -17,6 +17,7 @@ from commands.environment import secret, service_urls
 from commands.error_words import RUN_AGAIN
 from commands.errors import Exit, UsageError
 from commands.files import OUTPUT_FOLDER, append_line, find_input
+from commands.qualify_advice import advise, alike_words, refused_token
 from commands.terminal import complain, counted, listed, say, show, show_json, with_progress
 from qualification import PASSING_SCORE, Qualifier, Rule, is_consistent
 from qualifying.check_service import CHECK_DEADLINE, CheckService
@@ -30,10 +31,6 @@ from sandbox import Sandbox
 TRAIL = OUTPUT_FOLDER / "qualifications.jsonl"
 WORKERS = 8
 RULE = "-" * 50
-ALIKE_WORDS = {
-    "only_404": "answered with status 404 about everybody ({people} in all), as a wrong address does",
-    "request_refused": "refused every id that it was asked about ({people} in all)",
-}
 FEW = 8  # up to this many people, a progress bar would only flash
 
 Item = TypeVar("Item")
@@ -153,15 +150,13 @@ def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
         say(f"{counted(len(people), 'person', 'people')}: {listed(_outcome_counts(decided, len(people)))}")
     for words in alike_words(this_round):
         say(words)
-    advise(asking, decided)
+    advise(asking.qualifier, args, decided)
     if asking.stop.is_set():
         if len(decided) < len(people):
             complain(f"Stopped before everybody was checked. {RUN_AGAIN}".replace("{command}", args.command))
         return Exit.INTERRUPTED
-    refused = refused_token(asking)
-    if refused:
-        return refused
-    return Exit.INCOMPLETE if any(verdict.outcome == "undetermined" for verdict in decided) else Exit.DONE
+    is_incomplete = any(verdict.outcome == "undetermined" for verdict in decided)
+    return refused_token(asking.qualifier, args.command) or (Exit.INCOMPLETE if is_incomplete else Exit.DONE)
 
 
 def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
@@ -197,71 +192,6 @@ def _verdict_words(verdict: Verdict) -> str:
 def show_verdicts(verdicts: Iterable[Verdict]) -> None:
     """Show verdicts as one JSON document."""
     show_json(json.dumps([as_json(verdict) for verdict in verdicts], indent=2, ensure_ascii=False))
-
-
-def advise(asking: Asking, decided: Iterable[Verdict], unasked: int = 0) -> None:
-    """Say what somebody can do about people who are not decided on, and about `unasked` ones without a verdict."""
-    args = asking.args
-    if args.quiet:
-        return
-    people = list({verdict.person_id: verdict for verdict in decided}.values())
-    for words in (_earlier_words(people), _time_words(people, unasked, args), *_refusal_words(people)):
-        if words:
-            say(words)
-    for service in asking.qualifier.services.values():
-        if service.unasked:
-            people_were = counted(service.unasked, "person was", "people were")
-            again = f"To check them later, run: {args.command}"
-            say(f"The {service.name} kept failing, so {people_were} not checked. {again}")
-
-
-def _earlier_words(people: Sequence[Verdict]) -> str:
-    decided = [verdict.decided_at for verdict in people if verdict.is_earlier]
-    if not decided:
-        return ""
-    known = counted(len(decided), "person", "people")
-    return f"An earlier run decided on {known}, the first at {min(decided)}. To ask about everybody anew, add --again."
-
-
-def _time_words(people: Sequence[Verdict], unasked: int, args: argparse.Namespace) -> str:
-    """How many people were not reached in the time that --deadline gives, and what to do."""
-    never = sum(verdict.is_unasked for verdict in people)
-    cut_off = sum(verdict.has("not_in_time") for verdict in people) - never
-    unasked += never
-    if not unasked and not cut_off:
-        return ""
-    were = f"{counted(unasked, 'person was', 'people were')} not asked about"
-    more = f", and {counted(cut_off, 'person was', 'people were')} asked about, but not to the end" if cut_off else ""
-    command = shlex.join(word for word in shlex.split(args.command) if word != "--again")
-    return f"--deadline {args.deadline:g} ran out: {were}{more}. {RUN_AGAIN}".replace("{command}", command)
-
-
-def _refusal_words(people: Sequence[Verdict]) -> Iterator[str]:
-    """How many people's ids each service refuses."""
-    refusing = Counter(name for each in people for name, check in each.checks.items() if check.why == "request_refused")
-    for name, number in refusing.items():
-        ids = "the id of 1 person" if number == 1 else f"the ids of {number} people"
-        yield f"The {SERVICE_TITLES[name]} refuses {ids} (status 400 or 422). Check whether they are right."
-
-
-def alike_words(this_round: Round) -> list[str]:
-    """What services said of everybody, which is hard to believe, and what to do about it."""
-    return [
-        f"The {SERVICE_TITLES[each.check]} {ALIKE_WORDS[each.why].format(people=each.people)}, and said nothing else. "
-        f"Check {each.check.upper()}_URL, then run again."
-        for each in this_round.evidence.alike()
-    ]
-
-
-def refused_token(asking: Asking) -> Exit | None:
-    """Complain about services that do not accept their tokens; returns the exit code, None if all accept them."""
-    refusing = {name: service for name, service in asking.qualifier.services.items() if service.token_refusal}
-    for name, service in refusing.items():
-        complain(
-            f"The {service.name} does not accept its token ({service.token_refusal}), so it was not asked any more. "
-            f"Correct {name.upper()}_TOKEN. {RUN_AGAIN}".replace("{command}", asking.args.command)
-        )
-    return Exit.SETUP if refusing else None
 
 
 def explain_verdict(args: argparse.Namespace, redact_key: str) -> Exit:
