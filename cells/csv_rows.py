@@ -2,10 +2,14 @@
 
 import codecs
 import csv
+import gzip
 import re
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from cells.text_form import TextForm, form_of, head_of, open_binary, open_text, proof_of_encoding
 from cells.texts import has_text, visible
 
 LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
@@ -14,6 +18,13 @@ csv.field_size_limit(LARGEST_CELL)
 
 class InputError(Exception):
     """The input file can't be used in its present form; the message says what to do."""
+
+
+class UnknownEncoding(InputError):
+    """There is no text encoding with this name."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"Unknown text encoding {encoding!r}. Try utf-8, cp1252 or utf-16.")
 
 
 class NotInEncoding(InputError):
@@ -34,17 +45,35 @@ def read_table(path: Path, encoding: str = "utf-8") -> tuple[list[str], list[tup
 
 
 def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
-    """All rows of a CSV file, including the header and blank ones. Raises InputError, naming the row or line."""
+    """All rows of a CSV file with commas, including the header and blank ones.
+
+    Raises InputError, naming the row or line.
+    """
+    try:
+        form = replace(form_of(head_of(path), encoding, ","), has_sep_line=False, has_loose_quotes=False)
+    except LookupError:
+        raise UnknownEncoding(encoding) from None
+    yield from rows_in_form(path, form)
+
+
+def rows_in_form(path: Path, form: TextForm) -> Iterator[list[str]]:
+    """All rows of a text file, including the header and blank ones. Raises InputError, naming the row or line."""
     read = 0
     try:
-        with path.open(encoding=_encoding_of(path, encoding), newline="") as file:
-            for row in csv.reader(_visible_lines(path.name, file), strict=True):
+        with open_text(path, form.encoding) as file:
+            lines = _visible_lines(path.name, file)
+            if form.has_sep_line:
+                next(lines)
+            skips = form.has_loose_quotes
+            for row in csv.reader(lines, delimiter=form.delimiter, skipinitialspace=skips, strict=True):
                 read += 1
                 yield row
-    except LookupError:
-        raise InputError(f"Unknown text encoding {encoding!r}. Try utf-8, cp1252 or utf-16.") from None
     except UnicodeError:
-        raise NotInEncoding(f"{path.name}{_from_where(path, encoding)}") from None
+        raise NotInEncoding(f"{path.name}{_from_where(path, form.encoding)}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise InputError(
+            f"{path.name} is packed, but damaged. Pack it again, or use the file that it was made from."
+        ) from None
     except csv.Error as error:
         if "field larger" in str(error):
             raise InputError(
@@ -58,19 +87,48 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
 
 def refuse_unreadable(path: Path) -> None:
     """Raise InputError for a file that is clearly not text."""
+    head = readable_head(path)
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
+    refuse_other_formats(path, head)
+
+
+def readable_head(path: Path) -> bytes:
+    """The first bytes of a file. Raises InputError for a folder, and for a file that can't be read."""
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
     try:
-        with path.open("rb") as file:
-            head = file.read(8192)
+        return head_of(path)
+    except (EOFError, zlib.error):
+        raise InputError(
+            f"{path.name} is packed, but damaged. Pack it again, or use the file that it was made from."
+        ) from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from None
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return
-    if b"\0" in head:
+
+
+def refuse_other_formats(path: Path, head: bytes) -> None:
+    """Raise InputError for a file that is no table of text, saying what it is and what to do."""
+    begins = head[:HEAD_OF_FORMAT].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for beginnings, words in OTHER_FORMATS.items():
+        if begins.startswith(beginnings):
+            raise InputError(f"{path.name} {words}")
+    is_utf_16 = form_of(head).encoding.startswith("utf-16")
+    if b"\0" in head[:HEAD_OF_FORMAT] and not is_utf_16:
         raise InputError(f"{path.name} is not a text file. Save your sheet as CSV (UTF-8) and use that file.")
+
+
+DAMAGED = "is packed, but damaged. Pack it again, or use the file that it was made from."
+HEAD_OF_FORMAT = 8192  # bytes by which a format shows
+OPEN_AND_SAVE = "Open it in a spreadsheet, save it as .xlsx, and use that file."
+OTHER_FORMATS: Mapping[tuple[bytes, ...], str] = {
+    (b"<!doctype html", b"<html", b"<table", b"<meta", b"<head", b"<body"): f"is a web page. {OPEN_AND_SAVE}",
+    (b"<?xml", b"<workbook"): f"is XML. {OPEN_AND_SAVE}",
+    (b"begin:vcard",): "is a vCard. Import it into your address book, and export that as CSV.",
+    (b"{", b"["): "is JSON. Export the data as CSV or as a workbook instead.",
+    (b"%pdf-",): "is a PDF. Export the data as CSV or as a workbook instead.",
+    (b"{\\rtf",): f"is a document. {OPEN_AND_SAVE}",
+}
 
 
 def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
@@ -86,34 +144,17 @@ def _visible_lines(name: str, file: Iterable[str]) -> Iterator[str]:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def has_bom(path: Path) -> bool:
-    """Whether a file begins with a UTF-8 byte order mark."""
-    with path.open("rb") as file:
-        return file.read(3) == codecs.BOM_UTF8
-
-
-_MEANT = {"utf-8": "utf-8-sig", "iso8859-1": "cp1252"}  # what calls itself Latin-1 comes from Windows
-
-
-def _encoding_of(path: Path, encoding: str) -> str:
-    """The encoding to read a file with: UTF-8 if it begins with the mark of that, whatever its source had."""
-    told = _with_bom(encoding)
-    return "utf-8-sig" if has_bom(path) else told
-
-
-def _with_bom(encoding: str) -> str:
-    known = codecs.lookup(encoding).name
-    return _MEANT.get(known, encoding)
-
-
 def _from_where(path: Path, encoding: str) -> str:
     """The first line that does not fit the encoding; the reader's own position counts only from its last buffer."""
-    content = path.read_bytes()
+    with open_binary(path) as file:
+        content = file.read()
+    named = encoding.removesuffix("-sig").upper()
+    proof = proof_of_encoding(path) if named == "UTF-8" else ""
     try:
-        content.decode(_with_bom(encoding))
+        content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return f": line {line} is not {encoding.upper()}"
+        return f": line {line} is not {named}" + (f"; {proof}" if proof else "")
     except UnicodeError:
         pass
-    return f" is not {encoding.upper()} from the first line on"
+    return f" is not {named} from the first line on"

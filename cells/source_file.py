@@ -1,5 +1,6 @@
 """The contents of a file of leads, column by column: text and row numbers, nothing guessed."""
 
+import codecs
 import contextlib
 import gc
 import itertools
@@ -26,9 +27,11 @@ from cells.columns import (
     ROWS_AT_ONCE,
     VALUE_COLUMN,
 )
-from cells.csv_rows import InputError, has_bom, read_rows, refuse_unreadable
+from cells.csv_rows import InputError, UnknownEncoding, readable_head, refuse_other_formats, rows_in_form
 from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
+from cells.text_form import form_of
 from cells.texts import has_text, is_same_name, is_text, plain_name, visible
+from cells.workbook_rows import is_workbook, read_sheet
 
 OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
 
@@ -38,13 +41,15 @@ class SourceFile:
     """A file as it is: `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
 
     Row numbers are those of a spreadsheet: the header is 1, and blank lines are counted but not kept. `surplus` has the
-    cells beyond the header's last one, by row number. `has_bom` says whether the file began with a byte order mark.
+    cells beyond the header's last one, by row number. `has_bom` says whether the file began with a byte order mark, and
+    `form` in words how it was read, "" if in the usual way.
     """
 
     has_bom: bool
     header: tuple[str, ...]
     cells: pd.DataFrame
     surplus: Mapping[int, tuple[str, ...]]
+    form: str = ""
 
     @property
     def positions(self) -> dict[str, int]:
@@ -99,11 +104,16 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
-    """The file's cells as text, nothing guessed. Raises InputError, naming the row or line, if it can't be read."""
-    refuse_unreadable(path)
+def read_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> SourceFile:
+    """The file's cells as text, nothing guessed: of a workbook those of a sheet, else those of a text file.
+
+    What is not told is found in the file. Raises InputError, naming the row or line, if it can't be read.
+    """
+    head = readable_head(path)
     with few_collections():
-        rows = read_rows(path, encoding)
+        rows, form = (
+            _rows_of_sheet(path, sheet) if is_workbook(head) else _rows_of_text(path, head, encoding, delimiter)
+        )
         header = tuple(next(rows, ()))
         numbers, columns, surplus = _by_column(rows, len(header))
     if not (numbers or has_text(header)):
@@ -113,7 +123,22 @@ def read_source(path: Path, encoding: str = "utf-8") -> SourceFile:
         raise InputError(f"{path.name} has column names but no rows. Add the rows to import.")
     index = pd.Index(numbers, name=ROW_COLUMN)
     cells = pd.DataFrame(dict(enumerate(columns)), index=index, columns=range(len(header)), dtype=object)
-    return SourceFile(has_bom=has_bom(path), header=header, cells=cells, surplus=surplus)
+    has_bom = head.startswith(codecs.BOM_UTF8)
+    return SourceFile(has_bom=has_bom, header=header, cells=cells, surplus=surplus, form=form)
+
+
+def _rows_of_sheet(path: Path, name: str) -> tuple[Iterator[list[str]], str]:
+    sheet = read_sheet(path, name)
+    return iter(sheet.rows), str(sheet)
+
+
+def _rows_of_text(path: Path, head: bytes, encoding: str, delimiter: str) -> tuple[Iterator[list[str]], str]:
+    refuse_other_formats(path, head)
+    try:
+        form = form_of(head, encoding, delimiter)
+    except LookupError:
+        raise UnknownEncoding(encoding) from None
+    return rows_in_form(path, form), "" if form.is_usual else str(form)
 
 
 def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:
@@ -166,8 +191,6 @@ def _column_twice(name: str, column: str, places: Sequence[int]) -> str:
 
 def _no_company_column(name: str, header: Sequence[str]) -> str:
     found = ", ".join(repr(title.strip()) for title in header[:10])
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        return f"{name}: the cells are not separated by commas ({found}). Save the file as comma-separated CSV."
     return (
         f"{name}: the first line does not have a column named {COMPANY!r}, only {found}. Rename the right one, "
         "and delete any lines above the column names."

@@ -1,9 +1,11 @@
 """Files: found where people put them, and written completely or not at all, readable only by their owner."""
 
+import contextlib
 import hashlib
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from commands.errors import UsageError
 
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
+STANDARD_INPUT = "-"  # in place of a file's name
 
 
 def find_input(name: str) -> Path:
@@ -23,6 +26,25 @@ def find_input(name: str) -> Path:
     if path is None:
         raise UsageError(f"The file {name} was not found here or in {INPUT_FOLDER}/. Check its name")
     return path
+
+
+@contextlib.contextmanager
+def opened_input(name: str) -> Iterator[Path]:
+    """The file as `find_input` finds it; for `-`, what comes on standard input, kept in a file until the end."""
+    if name != STANDARD_INPUT:
+        yield find_input(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as file:
+            if sys.stdin:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        yield path
+
+
+def stem_of(path: Path) -> str:
+    """What the names of files about a file begin with: its own without its endings, of which `.gz` may be one."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem
 
 
 def _is_text(name: str) -> bool:

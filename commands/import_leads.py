@@ -24,7 +24,7 @@ from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, columns_of_contacts, read_source
 from close.journal import JournalFile
-from commands.arguments import ENCODING_HELP, FILE_HELP, add_index_lag, add_service_flags, time_zone, workers
+from commands.arguments import add_index_lag, add_service_flags, time_zone, workers
 from commands.environment import (
     WORDS_OF_CLOSE,
     WORDS_OF_FILES,
@@ -36,7 +36,15 @@ from commands.environment import (
 )
 from commands.error_words import RUN_AGAIN, Words, tell_early_end
 from commands.errors import Exit
-from commands.files import OUTPUT_FOLDER, check_replaceable, find_input, write_csv, write_csv_beside_edits
+from commands.files import (
+    OUTPUT_FOLDER,
+    STANDARD_INPUT,
+    check_replaceable,
+    opened_input,
+    stem_of,
+    write_csv,
+    write_csv_beside_edits,
+)
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.terminal import counted, enumerated, listed, say, show, show_json, with_progress
 from importing.custom_fields import SetupError
@@ -79,7 +87,7 @@ WORDS: Words = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
-    parser.add_argument("file", metavar="FILE", help=FILE_HELP)
+    parser.add_argument("file", metavar="FILE", help=TABLE_HELP)
     parser.add_argument("--dry-run", action="store_true", help="show what would be done; write nothing to Close")
     parser.add_argument(
         "--existing",
@@ -111,11 +119,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="time zone of times that are written without one, such as America/New_York (default: none)",
     )
-    parser.add_argument("--encoding", default="utf-8", metavar="NAME", help=ENCODING_HELP)
+    parser.add_argument(
+        "--encoding",
+        default="",
+        metavar="NAME",
+        help="encoding of the file, such as cp1252 (default: found in the file)",
+    )
+    parser.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="MARK",
+        help="what separates cells: comma, semicolon, tab or pipe (default: found in the file)",
+    )
+    parser.add_argument(
+        "--sheet", default="", metavar="NAME", help="sheet of a workbook (default: the first one with anything in it)"
+    )
     parser.add_argument(
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
+
+
+def delimiter(text: str) -> str:
+    """What separates cells, given as a word or as the mark itself."""
+    words = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
+    found = words.get(text.strip().casefold(), text)
+    if found in words.values():
+        return found
+    raise argparse.ArgumentTypeError(f"must be comma, semicolon, tab or pipe, not {text!r}")
 
 
 def _region(text: str) -> str:
@@ -130,23 +161,26 @@ def _region(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    path = find_input(args.file)
-    source = read_source(path, args.encoding)
+    with opened_input(args.file) as path:
+        source = read_source(path, args.encoding, args.delimiter or "", args.sheet)
+    path = Path(path.name) if args.file == STANDARD_INPUT else path  # there is no such file any more
     if not args.quiet:
+        if source.form:
+            say(f"{path.name}: {source.form}, header in row 1")
         _warn_of_columns(source)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
-        check_replaceable(OUTPUT_FOLDER / f"{path.stem}_{'plan' if args.dry_run else 'imported'}.csv")
+        check_replaceable(OUTPUT_FOLDER / f"{stem_of(path)}_{'plan' if args.dry_run else 'imported'}.csv")
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
-        file, settings = str(path.resolve()), _settings(args)
+        file, settings = _name_of_source(args, path), _settings(args)
         if args.dry_run:
             result = rehearse(organization, source, file, settings)
             if not args.quiet:
                 _warn(result.plan)
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
-        result, files = _write_files(path.stem, result, journals, is_rehearsed=args.dry_run)
+        result, files = _write_files(stem_of(path), result, journals, is_rehearsed=args.dry_run)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         report = _report(path, result, files, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
         if args.json:
@@ -160,6 +194,11 @@ def run(args: argparse.Namespace) -> int:
         tell_of_closed_log(close)
         _advise(args, result, files)
     return _exit_code(result)
+
+
+def _name_of_source(args: argparse.Namespace, path: Path) -> str:
+    """What the journal calls the file that a run imports."""
+    return "standard input" if args.file == STANDARD_INPUT else str(path.resolve())
 
 
 def _settings(args: argparse.Namespace) -> ImportSettings:

@@ -1,0 +1,156 @@
+"""How a text file of a table is written: its encoding, and what separates its cells. Found in its first 64 kB."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+HEAD = 65536  # bytes that are looked at
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+MOST_ROWS = 200  # of the head, to see which delimiter gives rows of one length
+MOST_GUESSED = 1_000_000  # bytes in which an encoding is looked for
+MOST_PROOF = 2  # texts that show what an encoding makes of a file
+LATIN = frozenset(
+    {*(f"iso8859-{number}" for number in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)), "cp1250", "cp1252", "cp1254", "cp1257"}
+)
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_MEANT = {"utf-8": "utf-8-sig", "iso8859-1": "cp1252", "ascii": "cp1252"}  # what calls itself Latin-1 is from Windows
+_SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+_LOOSE_QUOTE = re.compile(r'[,;|\t] +"[^"\r\n]*" *(?:[,;|\t\r\n]|$)')
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """How to read a file: the encoding as Python calls it, what separates cells, and what to overlook.
+
+    With `has_sep_line`, the first line names the delimiter and is no row. With `has_loose_quotes`, blanks may stand
+    between a delimiter and a quotation mark.
+    """
+
+    encoding: str
+    delimiter: str = ","
+    has_sep_line: bool = False
+    has_loose_quotes: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is what programs write if nobody asks for anything else: commas and UTF-8."""
+        return (self.delimiter, self.encoding, self.has_sep_line) == (",", "utf-8-sig", False)
+
+    def __str__(self) -> str:
+        encoding = self.encoding.removesuffix("-sig")
+        return f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))}, {encoding.replace('utf-', 'UTF-')}"
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """The bytes of a file, unpacked if it was packed with gzip."""
+    with path.open("rb") as file:
+        is_packed = file.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")
+
+
+def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
+    """The text of a file, as for `csv`: with its line breaks as they are."""
+    return io.TextIOWrapper(open_binary(path), encoding=encoding, newline="")
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, unpacked."""
+    with open_binary(path) as file:
+        return file.read(HEAD)
+
+
+def form_of(head: bytes, encoding: str = "", delimiter: str = "") -> TextForm:
+    """How the file that begins with these bytes is written; an encoding and a delimiter may be told.
+
+    Raises LookupError for an encoding that does not exist.
+    """
+    found = _encoding_of(head, encoding)
+    text = codecs.getincrementaldecoder(found)(errors="replace").decode(head)
+    sep_line = _SEP_LINE.match(text)
+    rest = text[sep_line.end() :] if sep_line else text
+    named = sep_line[1] if sep_line else ""
+    return TextForm(
+        encoding=found,
+        delimiter=delimiter or named or _delimiter_of(rest),
+        has_sep_line=bool(sep_line),
+        has_loose_quotes=bool(_LOOSE_QUOTE.search(rest)),
+    )
+
+
+def _encoding_of(head: bytes, told: str) -> str:
+    """The encoding of a file: that of its byte order mark, else the one that is told, else UTF-16 or UTF-8."""
+    marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "")
+    if told:
+        known = codecs.lookup(told).name
+        return marked if marked == "utf-8-sig" else _MEANT.get(known, told)
+    return marked or _unmarked_utf_16(head) or "utf-8-sig"
+
+
+def _unmarked_utf_16(head: bytes) -> str:
+    """The UTF-16 of a head without a mark, by where its zero bytes are; "" if it is none."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    name = "utf-16-le" if odd > even else "utf-16-be"
+    if max(even, odd) <= len(head) // 8 or min(even, odd) * 4 > max(even, odd):
+        return ""
+    text = head[: len(head) // 2 * 2].decode(name, "replace")
+    return "" if any(unicodedata.category(char) in ("Cc", "Cn") and char not in "\t\r\n" for char in text) else name
+
+
+def _delimiter_of(text: str) -> str:
+    """The delimiter with which the most rows have as many cells as the first one, and that is more than one cell."""
+    lines = text.splitlines(keepends=True)
+    whole = lines[:-1] if len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
+
+    def fit(delimiter: str) -> tuple[bool, float, int]:
+        rows = [row for row in _rows_in(whole, delimiter) if any(cell.strip() for cell in row)]
+        if not rows:
+            return False, 0.0, 0
+        width = len(rows[0])
+        return width > 1, sum(len(row) == width for row in rows) / len(rows), width
+
+    return max(DELIMITERS, key=fit) if any(fit(delimiter)[0] for delimiter in DELIMITERS) else ","
+
+
+def _rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    reader = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
+    try:
+        for _, row in zip(range(MOST_ROWS), reader, strict=False):
+            yield row
+    except csv.Error:
+        return
+
+
+def proof_of_encoding(path: Path) -> str:
+    """What a file that is not UTF-8 probably is, with texts that this makes of it; "" if nobody can say."""
+    with open_binary(path) as file:
+        content = file.read(MOST_GUESSED)
+    encoding = _guessed(content)
+    texts = [repr(word) for word in _words_beyond_ascii(content, encoding) if "\ufffd" not in word][:MOST_PROOF]
+    return f"read as {encoding}, it has {' and '.join(texts)}" if texts else ""
+
+
+def _guessed(content: bytes) -> str:
+    """The encoding that a file probably has: of those for Latin letters cp1252, if that makes letters of everything."""
+    import chardet
+
+    guessed = codecs.lookup(chardet.detect(content).get("encoding") or "cp1252").name
+    if guessed not in LATIN:
+        return guessed
+    letters = "".join(_words_beyond_ascii(content, "cp1252"))
+    return "cp1252" if all(letter.isascii() or letter.isalpha() for letter in letters) else _MEANT.get(guessed, guessed)
+
+
+def _words_beyond_ascii(content: bytes, encoding: str) -> list[str]:
+    words = re.findall(r"[^\s,;|\"]+", content.decode(encoding, "replace"))
+    return [word for word in dict.fromkeys(words) if not word.isascii()]
