@@ -291,7 +291,7 @@ class Qualifier:
 
         With a `key`, the people can't be guessed from it. In a rehearsal, the services' addresses may change.
         """
-        listed = [(each.person_id, sorted(name.spelled for name in each.names), each.birth_date) for each in people]
+        listed = [(each.person_id, sorted(name.key for name in each.names), each.birth_date) for each in people]
         urls = ["sandbox"] if is_rehearsal else [service.base_url for service in self._services.values()]
         rule = [RULE_VERSION, self._rule.threshold, sorted(self._rule.allowed_keys), self.remark]
         return hmac.new(key.encode(), repr([listed, urls, rule]).encode(errors="surrogatepass"), "sha256").hexdigest()

@@ -24,7 +24,7 @@ from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, columns_of_contacts, read_source
 from close.journal import JournalFile
-from commands.arguments import add_index_lag, add_service_flags, time_zone, workers
+from commands.arguments import TABLE_HELP, add_index_lag, add_service_flags, time_zone, workers
 from commands.environment import (
     WORDS_OF_CLOSE,
     WORDS_OF_FILES,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from close.errors import CloseUnreachable, OutcomeUnknown, Stopped
+from close.errors import CloseUnreachable, NotFound, OutcomeUnknown, Stopped
 from close.journal import JournalBusy
 from close.workers import until_error
 from close_client import CloseClient
@@ -216,14 +216,18 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     in_close = qualifying_in(close, args)
     decided: list[Verdict] = []
     said: list[str] = []
+    is_first = True
     wait = args.watch
     try:
         while not stop.is_set():
             look = Look(asking.new_round())
             try:
-                _look_once(in_close, look)
+                _look_once(in_close, look, is_first=is_first)
             finally:
                 decided += _verdicts_of(look.handled) if args.json else []
+            is_first = is_first and bool(look.trouble)
+            if not is_first:  # an id that a service refused is asked about anew once, not in each round
+                in_close = replace(in_close, options=replace(in_close.options, asks_refused=False))
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if look.trouble else args.watch
             again = f"; trying again in {wait:.0f} s" if look.trouble and not stop.is_set() else ""
             said = _tell_round(look, again, asking, said)
@@ -237,8 +241,11 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     return Exit.INTERRUPTED
 
 
-def _look_once(in_close: QualifyingInClose, look: Look) -> None:
-    """Look for leads once, and keep what became of them and what ended it early."""
+def _look_once(in_close: QualifyingInClose, look: Look, *, is_first: bool) -> None:
+    """Look for leads once, and keep what became of them and what ended it early.
+
+    That Close knows nothing of an address is a passing fault once it has answered there before.
+    """
     try:
         with open_own_journal("qualification") as journals:
             begun = in_close.begin(journals, look.this_round, [])
@@ -250,6 +257,10 @@ def _look_once(in_close: QualifyingInClose, look: Look) -> None:
     except JournalBusy:
         look.trouble = "another qualification is still running"
     except (CloseUnreachable, OutcomeUnknown) as error:
+        look.trouble = str(error)
+    except NotFound as error:
+        if is_first:
+            raise
         look.trouble = str(error)
 
 

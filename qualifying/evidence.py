@@ -1,7 +1,6 @@
 """Whether what services say can be believed: one that says the same no of everybody may be at a wrong address."""
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from qualifying.check_service import Why
@@ -24,16 +23,21 @@ class Evidence:
     """What the verdicts of one round show about the services; safe to share between threads.
 
     `distrusted` are the checks that said the same of everybody in an earlier round of the same command; those of this
-    round are added to them, and those that tell people apart are removed. `others` are people who belong to the round,
-    but about whom nobody is asked in it.
+    round are added to them, and those that tell people apart are removed.
     """
 
-    def __init__(self, distrusted: set[str], others: Iterable[str] = ()) -> None:
+    def __init__(self, distrusted: set[str]) -> None:
         self._distrusted = distrusted
-        self._people = set(others)
+        self._expected = 0
+        self._people: set[str] = set()
         self._answering: set[str] = set()  # checks that told one person from another
         self._alike: dict[tuple[str, Why], set[str]] = {}
         self._guard = threading.Lock()
+
+    def expect(self, people: int) -> None:
+        """So many people belong to the round, even if it does not get to all of them."""
+        with self._guard:
+            self._expected = max(self._expected, people)
 
     def note(self, verdict: Verdict) -> None:
         """Take in what the services said of a person."""
@@ -58,10 +62,11 @@ class Evidence:
     def alike(self) -> list[Alike]:
         """What services said of everybody, in a round of more than MOST_ALIKE people or after such a round."""
         with self._guard:
+            size = max(self._expected, len(self._people))
             alike = [
                 Alike(name, why, len(people))
                 for (name, why), people in self._alike.items()
-                if name not in self._answering and (len(self._people) > MOST_ALIKE or name in self._distrusted)
+                if name not in self._answering and (size > MOST_ALIKE or name in self._distrusted)
             ]
             self._distrusted |= {each.check for each in alike}
         return alike

@@ -67,9 +67,11 @@ class QualifyingInClose:
         workflow = find_workflow(self.close, self.names, account, journal, is_creating=self.is_creating)
         leads = [] if people else waiting_leads(self.close, journal, workflow)
         due = self.back_off.due(leads) if self.back_off else leads
-        changed = len(set(people)) or sum(lead.has_id or self.options.notes_missing_id for lead in due)
+        counts = (lead.typed or lead.is_unfinished or self.options.notes_missing_id for lead in due)
+        changed = len(set(people)) or sum(map(bool, counts))
         self.agree(Ahead(account.organization_name, changed, self.names.waiting, workflow.missing))
         this_round.begin()
+        this_round.evidence.expect(len({person.person_id for person in people} or {lead.typed for lead in due} - {""}))
         writes = not (this_round.remark or self.options.is_dry_run)
         if writes:
             maker = Maker(self.close, journal, account.user_id, self.options.note_lag)
@@ -80,7 +82,7 @@ class QualifyingInClose:
         writing_back = WritingBack(self.close, account, journal, workflow, this_round, self.options)
         writing_back.remove_double_notes(self.tell)
         if people:
-            handled = this_round.in_order(people, writing_back.qualify, turn=this_round.last_asked)
+            handled = this_round.in_order(people, writing_back.qualify, turn=this_round.tries)
         else:
             taken_up = this_round.in_order([lead.lead_id for lead in due], writing_back.take_up)
             handled = (lead for lead in taken_up if lead)

@@ -15,7 +15,7 @@ def work_in_order(
     *,
     workers: int,
     is_ended: Callable[[], bool],
-    turn: Callable[[Key], str] | None = None,
+    turn: Callable[[Key], int] | None = None,
 ) -> Iterator[Result]:
     """Do several jobs at a time and yield their results in the order of the jobs; equal jobs are done once.
 

@@ -76,7 +76,7 @@ NO_IDS = frozenset({"id", "ids", "nan", "pending", "tbd", "tba", "todo", "missin
 
 def pseudonym(text: str, key: str) -> str:
     """A replacement for a text that must not be read: always the same, and impossible to undo without the key."""
-    return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
+    return hmac.new(key.encode(), text.encode(errors="surrogatepass"), "sha256").hexdigest()
 
 
 def is_day(text: str) -> bool:

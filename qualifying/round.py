@@ -1,6 +1,7 @@
 """Verdicts on people, each of whom is checked once in a round."""
 
 import math
+import secrets
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ class Round:
     `record` gets each new verdict, on any thread, before anybody else does. With a `redact_key`, pseudonyms replace
     the ids in all verdicts, and the digests of answers, from which an id might be guessed. Once `is_ended` is true,
     nothing new begins. Verdicts carry the `list_id`. Those of an `earlier` run on the same list stand if they settled
-    everything; people whom no run asked about come first, then those asked about longest ago.
+    everything; people come first to whom the fewest runs got.
 
     Only what is said in this round is its `evidence` for whether the services can be believed; `distrusted` are the
     checks that said the same of everybody in an earlier round of the same command.
@@ -75,8 +76,10 @@ class Round:
         self._list_id = list_id
         self._verdicts: dict[Person, Future[Verdict]] = {}
         self._guard = threading.Lock()
-        self._earlier = self._believable(earlier or {})
-        self.evidence = Evidence(set() if distrusted is None else distrusted, self._earlier)
+        self._run_id = secrets.token_hex(8)
+        self._earlier = earlier or {}
+        self.evidence = Evidence(set() if distrusted is None else distrusted)
+        self.evidence.expect(len(self._earlier))
 
     def begin(self) -> None:
         """Let the time for all checks begin only now."""
@@ -92,7 +95,7 @@ class Round:
         return pseudonym(person_id, self._redact_key) if self._redact_key else person_id
 
     def in_order(
-        self, jobs: Sequence[Job], do: Callable[[Job], Result], *, turn: Callable[[Job], str] | None = None
+        self, jobs: Sequence[Job], do: Callable[[Job], Result], *, turn: Callable[[Job], int] | None = None
     ) -> Iterator[Result]:
         """The result of each job, in the order of the jobs; as many run at a time as people are checked.
 
@@ -102,17 +105,18 @@ class Round:
 
     def decide_all(self, people: Sequence[Person]) -> Iterator[Verdict]:
         """The verdict on each of the people, in their order."""
-        return self.in_order(people, self.verdict_on, turn=self.last_asked)
+        self.evidence.expect(len({person.person_id for person in people}))
+        return self.in_order(people, self.verdict_on, turn=self.tries)
 
-    def last_asked(self, person: Person) -> str:
-        """When an earlier run on this list last asked about a person; "" if none did."""
+    def tries(self, person: Person) -> int:
+        """How many earlier runs on this list got to a person."""
         earlier = self._earlier.get(self.name_of(person.person_id))
-        return earlier.asked_at if earlier else ""
+        return earlier.tries if earlier else 0
 
     def earlier_on(self, person: Person) -> Verdict | None:
         """The verdict of an earlier run on a person, if it stands."""
         earlier = self._earlier.get(self.name_of(person.person_id))
-        return earlier.verdict if earlier and self._stands(earlier.verdict) else None
+        return earlier.verdict if earlier and self._stands(earlier) else None
 
     def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
         """The verdict on a person, who is checked now unless they already were. Raises what `record` raises."""
@@ -148,30 +152,23 @@ class Round:
 
     # Earlier runs ----------------------------------------------------------------------------------------------------
 
-    def _believable(self, earlier: Mapping[str, Earlier]) -> dict[str, Earlier]:
-        """What earlier runs left, without verdicts of services that said the same of everybody."""
-        standing = [each.verdict for each in earlier.values() if self._stands(each.verdict)]
-        evidence = Evidence(set())
-        for verdict in standing:
-            evidence.note(verdict)
-        withheld = {verdict.person_id for verdict in standing if evidence.is_withheld(verdict)}
-        return {shown: each for shown, each in earlier.items() if shown not in withheld}
-
     @staticmethod
-    def _stands(earlier: Verdict) -> bool:
-        age = datetime.now(UTC) - datetime.fromisoformat(earlier.decided_at)
-        return earlier.is_settled and -CLOCKS_DIFFER < age < LONGEST_STANDING
+    def _stands(earlier: Earlier) -> bool:
+        age = datetime.now(UTC) - datetime.fromisoformat(earlier.verdict.decided_at)
+        return earlier.is_believable and earlier.verdict.is_settled and -CLOCKS_DIFFER < age < LONGEST_STANDING
 
     def _about(self, person: Person) -> str:
         """A digest of all that is asked about a person, "" if nobody goes on with the list."""
         if not self._list_id:
             return ""
-        names = sorted(name.spelled for name in person.names)
+        names = sorted(name.key for name in person.names)
         return pseudonym(repr([person.person_id, names, person.birth_date]), self._redact_key or self._list_id)
 
     def _decide(self, person: Person, lead_id: str) -> Verdict:
         verdict = self._qualifier.qualify(person, self._ends_at)
-        verdict = replace(verdict, lead_id=lead_id, list_id=self._list_id, about=self._about(person))
+        verdict = replace(verdict, lead_id=lead_id)
+        if self._list_id:
+            verdict = replace(verdict, list_id=self._list_id, about=self._about(person), run_id=self._run_id)
         verdict = self.shown(verdict)
         self._record(verdict)
         self.evidence.note(verdict)

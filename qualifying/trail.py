@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from cells.safe_text import encodable, harmless_line
 from qualifying.check_service import Check, OtherName, Status
+from qualifying.evidence import Evidence
 from qualifying.person import pseudonym
 from qualifying.verdict import CHECK_TITLES, REGISTRY, SCORE, Earlier, Outcome, Verdict, outcome_words
 
@@ -50,7 +51,8 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False
     line["checks"][REGISTRY]["compared"] = list(verdict.checks[REGISTRY].compared)
     line |= {"attempt_id": verdict.attempt_id, "lead_id": verdict.lead_id or None}
     line |= {"rule_version": verdict.rule_version}
-    line |= {"list_id": verdict.list_id, "about": verdict.about} if verdict.list_id else {}
+    if verdict.list_id:
+        line |= {"list_id": verdict.list_id, "about": verdict.about, "run_id": verdict.run_id}
     line |= {"allowed_keys": list(verdict.allowed_keys)} if verdict.allowed_keys else {}
     marks = {
         "sandbox": is_rehearsal,
@@ -71,14 +73,22 @@ def earlier_on_list(path: Path, list_id: str, remark: str, *, is_dry_run: bool) 
     if not list_id or not path.exists():
         return {}
     found: dict[str, Earlier] = {}
+    evidence: dict[str, Evidence] = {}
     for line in _lines(path):
         is_one = line.get("list_id") == list_id and (is_dry_run or not line.get("dry_run"))
         verdict = _verdict_in(line, remark) if is_one else None
         if verdict:
             before = found.get(verdict.person_id)
-            asked_at = verdict.decided_at if verdict.was_asked else before.asked_at if before else ""
-            found[verdict.person_id] = Earlier(verdict, asked_at)
-    return found
+            tries = (before.tries if before else 0) + verdict.was_tried
+            found[verdict.person_id] = Earlier(verdict, tries)
+            evidence.setdefault(verdict.run_id, Evidence(set())).note(verdict)
+    return {shown: _judged(each, evidence[each.verdict.run_id], len(found)) for shown, each in found.items()}
+
+
+def _judged(earlier: Earlier, evidence: Evidence, people: int) -> Earlier:
+    """What is known from earlier, with whether the evidence of its own run, on so many people, lets it stand."""
+    evidence.expect(people)
+    return replace(earlier, is_believable=not evidence.is_withheld(earlier.verdict))
 
 
 def _verdict_in(line: Mapping[str, Any], remark: str) -> Verdict | None:
@@ -109,6 +119,7 @@ def _verdict_of_line(line: Mapping[str, Any], remark: str) -> Verdict:
         allowed_keys=tuple(line.get("allowed_keys", ())),
         list_id=line["list_id"],
         about=line["about"],
+        run_id=line["run_id"],
         is_earlier=True,
     )
 
@@ -182,9 +193,12 @@ def _is_whole(line: object) -> bool:
     """Whether a line has what every verdict has, of the right kinds."""
     if not isinstance(line, dict) or not isinstance(line.get("checks"), dict):
         return False
-    texts = [line.get("person_id"), line.get("decided_at"), line.get("outcome")]
+    texts = [line.get(name) for name in ("person_id", "decided_at", "outcome", "attempt_id")]
+    texts += [line.get(name) or "" for name in ("lead_id", "list_id", "about", "run_id")]
+    numbers = [line.get("result"), line.get("threshold")]
     checks = [line["checks"].get(name) for name in CHECK_TITLES]
-    return all(isinstance(text, str) for text in texts) and all(map(_is_whole_check, checks))
+    are_numbers = all(number is None or type(number) is int for number in numbers)
+    return are_numbers and all(isinstance(text, str) for text in texts) and all(map(_is_whole_check, checks))
 
 
 def _is_whole_check(check: object) -> bool:
@@ -196,6 +210,9 @@ def _is_whole_check(check: object) -> bool:
         and isinstance(check.get("detail"), str)
         and type(check.get("attempts")) is int
         and type(check.get("seconds")) in (int, float)
+        and isinstance(check.get("digest") or "", str)
+        and isinstance(check.get("compared") or [], list)
+        and all(isinstance(what, str) for what in check.get("compared") or [])
         and isinstance(names, dict)
         and isinstance(names.get("ours"), list)
         and isinstance(names.get("theirs"), str)

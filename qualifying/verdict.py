@@ -39,6 +39,7 @@ class Verdict:
     allowed_keys: tuple[str, ...] = ()
     list_id: str = ""
     about: str = ""
+    run_id: str = ""
     is_earlier: bool = False
 
     def sentence(self) -> str:
@@ -77,6 +78,11 @@ class Verdict:
         return all(check.attempts for check in first) and not self.has("not_in_time")
 
     @property
+    def was_tried(self) -> bool:
+        """Whether it was this person's turn, even if the time for all checks ran out meanwhile."""
+        return self.was_asked or (self.has("not_in_time") and any(check.attempts for check in self.checks.values()))
+
+    @property
     def is_unasked(self) -> bool:
         """Whether no service was asked, because the time for all checks was over."""
         return self.has("not_in_time") and not any(check.attempts for check in self.checks.values())
@@ -92,10 +98,14 @@ def _names_of(check: Check) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What earlier runs on a list left about a person: the last verdict, and when they were last asked about at all."""
+    """What earlier runs on a list left about a person: the last verdict, and how many of the runs got to them.
+
+    The verdict `is_believable` unless, in its own run, a service said the same of everybody.
+    """
 
     verdict: Verdict
-    asked_at: str
+    tries: int
+    is_believable: bool = True
 
 
 def outcome_words(outcome: str) -> str:

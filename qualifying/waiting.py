@@ -19,12 +19,11 @@ FIRST_REST, LONGEST_REST = 60.0, 3600.0  # seconds from one try to the next
 class WaitingLead:
     """A lead that waits, as search shows it, or one with something `unfinished` to write.
 
-    `has_id` is whether there is anything in its id field; `known` stands for all that is asked about, so that a change
-    shows.
+    `typed` is what is in its id field; `known` stands for all that is asked about, so that a change shows.
     """
 
     lead_id: str
-    has_id: bool = True
+    typed: str = ""
     known: int = 0
     is_unfinished: bool = False
 
@@ -49,7 +48,7 @@ def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> l
 def _as_shown(lead: Json, workflow: Workflow) -> WaitingLead:
     typed = workflow.typed_id(lead)
     names = sorted(str(contact.get("name")) for contact in lead.get("contacts") or [])
-    return WaitingLead(lead["id"], has_id=bool(typed), known=hash((typed, *names)))
+    return WaitingLead(lead["id"], typed, known=hash((typed, *names)))
 
 
 @dataclass(slots=True)

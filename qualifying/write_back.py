@@ -130,6 +130,8 @@ class WritingBack:
             if self._unreachable >= MOST_UNREACHABLE:
                 raise
             return Handled("unknown", lead_link({"id": lead_id}), str(error), lead_id=lead_id)
+        except InvalidRequest as refusal:
+            return Handled("refused", lead_link({"id": lead_id}), f"Close refused: {refusal}", lead_id=lead_id)
         if handled is None or handled.kind != "unknown":
             self._unreachable = 0
         return handled
@@ -237,9 +239,10 @@ class WritingBack:
             verdict=journal_line(verdict),
         )
         before = self._journal.find_write_back(lead["id"], verdict.attempt_id)
-        if before and before.state in ("finished", "left"):
+        if before and before.state == "finished":
             return _handled(lead, "left", "it was changed after this result had been written", verdict)
-        return self._complete(before or self._noted(decided), verdict)
+        is_begun = before is not None and before.state != "left"
+        return self._complete(before if before and is_begun else self._noted(decided), verdict)
 
     def _noted(self, decided: WriteBack) -> WriteBack:
         self._journal.note_decided(decided)
@@ -251,7 +254,7 @@ class WritingBack:
         if verdict.has("request_refused"):
             attempt_id = _told_id(lead, "refused", typed)
             note = refused_id_text(field, verdict, attempt_id)
-            handled = _handled(lead, "id_refused", self._refused_words, verdict)
+            handled = _handled(lead, "id_refused", f"a service refuses its {field}", verdict)
             return self._tell_once(lead, typed, attempt_id, note, handled)
         if verdict.has("other_name"):
             attempt_id = _told_id(lead, "other name", typed, *_names_told(verdict))

@@ -93,7 +93,7 @@ def test_people_who_were_never_asked_come_before_those_whom_a_service_always_fai
 ) -> None:
     stuck, others = PEOPLE[:number], PEOPLE[number:]
     hours.ways = dict.fromkeys(stuck, lambda asked: [said({})])
-    for _ in range(9):
+    for _ in range(16):
         ran = hours.run(run, *PEOPLE)
     assert decided(ran) == list(others)
     assert {hours.server.heard.people["score", person_id] for person_id in others} == {1}
@@ -262,6 +262,12 @@ def test_a_verdict_of_last_week_is_asked_for_again(run: Run, hours: Hours, folde
         {"decided_at": "2999-01-01T00:00:00+00:00"},
         {"outcome": "not_prospect"},
         {"result": 12},
+        {"result": "73"},
+        {"threshold": []},
+        {"attempt_id": 5},
+        {"lead_id": 5},
+        {"checks": {"registry": {"compared": [1]}}},
+        {"checks": {"registry": {"digest": 5}}},
         {"about": None},
     ],
     ids=str,
@@ -299,3 +305,44 @@ def test_a_dry_run_is_no_run_to_go_on_with(run: Run, waiting: Waiting, hours: Ho
         assert hours.run(run, FEW[0], "--write-back", *flags).code == 0
     assert (hours.asked(FEW[0]), waiting.status(lead_id)) == (2, "Prospect")
     assert "This was a dry run" not in run("qualify", "--explain", FEW[0]).out
+
+
+@pytest.mark.parametrize("way", [unknown, REFUSING_ID["400 Bad Request"]], ids=["404", "400"])
+def test_what_was_withheld_in_its_own_run_is_asked_again_whatever_other_runs_showed(
+    run: Run, waiting: Waiting, hours: Hours, way: Way
+) -> None:
+    leads = [waiting.lead(person_id) for person_id in PEOPLE[:12]]
+    hours.each_run = 6
+    hours.run(run, *PEOPLE[:12], "--write-back")
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(PEOPLE[:12], way)
+    assert hours.run(run, *PEOPLE[:12], "--write-back").code == 4
+    hours.ways = {}
+    assert hours.run(run, *PEOPLE[:12], "--write-back").code == 0
+    assert {waiting.status(lead_id) for lead_id in leads} == {"Prospect"}
+    assert {len(waiting.notes(lead_id)) for lead_id in leads} == {1}
+
+
+def test_people_whom_a_registry_does_not_know_do_not_keep_the_others_waiting(run: Run, hours: Hours) -> None:
+    hours.ways = dict.fromkeys(PEOPLE[:12], unknown)
+    for _ in range(9):
+        ran = hours.run(run, *PEOPLE)
+    assert set(PEOPLE[12:]) <= set(decided(ran))
+
+
+def test_a_lead_that_was_left_meanwhile_is_written_by_the_next_run(
+    run: Run, waiting: Waiting, hours: Hours, folder: Path
+) -> None:
+    hours.each_run = 0
+    lead_id = waiting.lead(FEW[0])
+    (folder / "people.csv").write_text(f"id,name\n{FEW[0]},Ann Lee\n", encoding="utf-8")
+
+    def meddling(asked: Asked) -> Iterator[bytes]:
+        waiting.add_contact(lead_id, "ANN LEE")
+        yield said(asked.proper)
+
+    hours.ways[FEW[0]] = meddling
+    assert "changed in the meantime" in hours.run(run, "--file", "people.csv", "--write-back").err
+    hours.ways = {}
+    assert hours.run(run, "--file", "people.csv", "--write-back").code == 0
+    assert (waiting.status(lead_id), len(waiting.notes(lead_id))) == ("Prospect", 1)

@@ -1,12 +1,15 @@
 """What a service says of everybody is not believed, and what it says against one request is told once."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox import Sandbox
+from sandbox.close import PREFIX
+from sandbox.wire import Reply
 from tests.conftest import Run, Serve, trail_lines
 from tests.misbehaving import (
     REFUSING_ID,
@@ -23,6 +26,7 @@ from tests.misbehaving import (
 )
 from tests.raw_close import RawClose
 from tests.waiting_leads import Waiting
+from tests.watched import Watched
 from tests.what_close_holds import writes_to
 
 FOUR = ("123", "124", "143", "144")
@@ -122,6 +126,40 @@ def test_what_a_round_did_not_get_to_is_no_reason_to_believe_a_404(
 def test_a_404_that_describes_somebody_decides_nothing(run: Run, serve: Serve, told: dict[str, object]) -> None:
     serve(registry=lambda asked: [said({"id": asked.person_id, **told}, status=b"404 Not Found")])
     assert run("qualify", "123", "--json").json[0]["outcome"] == "undetermined"
+
+
+def test_leads_that_a_round_did_not_get_to_count_as_people_of_it(
+    run: Run, serve: Serve, waiting: Waiting, clock: Callable[[], float]
+) -> None:
+    leads = [waiting.lead(str(number)) for number in range(301, 311)]
+
+    def slow(asked: Asked) -> Iterator[bytes]:
+        yield from unknown(asked)
+        time.sleep(2)
+
+    serve(registry=slow)
+    for _ in range(2):
+        ran = run("qualify", "--from-close", "--deadline", "3", "--workers", "1")
+        assert (ran.code, "--deadline 3 ran out" in ran.err) == (4, True)
+    assert {waiting.status(lead_id) for lead_id in leads} == {"To qualify"}
+
+
+def test_a_lead_that_close_refuses_to_show_holds_up_no_other(
+    run: Run, serve: Serve, connect: Callable[[Sandbox], None]
+) -> None:
+    with Watched() as sandbox, RawClose(sandbox) as close:
+        connect(sandbox)
+        waiting = Waiting(close)
+        odd, *others = [waiting.lead(str(number)) for number in range(301, 306)]
+        serve()
+        sandbox.watch = lambda request, answer: (
+            Reply.of(400, {"errors": ["Odd."]})
+            if (request.method, request.path) == ("GET", f"{PREFIX}/lead/{odd}/")
+            else answer(request)
+        )
+        ran = run("qualify", "--from-close", "--workers", "1")
+        assert (ran.code, f"lead/{odd}/: Close refused: Odd." in ran.err) == (4, True)
+        assert {waiting.status(lead_id) for lead_id in others} == {"Prospect"}
 
 
 def test_a_list_whose_people_are_all_unknown_is_told(run: Run, serve: Serve) -> None:
