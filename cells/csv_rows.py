@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cells.text_form import TextForm, form_of, head_of, open_binary, open_text, proof_of_encoding
+from cells.text_form import TextForm, UnpacksTooFar, form_of, head_of, open_binary, open_text, proof_of_encoding
 from cells.texts import has_text, visible
 
 LARGEST_CELL = 16 * 1024 * 1024  # characters; csv's own limit is 131,072
@@ -49,11 +49,16 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
 
     Raises InputError, naming the row or line.
     """
+    form = told_form_of(head_of(path), encoding, ",")
+    yield from rows_in_form(path, replace(form, has_sep_line=False, has_loose_quotes=False))
+
+
+def told_form_of(head: bytes, encoding: str, delimiter: str) -> TextForm:
+    """How the file that begins with these bytes is written, as it is told or found. Raises InputError."""
     try:
-        form = replace(form_of(head_of(path), encoding, ","), has_sep_line=False, has_loose_quotes=False)
+        return form_of(head, encoding, delimiter)
     except LookupError:
         raise UnknownEncoding(encoding) from None
-    yield from rows_in_form(path, form)
 
 
 def rows_in_form(path: Path, form: TextForm) -> Iterator[list[str]]:
@@ -71,9 +76,9 @@ def rows_in_form(path: Path, form: TextForm) -> Iterator[list[str]]:
     except UnicodeError:
         raise NotInEncoding(f"{path.name}{_from_where(path, form.encoding)}") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError(
-            f"{path.name} is packed, but damaged. Pack it again, or use the file that it was made from."
-        ) from None
+        raise InputError(f"{path.name} {DAMAGED}") from None
+    except UnpacksTooFar:
+        raise InputError(f"{path.name} {UNPACKS_TOO_FAR}") from None
     except csv.Error as error:
         if "field larger" in str(error):
             raise InputError(
@@ -85,49 +90,42 @@ def rows_in_form(path: Path, form: TextForm) -> Iterator[list[str]]:
         ) from None
 
 
-def refuse_unreadable(path: Path) -> None:
-    """Raise InputError for a file that is clearly not text."""
-    head = readable_head(path)
+def refuse_unreadable(path: Path) -> bytes:
+    """The first bytes of a file of text. Raises InputError for one that can't be read, or is clearly something else."""
+    head = _readable_head(path)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
-    refuse_other_formats(path, head)
-
-
-def readable_head(path: Path) -> bytes:
-    """The first bytes of a file. Raises InputError for a folder, and for a file that can't be read."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder. Name a file in it.")
-    try:
-        return head_of(path)
-    except (EOFError, zlib.error):
-        raise InputError(
-            f"{path.name} is packed, but damaged. Pack it again, or use the file that it was made from."
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from None
-
-
-def refuse_other_formats(path: Path, head: bytes) -> None:
-    """Raise InputError for a file that is no table of text, saying what it is and what to do."""
-    begins = head[:HEAD_OF_FORMAT].removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    for beginnings, words in OTHER_FORMATS.items():
-        if begins.startswith(beginnings):
+    for format_, words in OTHER_FORMATS.items():
+        if format_.match(head[:HEAD_OF_FORMAT].removeprefix(codecs.BOM_UTF8)):
             raise InputError(f"{path.name} {words}")
     is_utf_16 = form_of(head).encoding.startswith("utf-16")
     if b"\0" in head[:HEAD_OF_FORMAT] and not is_utf_16:
         raise InputError(f"{path.name} is not a text file. Save your sheet as CSV (UTF-8) and use that file.")
+    return head
 
 
+def _readable_head(path: Path) -> bytes:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder. Name a file in it.")
+    try:
+        return head_of(path)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise InputError(f"{path.name} {DAMAGED}") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from None
+
+
+UNPACKS_TOO_FAR = "unpacks to far more than a table would. Use the file that it was made from."
 DAMAGED = "is packed, but damaged. Pack it again, or use the file that it was made from."
 HEAD_OF_FORMAT = 8192  # bytes by which a format shows
-OPEN_AND_SAVE = "Open it in a spreadsheet, save it as .xlsx, and use that file."
-OTHER_FORMATS: Mapping[tuple[bytes, ...], str] = {
-    (b"<!doctype html", b"<html", b"<table", b"<meta", b"<head", b"<body"): f"is a web page. {OPEN_AND_SAVE}",
-    (b"<?xml", b"<workbook"): f"is XML. {OPEN_AND_SAVE}",
-    (b"begin:vcard",): "is a vCard. Import it into your address book, and export that as CSV.",
-    (b"{", b"["): "is JSON. Export the data as CSV or as a workbook instead.",
-    (b"%pdf-",): "is a PDF. Export the data as CSV or as a workbook instead.",
-    (b"{\\rtf",): f"is a document. {OPEN_AND_SAVE}",
+OPEN_AND_SAVE = "Open it in a spreadsheet, save it as CSV (UTF-8), and use that file."
+OTHER_FORMATS: Mapping[re.Pattern[bytes], str] = {
+    re.compile(rb"\s*(?:<!doctype html|<html|<table)[\s>]", re.IGNORECASE): f"is a web page. {OPEN_AND_SAVE}",
+    re.compile(rb"\s*<\?xml\s", re.IGNORECASE): f"is XML. {OPEN_AND_SAVE}",
+    re.compile(rb"\s*begin:vcard\s", re.IGNORECASE): "is a vCard. Export the address book as CSV.",
+    re.compile(rb"\s*\{\\rtf"): f"is a document. {OPEN_AND_SAVE}",
+    re.compile(rb'\s*(?:\{\s*["}]|\[\s*[{\["\]])'): "is JSON. Export the data as CSV instead.",
+    re.compile(rb"%PDF-"): "is a PDF. Export the data as CSV instead.",
 }
 
 

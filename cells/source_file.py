@@ -27,11 +27,9 @@ from cells.columns import (
     ROWS_AT_ONCE,
     VALUE_COLUMN,
 )
-from cells.csv_rows import InputError, UnknownEncoding, readable_head, refuse_other_formats, rows_in_form
+from cells.csv_rows import InputError, refuse_unreadable, rows_in_form, told_form_of
 from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
-from cells.text_form import form_of
 from cells.texts import has_text, is_same_name, is_text, plain_name, visible
-from cells.workbook_rows import is_workbook, read_sheet
 
 OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
 
@@ -104,16 +102,15 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def read_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str = "") -> SourceFile:
-    """The file's cells as text, nothing guessed: of a workbook those of a sheet, else those of a text file.
+def read_source(path: Path, encoding: str = "", delimiter: str = "") -> SourceFile:
+    """The file's cells as text, nothing guessed; its encoding and its delimiter are found in it unless they are told.
 
-    What is not told is found in the file. Raises InputError, naming the row or line, if it can't be read.
+    Raises InputError, naming the row or line, if it can't be read.
     """
-    head = readable_head(path)
+    head = refuse_unreadable(path)
+    form = told_form_of(head, encoding, delimiter)
     with few_collections():
-        rows, form = (
-            _rows_of_sheet(path, sheet) if is_workbook(head) else _rows_of_text(path, head, encoding, delimiter)
-        )
+        rows = rows_in_form(path, form)
         header = tuple(next(rows, ()))
         numbers, columns, surplus = _by_column(rows, len(header))
     if not (numbers or has_text(header)):
@@ -123,22 +120,8 @@ def read_source(path: Path, encoding: str = "", delimiter: str = "", sheet: str 
         raise InputError(f"{path.name} has column names but no rows. Add the rows to import.")
     index = pd.Index(numbers, name=ROW_COLUMN)
     cells = pd.DataFrame(dict(enumerate(columns)), index=index, columns=range(len(header)), dtype=object)
-    has_bom = head.startswith(codecs.BOM_UTF8)
-    return SourceFile(has_bom=has_bom, header=header, cells=cells, surplus=surplus, form=form)
-
-
-def _rows_of_sheet(path: Path, name: str) -> tuple[Iterator[list[str]], str]:
-    sheet = read_sheet(path, name)
-    return iter(sheet.rows), str(sheet)
-
-
-def _rows_of_text(path: Path, head: bytes, encoding: str, delimiter: str) -> tuple[Iterator[list[str]], str]:
-    refuse_other_formats(path, head)
-    try:
-        form = form_of(head, encoding, delimiter)
-    except LookupError:
-        raise UnknownEncoding(encoding) from None
-    return rows_in_form(path, form), "" if form.is_usual else str(form)
+    has_bom, told = head.startswith(codecs.BOM_UTF8), "" if form.is_usual else str(form)
+    return SourceFile(has_bom=has_bom, header=header, cells=cells, surplus=surplus, form=told)
 
 
 def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:

@@ -9,12 +9,17 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
+
+from cells.columns import COMPANY
+from cells.texts import plain_name
 
 HEAD = 65536  # bytes that are looked at
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+LEAST_LIMIT, MOST_RATIO = 50_000_000, 100  # bytes that any packed file may have, and how far a large one unpacks
 MOST_ROWS = 200  # of the head, to see which delimiter gives rows of one length
 MOST_GUESSED = 1_000_000  # bytes in which an encoding is looked for
+LONGEST_PROOF = 40  # characters
 MOST_PROOF = 2  # texts that show what an encoding makes of a file
 LATIN = frozenset(
     {*(f"iso8859-{number}" for number in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)), "cp1250", "cp1252", "cp1254", "cp1257"}
@@ -25,8 +30,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _MEANT = {"utf-8": "utf-8-sig", "iso8859-1": "cp1252", "ascii": "cp1252"}  # what calls itself Latin-1 is from Windows
-_SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_LOOSE_QUOTE = re.compile(r'[,;|\t] +"[^"\r\n]*" *(?:[,;|\t\r\n]|$)')
+_SEP_LINE = re.compile(r'"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,38 @@ class TextForm:
         return f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))}, {encoding.replace('utf-', 'UTF-')}"
 
 
+class UnpacksTooFar(Exception):
+    """A small file unpacks to so much that it can't be a table that somebody has packed."""
+
+
+class _Unpacked(io.RawIOBase):
+    """The bytes of a file packed with gzip, up to a limit that no table reaches."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = gzip.GzipFile(path)
+        self._left = max(LEAST_LIMIT, MOST_RATIO * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._file.read(len(buffer))
+        self._left -= len(part)
+        if self._left < 0:
+            raise UnpacksTooFar
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def open_binary(path: Path) -> BinaryIO:
-    """The bytes of a file, unpacked if it was packed with gzip."""
+    """The bytes of a file, unpacked if it was packed with gzip. Reading it may raise UnpacksTooFar."""
     with path.open("rb") as file:
         is_packed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")
+    return cast(BinaryIO, io.BufferedReader(_Unpacked(path))) if is_packed else path.open("rb")
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
@@ -76,16 +107,20 @@ def form_of(head: bytes, encoding: str = "", delimiter: str = "") -> TextForm:
     Raises LookupError for an encoding that does not exist.
     """
     found = _encoding_of(head, encoding)
-    text = codecs.getincrementaldecoder(found)(errors="replace").decode(head)
+    text = _head_as_text(head, found)
     sep_line = _SEP_LINE.match(text)
     rest = text[sep_line.end() :] if sep_line else text
-    named = sep_line[1] if sep_line else ""
-    return TextForm(
-        encoding=found,
-        delimiter=delimiter or named or _delimiter_of(rest),
-        has_sep_line=bool(sep_line),
-        has_loose_quotes=bool(_LOOSE_QUOTE.search(rest)),
-    )
+    lines = _whole_lines(rest)
+    mark = delimiter or (sep_line[1] if sep_line else "") or max(DELIMITERS, key=lambda each: _fit(lines, each))
+    is_loose = f'{mark} "' in rest and not _is_even(lines, mark) and _is_even(lines, mark, skips=True)
+    return TextForm(found, mark, has_sep_line=bool(sep_line), has_loose_quotes=is_loose)
+
+
+def _head_as_text(head: bytes, encoding: str) -> str:
+    try:
+        return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
+    except UnicodeError:  # which is said where the file is read
+        return ""
 
 
 def _encoding_of(head: bytes, told: str) -> str:
@@ -93,6 +128,10 @@ def _encoding_of(head: bytes, told: str) -> str:
     marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "")
     if told:
         known = codecs.lookup(told).name
+        try:
+            "".encode(known)  # raises LookupError for what is no encoding of text
+        except UnicodeError:
+            raise LookupError(told) from None
         return marked if marked == "utf-8-sig" else _MEANT.get(known, told)
     return marked or _unmarked_utf_16(head) or "utf-8-sig"
 
@@ -107,19 +146,29 @@ def _unmarked_utf_16(head: bytes) -> str:
     return "" if any(unicodedata.category(char) in ("Cc", "Cn") and char not in "\t\r\n" for char in text) else name
 
 
-def _delimiter_of(text: str) -> str:
-    """The delimiter with which the most rows have as many cells as the first one, and that is more than one cell."""
+def _whole_lines(text: str) -> list[str]:
+    """The lines of a head, without the last one if it is cut off."""
     lines = text.splitlines(keepends=True)
-    whole = lines[:-1] if len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
+    return lines[:-1] if len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
 
-    def fit(delimiter: str) -> tuple[bool, float, int]:
-        rows = [row for row in _rows_in(whole, delimiter) if any(cell.strip() for cell in row)]
-        if not rows:
-            return False, 0.0, 0
-        width = len(rows[0])
-        return width > 1, sum(len(row) == width for row in rows) / len(rows), width
 
-    return max(DELIMITERS, key=fit) if any(fit(delimiter)[0] for delimiter in DELIMITERS) else ","
+def _fit(lines: list[str], delimiter: str) -> tuple[bool, bool, float, int]:
+    """How well a delimiter fits: best if it gives a column with the company, then if rows are as wide as the first."""
+    rows = [row for row in _rows_in(lines, delimiter) if any(cell.strip() for cell in row)]
+    if not rows:
+        return False, False, 0.0, 0
+    width = len(rows[0])
+    has_company = any(plain_name(title) == plain_name(COMPANY) for title in rows[0])
+    return has_company, width > 1, sum(len(row) == width for row in rows) / len(rows), width
+
+
+def _is_even(lines: list[str], delimiter: str, *, skips: bool = False) -> bool:
+    """Whether all rows are as wide as the first one, and quoted as they should be."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=skips)
+    try:
+        return len({len(row) for _, row in zip(range(MOST_ROWS), reader, strict=False) if row}) == 1
+    except csv.Error:
+        return False
 
 
 def _rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
@@ -136,7 +185,8 @@ def proof_of_encoding(path: Path) -> str:
     with open_binary(path) as file:
         content = file.read(MOST_GUESSED)
     encoding = _guessed(content)
-    texts = [repr(word) for word in _words_beyond_ascii(content, encoding) if "\ufffd" not in word][:MOST_PROOF]
+    words = [word[:LONGEST_PROOF] for word in _words_beyond_ascii(content, encoding) if "\ufffd" not in word]
+    texts = list(map(repr, words[:MOST_PROOF]))
     return f"read as {encoding}, it has {' and '.join(texts)}" if texts else ""
 
 

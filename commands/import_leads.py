@@ -132,9 +132,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what separates cells: comma, semicolon, tab or pipe (default: found in the file)",
     )
     parser.add_argument(
-        "--sheet", default="", metavar="NAME", help="sheet of a workbook (default: the first one with anything in it)"
-    )
-    parser.add_argument(
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
@@ -162,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     with opened_input(args.file) as path:
-        source = read_source(path, args.encoding, args.delimiter or "", args.sheet)
+        source = read_source(path, args.encoding, args.delimiter or "")
     path = Path(path.name) if args.file == STANDARD_INPUT else path  # there is no such file any more
     if not args.quiet:
         if source.form:

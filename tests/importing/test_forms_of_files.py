@@ -5,18 +5,14 @@ import csv
 import gzip
 import io
 import sys
-import zipfile
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import escape
 
 import pytest
-import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cells.source_file import read_source
 from cells.text_form import form_of
 from tests.conftest import Ran, Run
 
@@ -34,45 +30,6 @@ def text_of(delimiter: str = ",", rows: list[list[str]] = ROWS, header: list[str
     return file.getvalue()
 
 
-def book(path: Path, sheets: dict[str, list[list[Any]]]) -> None:
-    with xlsxwriter.Workbook(path) as workbook:
-        day = workbook.add_format({"num_format": "dd.mm.yy"})
-        for name, rows in sheets.items():
-            sheet = workbook.add_worksheet(name)
-            for number, row in enumerate(rows):
-                for place, cell in enumerate(row):
-                    is_day = isinstance(cell, datetime)
-                    write = (
-                        sheet.write_datetime if is_day else sheet.write_string if isinstance(cell, str) else sheet.write
-                    )
-                    write(number, place, cell, *([day] if is_day else []))
-
-
-def ods(rows: list[list[str]]) -> bytes:
-    """A sheet as LibreOffice writes it, without its styles."""
-    kind = 'office:value-type="string"'
-    space = "urn:oasis:names:tc:opendocument:xmlns:"
-    lines = [
-        "".join(f"<table:table-cell {kind}><text:p>{escape(cell)}</text:p></table:table-cell>" for cell in row)
-        for row in rows
-    ]
-    cells = "".join(f"<table:table-row>{line}</table:table-row>" for line in lines)
-    content = (
-        f'<office:document-content xmlns:office="{space}office:1.0" xmlns:table="{space}table:1.0" '
-        f'xmlns:text="{space}text:1.0"><office:body><office:spreadsheet><table:table table:name="Leads">{cells}'
-        "</table:table></office:spreadsheet></office:body></office:document-content>"
-    )
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as parts:
-        ods_type = "application/vnd.oasis.opendocument.spreadsheet"
-        parts.writestr("mimetype", ods_type)
-        entry = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{ods_type}"/>'
-        names = f'xmlns:manifest="{space}manifest:1.0"'
-        parts.writestr("META-INF/manifest.xml", f"<manifest:manifest {names}>{entry}</manifest:manifest>")
-        parts.writestr("content.xml", content)
-    return packed.getvalue()
-
-
 FORMS: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
     "leads.csv": (text_of().encode(), "", ()),
     "bom.csv": (text_of().encode("utf-8-sig"), "", ()),
@@ -88,7 +45,6 @@ FORMS: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
     "told.csv": (text_of(";").encode(), "semicolons, UTF-8", ("--delimiter", "semicolon")),
     "packed.csv.gz": (gzip.compress(text_of(";").encode()), "semicolons, UTF-8", ()),
     "packed.tsv.gz": (gzip.compress(text_of("\t").encode("utf-16")), "tabs, UTF-16", ()),
-    "sheet.ods": (ods([HEADER, *ROWS]), "sheet 'Leads'", ()),
 }
 
 
@@ -113,29 +69,6 @@ def test_the_same_leads_come_out_of_every_form(run: Run, folder: Path, usual: li
     assert (f"{name}: {form}, header in row 1" in ran.err) is bool(form)
 
 
-def test_a_workbook_has_typed_cells_and_more_than_one_sheet(run: Run, folder: Path, usual: list[list[str]]) -> None:
-    rows = [[*row[:4], datetime.fromisoformat(row[4]), row[5]] for row in ROWS]
-    book(folder / "leads.xlsx", {"Notes": [], "Leads": [HEADER, *rows], "Old": [["x"]]})
-    ran, plan = plan_of(run, "leads.xlsx")
-    assert (ran.code, plan) == (0, usual), ran.err
-    assert "leads.xlsx: sheet 'Leads' (also there: 'Old'; choose with --sheet), header in row 1" in ran.err
-    assert plan_of(run, "leads.xlsx", "--sheet", " leads")[0].code == 0
-    ran = run("import", "leads.xlsx", "--sheet", "Leeds", "--sandbox")
-    assert (ran.code, "no sheet named 'Leeds'. Its sheets are 'Notes', 'Leads', 'Old'" in ran.err) == (2, True)
-
-
-def test_numbers_in_a_workbook_are_what_people_see(run: Run, folder: Path) -> None:
-    header = ["Company", "Contact Phones", "custom.Code", "custom.Size", "custom.Seen"]
-    rows = [["Acme", 14155550100.0, "00123", 12.5, datetime(2024, 3, 10, 14, 30)], ["Beta", "", 7, 1e6, ""]]
-    book(folder / "leads.xlsx", {"Leads": [header, *rows]})
-    (folder / "same.csv").write_text(
-        "Company,Contact Phones,custom.Code,custom.Size,custom.Seen\n"
-        "Acme,14155550100,00123,12.5,2024-03-10 14:30:00\nBeta,,7,1000000,\n",
-        encoding="utf-8",
-    )
-    assert plan_of(run, "leads.xlsx")[1] == plan_of(run, "same.csv")[1]
-
-
 def test_standard_input_is_read_and_names_its_files(
     run: Run, folder: Path, usual: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +87,10 @@ OTHERS = {
     "card.csv": (b"BEGIN:VCARD\r\nFN:Ann\r\nEND:VCARD\r\n", "is a vCard"),
     "data.json": (b'[{"Company": "Acme"}]', "is JSON"),
     "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3", "is a PDF"),
-    "broken.xlsx": (b"PK\x03\x04 and no more", "is a workbook that can't be read"),
+    "book.xlsx": (b"PK\x03\x04 and more", "is a workbook, not a text file. Save it as CSV"),
+    "letter.csv": (b"{\\rtf1 hello}", "is a document"),
+    "junk.csv.gz": (b"\x1f\x8b and no more", "is packed, but damaged"),
+    "bomb.csv.gz": (gzip.compress(b"Company\n" + b"A\n" * 40_000_000, 1), "unpacks to far more than a table would"),
     "broken.csv.gz": (gzip.compress(b"Company\nAcme\n" * 100)[:-20], "is packed, but damaged"),
     "zeros.csv": (b"Company\0Acme\0\0" * 20, "is not a text file"),
 }
@@ -174,6 +110,41 @@ def test_a_file_that_is_not_utf_8_is_told_with_what_another_encoding_makes_of_it
     assert ran.code == 2
     assert "leads.csv: line 2 is not UTF-8; read as cp1252, it has 'Café' and 'Zoë'" in ran.err
     assert "--encoding cp1252" in ran.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Company,Contact Name,custom.Size (S;M;L;XL)\nAcme,Ann\nBeta,Bob\n",
+        "Company,Contact Name,custom.Kind;Kind\nAcme,Ann\nBeta,Bob;Cy\nGamma,Di;Ed\n",
+        'Company,Contact Name,custom.Note\nAcme, "Big" Bob,Motto; "go"\nBeta,Ann,y\n',
+        'Company,Contact Name,custom.Note\nAcme,  Ann ,"see; ""x"",y"\n',
+        "[Id],Company,Contact Name\n1,Acme,Ann\n",
+        "{Id},Company\n1,Acme\n",
+        "<Meta>,Company\n1,Acme\n",
+        "Company\nAcme; Tools | More\nBeta\n",
+        "Company,custom.Note\n" + "Acme,a;b;c|d\te\n" * 50,
+    ],
+)
+def test_a_file_with_commas_is_read_as_it_always_was(folder: Path, text: str) -> None:
+    (folder / "leads.csv").write_text(text, encoding="utf-8")
+    source = read_source(folder / "leads.csv")
+    header, *rows = list(csv.reader(io.StringIO(text)))
+    assert (source.form, list(source.header)) == ("", header)
+    assert source.cells.values.tolist() == [row + [""] * (len(header) - len(row)) for row in rows]
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "hex", "base64", "rot13", "idna", "undefined", "zlib", "klingon"])
+def test_an_encoding_that_does_not_fit_is_told(run: Run, folder: Path, encoding: str) -> None:
+    (folder / "leads.csv").write_bytes(text_of().encode())
+    ran = run("import", "leads.csv", "--encoding", encoding, "--sandbox")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran.err
+
+
+def test_a_long_word_is_no_long_message(run: Run, folder: Path) -> None:
+    (folder / "leads.csv").write_bytes(b"Company\n" + b"\xe9" * 100_000 + b"\n")
+    ran = run("import", "leads.csv", "--sandbox")
+    assert (ran.code, len(ran.err) < 500) == (2, True)
 
 
 def test_a_delimiter_that_nobody_knows_is_refused(run: Run, folder: Path) -> None:
