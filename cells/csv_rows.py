@@ -53,10 +53,13 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     yield from rows_in_form(path, replace(form, has_sep_line=False, has_loose_quotes=False))
 
 
-def told_form_of(head: bytes, encoding: str, delimiter: str) -> TextForm:
-    """How the file that begins with these bytes is written, as it is told or found. Raises InputError."""
+def told_form_of(head: bytes, encoding: str, delimiter: str, needed: str = "") -> TextForm:
+    """How the file that begins with these bytes is written, as it is told or found with a `needed` column.
+
+    Raises InputError.
+    """
     try:
-        return form_of(head, encoding, delimiter)
+        return form_of(head, encoding, delimiter, needed)
     except LookupError:
         raise UnknownEncoding(encoding) from None
 

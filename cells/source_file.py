@@ -108,7 +108,7 @@ def read_source(path: Path, encoding: str = "", delimiter: str = "") -> SourceFi
     Raises InputError, naming the row or line, if it can't be read.
     """
     head = refuse_unreadable(path)
-    form = told_form_of(head, encoding, delimiter)
+    form = told_form_of(head, encoding, delimiter, COMPANY)
     with few_collections():
         rows = rows_in_form(path, form)
         header = tuple(next(rows, ()))

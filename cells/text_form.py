@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from cells.columns import COMPANY
 from cells.texts import plain_name
 
 HEAD = 65536  # bytes that are looked at
@@ -101,8 +100,10 @@ def head_of(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def form_of(head: bytes, encoding: str = "", delimiter: str = "") -> TextForm:
+def form_of(head: bytes, encoding: str = "", delimiter: str = "", needed: str = "") -> TextForm:
     """How the file that begins with these bytes is written; an encoding and a delimiter may be told.
+
+    Without a delimiter, one that gives the `needed` column comes before all others.
 
     Raises LookupError for an encoding that does not exist.
     """
@@ -111,7 +112,7 @@ def form_of(head: bytes, encoding: str = "", delimiter: str = "") -> TextForm:
     sep_line = _SEP_LINE.match(text)
     rest = text[sep_line.end() :] if sep_line else text
     lines = _whole_lines(rest)
-    mark = delimiter or (sep_line[1] if sep_line else "") or max(DELIMITERS, key=lambda each: _fit(lines, each))
+    mark = delimiter or (sep_line[1] if sep_line else "") or max(DELIMITERS, key=lambda each: _fit(lines, each, needed))
     is_loose = f'{mark} "' in rest and not _is_even(lines, mark) and _is_even(lines, mark, skips=True)
     return TextForm(found, mark, has_sep_line=bool(sep_line), has_loose_quotes=is_loose)
 
@@ -152,14 +153,14 @@ def _whole_lines(text: str) -> list[str]:
     return lines[:-1] if len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
 
 
-def _fit(lines: list[str], delimiter: str) -> tuple[bool, bool, float, int]:
-    """How well a delimiter fits: best if it gives a column with the company, then if rows are as wide as the first."""
+def _fit(lines: list[str], delimiter: str, needed: str) -> tuple[bool, bool, float, int]:
+    """How well a delimiter fits: best if it gives the needed column, then if rows are as wide as the first one."""
     rows = [row for row in _rows_in(lines, delimiter) if any(cell.strip() for cell in row)]
     if not rows:
         return False, False, 0.0, 0
     width = len(rows[0])
-    has_company = any(plain_name(title) == plain_name(COMPANY) for title in rows[0])
-    return has_company, width > 1, sum(len(row) == width for row in rows) / len(rows), width
+    has_needed = any(plain_name(title) == plain_name(needed) for title in rows[0])
+    return has_needed, width > 1, sum(len(row) == width for row in rows) / len(rows), width
 
 
 def _is_even(lines: list[str], delimiter: str, *, skips: bool = False) -> bool:
