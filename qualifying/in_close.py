@@ -9,8 +9,8 @@ from close.made_once import Maker
 from close_client import CloseClient
 from qualifying.person import Person
 from qualifying.round import Round
-from qualifying.statuses import WorkflowNames, find_workflow
-from qualifying.waiting import BackOff, waiting_leads
+from qualifying.statuses import Workflow, WorkflowNames, find_workflow
+from qualifying.waiting import BackOff, WaitingLead, waiting_leads
 from qualifying.write_back import Handled, Options, WritingBack
 
 SAID_OF_EVERYBODY = "nothing was written, because a service said the same of everybody in this round"
@@ -67,27 +67,40 @@ class QualifyingInClose:
         workflow = find_workflow(self.close, self.names, account, journal, is_creating=self.is_creating)
         leads = [] if people else waiting_leads(self.close, journal, workflow)
         due = self.back_off.due(leads) if self.back_off else leads
-        counts = (lead.typed or lead.is_unfinished or self.options.notes_missing_id for lead in due)
-        changed = len(set(people)) or sum(map(bool, counts))
+        changed = len(set(people)) or sum(map(self._may_change, due))
         self.agree(Ahead(account.organization_name, changed, self.names.waiting, workflow.missing))
         this_round.begin()
         this_round.evidence.expect(len({person.person_id for person in people} or {lead.typed for lead in due} - {""}))
-        writes = not (this_round.remark or self.options.is_dry_run)
-        if writes:
-            maker = Maker(self.close, journal, account.user_id, self.options.note_lag)
-            maker.remove_doubles(self.tell)
-            missing, workflow = workflow.missing, workflow.made(maker)
-            if missing:
-                self.tell(f"created in Close: {', '.join(missing)}")
+        if not (this_round.remark or self.options.is_dry_run):
+            workflow = self._made(workflow, Maker(self.close, journal, account.user_id, self.options.note_lag))
         writing_back = WritingBack(self.close, account, journal, workflow, this_round, self.options)
         writing_back.remove_double_notes(self.tell)
-        if people:
-            handled = this_round.in_order(people, writing_back.qualify, turn=this_round.tries)
-        else:
-            taken_up = this_round.in_order([lead.lead_id for lead in due], writing_back.take_up)
-            handled = (lead for lead in taken_up if lead)
+        handled = self._handled(this_round, writing_back, people, due)
         total, resting = len(people or due), len(leads) - len(due)
         return Begun(total, self._to_the_end(handled, this_round, writing_back), resting)
+
+    def _may_change(self, lead: WaitingLead) -> bool:
+        return bool(lead.typed) or lead.is_unfinished or self.options.notes_missing_id
+
+    def _made(self, workflow: Workflow, maker: Maker) -> Workflow:
+        """The workflow once Close has all of it, and nothing of ours twice."""
+        maker.remove_doubles(self.tell)
+        made = workflow.made(maker)
+        if workflow.missing:
+            self.tell(f"created in Close: {', '.join(workflow.missing)}")
+        return made
+
+    @staticmethod
+    def _handled(
+        this_round: Round, writing_back: WritingBack, people: Sequence[Person], due: Sequence[WaitingLead]
+    ) -> Iterator[Handled]:
+        """What becomes of each person's lead or, without people, of each lead that is due and still waits."""
+        if people:
+            yield from this_round.in_order(people, writing_back.qualify, turn=this_round.tries)
+            return
+        for lead in this_round.in_order([lead.lead_id for lead in due], writing_back.take_up):
+            if lead:
+                yield lead
 
     def _to_the_end(
         self, handled: Iterator[Handled], this_round: Round, writing_back: WritingBack
