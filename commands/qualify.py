@@ -252,7 +252,9 @@ def refuse_idle(
 ) -> None:
     """Raise UsageError if one of the flags is given but would have no effect."""
     for flag in given_among(args, flags) if not is_useful else ():
-        raise UsageError(f"{flag} works only with {partner}. {advice or f'Add {partner}'} or leave out {flag}")
+        told = advice or f"Add {partner}"
+        comma = "," if " or " in told else ""
+        raise UsageError(f"{flag} works only with {partner}. {told}{comma} or leave out {flag}")
 
 
 def given_among(args: argparse.Namespace, flags: Iterable[str]) -> list[str]:
