@@ -69,11 +69,11 @@ class Asking:
             is_ended=self.stop.is_set,
             list_id=list_id,
             distrusted=self.distrusted,
-            earlier={} if self.args.again else self._earlier(list_id),
+            earlier={} if self.args.again else self._earlier(list_id, len({person.person_id for person in people})),
         )
 
-    def _earlier(self, list_id: str) -> dict[str, Earlier]:
-        earlier = earlier_on_list(TRAIL, list_id, self.qualifier.remark, is_dry_run=self.args.dry_run)
+    def _earlier(self, list_id: str, people: int) -> dict[str, Earlier]:
+        earlier = earlier_on_list(TRAIL, list_id, people, self.qualifier.remark, is_dry_run=self.args.dry_run)
         return {shown: each for shown, each in earlier.items() if is_consistent(each.verdict)}
 
 

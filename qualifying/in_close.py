@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from close.journal import JournalFile
 from close.made_once import Maker
 from close_client import CloseClient
-from qualifying.person import Person
+from qualifying.person import Person, is_whole_id
 from qualifying.round import Round
 from qualifying.statuses import Workflow, WorkflowNames, find_workflow
 from qualifying.waiting import BackOff, WaitingLead, waiting_leads
@@ -70,7 +70,8 @@ class QualifyingInClose:
         changed = len(set(people)) or sum(map(self._may_change, due))
         self.agree(Ahead(account.organization_name, changed, self.names.waiting, workflow.missing))
         this_round.begin()
-        this_round.evidence.expect(len({person.person_id for person in people} or {lead.typed for lead in due} - {""}))
+        typed = {lead.typed for lead in due if is_whole_id(lead.typed)}
+        this_round.evidence.expect(len({person.person_id for person in people} or typed))
         if not (this_round.remark or self.options.is_dry_run):
             workflow = self._made(workflow, Maker(self.close, journal, account.user_id, self.options.note_lag))
         writing_back = WritingBack(self.close, account, journal, workflow, this_round, self.options)

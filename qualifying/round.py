@@ -118,6 +118,13 @@ class Round:
         earlier = self._earlier.get(self.name_of(person.person_id))
         return earlier.verdict if earlier and self._stands(earlier) else None
 
+    def forget(self, person: Person) -> None:
+        """Let the person be asked about anew, whatever earlier runs left."""
+        with self._guard:
+            self._earlier = {
+                shown: each for shown, each in self._earlier.items() if shown != self.name_of(person.person_id)
+            }
+
     def verdict_on(self, person: Person, lead_id: str = "") -> Verdict:
         """The verdict on a person, who is checked now unless they already were. Raises what `record` raises."""
         earlier = self.earlier_on(person)

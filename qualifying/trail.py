@@ -65,10 +65,11 @@ def trail_line(verdict: Verdict, *, is_rehearsal: bool, is_dry_run: bool = False
     return text if text == encodable(text) else json.dumps(line)  # which escapes halves of characters
 
 
-def earlier_on_list(path: Path, list_id: str, remark: str, *, is_dry_run: bool) -> dict[str, Earlier]:
+def earlier_on_list(path: Path, list_id: str, people: int, remark: str, *, is_dry_run: bool) -> dict[str, Earlier]:
     """What earlier runs left about each person of a list, by the id that they show; none if the list has no id.
 
-    `remark` is the one that the verdicts have, as the list's id says. Only a dry run goes on with dry runs.
+    So many `people` are on the list, which is the size of each run's round. `remark` is the one that the verdicts have,
+    as the list's id says. Only a dry run goes on with dry runs.
     """
     if not list_id or not path.exists():
         return {}
@@ -82,7 +83,7 @@ def earlier_on_list(path: Path, list_id: str, remark: str, *, is_dry_run: bool) 
             tries = (before.tries if before else 0) + verdict.was_tried
             found[verdict.person_id] = Earlier(verdict, tries)
             evidence.setdefault(verdict.run_id, Evidence(set())).note(verdict)
-    return {shown: _judged(each, evidence[each.verdict.run_id], len(found)) for shown, each in found.items()}
+    return {shown: _judged(each, evidence[each.verdict.run_id], people) for shown, each in found.items()}
 
 
 def _judged(earlier: Earlier, evidence: Evidence, people: int) -> Earlier:

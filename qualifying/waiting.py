@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from close.conditions import is_one_of, regular_field
 from close.contents import Json
@@ -35,14 +35,15 @@ def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> l
     round, or it would be given up before all others are checked.
     """
     unfinished = dict.fromkeys(write_back.lead_id for write_back in journal.unfinished_write_backs())
-    leads = [WaitingLead(lead_id, is_unfinished=True) for lead_id in unfinished]
+    shown: list[WaitingLead] = []
     if not workflow.is_planned(workflow.waiting):
         is_waiting = is_one_of(regular_field(STATUS.key), [workflow.waiting])
         fields = ["id", "contacts", *filter(None, [workflow.id_field.key])]
         shown = [_as_shown(lead, workflow) for lead in close.walk_leads(is_waiting, fields)]
         random.shuffle(shown)
-        leads += [lead for lead in shown if lead.lead_id not in unfinished]
-    return leads
+    known = {lead.lead_id: lead for lead in shown}
+    begun = [replace(known.get(lead_id, WaitingLead(lead_id)), is_unfinished=True) for lead_id in unfinished]
+    return [*begun, *(lead for lead in shown if lead.lead_id not in unfinished)]
 
 
 def _as_shown(lead: Json, workflow: Workflow) -> WaitingLead:

@@ -174,6 +174,10 @@ class WritingBack:
         completed = self._complete_all(lead["id"])
         if completed and completed.kind != "left" and completed.verdict:
             return completed
+        earlier = self._round.earlier_on(person)
+        written = self._journal.find_write_back(lead["id"], earlier.attempt_id) if earlier else None
+        if written and written.state == "left" and written.last_sent == LONG_AGO:  # so nothing of it is on the lead
+            self._round.forget(person)
         held = _person_of(lead, person.person_id)
         named = replace(person, names=person.names or held.names)
         verdict = self._round.verdict_on(named, lead["id"])
@@ -218,7 +222,7 @@ class WritingBack:
         if goal and lead.get("status_id") == goal:
             return _handled(lead, "moved", f"already in {self._workflow.label(goal)}", verdict)
         write = partial(self._move_or_tell, lead, typed, verdict)
-        if self._round.evidence.is_doubtful(verdict):
+        if not verdict.is_earlier and self._round.evidence.is_doubtful(verdict):
             return replace(_handled(lead, "withheld", "nothing was written yet", verdict), write=write)
         return write()
 
@@ -239,10 +243,9 @@ class WritingBack:
             verdict=journal_line(verdict),
         )
         before = self._journal.find_write_back(lead["id"], verdict.attempt_id)
-        if before and before.state == "finished":
+        if before and before.state in ("finished", "left"):
             return _handled(lead, "left", "it was changed after this result had been written", verdict)
-        is_begun = before is not None and before.state != "left"
-        return self._complete(before if before and is_begun else self._noted(decided), verdict)
+        return self._complete(before or self._noted(decided), verdict)
 
     def _noted(self, decided: WriteBack) -> WriteBack:
         self._journal.note_decided(decided)

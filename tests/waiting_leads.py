@@ -48,5 +48,9 @@ class Waiting:
 
     def put_back(self, lead_id: str) -> None:
         """Let a lead wait again."""
-        answer = self._close.put(f"/lead/{lead_id}/", json={"status_id": self._statuses["To qualify"]})
+        self.move(lead_id, "To qualify")
+
+    def move(self, lead_id: str, label: str) -> None:
+        """Give a lead another status, as an agent does."""
+        answer = self._close.put(f"/lead/{lead_id}/", json={"status_id": self._statuses[label]})
         assert answer.status_code == 200, answer.text

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -346,3 +348,33 @@ def test_a_lead_that_was_left_meanwhile_is_written_by_the_next_run(
     hours.ways = {}
     assert hours.run(run, "--file", "people.csv", "--write-back").code == 0
     assert (waiting.status(lead_id), len(waiting.notes(lead_id))) == ("Prospect", 1)
+
+
+def test_a_run_that_was_stopped_after_a_few_unknown_people_declines_nobody_later(
+    run: Run, waiting: Waiting, hours: Hours, folder: Path
+) -> None:
+    leads = [waiting.lead(person_id) for person_id in PEOPLE[:12]]
+    hours.each_run = 0
+    hours.ways = dict.fromkeys(PEOPLE[:12], unknown)
+    hours.run(run, *PEOPLE[:12], "--write-back")
+    trail = folder / "output_data" / "qualifications.jsonl"
+    lines = trail.read_text(encoding="utf-8").splitlines(keepends=True)
+    trail.write_text("".join(lines[:3]), encoding="utf-8")
+    hours.ways = {}
+    assert hours.run(run, *PEOPLE[:12], "--write-back").code == 0
+    assert {waiting.status(lead_id) for lead_id in leads} == {"Prospect"}
+
+
+def test_a_lead_whose_move_was_cut_off_and_that_a_colleague_moved_stays_there(
+    run: Run, waiting: Waiting, hours: Hours
+) -> None:
+    hours.each_run = 0
+    lead_id = waiting.lead(FEW[0])
+    hours.run(run, FEW[0], "--write-back")
+    with closing(sqlite3.connect("output_data/journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE verdicts SET state = 'noted'")
+    waiting.move(lead_id, "Not eligible")
+    for _ in range(2):
+        ran = hours.run(run, FEW[0], "--write-back")
+        assert ([verdict["outcome"] for verdict in ran.json], hours.asked(FEW[0])) == (["prospect"], 1)
+        assert (waiting.status(lead_id), len(waiting.notes(lead_id))) == ("Not eligible", 1)

@@ -66,9 +66,11 @@ def test_a_round_in_which_the_registry_knows_nobody_is_not_written_back(
 
 def test_a_round_of_three_unknown_people_is_written_back(run: Run, serve: Serve, waiting: Waiting) -> None:
     leads = [waiting.lead(person_id) for person_id in FOUR[:3]]
+    waiting.lead("pending")
+    waiting.lead("")
     serve(registry=unknown)
     ran = run("qualify", "--from-close")
-    assert (ran.code, "404" in ran.err) == (0, False)
+    assert (ran.code, "404" in ran.err) == (4, False)
     assert {waiting.status(lead_id) for lead_id in leads} == {"Not eligible"}
 
 
