@@ -243,7 +243,7 @@ def _readings(
 
 
 def _states_abroad(source: SourceFile, rows: "pd.Index[int]") -> Iterator[Problem]:
-    """The problems of states in rows about another country, of which `rows` are imported."""
+    """The problems of states in rows about another country; only `rows` are imported."""
     countries = rows_abroad(source)
     states = source.column(STATE.title).loc[countries.index]
     for row, country, state in zip(countries.index.tolist(), countries.tolist(), states.tolist(), strict=True):

@@ -26,7 +26,7 @@ class Seen:
 
     @property
     def times(self) -> list[float]:
-        """When leads were made, whoever made them."""
+        """When each lead was made, by any client, earliest first."""
         return sorted(time for times in self.made.values() for time in times)
 
 

@@ -197,7 +197,7 @@ def _parsed(parser: Parser, texts: Texts, indices: Sequence[int]) -> Iterator[Pa
 
 
 def _as_tuple(parse_cell: Callable[[str], Parsed], text: str) -> tuple[Any, ...]:
-    """The same as a plain tuple, of which processes can exchange many."""
+    """The parsed cell as a plain tuple, which processes exchange faster."""
     return tuple(parse_cell(text))
 
 

@@ -18,7 +18,7 @@ class Parsed(NamedTuple):
 
 
 def refused(text: str, code: ProblemCode, reason: str) -> Parsed:
-    """A cell of which nothing could be kept."""
+    """A cell that had nothing worth keeping, with the reason."""
     return Parsed(lost=((text, code, reason),))
 
 

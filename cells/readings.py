@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cells.columns import CUSTOM_PREFIX, Texts
-from cells.csv_rows import InputError
+from cells.unreadable import InputError
 
 WEAK_SHARE = 0.1  # of a column's values; if no more than these decide for all, it is worth a look
 

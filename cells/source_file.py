@@ -27,9 +27,10 @@ from cells.columns import (
     ROWS_AT_ONCE,
     VALUE_COLUMN,
 )
-from cells.csv_rows import InputError, refuse_unreadable, rows_in_form, told_form_of
+from cells.csv_rows import rows_in_form, told_form_of
 from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
 from cells.texts import has_text, is_same_name, is_text, plain_name, visible
+from cells.unreadable import InputError, refuse_unreadable
 
 OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
 
@@ -103,7 +104,7 @@ def few_collections() -> Iterator[None]:
 
 
 def read_source(path: Path, encoding: str = "", delimiter: str = "") -> SourceFile:
-    """The file's cells as text, nothing guessed; its encoding and its delimiter are found in it unless they are told.
+    """The file's cells as text, nothing guessed; an encoding or a delimiter that is not given is found in it.
 
     Raises InputError, naming the row or line, if it can't be read.
     """

@@ -101,11 +101,10 @@ def head_of(path: Path) -> bytes:
 
 
 def form_of(head: bytes, encoding: str = "", delimiter: str = "", needed: str = "") -> TextForm:
-    """How the file that begins with these bytes is written; an encoding and a delimiter may be told.
+    """How the file that begins with these bytes is written; an encoding and a delimiter may be given.
 
-    Without a delimiter, one that gives the `needed` column comes before all others.
-
-    Raises LookupError for an encoding that does not exist.
+    Without a delimiter, one that gives the `needed` column comes before all others. Raises LookupError for an encoding
+    that does not exist.
     """
     found = _encoding_of(head, encoding)
     text = _head_as_text(head, found)
@@ -120,12 +119,12 @@ def form_of(head: bytes, encoding: str = "", delimiter: str = "", needed: str = 
 def _head_as_text(head: bytes, encoding: str) -> str:
     try:
         return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
-    except UnicodeError:  # which is said where the file is read
+    except UnicodeError:  # the user is told where the file is read
         return ""
 
 
 def _encoding_of(head: bytes, told: str) -> str:
-    """The encoding of a file: that of its byte order mark, else the one that is told, else UTF-16 or UTF-8."""
+    """The encoding of a file: that of its byte order mark, else the one that was given, else UTF-16 or UTF-8."""
     marked = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "")
     if told:
         known = codecs.lookup(told).name

@@ -154,7 +154,7 @@ class AnswerLate(AnswerLost):
 
 
 def _in_words(seconds: float) -> str:
-    """A time in the largest unit of which there are at least two: `90 minutes`, `3 hours`, `45 seconds`."""
+    """A time in the largest unit that gives at least two: `90 minutes`, `3 hours`, `45 seconds`."""
     units = {"days": 86_400, "hours": 3_600, "minutes": 60}
     unit = next((unit for unit, worth in units.items() if seconds >= 2 * worth), "seconds")
     return f"{math.ceil((seconds - JITTER) / units.get(unit, 1))} {unit}"

@@ -113,8 +113,7 @@ def _blocked_by_proxy(url: str, status: int) -> Blocked:
     if not status:
         return Blocked(f"{named}, which HTTPS_PROXY names, can't be reached", is_lasting=False)
     if status == 407:
-        has_password = bool(parse_url(_proxy_of(url)).auth)
-        if has_password:
+        if parse_url(_proxy_of(url)).auth:
             return Blocked(f"{named} does not accept the user name and the password in HTTPS_PROXY; correct them there")
         form = "http://NAME:PASSWORD@HOST:PORT"
         return Blocked(f"{named} wants a user name and a password; write them in HTTPS_PROXY, like {form}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cells.csv_rows import InputError, NotInEncoding
+from cells.unreadable import InputError, NotInEncoding
 from close.errors import (
     AuthenticationFailed,
     ClosedForNow,

@@ -43,7 +43,7 @@ def opened_input(name: str) -> Iterator[Path]:
 
 
 def stem_of(path: Path) -> str:
-    """What the names of files about a file begin with: its own without its endings, of which `.gz` may be one."""
+    """What the names of files about a file begin with: its own name without endings such as `.csv.gz`."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).stem
 
 

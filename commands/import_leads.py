@@ -96,6 +96,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leads already in Close: add what is missing (merge), leave them alone (skip), or create new ones "
         "(create) (default: merge)",
     )
+    _add_reading_of_values(parser)
+    _add_form_of_file(parser)
+    parser.add_argument(
+        "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
+    )
+    add_index_lag(parser)
+
+
+def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names", choices=["upper", "title", "keep"], default="upper", help="letter case of names (default: upper)"
     )
@@ -119,6 +128,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="time zone of times that are written without one, such as America/New_York (default: none)",
     )
+
+
+def _add_form_of_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoding",
         default="",
@@ -131,10 +143,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MARK",
         help="what separates cells: comma, semicolon, tab or pipe (default: found in the file)",
     )
-    parser.add_argument(
-        "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
-    )
-    add_index_lag(parser)
 
 
 def delimiter(text: str) -> str:

@@ -17,12 +17,12 @@ from commands.errors import Exit
 from commands.qualify_advice import advise, alike_words, refused_token
 from commands.qualify_people import FEW, Asking, show_verdicts, showing
 from commands.terminal import capitalized, complain, counted, listed, say, show, with_progress
+from qualifying.back_off import BackOff
 from qualifying.in_close import Ahead, QualifyingInClose
 from qualifying.person import Person
 from qualifying.round import Round
 from qualifying.statuses import USUAL_NAMES, WorkflowNames
 from qualifying.verdict import Verdict, outcome_words
-from qualifying.waiting import BackOff
 from qualifying.write_back import Handled, Options
 
 NOTE_LAG = 10.0  # seconds; the notes of one lead are listed without a search, and people see them at once

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OtherName:
-    """A name that a service `told`, and the names that we `held`, none of which agrees with it.
+    """A name that a service `told`, and the names that we `held`, which all differ from it.
 
     Both are left out where ids must not be read; the `key` is the same for all spellings of the name that was told.
     """

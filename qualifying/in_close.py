@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from close.journal import JournalFile
 from close.made_once import Maker
 from close_client import CloseClient
+from qualifying.back_off import BackOff
 from qualifying.person import Person, is_whole_id
 from qualifying.round import Round
 from qualifying.statuses import Workflow, WorkflowNames, find_workflow
-from qualifying.waiting import BackOff, WaitingLead, waiting_leads
+from qualifying.waiting import WaitingLead, waiting_leads
 from qualifying.write_back import Handled, Options, WritingBack
 
 SAID_OF_EVERYBODY = "nothing was written, because a service said the same of everybody in this round"
@@ -131,7 +132,7 @@ def _once_out_of_doubt(handled: Iterator[Handled], this_round: Round) -> Iterato
             return replace(lead, reason=SAID_OF_EVERYBODY)
         try:
             return lead.write()
-        except Exception as error:
+        except Exception as error:  # it is raised once the results so far are yielded
             errors.append(error)
             return lead
 
@@ -140,7 +141,7 @@ def _once_out_of_doubt(handled: Iterator[Handled], this_round: Round) -> Iterato
             kept.append(lead)
             while kept and not (kept[0].write and kept[0].verdict and this_round.evidence.is_doubtful(kept[0].verdict)):
                 yield settled(kept.popleft())
-    except Exception as error:
+    except Exception as error:  # leads that were kept back are still yielded before it is raised
         errors.append(error)
     yield from map(settled, kept)
     if errors:

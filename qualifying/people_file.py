@@ -49,7 +49,7 @@ def people_in_file(
 
     The first line may hold people instead of column names, so `is_redacted` keeps it out of error messages.
 
-    Raises PeopleError and cells.csv_rows.InputError, before anybody is checked, for a file that can't be used. This
+    Raises PeopleError and cells.unreadable.InputError, before anybody is checked, for a file that can't be used. This
     includes two rows that say different things about one id, since at most one of them can be right.
     """
     titles, rows = read_table(path, encoding)

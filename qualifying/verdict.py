@@ -21,7 +21,7 @@ class Verdict:
     drawn at random. `lead_id` is the lead for which the person was checked, if any; `is_redacted` means that a
     pseudonym replaces the person's id. The rule of `rule_version` decided, which needs a score over `threshold`, and
     took no notice of the `allowed_keys` in answers; a verdict from the journal has not all of these. `list_id` stands
-    for the list of people of which this person is one, and how they were checked, and `about` for what was asked about
+    for the list of people that this person is on, and how they were checked, and `about` for what was asked about
     this one; "" if nobody goes on with the list. `is_earlier` means that an earlier run decided.
     """
 

@@ -280,11 +280,9 @@ class WritingBack:
 
     def _invalid_words(self, typed: str) -> str:
         field = self._workflow.id_field.name
-        return (
-            f"its {field} {typed!r} is not a valid id"
-            if typed and self._options.shows_ids
-            else (f"its {field} is blank or not a valid id")
-        )
+        if typed and self._options.shows_ids:
+            return f"its {field} {typed!r} is not a valid id"
+        return f"its {field} is blank or not a valid id"
 
     def _tell_once(self, lead: Json, typed: str, attempt_id: str, note: str, handled: Handled) -> Handled:
         """Write a note that leaves a lead where it is, unless the lead has it, and say so in what was `handled`."""
@@ -407,5 +405,5 @@ def _told_id(lead: Json, what: str, *about: str) -> str:
 
 
 def _names_told(verdict: Verdict) -> list[str]:
-    """Digests of the names that the registry gave instead of ours."""
+    """Comparable forms of the names that the registry gave instead of ours."""
     return [check.other_name.key for check in verdict.checks.values() if check.other_name]

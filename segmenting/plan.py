@@ -69,7 +69,9 @@ class Segment:
     def tells_days_of_moments(self) -> bool:
         """Whether a time zone decides which leads count, or in which group."""
         fields = (self.question.dates, *self.levels)
-        return any(field.kind == "datetime" for field in fields) or any(f.is_of_moments for f in self.question.filters)
+        return any(field.kind == "datetime" for field in fields) or any(
+            each.is_of_moments for each in self.question.filters
+        )
 
     @property
     def fields(self) -> list[str]:

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cells.companies import import_key
-from cells.csv_rows import InputError
 from cells.dates import DATE_ORDERS, DateOrder
 from cells.in_parallel import MANY
 from cells.lead_fields import LeadField
 from cells.notes import note_of
 from cells.readings import UnclearColumn
 from cells.source_file import read_source
+from cells.unreadable import InputError
 from cleaning import CleanFile, Requests, clean_source
 
 Write = Callable[..., Path]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cells.columns import ROWS_AT_ONCE
-from cells.csv_rows import InputError
 from cells.source_file import read_source
+from cells.unreadable import InputError
 
 Write = Callable[..., Path]
 

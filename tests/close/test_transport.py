@@ -2,10 +2,8 @@
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pytest
 import requests
@@ -14,33 +12,9 @@ from hypothesis import strategies as st
 
 from close.transport import AnswerTooLarge, is_loopback, json_or_none, open_session, plain_json_or_none, read_content
 from tests.patience import STUCK
+from tests.speaking import Speak, Speaking
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-Speak = Callable[[socket.socket], None]
-
-
-class Speaking:
-    """A server that says to each connection what it is told to; `sent` counts the bytes that it got rid of."""
-
-    def __init__(self, speak: Speak) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
-        self._speak = speak
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                with connection, suppress(OSError):
-                    connection.recv(65536)
-                    self._speak(connection)
-
-    def stop(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -49,7 +23,7 @@ def serve() -> Iterator[Callable[[Speak], str]]:
 
     def start(speak: Speak) -> str:
         servers.append(Speaking(speak))
-        return servers[-1].url
+        return f"http://127.0.0.1:{servers[-1].port}/"
 
     yield start
     for server in servers:

@@ -1,10 +1,7 @@
 """What keeps requests from arriving is told apart: a certificate, a proxy; and a refusal says what was refused."""
 
 import socket
-import ssl
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from sandbox import Sandbox
 from sandbox.close import PREFIX
 from sandbox.wire import Reply
 from tests.conftest import Run, Serve
+from tests.speaking import Speaking
 from tests.watched import Watched
 
 # A certificate of 127.0.0.1 with its key, for these tests alone; nobody has vouched for it.
@@ -38,44 +36,12 @@ vNcJQj3RyASGkxVL6pZMj9emfaI=
 """
 
 
-class Speaking:
-    """A server that answers each connection with the same bytes, over TLS if it has a certificate."""
-
-    def __init__(self, answer: bytes, certificate: Path | None = None) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self.heard: list[bytes] = []
-        self._answer = answer
-        self._context = None
-        if certificate:
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(certificate)
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                with suppress(OSError), connection:
-                    connection.settimeout(10)
-                    spoken = self._context.wrap_socket(connection, server_side=True) if self._context else connection
-                    with spoken:
-                        self.heard.append(spoken.recv(65536))
-                        spoken.sendall(self._answer)
-
-    def stop(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join()
-
-
 @pytest.fixture
 def speak() -> Iterator[Callable[..., Speaking]]:
     servers: list[Speaking] = []
 
     def start(answer: bytes, certificate: Path | None = None) -> Speaking:
-        servers.append(Speaking(answer, certificate))
+        servers.append(Speaking(lambda connection: connection.sendall(answer), certificate))
         return servers[-1]
 
     yield start
