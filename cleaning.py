@@ -8,6 +8,7 @@ import itertools
 import operator
 import re
 from array import array
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,6 @@ from cells.columns import (
     DATE_ORDER_COLUMN,
     DECIMAL_COLUMN,
     EMAILS,
-    KNOWN_COLUMNS,
     LEAD_COLUMNS,
     PHONES,
     ROWS_AT_ONCE,
@@ -35,19 +35,21 @@ from cells.columns import (
     texts_of,
 )
 from cells.companies import identity_of, import_key
+from cells.company_column import companies_of
+from cells.contact_columns import NO_TYPES, People, contact_parsers, no_types, people_of, title_of_types
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
-from cells.field_types import Conventions, field_parser, fields_to_make
+from cells.field_types import Conventions, field_parser, fields_to_make, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
 from cells.numbers import DecimalMark
-from cells.placeholders import STRANGERS, is_placeholder
+from cells.placeholders import STRANGERS, is_placeholder, says_something
 from cells.problems import Problem
 from cells.readings import Reading
+from cells.roles import Roles
 from cells.rows_abroad import rows_abroad
 from cells.source_file import SourceFile, few_collections
-from cells.texts import is_text
 from cells.unusable_rows import find_unusable_rows, misplaced
 from cells.wrapped import unwrapped
 
@@ -61,12 +63,14 @@ class Contact:
     """A person at a company, as Close will hold them.
 
     `rows` is the row that all of it comes from or, for a person in several rows, the row where each value came first.
+    `types` has the types of e-mails and phones by value, where they are not `office`.
     """
 
     name: str
     emails: list[str]
     phones: list[str]
     rows: int | dict[str, int] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=no_types)
 
     @property
     def origin(self) -> dict[str, int]:
@@ -133,13 +137,15 @@ class CleanFile:
 class Requests:
     """How somebody asked for a file to be read: the letter case of names, the country of phone numbers without +.
 
-    `date_order` and `decimal` hold for all columns; without them, each column has to tell.
+    `date_order` and `decimal` hold for all columns; without them, each column has to tell. With `company_from_email`, a
+    row without a company is named after the domain of its e-mail.
     """
 
     names: NameCase = "upper"
     region: str = "US"
     date_order: DateOrder | None = None
     decimal: DecimalMark | None = None
+    company_from_email: bool = False
 
 
 def clean_source(
@@ -154,22 +160,27 @@ def clean_source(
     Raises UnclearColumn if a column of dates or numbers can be read in two ways.
     """
     with few_collections():
-        texts = {column: texts_of(series) for column, series in _cells(source, fields).items()}
-        rejected = find_unusable_rows(source, texts)
+        companies = companies_of(source, from_email=requests.company_from_email)
+        texts = {column: texts_of(cells) for column, cells in _cells(source, fields, companies.cells).items()}
+        rejected = find_unusable_rows(source, texts, companies.reasons)
         custom = _custom_columns(texts, misplaced(rejected))
         new_fields = fields_to_make(custom, fields, conventions)
-        known = {**fields, **new_fields}
-        filled = {name: known[name] for name in custom if name in known}
+        filled = {name: field for name, field in {**fields, **new_fields}.items() if name in custom}
         readings = _readings(source, custom, filled, requests, conventions)
-        parsers = known_parsers(requests.names, requests.region) | _field_parsers(filled, readings, conventions)
+        known = known_parsers(requests.names, requests.region)
+        parsers = contact_parsers(source.roles, known) | _field_parsers(source.roles, filled, readings, conventions)
         lost = [problem.row for problem in rejected]
-        parsed = {
-            column: parse_column(texts[column].without(lost), parsers[column]) for column in texts if column in parsers
-        }
-        problems = {column: _cell_problems(column, each) for column, each in parsed.items()}
-        problems[STATE.title] += _states_abroad(source, texts[STATE.title].index.index.difference(lost))
-        leads = _assemble(texts[COMPANY].without(lost), parsed, requests.names, problems)
-        dropped = _in_order(problems, source.positions)
+        kept = {column: texts[column].without(lost) for column in texts}
+        parsed = {column: parse_column(kept[column], parsers[column]) for column in kept if column in parsers}
+        problems = defaultdict(list, {column: _cell_problems(column, each) for column, each in parsed.items()})
+        imported = kept[COMPANY].index.index
+        problems[COMPANY] += [problem for problem in companies.others if problem.row in imported]
+        problems[STATE.title] += _states_abroad(source, imported)
+        people = people_of(source.roles, kept, parsed, requests.names, imported)
+        problems[CONTACT_NAME] += _cell_problems(CONTACT_NAME, people.too_long)
+        leads = _assemble(kept[COMPANY], people, _of_companies(parsed), requests.names, problems)
+        dropped = _in_order(problems, source.roles)
+        phones = {each.title: parsed[each.title] for each in source.roles.phones}
         return CleanFile(
             leads,
             rejected,
@@ -177,8 +188,13 @@ def clean_source(
             list(new_fields.values()),
             list(readings.values()),
             _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
-            [*warn_of_columns(parsed, dropped, requests.region), *_warn_of_strangers(leads)],
+            [*warn_of_columns(phones, dropped, requests.region), *_warn_of_strangers(leads)],
         )
+
+
+def _of_companies(parsed: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns with values of companies, rather than of people."""
+    return {name: column for name, column in parsed.items() if name in LEAD_COLUMNS or name.startswith(CUSTOM_PREFIX)}
 
 
 def _custom_columns(texts: Mapping[str, Texts], misplaced_rows: Sequence[int]) -> dict[str, Texts]:
@@ -186,42 +202,49 @@ def _custom_columns(texts: Mapping[str, Texts], misplaced_rows: Sequence[int]) -
     return {
         column.removeprefix(CUSTOM_PREFIX): each.without(misplaced_rows)
         for column, each in texts.items()
-        if column not in KNOWN_COLUMNS
+        if column.startswith(CUSTOM_PREFIX)
     }
 
 
 def _field_parsers(
-    filled: Mapping[str, LeadField], readings: Mapping[str, Reading], conventions: Conventions
+    roles: Roles, filled: Mapping[str, LeadField], readings: Mapping[str, Reading], conventions: Conventions
 ) -> dict[str, Parser]:
     """How a cell of each custom field is parsed, by column title."""
     told = {column: reading.reading for column, reading in readings.items()}
-    return {
+    parsers = {
         CUSTOM_PREFIX + name: field_parser(each, conventions, told.get(CUSTOM_PREFIX + name, ""))
         for name, each in filled.items()
     }
+    amounts = [CUSTOM_PREFIX + name for name, each in filled.items() if each.kind == "number"]
+    return parsers | {column: in_thousands(parsers[column]) for column in amounts if column in roles.in_thousands}
 
 
 def _count_placeholders(parsed: Iterable[Column], unparsed: Iterable[Texts]) -> int:
     return sum(map(Column.count_placeholders, parsed)) + sum(map(Texts.count_placeholders, unparsed))
 
 
-def _cells(source: SourceFile, fields: Mapping[str, LeadField]) -> dict[str, "pd.Series[str]"]:
-    """The cells of each column that is imported, by title. A column of ids is filled up from one of names beside it."""
-    names = list(source.custom_fields)
-    cells = {column: source.column(column) for column in [*KNOWN_COLUMNS, *(CUSTOM_PREFIX + name for name in names)]}
+def _cells(
+    source: SourceFile, fields: Mapping[str, LeadField], companies: "pd.Series[str]"
+) -> dict[str, "pd.Series[str]"]:
+    """The cells of each column that is imported. A column of ids is filled up from one of names beside it.
+
+    The columns of contacts have their titles in the file, all others our names for them.
+    """
+    roles, names = source.roles, list(source.roles.custom)
+    items = [*roles.emails, *roles.phones]
+    cells = {COMPANY: companies, **{roles.title(position): source.cells[position] for position in roles.names}}
+    cells |= {each.title: source.cells[each.position] for each in items}
+    cells |= {title_of_types(each): source.cells[each.types] for each in items if each.types is not None}
+    cells |= {column: source.column(column) for column in [*LEAD_COLUMNS, *(CUSTOM_PREFIX + name for name in names)]}
     for name in names:
         twin = name.removesuffix(ID_PART) + NAME_PART
         if name.endswith(ID_PART) and twin in names and name in fields and fields.get(twin) == fields[name]:
             ids, called = cells[CUSTOM_PREFIX + name], cells.pop(CUSTOM_PREFIX + twin)
             is_user = fields[name].kind == "user"
-            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(_says_something), called) if is_user else ids
+            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(says_something), called) if is_user else ids
     abroad = rows_abroad(source).index
     cells[STATE.title] = cells[STATE.title].mask(source.cells.index.isin(abroad), "")
     return cells
-
-
-def _says_something(cell: str) -> bool:
-    return is_text(cell) and not is_placeholder(unwrapped(cell))
 
 
 def _readings(
@@ -238,8 +261,9 @@ def _readings(
             told = [text if conventions.zone or names_a_zone(text) else "" for text in custom[name].meant]
             dates[name] = replace(custom[name], meant=told)
     numbers = {name: custom[name] for name, each in filled.items() if each.kind == "number"}
-    orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN))
-    return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN))
+    called = source.roles.called
+    orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN), called)
+    return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN), called)
 
 
 def _states_abroad(source: SourceFile, rows: "pd.Index[int]") -> Iterator[Problem]:
@@ -261,10 +285,15 @@ def _warn_of_strangers(leads: Iterable[Lead]) -> Iterator[str]:
             yield f"{rows} the company {lead.name!r}, which strangers may share; it becomes one lead."
 
 
-def _in_order(problems: Mapping[str, Iterable[Problem]], positions: Mapping[str, int]) -> list[Problem]:
-    """The problems of all columns, ordered by row, and within a row by column position."""
+def _in_order(problems: Mapping[str, Iterable[Problem]], roles: Roles) -> list[Problem]:
+    """The problems of all columns, by row, and in a row by column position; columns are called as in the file."""
+    positions = {roles.title(each.position): each.position for each in [*roles.emails, *roles.phones]}
+    positions |= {roles.title(position): position for position in roles.names}
+    positions |= {column: places[0] for column, places in roles.sources.items()}
     by_column = [problems[column] for column in sorted(problems, key=lambda column: positions.get(column, 0))]
-    return sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
+    ordered = sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
+    names = {column: roles.called(column) for column in roles.sources}
+    return [problem._replace(column=names.get(problem.column, problem.column)) for problem in ordered]
 
 
 def _cell_problems(name: str, column: Column) -> list[Problem]:
@@ -287,6 +316,7 @@ class _Person:
     name: str
     emails: tuple[str, ...]
     phones: tuple[str, ...]
+    types: Mapping[str, str] = field(default_factory=no_types)
 
     @property
     def folded_emails(self) -> frozenset[str]:
@@ -294,19 +324,24 @@ class _Person:
 
 
 def _assemble(
-    companies: Texts, columns: Mapping[str, Column], names: NameCase, problems: Mapping[str, list[Problem]]
+    companies: Texts,
+    people: People,
+    columns: Mapping[str, Column],
+    names: NameCase,
+    problems: Mapping[str, list[Problem]],
 ) -> list[Lead]:
-    """One lead per import key, in file order; `problems` gets the values on which a company's rows disagree."""
+    """One lead per import key, in file order; `problems` gets the values on which a company's rows disagree.
+
+    `columns` have the values of companies.
+    """
     leads, lead_of_spelling = _leads(companies, names)
     lead_of_row = companies.by_row(lead_of_spelling)
     rows = lead_of_row.index.tolist()
     for row, number in zip(rows, _each(lead_of_row), strict=True):
         leads[number].rows.append(row)
     for name, column in columns.items():
-        if name not in (CONTACT_NAME, EMAILS, PHONES):
-            problems[name] += _fill_companies(leads, lead_of_row, name, column)
-    people = (columns[name] for name in (CONTACT_NAME, EMAILS, PHONES))
-    for problem in _fill_contacts(leads, rows, lead_of_row, *people):
+        problems[name] += _fill_companies(leads, lead_of_row, name, column)
+    for problem in _fill_contacts(leads, rows, lead_of_row, people):
         problems[problem.column].append(problem)
     return leads
 
@@ -354,17 +389,13 @@ def _fill_companies(leads: Sequence[Lead], lead_of_row: "pd.Series[int]", name: 
 
 
 def _fill_contacts(
-    leads: Sequence[Lead],
-    rows: Sequence[int],
-    lead_of_row: "pd.Series[int]",
-    names: Column,
-    emails: Column,
-    phones: Column,
+    leads: Sequence[Lead], rows: Sequence[int], lead_of_row: "pd.Series[int]", people_of_rows: People
 ) -> Iterator[Problem]:
     """Give the leads their contacts. If each row of a company is clearly a different person, nothing is compared.
 
     Names are told apart by their hashes; if two names share a hash, their rows are compared needlessly.
     """
+    names, emails, phones = people_of_rows.names, people_of_rows.emails, people_of_rows.phones
     same_name = names.texts.by_row(array("q", [hash(identity_of(name)) if name else 0 for name in names.values]))
     has_items = _has_value(emails) | _has_value(phones)
     has_several = names.texts.index.isin(list(names.several))
@@ -379,13 +410,15 @@ def _fill_contacts(
         if called:
             cells = ((names, name), (emails, email), (phones, phone))
             is_whole = not any(cell in column.lost or cell in column.placeholders for column, cell in cells)
-            people = _people_of(row, called, emails.all_of(email), phones.all_of(phone)) if is_whole else []
+            person = _Person(row, "", emails.all_of(email), phones.all_of(phone), people_of_rows.types(email, phone))
+            people = _people_of(person, called) if is_whole else []
             if len(people) < 2:
-                people = [_Person(row, "", emails.all_of(email), phones.all_of(phone))]
+                people = [person]
                 yield Problem(row, CONTACT_NAME, "; ".join(called), "several_names", SEVERAL_NAMES)
             compared.setdefault(index, []).extend(people)
         elif index in compared or email in emails.several or phone in phones.several:
-            person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone))
+            types = people_of_rows.types(email, phone)
+            person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone), types)
             if index not in compared:
                 yield from _add_contact(lead, [person])
             elif person.name or person.emails or person.phones:
@@ -394,7 +427,8 @@ def _fill_contacts(
             its_email, its_phone = emails.values[email], phones.values[phone]
             its_emails = [] if its_email is None else [its_email]
             its_phones = [] if its_phone is None else [its_phone]
-            lead.contacts.append(Contact(names.values[name], its_emails, its_phones, row))
+            types = people_of_rows.types(email, phone)
+            lead.contacts.append(Contact(names.values[name], its_emails, its_phones, row, types))
     for index, people in compared.items():
         for same in _same_people(people):
             yield from _add_contact(leads[index], same)
@@ -414,12 +448,15 @@ SEVERAL_NAMES = (
 )
 
 
-def _people_of(row: int, names: Sequence[str], emails: Sequence[str], phones: Sequence[str]) -> list[_Person]:
+def _people_of(row: _Person, names: Sequence[str]) -> list[_Person]:
     """The people whom one row names, each with one e-mail and one phone; empty if it is not clear whose they are."""
+    emails, phones = row.emails, row.phones
     is_about_two = emails or phones or all(" " in name for name in names)
     if not is_about_two or {len(emails), len(phones)} - {0, len(names)}:
         return []
-    return [_Person(row, name, tuple(emails[at : at + 1]), tuple(phones[at : at + 1])) for at, name in enumerate(names)]
+    return [
+        replace(row, name=name, emails=emails[at : at + 1], phones=phones[at : at + 1]) for at, name in enumerate(names)
+    ]
 
 
 def _each(numbers: "pd.Series[int]") -> Iterator[int]:
@@ -435,7 +472,8 @@ def _has_value(column: Column) -> "pd.Series[bool]":
 def _add_contact(lead: Lead, same: Sequence[_Person]) -> Iterator[Problem]:
     """Give a lead the person described by these rows."""
     origin: dict[str, int] = {}
-    contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin)
+    types = {value: kind for person in reversed(same) for value, kind in person.types.items()}
+    contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin, types or NO_TYPES)
     for person in same:
         for value in (*filter(None, [person.name]), *person.emails, *person.phones):
             origin.setdefault(value, person.row)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import phonenumbers
 
-from cells.columns import PHONES, Column
+from cells.columns import Column
 from cells.parsed import Lost
 from cells.problems import Problem
 from cells.texts import ProblemCode
@@ -25,12 +25,13 @@ ADVICE: Mapping[ProblemCode, str] = {
 }
 
 
-def warn_of_columns(columns: Mapping[str, Column], dropped: Iterable[Problem], region: str) -> Iterator[str]:
-    """A sentence for each column that needs one."""
+def warn_of_columns(phones: Mapping[str, Column], dropped: Iterable[Problem], region: str) -> Iterator[str]:
+    """A sentence for each column that needs one; `phones` has the columns of phones by title."""
     yield from _common_problems(dropped)
-    misfits = _other_country(columns[PHONES], region)
-    if misfits:
-        yield f"{PHONES}: {misfits}"
+    for title, column in phones.items():
+        misfits = _other_country(column, region)
+        if misfits:
+            yield f"{title}: {misfits}"
 
 
 def _common_problems(dropped: Iterable[Problem]) -> Iterator[str]:

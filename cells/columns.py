@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -28,6 +28,7 @@ ROWS_AT_ONCE = 10_000  # a small part of a large file
 REJECT_COLUMNS = ("_row", "_column", "_value", "_code", "_reason", "_date_order")  # what our rejects files add
 ROW_COLUMN, _, VALUE_COLUMN, CODE_COLUMN, _, DATE_ORDER_COLUMN = REJECT_COLUMNS
 DECIMAL_COLUMN = "_decimal"  # what they also add if a column has a decimal comma
+OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ class Column:
     """A parsed column: the clean value of each of its distinct texts, or None.
 
     By the index of a text, `several` has all values of a text with more than one, `lost` what was lost from it, and
-    `placeholders` how many stand in it.
+    `placeholders` how many stand in it. `types` has the types in Close of e-mails and phones, where they are not all
+    `office`.
     """
 
     texts: Texts
@@ -156,6 +158,7 @@ class Column:
     several: dict[int, tuple[Any, ...]]
     lost: dict[int, tuple[Lost, ...]]
     placeholders: dict[int, int]
+    types: dict[int, Mapping[str, str]] = field(default_factory=dict)
 
     def all_of(self, index: int) -> tuple[Any, ...]:
         """All values of a text."""

@@ -4,7 +4,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,13 +38,15 @@ def read_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     yield from rows_in_form(path, replace(form, has_sep_line=False, has_loose_quotes=False))
 
 
-def told_form_of(head: bytes, encoding: str, delimiter: str, needed: str = "") -> TextForm:
+def told_form_of(
+    head: bytes, encoding: str, delimiter: str, count_known: Callable[[Sequence[str]], int] = lambda _: 0
+) -> TextForm:
     """How the file that begins with these bytes is written: as the caller says, otherwise as `form_of` finds it.
 
     Raises InputError.
     """
     try:
-        return form_of(head, encoding, delimiter, needed)
+        return form_of(head, encoding, delimiter, count_known)
     except LookupError:
         raise UnknownEncoding(encoding) from None
 

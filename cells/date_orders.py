@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
@@ -22,9 +22,12 @@ class ContradictingDates(UnclearColumn):
 
 
 def find_date_orders(
-    columns: Mapping[str, Texts], asked: DateOrder | None, notes: "pd.Series[str]"
+    columns: Mapping[str, Texts],
+    asked: DateOrder | None,
+    notes: "pd.Series[str]",
+    called: Callable[[str], str] = str,
 ) -> dict[str, Reading]:
-    """The date order of each date column where it matters, by column title.
+    """The date order of each date column where it matters, by our name for it; `called` gives the file's.
 
     Raises UnclearDates and ContradictingDates if neither the request nor a note nor the values tell.
     """
@@ -32,7 +35,7 @@ def find_date_orders(
     def told(column: str) -> DateOrder | None:
         return asked or noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
 
-    return told_or_proved(columns, told, _proved_order)
+    return told_or_proved(columns, told, _proved_order, called)
 
 
 def _proved_order(column: str, texts: Texts) -> Reading | None:

@@ -1,7 +1,7 @@
 """The decimal mark of a column of numbers: as requested, as noted, or as its values prove."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
@@ -22,9 +22,12 @@ class ContradictingNumbers(UnclearColumn):
 
 
 def find_decimal_marks(
-    columns: Mapping[str, Texts], asked: DecimalMark | None, notes: "pd.Series[str]"
+    columns: Mapping[str, Texts],
+    asked: DecimalMark | None,
+    notes: "pd.Series[str]",
+    called: Callable[[str], str] = str,
 ) -> dict[str, Reading]:
-    """How each column of numbers is read where it matters, by column title.
+    """How each column of numbers is read where it matters, by our name for it; `called` gives the file's.
 
     Raises UnclearNumbers and ContradictingNumbers if neither the request nor a note nor the values tell.
     """
@@ -32,7 +35,7 @@ def find_decimal_marks(
     def told(column: str) -> DecimalMark | None:
         return asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
 
-    return told_or_proved(columns, told, lambda column, texts: _proved_mark(column, texts.counted()))
+    return told_or_proved(columns, told, lambda column, texts: _proved_mark(column, texts.counted()), called)
 
 
 def mark_of(column: str, texts: Mapping[str, int]) -> DecimalMark | None:

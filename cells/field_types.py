@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from decimal import Decimal
 from typing import Any
 
 from cells.choices import ID_PREFIXES, is_no_choice, parse_choice, parse_choices, parse_reference, parse_user
@@ -60,6 +61,16 @@ def _choice_parser(field: LeadField) -> Callable[[str], Parsed]:
     if field.is_multiple:
         return lambda cell: parse_choices(cell, field.choices)
     return one_value(lambda text: parse_choice(text, field.choices), lambda text: is_no_choice(text, field.choices))
+
+
+def in_thousands(parser: Parser) -> Parser:
+    """The parser for a column whose title says that it counts thousands."""
+
+    def parse_cell(text: str) -> Parsed:
+        parsed = parser.parse_cell(text)
+        return parsed._replace(values=tuple(float(Decimal(str(value)) * 1000) for value in parsed.values))
+
+    return Parser(parse_cell)
 
 
 LIST_SEPARATORS = re.compile(r"[\r\n;]")

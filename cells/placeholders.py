@@ -2,12 +2,16 @@
 
 import re
 
+from cells.texts import is_text
+from cells.wrapped import unwrapped
+
 _BRACKETS = {"(": ")", "[": "]", "<": ">", "{": "}"}
 _NOTHING_TYPED = re.compile(r"(?:[$€£¥]\s*)?[-‐-―−_.?*/\\]+")
 _WORDS = frozenset(
     {
         *("n/a", "n.a", "n\\a", "#n/a", "\\n", "null", "none", "nil", "undefined", "unknown"),
         *("not provided", "not available", "not applicable", "not specified", "not given", "not set", "not known"),
+        "info requested",  # as Eventbrite writes
         *("#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "#error!", "#spill!", "#calc!", "#getting_data"),
         *("#field!", "#blocked!", "#connect!", "#busy!", "#unknown!"),
     }
@@ -32,7 +36,7 @@ STRANGERS = frozenset(
 
 def is_placeholder(text: str) -> bool:
     """Whether an unwrapped cell stands for a missing value, in a column of any kind."""
-    if len(text) > _LONGEST or (text[:1].isalnum() and text[:1] not in "NnUu"):
+    if len(text) > _LONGEST or (text[:1].isalnum() and text[:1] not in "NnUuIi"):
         return False
     if _NOTHING_TYPED.fullmatch(text):
         return True
@@ -41,6 +45,11 @@ def is_placeholder(text: str) -> bool:
         words, is_bracketed = words[1:-1].strip(), True
     words = words.strip("-–— ").removesuffix(".").strip()
     return words in _WORDS or (is_bracketed and (words in _ONLY_IN_BRACKETS or words.startswith(("no ", "not "))))
+
+
+def says_something(cell: str) -> bool:
+    """Whether a cell has a text that stands for a value."""
+    return is_text(cell) and not is_placeholder(unwrapped(cell))
 
 
 def is_phone_placeholder(text: str) -> bool:
@@ -61,8 +70,10 @@ def is_national_placeholder(e164: str) -> bool:
 
 
 def is_email_placeholder(text: str) -> bool:
-    """Whether a text stands for a missing address."""
-    return "@" not in text and (is_placeholder(text) or bool(_NO_EMAIL.fullmatch(text.casefold())))
+    """Whether a text stands for a missing address; `/o=...` is how Outlook calls somebody inside a company."""
+    if "@" in text:
+        return False
+    return is_placeholder(text) or text[:3].casefold() == "/o=" or bool(_NO_EMAIL.fullmatch(text.casefold()))
 
 
 def is_zip_placeholder(text: str) -> bool:

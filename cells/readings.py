@@ -38,18 +38,20 @@ def told_or_proved(
     columns: Mapping[str, Texts],
     told: Callable[[str], str | None],
     prove: Callable[[str, Texts], Reading | None],
+    called: Callable[[str], str],
 ) -> dict[str, Reading]:
-    """How each custom field's column is read where it matters, by title: as told, or else as its values prove.
+    """How each custom field's column is read where it matters, by our name for it: as told, or else as values prove.
 
-    `columns` are those of custom fields, by the field's name; `told` gets the title of a column.
+    `columns` are those of custom fields, by the field's name. `called` gives what the file calls a column, which is
+    what `told` and `prove` get.
     """
     found: dict[str, Reading] = {}
     for name, texts in columns.items():
-        column = CUSTOM_PREFIX + name
+        column = called(CUSTOM_PREFIX + name)
         requested = told(column)
         reading = Reading(column, requested) if requested else prove(column, texts)
         if reading:
-            found[column] = reading
+            found[CUSTOM_PREFIX + name] = reading
     return found
 
 

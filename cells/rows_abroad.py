@@ -26,8 +26,8 @@ def rows_abroad(source: SourceFile) -> "pd.Series[str]":
     countries = pd.Series("", index=source.cells.index, dtype=object)
     for index in _country_columns(source.header):
         cells = source.cells[index]
-        named = {cell: text for cell in cells.unique() if (text := country_in(cell))}
-        countries = countries.where(countries != "", cells.map(named).fillna(""))
+        named = {cell: country_in(cell) or "" for cell in cells.unique()}
+        countries = countries.where(countries != "", cells.map(named))
     abroad = [text for text in countries.unique() if text and not is_us(text)]
     return countries[countries.isin(abroad)]
 

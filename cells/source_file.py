@@ -4,84 +4,73 @@ import codecs
 import contextlib
 import gc
 import itertools
-import re
-import unicodedata
-from collections import Counter
+import operator
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from cells.columns import (
-    CODE_COLUMN,
-    COMPANY,
-    CUSTOM_PREFIX,
-    DATE_ORDER_COLUMN,
-    DECIMAL_COLUMN,
-    EMAILS,
-    KNOWN_COLUMNS,
-    PHONES,
-    REJECT_COLUMNS,
-    ROW_COLUMN,
-    ROWS_AT_ONCE,
-    VALUE_COLUMN,
-)
+from cells.columns import CODE_COLUMN, COMPANY, ROW_COLUMN, ROWS_AT_ONCE
 from cells.csv_rows import rows_in_form, told_form_of
-from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
-from cells.texts import has_text, is_same_name, is_text, plain_name, visible
-from cells.unreadable import InputError, refuse_unreadable
-
-OUR_COLUMNS = (*REJECT_COLUMNS, DECIMAL_COLUMN)
+from cells.placeholders import says_something
+from cells.roles import Roles, roles_of
+from cells.table import MOST_ABOVE, MOST_BELOW, LeftOutRow, check_header_row, count_known, find_header, rows_below
+from cells.text_form import first_rows, is_utf_8
+from cells.texts import has_text, is_text
+from cells.titles import is_from_outlook, is_from_salesforce
+from cells.unreadable import InputError, readable_head, refuse_other_formats
+from cells.workbook import is_workbook, open_sheet
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it is: `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
+    """A file as it is: its `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
 
-    Row numbers are those of a spreadsheet: the header is 1, and blank lines are counted but not kept. `surplus` has the
-    cells beyond the header's last one, by row number. `has_bom` says whether the file began with a byte order mark, and
-    `form` in words how it was read, "" if in the usual way.
+    Row numbers are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say
+    what each column is taken for. `surplus` has the cells beyond the header's last one, by row number. `has_bom` says
+    whether the file began with a byte order mark, and `form` in words how it was read, "" if in the usual way.
+    `rows_left_out` stand above or below the table.
     """
 
+    name: str
     has_bom: bool
+    form: str
     header: tuple[str, ...]
+    roles: Roles
     cells: pd.DataFrame
     surplus: Mapping[int, tuple[str, ...]]
-    form: str = ""
+    rows_left_out: tuple[LeftOutRow, ...] = ()
 
-    @property
-    def positions(self) -> dict[str, int]:
-        """The position of each known column: its canonical name -> its index in the header."""
-        return {name: index for index, title in enumerate(self.header) if (name := canonical(title)) is not None}
+    def with_fields(self, names: Iterable[str]) -> "SourceFile":
+        """The same file where Close has custom fields with these names, which titles may name."""
+        return replace(self, roles=roles_of(self.name, self.header, names))
 
     @property
     def own_positions(self) -> list[int]:
         """The positions of the file's own columns, without those that our rejects files add."""
-        return [index for index, title in enumerate(self.header) if title.strip() not in OUR_COLUMNS]
-
-    @property
-    def custom_fields(self) -> dict[str, str]:
-        """The lead custom fields that the file fills, in order: by name, each as the header spells it."""
-        return {
-            name.removeprefix(CUSTOM_PREFIX): self.header[index].strip()[len(CUSTOM_PREFIX) :].strip()
-            for name, index in self.positions.items()
-            if name.startswith(CUSTOM_PREFIX)
-        }
+        return [index for index in range(len(self.header)) if index not in self.roles.ours.values()]
 
     @property
     def left_out(self) -> dict[str, int]:
-        """The columns that an import does not know, as the header spells them, with the number of values in each."""
-        counts: Counter[str] = Counter()
-        for index, title in enumerate(self.header):
-            if canonical(title) is None and title.strip() not in OUR_COLUMNS:
-                counts[title.strip() or f"(unnamed column {index + 1})"] += _count_values(self.cells[index])
-        return {title: values for title, values in counts.items() if values}
+        """The columns of which something is left out, as the header spells them, with the number of those values."""
+        counts = {position: _count_values(self.cells[position]) for position in self.roles.left_out}
+        for groups in (self.roles.company_groups, self.roles.name_groups):
+            for before, group in itertools.pairwise(itertools.accumulate(groups, operator.add)):
+                counts |= {position: self._count_unused(before, position) for position in group[len(before) :]}
+        return {self.roles.title(position): count for position, count in sorted(counts.items()) if count}
 
-    def column(self, name: str) -> pd.Series:
-        """The cells of a known column, blank if the file does not have that column."""
-        index = self.positions.get(name)
-        return pd.Series("", index=self.cells.index, dtype=object) if index is None else self.cells[index]
+    def _count_unused(self, before: Sequence[int], position: int) -> int:
+        """How many values of a column are not needed, because a column before it has one."""
+        cells = self.cells[position]
+        is_needed = pd.concat([self.cells[each].map(says_something) for each in before], axis=1).any(axis=1)
+        return _count_values(cells[is_needed])
+
+    def column(self, name: str) -> "pd.Series[str]":
+        """The cells of a column of ours, blank if the file does not have it."""
+        position = self.roles.ours.get(name, next(iter(self.roles.sources.get(name, ())), None))
+        return pd.Series("", index=self.cells.index, dtype=object) if position is None else self.cells[position]
 
 
 def _count_values(cells: "pd.Series[str]") -> int:
@@ -103,118 +92,117 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def read_source(path: Path, encoding: str = "", delimiter: str = "") -> SourceFile:
-    """The file's cells as text, nothing guessed; an encoding or a delimiter that is not given is found in it.
+def read_source(
+    path: Path, encoding: str = "", delimiter: str = "", sheet: str = "", header_row: int | None = None
+) -> SourceFile:
+    """The file's cells as text, nothing guessed; what is not given of its form is found in it.
 
-    Raises InputError, naming the row or line, if it can't be read.
+    `sheet` is the name of a workbook's sheet, `header_row` the number of the row with the column names. Raises
+    InputError, naming the row or line, if the file can't be read, or if two columns have one title.
     """
-    head = refuse_unreadable(path)
-    form = told_form_of(head, encoding, delimiter, COMPANY)
+    opened = _opened(path, encoding, delimiter, sheet)
     with few_collections():
-        rows = rows_in_form(path, form)
-        header = tuple(next(rows, ()))
-        numbers, columns, surplus = _by_column(rows, len(header))
-    if not (numbers or has_text(header)):
-        raise InputError(f"{path.name} is empty. The first line must contain the column names, such as {COMPANY}.")
-    _refuse_header(path.name, header)
-    if not numbers:
+        head = list(itertools.islice(opened.rows, max(MOST_ABOVE, header_row or 0)))
+        if not any(map(has_text, head)):
+            raise InputError(f"{path.name} is empty. It must have a row with the column names, such as {COMPANY}.")
+        at = check_header_row(path.name, head, header_row) if header_row else find_header(head)
+        header = tuple(head[at])
+        roles = roles_of(path.name, header)
+        table = _by_column(itertools.chain(head[at + 1 :], opened.rows), len(header), at + 2)
+    below = [] if CODE_COLUMN in roles.ours else rows_below(list(table.tail), len(header))
+    table.drop_last(len(below))
+    if not table.numbers:
         raise InputError(f"{path.name} has column names but no rows. Add the rows to import.")
-    index = pd.Index(numbers, name=ROW_COLUMN)
-    cells = pd.DataFrame(dict(enumerate(columns)), index=index, columns=range(len(header)), dtype=object)
-    has_bom, told = head.startswith(codecs.BOM_UTF8), "" if form.is_usual else str(form)
-    return SourceFile(has_bom=has_bom, header=header, cells=cells, surplus=surplus, form=told)
+    above = [LeftOutRow.of(number, row) for number, row in enumerate(head[:at], 1) if has_text(row)]
+    return SourceFile(
+        name=path.name,
+        has_bom=opened.has_bom,
+        form="" if opened.is_usual and at == 0 else f"{opened.form}, header in row {at + 1}",
+        header=header,
+        roles=roles,
+        cells=table.frame(),
+        surplus={} if table.has_marks_at_ends else table.surplus,
+        rows_left_out=(*above, *below),
+    )
 
 
-def _by_column(rows: Iterator[list[str]], width: int) -> tuple[list[int], list[list[str]], dict[int, tuple[str, ...]]]:
-    """The numbers of the rows that are not blank, their cells by column, and the cells beyond the last column by row.
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The rows of a file, and in words how they are read; `is_usual` if nobody has to be told."""
+
+    rows: Iterator[list[str]]
+    form: str
+    is_usual: bool = False
+    has_bom: bool = False
+
+
+def _opened(path: Path, encoding: str, delimiter: str, sheet: str) -> _Opened:
+    head = readable_head(path)
+    if is_workbook(head):
+        found = open_sheet(path, sheet)
+        others = [repr(name) for name in found.all_sheets if name != found.name]
+        beside = f" (not {', '.join(others)})" if others else ""
+        return _Opened(found.rows, f"sheet {found.name!r}{beside}")
+    if sheet:
+        raise InputError(f"{path.name} is a text file, which has no sheets. Leave --sheet out.")
+    refuse_other_formats(path.name, head)
+    form = told_form_of(head, encoding, delimiter, count_known)
+    is_plain = not encoding and form.encoding == "utf-8-sig"
+    titles = list(itertools.chain.from_iterable(first_rows(head, form)[:MOST_ABOVE]))
+    if is_plain and (is_from_salesforce(titles) or is_from_outlook(titles)) and not is_utf_8(path):
+        form = replace(form, encoding="cp1252")
+    return _Opened(rows_in_form(path, form), str(form), form.is_usual, head.startswith(codecs.BOM_UTF8))
+
+
+@dataclass(slots=True)
+class _Table:
+    """The rows of a table that are not blank, cell by cell: their `numbers`, `columns` of cells, and `surplus` cells.
+
+    `tail` has the last rows as they are.
+    """
+
+    numbers: list[int]
+    columns: list[list[str]]
+    surplus: dict[int, tuple[str, ...]]
+    tail: deque[tuple[int, list[str]]]
+
+    @property
+    def has_marks_at_ends(self) -> bool:
+        """Whether every row but the header ends with a delimiter, so that no cell is too many."""
+        return len(self.surplus) == len(self.numbers) and set(self.surplus.values()) == {("",)}
+
+    def drop_last(self, count: int) -> None:
+        """Take rows off the end."""
+        kept = len(self.numbers) - count
+        for number in self.numbers[kept:]:
+            self.surplus.pop(number, None)
+        del self.numbers[kept:]
+        for cells in self.columns:
+            del cells[kept:]
+
+    def frame(self) -> pd.DataFrame:
+        """The cells by row number."""
+        index = pd.Index(self.numbers, name=ROW_COLUMN)
+        return pd.DataFrame(dict(enumerate(self.columns)), index=index, columns=range(len(self.columns)), dtype=object)
+
+
+def _by_column(rows: Iterator[list[str]], width: int, first: int) -> _Table:
+    """The rows of a table, of which the first one has the number `first`.
 
     Equal texts in a column share one object, unless texts in that column hardly ever repeat.
     """
-    numbers: list[int] = []
-    columns: list[list[str]] = [[] for _ in range(width)]
-    surplus: dict[int, tuple[str, ...]] = {}
+    table = _Table([], [[] for _ in range(width)], {}, deque(maxlen=MOST_BELOW))
     known: list[dict[str, str] | None] = [{} for _ in range(width)]
-    first = 2
     while batch := list(itertools.islice(rows, ROWS_AT_ONCE)):
         kept = [(number, row) for number, row in enumerate(batch, first) if has_text(row)]
-        numbers += [number for number, _ in kept]
-        surplus |= {number: tuple(row[width:]) for number, row in kept if len(row) > width}
+        table.numbers += [number for number, _ in kept]
+        table.surplus |= {number: tuple(row[width:]) for number, row in kept if len(row) > width}
+        table.tail += kept[-MOST_BELOW:]
         whole = [row if len(row) == width else (row + [""] * width)[:width] for _, row in kept]
         for index, cells in enumerate(zip(*whole, strict=True)):
             texts = known[index]
-            columns[index] += cells if texts is None else map(texts.setdefault, cells, cells)
-            if texts and len(texts) > len(columns[index]) / 2:
+            table.columns[index] += cells if texts is None else map(texts.setdefault, cells, cells)
+            if texts and len(texts) > len(table.columns[index]) / 2:
                 known[index] = None
         first += len(batch)
-    return numbers, columns, surplus
-
-
-def _refuse_header(name: str, header: Sequence[str]) -> None:
-    if not has_text(header):
-        raise InputError(f"{name}: the first line is blank. It must contain the column names.")
-    places: dict[str, list[int]] = {}
-    for place, title in enumerate(header, 1):
-        column = canonical(title)
-        if column is not None:
-            places.setdefault(plain_name(column), []).append(place)
-    for found in places.values():
-        if len(found) > 1:
-            raise InputError(_column_twice(name, str(canonical(header[found[0] - 1])), found))
-    if plain_name(COMPANY) not in places:
-        raise InputError(_no_company_column(name, header))
-
-
-def _column_twice(name: str, column: str, places: Sequence[int]) -> str:
-    listed = f"{', '.join(map(str, places[:-1]))} and {places[-1]}"
-    times = "twice" if len(places) == 2 else f"{len(places)} times"
-    advice = "Rename or remove all but one"
-    if column in (EMAILS, PHONES):
-        advice = "Put all values into one of them, with semicolons between them, and remove the others"
-    return f"{name}: the column {column!r} appears {times}, as columns {listed}. {advice}."
-
-
-def _no_company_column(name: str, header: Sequence[str]) -> str:
-    found = ", ".join(repr(title.strip()) for title in header[:10])
-    return (
-        f"{name}: the first line does not have a column named {COMPANY!r}, only {found}. Rename the right one, "
-        "and delete any lines above the column names."
-    )
-
-
-_EMAIL_TITLE = re.compile(
-    r"(?:work |business |personal |other |home |primary |secondary )?e ?mails?(?: address)?(?: \d+)?"
-)
-_PHONE_TITLE = re.compile(
-    r"(?:work |business |personal |other |home |primary |mobile |office |direct |company )?"
-    r"(?:phones?|mobile|cell|telephone)(?: phone| number)?(?: \d+)?"
-)
-
-
-def columns_of_contacts(titles: Iterable[str]) -> dict[str, list[str]]:
-    """Those of some unknown columns that hold e-mails or phones, by our column for them."""
-    found: dict[str, list[str]] = {}
-    for title in titles:
-        words = " ".join(re.findall(r"[^\W_]+", title.casefold().removesuffix("value")))
-        kinds = {EMAILS: _EMAIL_TITLE, PHONES: _PHONE_TITLE}
-        for column in (column for column, kind in kinds.items() if kind.fullmatch(words)):
-            found.setdefault(column, []).append(title)
-    return found
-
-
-def canonical(title: str) -> str | None:
-    """Our name for a column, or None if we do not know it."""
-    spelled = unicodedata.normalize("NFC", " ".join(visible(title).split()))
-    known = _COLUMN_BY_PLAIN_NAME.get(plain_name(title))
-    if known is not None or not spelled.casefold().startswith(CUSTOM_PREFIX):
-        return known
-    field_name = spelled[len(CUSTOM_PREFIX) :].strip()
-    return CUSTOM_PREFIX + field_name if field_name and not is_same_name(field_name, IMPORT_KEY) else None
-
-
-_COLUMN_BY_PLAIN_NAME = {
-    plain_name(name): name
-    for name in (
-        *(*KNOWN_COLUMNS, VALUE_COLUMN, CODE_COLUMN, DATE_ORDER_COLUMN, DECIMAL_COLUMN),
-        *(CUSTOM_PREFIX + FOUNDED, CUSTOM_PREFIX + REVENUE),
-    )
-}
+    return table

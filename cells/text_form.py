@@ -6,16 +6,16 @@ import gzip
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from cells.texts import plain_name
-
 HEAD = 65536  # bytes that are looked at
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 LEAST_LIMIT, MOST_RATIO = 50_000_000, 100  # bytes that any packed file may have, and how far a large one unpacks
+MOST_TITLES = 40  # rows among which the titles of columns are looked for
 MOST_ROWS = 200  # of the head, to see which delimiter gives rows of one length
 MOST_GUESSED = 1_000_000  # bytes in which an encoding is looked for
 LONGEST_PROOF = 40  # characters
@@ -100,20 +100,28 @@ def head_of(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def form_of(head: bytes, encoding: str = "", delimiter: str = "", needed: str = "") -> TextForm:
+def form_of(
+    head: bytes, encoding: str = "", delimiter: str = "", count_known: Callable[[Sequence[str]], int] = lambda _: 0
+) -> TextForm:
     """How the file that begins with these bytes is written; an encoding and a delimiter may be given.
 
-    Without a delimiter, one that gives the `needed` column comes before all others. Raises LookupError for an encoding
-    that does not exist.
+    Without a delimiter, it is the one with which a row has most known titles, as `count_known` counts them; otherwise
+    the one that gives rows of one length. Raises LookupError for an encoding that does not exist.
     """
     found = _encoding_of(head, encoding)
     text = _head_as_text(head, found)
     sep_line = _SEP_LINE.match(text)
     rest = text[sep_line.end() :] if sep_line else text
     lines = _whole_lines(rest)
-    mark = delimiter or (sep_line[1] if sep_line else "") or max(DELIMITERS, key=lambda each: _fit(lines, each, needed))
+    told = delimiter or (sep_line[1] if sep_line else "")
+    mark = told or max(DELIMITERS, key=lambda each: _fit(lines, each, count_known))
     is_loose = f'{mark} "' in rest and not _is_even(lines, mark) and _is_even(lines, mark, skips=True)
     return TextForm(found, mark, has_sep_line=bool(sep_line), has_loose_quotes=is_loose)
+
+
+def first_rows(head: bytes, form: TextForm) -> list[list[str]]:
+    """The rows at the beginning of a file, as far as its first bytes go."""
+    return list(_rows_in(_whole_lines(_head_as_text(head, form.encoding)), form.delimiter))
 
 
 def _head_as_text(head: bytes, encoding: str) -> str:
@@ -152,14 +160,13 @@ def _whole_lines(text: str) -> list[str]:
     return lines[:-1] if len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
 
 
-def _fit(lines: list[str], delimiter: str, needed: str) -> tuple[bool, bool, float, int]:
-    """How well a delimiter fits: best if it gives the needed column, then if rows are as wide as the first one."""
+def _fit(lines: list[str], delimiter: str, count_known: Callable[[Sequence[str]], int]) -> tuple[int, bool, float, int]:
+    """How well a delimiter fits: best if a row has many known titles, then if rows have one length of several cells."""
     rows = [row for row in _rows_in(lines, delimiter) if any(cell.strip() for cell in row)]
     if not rows:
-        return False, False, 0.0, 0
-    width = len(rows[0])
-    has_needed = any(plain_name(title) == plain_name(needed) for title in rows[0])
-    return has_needed, width > 1, sum(len(row) == width for row in rows) / len(rows), width
+        return 0, False, 0.0, 0
+    [(width, count)] = Counter(map(len, rows)).most_common(1)
+    return max(map(count_known, rows[:MOST_TITLES])), width > 1, count / len(rows), width
 
 
 def _is_even(lines: list[str], delimiter: str, *, skips: bool = False) -> bool:
@@ -178,6 +185,15 @@ def _rows_in(lines: list[str], delimiter: str) -> Iterator[list[str]]:
             yield row
     except csv.Error:
         return
+
+
+def is_utf_8(path: Path) -> bool:
+    """Whether a file can be read as UTF-8 to its end."""
+    try:
+        with open_text(path, "utf-8") as file:
+            return all(True for _ in iter(lambda: file.read(HEAD), ""))
+    except UnicodeError:
+        return False
 
 
 def proof_of_encoding(path: Path) -> str:

@@ -38,21 +38,26 @@ class NotInEncoding(InputError):
     """The file is not in the encoding that it is read with; the message says from which line on."""
 
 
-def refuse_unreadable(path: Path) -> bytes:
-    """The first bytes of a file of text. Raises InputError for one that can't be read, or is clearly something else."""
-    head = _readable_head(path)
+def refuse_unreadable(path: Path) -> None:
+    """Raise InputError for a file that can't be read, or is clearly no text file with a table."""
+    head = readable_head(path)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
+    refuse_other_formats(path.name, head)
+
+
+def refuse_other_formats(name: str, head: bytes) -> None:
+    """Raise InputError if a file that begins with these bytes is clearly no text file with a table."""
     for format_, words in OTHER_FORMATS.items():
         if format_.match(head[:HEAD_OF_FORMAT].removeprefix(codecs.BOM_UTF8)):
-            raise InputError(f"{path.name} {words}")
+            raise InputError(f"{name} {words}")
     is_utf_16 = form_of(head).encoding.startswith("utf-16")
     if b"\0" in head[:HEAD_OF_FORMAT] and not is_utf_16:
-        raise InputError(f"{path.name} is not a text file. Save your sheet as CSV (UTF-8) and use that file.")
-    return head
+        raise InputError(f"{name} is not a text file. Save your sheet as CSV (UTF-8) and use that file.")
 
 
-def _readable_head(path: Path) -> bytes:
+def readable_head(path: Path) -> bytes:
+    """The first bytes of a file, unpacked. Raises InputError for one that can't be read."""
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
     try:

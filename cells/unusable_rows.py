@@ -4,10 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from cells.columns import CODE_COLUMN, COMPANY, EMAILS, PHONES, VALUE_COLUMN, Texts
+from cells.columns import CODE_COLUMN, COMPANY, VALUE_COLUMN, Texts
 from cells.emails import parse_emails
 from cells.placeholders import is_placeholder
 from cells.problems import Problem
+from cells.roles import Roles
 from cells.source_file import SourceFile
 from cells.texts import plain_name
 from cells.wrapped import is_formula
@@ -15,11 +16,17 @@ from cells.wrapped import is_formula
 MISPLACED = ("surplus_cells", "shifted_row", "header_again")  # codes of rows whose cells say nothing about a column
 
 
-def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts]) -> list[Problem]:
-    """The rows that can't be imported, each once, in order; `texts` has the known columns by title."""
-    rejected = {problem.row: problem for problem in _without_company(texts[COMPANY])}
-    rejected |= {problem.row: problem for problem in _shifted_rows(texts)}
-    rejected |= {problem.row: problem for problem in _headers_again(source, texts[COMPANY])}
+def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts], reasons: Mapping[int, str]) -> list[Problem]:
+    """The rows that can't be imported, each once, in order.
+
+    `texts` has the columns that are imported by title, `reasons` why a row without a company could not be named after
+    an e-mail, by row.
+    """
+    company = source.roles.called(COMPANY)
+    rejected = {problem.row: problem for problem in _without_company(texts[COMPANY], company)}
+    rejected |= {row: rejected[row]._replace(reason=reason) for row, reason in reasons.items() if row in rejected}
+    rejected |= {problem.row: problem for problem in _shifted_rows(source.roles, texts)}
+    rejected |= {problem.row: problem for problem in _headers_again(source, company)}
     beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
     for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
         rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
@@ -33,51 +40,56 @@ def misplaced(rejected: Iterable[Problem]) -> list[int]:
     return [problem.row for problem in rejected if problem.code in MISPLACED]
 
 
-def _without_company(companies: Texts) -> Iterator[Problem]:
+def _without_company(companies: Texts, title: str) -> Iterator[Problem]:
     for index, (cell, text) in enumerate(zip(companies.distinct, companies.meant, strict=True)):
         if not text:
-            problem = Problem(0, COMPANY, "", "no_company", "The row has no company.")
+            problem = Problem(0, title, "", "no_company", "The row has no company.")
         elif is_placeholder(text):
-            problem = Problem(0, COMPANY, text, "no_company", f"The row has no company: {text!r} stands for none.")
+            problem = Problem(0, title, text, "no_company", f"The row has no company: {text!r} stands for none.")
         elif text[0] in "=+-@" and is_formula(cell):
             told = "The company is a formula, whose result the file does not have; write the name into the spreadsheet."
-            problem = Problem(0, COMPANY, text, "formula", told)
+            problem = Problem(0, title, text, "formula", told)
         else:
             continue
         for row in companies.index.index[companies.index == index]:
             yield problem._replace(row=row)
 
 
-def _shifted_rows(texts: Mapping[str, Texts]) -> Iterator[Problem]:
-    """The rows with an address where the phone belongs, and a name where the address belongs."""
-    addresses = [index for index, text in enumerate(texts[PHONES].meant) if "@" in text and parse_emails(text).values]
-    if not addresses:
-        return
-    names = [index for index, text in enumerate(texts[EMAILS].meant) if _may_be_name(text)]
-    phones, emails = texts[PHONES].index, texts[EMAILS].index
-    for row in phones.index[phones.isin(addresses) & emails.isin(names)]:
-        value = texts[PHONES].meant[phones[row]]
-        reason = (
-            "The cells have shifted: an e-mail address stands where the phone belongs, and a name where the address "
-        )
-        yield Problem(row, PHONES, value, "shifted_row", f"{reason}does. Put quotes around a value with a comma.")
+def _shifted_rows(roles: Roles, texts: Mapping[str, Texts]) -> Iterator[Problem]:
+    """The rows with an address where a phone belongs, and a name where an address belongs."""
+    found: dict[int, Problem] = {}
+    for column in roles.phones:
+        phones = texts[column.title]
+        addresses = [index for index, text in enumerate(phones.meant) if "@" in text and parse_emails(text).values]
+        for row, index in phones.index[phones.index.isin(addresses)].items() if addresses else ():
+            problem = Problem(int(str(row)), column.title, phones.meant[index], "shifted_row", SHIFTED)
+            found.setdefault(problem.row, problem)
+    for row, problem in found.items():
+        emails = (texts[column.title] for column in roles.emails)
+        if any(_may_be_name(each.meant[each.index[row]]) for each in emails):
+            yield problem
+
+
+SHIFTED = (
+    "The cells have shifted: an e-mail address stands where the phone belongs, and a name where the address does. "
+    "Put quotes around a value with a comma."
+)
 
 
 def _may_be_name(text: str) -> bool:
     return "@" not in text and any(map(str.isalpha, text)) and not is_placeholder(text)
 
 
-def _headers_again(source: SourceFile, companies: Texts) -> Iterator[Problem]:
+def _headers_again(source: SourceFile, company: str) -> Iterator[Problem]:
     """The rows that repeat the column names, as in files that were put together."""
     titles = [plain_name(source.header[index]) for index in source.own_positions]
-    alike = (index for index, text in enumerate(companies.meant) if text[:1] in "Cc" and len(text) < 2 * len(COMPANY))
-    same = [index for index in alike if plain_name(companies.meant[index]) == plain_name(COMPANY)]
-    for row in companies.index.index[companies.index.isin(same)] if same else ():
+    at = next((index for index, title in enumerate(titles) if title), 0)
+    column = source.cells[source.own_positions[at]]
+    spelled = [text for text in column.unique() if len(text) < 2 * len(titles[at]) and plain_name(text) == titles[at]]
+    for row in column.index[column.isin(spelled)] if spelled else ():
         cells = source.cells.loc[row, source.own_positions].tolist()
         if list(map(plain_name, cells)) == titles:
-            yield Problem(
-                row, COMPANY, companies.meant[companies.index[row]], "header_again", "The row repeats the header."
-            )
+            yield Problem(row, company, column.loc[row], "header_again", "The row repeats the header.")
 
 
 def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:

@@ -10,19 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import phonenumbers
 
-from cells.columns import KNOWN_COLUMNS
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
 from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
-from cells.source_file import SourceFile, columns_of_contacts, read_source
+from cells.source_file import SourceFile, read_source
+from cells.unread_columns import NoCompanyColumn, UnreadColumns, near_misses, refuse_without_company
 from close.journal import JournalFile
 from commands.arguments import TABLE_HELP, add_index_lag, add_service_flags, time_zone, workers
 from commands.environment import (
@@ -54,6 +53,8 @@ from importing.outcomes import ImportResult, check_accounts, count_outcomes
 from importing.plan import ImportSettings, Plan
 from importing.result_files import imported_lines, plan_lines, reject_lines
 
+MOST_ROWS = 1_048_576  # of a sheet; no header stands below
+
 WORDS: Words = {
     **WORDS_OF_CLOSE,
     **WORDS_OF_FILES,
@@ -76,6 +77,15 @@ WORDS: Words = {
     ContradictingNumbers: (
         Exit.USAGE,
         "{}. Add --decimal dot or --decimal comma to say which one is right; the other numbers are then reported.",
+    ),
+    NoCompanyColumn: (
+        Exit.USAGE,
+        "{}. Rename the one with the companies, or add --company-from-email to name leads after the domains of their "
+        "e-mails. If the column names are in another row, add --header-row with its number.",
+    ),
+    UnreadColumns: (
+        Exit.USAGE,
+        "{}. Rename the columns in the file, or add --ignore-columns to leave them out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
@@ -143,6 +153,22 @@ def _add_form_of_file(parser: argparse.ArgumentParser) -> None:
         metavar="MARK",
         help="what separates cells: comma, semicolon, tab or pipe (default: found in the file)",
     )
+    parser.add_argument(
+        "--sheet", default="", metavar="NAME", help="sheet of a workbook (default: the first with data)"
+    )
+    parser.add_argument(
+        "--header-row", type=row_number, metavar="N", help="row of the column names (default: found in the file)"
+    )
+    parser.add_argument(
+        "--ignore-columns",
+        action="store_true",
+        help="leave out columns of unknown titles even if they hold e-mails, phones or names",
+    )
+    parser.add_argument(
+        "--company-from-email",
+        action="store_true",
+        help="name the lead of a row without a company after the domain of its e-mail, but never after a mail provider",
+    )
 
 
 def delimiter(text: str) -> str:
@@ -152,6 +178,13 @@ def delimiter(text: str) -> str:
     if found in words.values():
         return found
     raise argparse.ArgumentTypeError(f"must be comma, semicolon, tab or pipe, not {text!r}")
+
+
+def row_number(text: str) -> int:
+    """The number of a row of a spreadsheet, counted from 1."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_ROWS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be the number of a row, such as 3, not {text!r}")
 
 
 def _region(text: str) -> str:
@@ -167,12 +200,12 @@ def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     with opened_input(args.file) as path:
-        source = read_source(path, args.encoding, args.delimiter or "")
+        source = read_source(path, args.encoding, args.delimiter or "", args.sheet, args.header_row)
+        if not args.company_from_email:
+            refuse_without_company(source)
     path = Path(path.name) if args.file == STANDARD_INPUT else path  # there is no such file any more
-    if not args.quiet:
-        if source.form:
-            say(f"{path.name}: {source.form}, header in row 1")
-        _warn_of_columns(source)
+    if source.form and not args.quiet:
+        say(f"{path.name}: {source.form}")
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
@@ -182,6 +215,7 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             result = rehearse(organization, source, file, settings)
             if not args.quiet:
+                _tell_columns(result.source)
                 _warn(result.plan)
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
@@ -215,6 +249,8 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
         decimal=args.decimal,
         zone=args.timezone,
         workers=args.workers,
+        company_from_email=args.company_from_email,
+        ignore_columns=args.ignore_columns,
     )
 
 
@@ -236,20 +272,22 @@ def _exit_code(result: ImportResult) -> Exit:
 # Messages before the import ------------------------------------------------------------------------------------------
 
 
-def _warn_of_columns(source: SourceFile) -> None:
-    """List the columns that an import does not know; a guess is never a column that the file has."""
-    left_out = source.left_out
-    if left_out:
-        missing = [name for name in KNOWN_COLUMNS if name not in source.positions]
-        meant = [match for name in left_out for match in get_close_matches(name, missing, 1, 0.8)]
-        guess = f" Did you mean {' or '.join(dict.fromkeys(meant))}?" if meant else ""
-        say(
-            f"Columns not imported: {', '.join(left_out)}.{guess} "
-            "To import a column into a lead custom field, name it custom.<Field Name>."
-        )
-    for column, titles in columns_of_contacts(left_out).items():
-        one = f"the column {column}" if column in source.positions else f"one column named {column}"
-        say(f"To import {enumerated(titles)}, put the values into {one}, with semicolons between several.")
+def _tell_columns(source: SourceFile) -> None:
+    """Say what columns were read as if their titles do not say it, and which of unknown titles are not imported."""
+    roles = source.roles
+    titles = {column: list(map(roles.title, positions)) for column, positions in roles.sources.items()}
+    told = {column: named for column, named in titles.items() if len(named) > 1 or roles.called(column) != column}
+    if told:
+        say("columns: " + "; ".join(f"{column} from {enumerated(named)}" for column, named in told.items()))
+    for position, best in roles.outdone.items():
+        say(f"{roles.title(best)!r} is used rather than {roles.title(position)!r}, which is left out.")
+    unknown = [title for title in source.left_out if title not in map(roles.title, roles.known)]
+    if unknown:
+        meant = near_misses(source, unknown)
+        guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        say(f"Columns not imported: {', '.join(unknown)}.{guess}")
+    if source.left_out:
+        say("To import a column into a lead custom field, name it custom.<Field Name>.")
 
 
 def _announce(plan: Plan) -> None:
@@ -266,6 +304,7 @@ def _announce(plan: Plan) -> None:
             f"This file was already imported in run {plan.earlier.run_id}. This run creates new leads in addition to "
             "those."
         )
+    _tell_columns(plan.source)
     say(_plan_words(plan))
     for reading in proved(plan.clean.readings):
         say(_reading_words(reading))
@@ -337,6 +376,11 @@ def _report(
         "leads": count_outcomes(result.leads),
         "values_dropped": len(result.dropped),
         "placeholders": result.plan.clean.placeholders,
+        "columns": {
+            column: [result.source.roles.title(position) for position in positions]
+            for column, positions in result.source.roles.sources.items()
+        },
+        "rows_left_out": [{"row": row.number, "text": row.text} for row in result.source.rows_left_out],
         "columns_left_out": [{"column": name, "values": count} for name, count in result.source.left_out.items()],
         "readings": [
             {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
@@ -364,9 +408,7 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
     if report["placeholders"]:
         words = counted(report["placeholders"], "cell says", "cells say")
         lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
-    if report["columns_left_out"]:
-        named = (f"{each['column']} ({counted(each['values'], 'value')})" for each in report["columns_left_out"])
-        lines.append(f"columns left out: {', '.join(named)}")
+    lines += _left_out_words(report)
     lines += map(_reading_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
     lines += [f"{kind}: {harmless_line(path)}" for kind, path in report["files"].items() if path]
@@ -375,6 +417,19 @@ def _summary(report: Mapping[str, Any], result: ImportResult, args: argparse.Nam
     return "\n".join(lines)
 
 
+def _left_out_words(report: Mapping[str, Any]) -> list[str]:
+    """The columns and rows of the file that were left out, one in each line."""
+    columns = {harmless_line(each["column"]): counted(each["values"], "value") for each in report["columns_left_out"]}
+    rows = {f"row {each['row']}": harmless_line(each["text"]) for each in report["rows_left_out"]}
+    lines = []
+    for what, told in (("columns left out:", columns), ("rows left out, above or below the table:", rows)):
+        width = min(max(map(len, told), default=0), WIDEST_TITLE)
+        lines += [what] if told else []
+        lines += [f"  {name:<{width}}  {words}" for name, words in told.items()]
+    return lines
+
+
+WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
 READING_WORDS = {
     "dmy": "the day comes first",
     "mdy": "the month comes first",
@@ -449,4 +504,5 @@ def _repeated_flags(args: argparse.Namespace) -> str:
         "--timezone": (zone, ""),
     }
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
+    told += " --company-from-email" if args.company_from_email else ""
     return f"{told} --sandbox" if args.sandbox else told

@@ -31,7 +31,7 @@ def rehearse(organization: Organization, source: SourceFile, file: str, settings
     `file` is the path under which the journal knows it. Raises any error that prevents planning.
     """
     plan = plan_import(organization, source, file, settings)
-    return replace(conclude(source, plan, foresee(plan), None), unsettled=())
+    return replace(conclude(plan, foresee(plan), None), unsettled=())
 
 
 def import_file(
@@ -53,7 +53,7 @@ def import_file(
     doubles: list[str] = []
     carrying_out = carry_out(plan, workers=settings.workers, stop=stop, tell=voice.tell, doubles_left=doubles)
     ended_by = until_error(voice.with_progress(carrying_out, len(plan.leads)), outcomes)
-    result = replace(conclude(source, plan, outcomes, ended_by), doubles=tuple(doubles))
+    result = replace(conclude(plan, outcomes, ended_by), doubles=tuple(doubles))
     try:
         note_result(result)
     except sqlite3.Error as error:  # the user must learn what is in Close even if the disk is full by now

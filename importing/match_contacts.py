@@ -1,21 +1,26 @@
 """Which contact in Close is the same person as a contact in the file, and what it lacks."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from cells.companies import import_key
+from cells.contact_columns import no_types
 from cleaning import Contact
 from close.contents import Json
 
 
 @dataclass(frozen=True, slots=True)
 class ContactGap:
-    """What a contact in Close (`contact`) lacks compared with one in the file; false if it lacks nothing."""
+    """What a contact in Close (`contact`) lacks compared with one in the file; false if it lacks nothing.
+
+    `types` has the types of e-mails and phones by value, where they are not `office`.
+    """
 
     contact: Json
     name: str
     emails: list[str]
     phones: list[str]
+    types: Mapping[str, str] = field(default_factory=no_types)
 
     def __bool__(self) -> bool:
         return bool(self.name or self.emails or self.phones)
@@ -62,6 +67,7 @@ class _Present:
             name="" if self.contact.get("name") else wanted.name,
             emails=[email for email in wanted.emails if email.casefold() not in self.emails],
             phones=[phone for phone in wanted.phones if phone not in self.phones],
+            types=wanted.types,
         )
 
 

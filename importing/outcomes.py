@@ -62,13 +62,17 @@ class ImportResult:
     person has to remove.
     """
 
-    source: SourceFile
     plan: Plan
     leads: list[LeadOutcome]
     rows: list[RowOutcome]
     ended_by: Exception | None
     unsettled: tuple[str, ...] = ()
     doubles: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> SourceFile:
+        """The file, with its columns as they were read."""
+        return self.plan.source
 
     def has(self, outcome: Outcome) -> bool:
         """Whether any row has this outcome."""
@@ -81,10 +85,15 @@ class ImportResult:
 
     @property
     def dropped(self) -> list[Problem]:
-        """Every value that was lost: in cleaning, because Close refused it, or because Close has a different one."""
+        """Every value that was lost: in cleaning, because Close refused it, or because Close has a different one.
+
+        Columns have the names that the file has for them.
+        """
         merged = {lead.lead.key for lead in self.leads if lead.outcome in ("updated", "unchanged")}
         conflicts = [each for planned in self.plan.leads if planned.lead.key in merged for each in planned.conflicts]
-        return [*self.plan.clean.dropped, *conflicts, *(each for lead in self.leads for each in lead.dropped)]
+        in_close = [*conflicts, *(each for lead in self.leads for each in lead.dropped)]
+        called = self.source.roles.called
+        return [*self.plan.clean.dropped, *(each._replace(column=called(each.column)) for each in in_close)]
 
 
 def foresee(plan: Plan) -> list[LeadOutcome]:
@@ -113,20 +122,18 @@ def outcome_in_close(
     return LeadOutcome(lead, outcome, reason, changes, found["id"], lead_link(found), dropped=tuple(dropped))
 
 
-def conclude(
-    source: SourceFile, plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | None
-) -> ImportResult:
+def conclude(plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | None) -> ImportResult:
     """The result with an outcome for every row of the file, even if a bug left some leads without one."""
     accounted = {outcome.lead.key for outcome in outcomes}
     lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
     leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"interrupted: {ended_by}") for lead in lost)]
-    companies = source.column(COMPANY)
+    companies = plan.source.column(COMPANY)
     rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
     rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
     former = {lead.key for lead in plan.former}
     still_lost = plan.organization.journal.lost_leads_of_run(plan.run_id) if former else []
     unsettled = tuple(lead.company for lead in still_lost if lead.key in former)
-    return ImportResult(source, plan, leads, sorted(rows, key=lambda row: row.row), ended_by, unsettled)
+    return ImportResult(plan, leads, sorted(rows, key=lambda row: row.row), ended_by, unsettled)
 
 
 def note_result(result: ImportResult) -> None:

@@ -16,6 +16,7 @@ from cells.names import NameCase
 from cells.numbers import Currency, DecimalMark
 from cells.problems import Problem
 from cells.source_file import SourceFile
+from cells.unread_columns import refuse_unread
 from cleaning import CleanFile, Lead, Requests, clean_source
 from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
@@ -38,7 +39,8 @@ Action = Literal["create", "update", "unchanged", "skip", "look up"]
 class ImportSettings:
     """How to import a file: what to do with existing leads, how to read cells, and how many requests at a time.
 
-    Without a number of `workers`, there are as many as Close can keep up with.
+    Without a number of `workers`, there are as many as Close can keep up with. `company_from_email` names leads after
+    e-mails where the file has no company; `ignore_columns` allows columns that seem to matter to be left out.
     """
 
     existing: Existing = "merge"
@@ -48,6 +50,8 @@ class ImportSettings:
     decimal: DecimalMark | None = None
     zone: tzinfo | None = None
     workers: int | None = None
+    company_from_email: bool = False
+    ignore_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,15 @@ class PlannedLead:
 class Plan:
     """What an import will do in an organization, lead by lead, planned without writing anything.
 
-    `earlier` is the newest run of the same file that treats existing leads the same way; if it is unfinished, this run
-    continues it. `sent` is what the journal knows about the leads, by key; `former` are leads that the earlier part of
-    the run sent without getting an answer, and whose rows the file no longer has as they were.
+    `source` is the file, also with the columns that are named after the organization's custom fields. `earlier` is the
+    newest run of the same file that treats existing leads the same way; if it is unfinished, this run continues it.
+    `sent` is what the journal knows about the leads, by key; `former` are leads that the earlier part of the run sent
+    without getting an answer, and whose rows the file no longer has as they were.
     """
 
     run_id: str
     file: str
+    source: SourceFile
     existing: Existing
     organization: Organization
     clean: CleanFile
@@ -128,12 +134,15 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
     Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if a column of dates
-    or numbers can be read in two ways.
+    or numbers can be read in two ways, or if a column that would be left out seems to matter.
     """
     organization.account.refuse_without("view_all_leads", effect="so leads that it can't see would be created again")
     schema = without_doubles(organization.close.lead_fields(), organization.journal)
+    source = source.with_fields(field.name for field in schema)
+    if not settings.ignore_columns:
+        refuse_unread(source, settings.region)
     organization = replace(
-        organization, fields=find_fields(schema, source.custom_fields, organization.journal.key_field)
+        organization, fields=find_fields(schema, source.roles.spelled_fields, organization.journal.key_field)
     )
     clean = _clean(organization, source, settings)
     earlier = organization.journal.latest_run(file, settings.existing)
@@ -144,7 +153,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     decide = _Decision(sight, settings.existing, organization)
     planned = [decide(lead, sight.keys[lead.key]) for lead in clean.leads]
     former = [lead for lead in organization.journal.lost_leads_of_run(run_id) if lead.key not in sight.sent]
-    plan = Plan(run_id, file, settings.existing, organization, clean, planned, sight.sent, former, earlier)
+    plan = Plan(run_id, file, source, settings.existing, organization, clean, planned, sight.sent, former, earlier)
     refuse_locked(schema, plan.written_fields, organization.account.role_id)
     if plan.missing_fields:
         organization.account.refuse_creating_fields(plan.missing_fields)
@@ -156,7 +165,9 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     fields: dict[str, LeadField] = dict(organization.fields.by_name)
     currency = Currency(organization.account.currency, organization.account.currency_symbol)
     users = organization.close.users() if any(field.kind == "user" for field in fields.values()) else {}
-    requests = Requests(settings.names, settings.region, settings.date_order, settings.decimal)
+    requests = Requests(
+        settings.names, settings.region, settings.date_order, settings.decimal, settings.company_from_email
+    )
     return clean_source(source, fields, requests, Conventions(currency, settings.zone, users))
 
 

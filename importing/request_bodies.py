@@ -36,7 +36,7 @@ def gaps_body(gaps: Gaps, fields: LeadFields) -> Json:
 def contact_gap_body(gap: ContactGap) -> Json:
     """The change that gives a contact what it lacks. A list that is sent replaces the old one, so it is complete."""
     present = contact_content(gap.contact)
-    added = contact_body(Contact(gap.name, gap.emails, gap.phones))
+    added = contact_body(Contact(gap.name, gap.emails, gap.phones, types=gap.types))
     name = {"name": gap.name} if gap.name else {}
     return name | {part: [*present[part], *added[part]] for part in ("emails", "phones") if added[part]}
 
@@ -44,7 +44,7 @@ def contact_gap_body(gap: ContactGap) -> Json:
 def contact_body(contact: Contact) -> Json:
     """A contact as Close accepts it; without a name, the name is left out."""
     body: dict[str, Any] = {
-        "emails": [{"type": "office", "email": email} for email in contact.emails],
-        "phones": [{"type": "office", "phone": phone} for phone in contact.phones],
+        "emails": [{"type": contact.types.get(email, "office"), "email": email} for email in contact.emails],
+        "phones": [{"type": contact.types.get(phone, "office"), "phone": phone} for phone in contact.phones],
     }
     return {"name": contact.name, **body} if contact.name else body

@@ -49,8 +49,9 @@ def reject_lines(result: ImportResult) -> Iterator[Line]:
 
 def rows_to_mend(result: ImportResult) -> dict[int, list[Problem]]:
     """The problems of each row that was rejected, failed or lost a value, by row number in the file's order."""
+    company = result.source.roles.called(COMPANY)
     refused = [
-        Problem(row, COMPANY, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
+        Problem(row, company, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
         for outcome in result.leads
         if outcome.outcome == "failed"
         for row in outcome.lead.rows

@@ -87,7 +87,7 @@ def test_a_folder(run: Run, folder: Path) -> None:
     [
         (b"", "is empty"),
         (HEADER.encode() + b"\n", "no rows"),
-        (b"Firm,Contact Name\nA,B\n", "does not have a column named 'Company'"),
+        (b"House,Contact Name\nA,B\n", "there is no column named 'Company'"),
         (b"\x00\x01\x02\x03", "not a text file"),
         (b'Company,Contact Name\nA,"B\n', "row 2 has an unmatched quotation mark"),
         (b"Company,Contact Name\nCaf\xe9,B\n", "line 2 is not UTF-8"),
@@ -313,9 +313,9 @@ def test_the_sandbox_serves_until_it_is_ended(write: Write) -> None:
 
 
 def test_a_flag_is_not_guessed_and_a_column_is(run: Run, folder: Path) -> None:
-    (folder / "leads.csv").write_text("Company,Contact Email\nAcme,a@x.com\n")
+    (folder / "leads.csv").write_text("Company,Compnay State\nAcme,CA\n")
     assert run("import", "leads.csv", "--sandbox", "--dry").code == 2
-    assert "Did you mean Contact Emails?" in run("import", "leads.csv", "--sandbox", "--dry-run").err
+    assert "Did you mean Company State?" in run("import", "leads.csv", "--sandbox", "--dry-run").err
 
 
 def test_a_journal_that_can_not_be_written_is_not_to_be_moved_away(run: Run, folder: Path) -> None:

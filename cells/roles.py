@@ -1,0 +1,255 @@
+"""What each column of a file is taken for, told by all of its titles together."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cells.columns import (
+    COMPANY,
+    CONTACT_NAME,
+    CUSTOM_PREFIX,
+    EMAILS,
+    OUR_COLUMNS,
+    PHONES,
+    STATE,
+)
+from cells.lead_fields import IMPORT_KEY
+from cells.texts import is_same_name, plain_name
+from cells.title_words import Part
+from cells.titles import ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
+from cells.unreadable import InputError
+
+NAME_PARTS: tuple[Part, ...] = ("prefix", "first name", "middle name", "last name", "suffix")  # as a name is written
+_SINGLE: tuple[Part, ...] = (*NAME_PARTS, "contact name", "state", "custom")  # a lead or contact has but one of these
+_CLOSE = frozenset(map(letters_of, ("display_name", "status_label", "primary_contact_name")))
+_FIRST_NAME_BEFORE_NAME = frozenset({"vorname", "prenom"})  # beside which "Name" and "Nom" are last names
+
+
+@dataclass(frozen=True, slots=True)
+class ItemColumn:
+    """A column of e-mails or phones: its position, what to call it, and the type that its values have in Close.
+
+    `types` is the position of a column that says the type of each value, or None.
+    """
+
+    position: int
+    title: str
+    type: ItemType
+    types: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the columns of a file are taken for, by position in its `titles`.
+
+    A company comes from the first of `companies` that has one. A contact's name comes from `contact_name`, else from
+    `name_parts` (in the order in which they are written), if one of the `sufficient_names` is there, else from
+    `full_names`. `custom` has the position of each custom field; of these columns, `in_thousands` count thousands.
+    `ours` are the columns that our rejects files add. `outdone` has columns that are left out because another one,
+    which is named, has the same value. All other columns are left out, too; `known` are all whose titles are.
+    """
+
+    titles: tuple[str, ...]
+    companies: tuple[int, ...] = ()
+    contact_name: int | None = None
+    name_parts: tuple[int, ...] = ()
+    sufficient_names: frozenset[int] = frozenset()
+    full_names: tuple[int, ...] = ()
+    emails: tuple[ItemColumn, ...] = ()
+    phones: tuple[ItemColumn, ...] = ()
+    state: int | None = None
+    custom: Mapping[str, int] = field(default_factory=dict)
+    in_thousands: frozenset[str] = frozenset()
+    ours: Mapping[str, int] = field(default_factory=dict)
+    outdone: Mapping[int, int] = field(default_factory=dict)
+    known: frozenset[int] = frozenset()
+
+    @property
+    def company_groups(self) -> list[tuple[int, ...]]:
+        """The positions of the columns that give a company, one group for each way, in the order of preference."""
+        return [(position,) for position in self.companies]
+
+    @property
+    def name_groups(self) -> list[tuple[int, ...]]:
+        """The positions of the columns that give a contact's name, the same way."""
+        own = () if self.contact_name is None else (self.contact_name,)
+        return [group for group in (own, self.name_parts, *((position,) for position in self.full_names)) if group]
+
+    @property
+    def names(self) -> tuple[int, ...]:
+        """The positions of all columns that give the names of contacts."""
+        return tuple(itertools.chain.from_iterable(self.name_groups))
+
+    @property
+    def left_out(self) -> list[int]:
+        """The positions of the columns that give nothing, in order."""
+        items = [*self.emails, *self.phones]
+        used = {*self.companies, *self.names, *self.custom.values(), *self.ours.values()}
+        used |= {each.position for each in items} | {each.types for each in items if each.types is not None}
+        used |= set() if self.state is None else {self.state}
+        return [position for position in range(len(self.titles)) if position not in used]
+
+    @property
+    def sources(self) -> dict[str, tuple[int, ...]]:
+        """The positions from which each of our columns is filled, by its name."""
+        found = {
+            COMPANY: self.companies,
+            CONTACT_NAME: self.names,
+            EMAILS: tuple(each.position for each in self.emails),
+            PHONES: tuple(each.position for each in self.phones),
+            STATE.title: () if self.state is None else (self.state,),
+            **{CUSTOM_PREFIX + name: (position,) for name, position in self.custom.items()},
+        }
+        return {column: positions for column, positions in found.items() if positions}
+
+    @property
+    def spelled_fields(self) -> dict[str, str]:
+        """The custom fields that the file fills, by name, each as the file or else Close spells it."""
+        titles = {name: self.titles[position].strip() for name, position in self.custom.items()}
+        prefix = len(CUSTOM_PREFIX)
+        return {
+            name: title[prefix:].strip() if title.casefold().startswith(CUSTOM_PREFIX) else name
+            for name, title in titles.items()
+        }
+
+    def title(self, position: int) -> str:
+        """What to call a column: by our name for it if it has that, else by its title, with its position if need be."""
+        spelled = " ".join(self.titles[position].split())
+        if not letters_of(spelled):
+            return spelled or f"(unnamed column {position + 1})"
+        own = next((name for name in _OWN_NAMES if is_same_name(name, spelled)), spelled)
+        is_alone = sum(plain_name(title) == plain_name(spelled) for title in self.titles) == 1
+        return own if is_alone else f"{own} (column {position + 1})"
+
+    def called(self, column: str) -> str:
+        """What the file calls one of our columns; our own name for it if the file does not have it."""
+        positions = self.sources.get(column, ())
+        if not positions or is_same_name(column, self.titles[positions[0]]):
+            return column
+        title = self.title(positions[0])
+        return column if title == column.removeprefix(CUSTOM_PREFIX) and column != title else title
+
+
+_OWN_NAMES = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE.title)
+
+
+def roles_of(name: str, titles: Sequence[str], fields: Iterable[str] = ()) -> Roles:
+    """The roles of the columns with these titles; `fields` are the names of the custom fields in Close.
+
+    A title that is the name of a field counts as that, unless it stands for a part of every lead. Raises InputError
+    with the `name` of the file if two columns have the same title, and only one value can be kept.
+    """
+    ours = {title.strip(): at for at, title in enumerate(titles) if title.strip() in OUR_COLUMNS}
+    free = [field for field in fields if not is_same_name(field, IMPORT_KEY)]
+    own = [at for at in range(len(titles)) if at not in ours.values()]
+    alone = {at: meaning for at in own if (meaning := _meaning(titles[at], free))}
+    meanings = _told_by_others(titles, alone)
+    _refuse_doubles(name, titles, meanings)
+    return _arranged(tuple(titles), meanings, ours)
+
+
+def _meaning(title: str, fields: Sequence[str]) -> Meaning | None:
+    """What a title says by itself, also with the names of Close's fields."""
+    meaning = meaning_of(title)
+    is_open = meaning is None or meaning.part in ("left out", "prefix or job") or is_guessed_field(meaning)
+    field = _field_called(title, fields) if is_open else ""
+    return Meaning("custom", field, rank=1) if field else meaning
+
+
+def is_guessed_field(meaning: Meaning) -> bool:
+    """Whether a title stands for a custom field without having its name."""
+    return meaning.part == "custom" and meaning.rank > 0
+
+
+def _field_called(title: str, fields: Sequence[str]) -> str:
+    """The name of the field with this title, as the title or else as Close spells it; "" if there is none."""
+    spelled = " ".join(title.split())
+    if any(is_same_name(spelled, field) for field in fields):
+        return spelled
+    letters = letters_of(spelled)
+    alike = [field for field in fields if letters and letters_of(field) == letters]
+    return alike[0] if len(alike) == 1 else ""
+
+
+# What only all titles together tell ----------------------------------------------------------------------------------
+
+
+def _told_by_others(titles: Sequence[str], meanings: Mapping[int, Meaning]) -> dict[int, Meaning]:
+    """The meanings of all columns, where some depend on which other columns there are."""
+    letters = [letters_of(title) for title in titles]
+    parts = {meaning.part for meaning in meanings.values()}
+    found, is_outlook = dict(meanings), is_from_outlook(titles)
+    for at, meaning in meanings.items():
+        if meaning.part == "prefix or job":
+            found[at] = Meaning("prefix" if is_outlook else "left out")
+        elif is_outlook and (meaning.part == "type of email" or letters[at] == "account"):
+            found[at] = Meaning("left out")  # how mail is delivered, and a number of some account
+        elif meaning.part == "surname or full name" or letters[at] == "name":
+            found[at] = Meaning(_name_beside(parts, letters, is_english=letters[at] == "name"))
+    lead_name = next((at for at, word in enumerate(letters) if word == "leadname"), None)
+    if lead_name is not None and lead_name not in meanings and (_CLOSE.intersection(letters) or "company" in parts):
+        found[lead_name] = Meaning("company" if _CLOSE.intersection(letters) else "full name")
+    return found
+
+
+def _name_beside(parts: Iterable[Part], letters: Iterable[str], *, is_english: bool) -> Part:
+    """What a column called Name, Nom, Nombre or Nome holds beside columns of first or last names."""
+    has_first, has_last = "first name" in parts, "last name" in parts
+    if has_first == has_last:
+        return "full name"
+    if is_english:
+        return "last name" if has_first and _FIRST_NAME_BEFORE_NAME.intersection(letters) else "full name"
+    return "last name" if has_first else "first name"
+
+
+def _refuse_doubles(name: str, titles: Sequence[str], meanings: Mapping[int, Meaning]) -> None:
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for at, meaning in meanings.items():
+        if meaning.part in ("company", *_SINGLE):
+            places.setdefault((meaning.part, plain_name(meaning.detail), letters_of(titles[at])), []).append(at + 1)
+    for found in places.values():
+        if len(found) > 1:
+            listed = f"{', '.join(map(str, found[:-1]))} and {found[-1]}"
+            times = "twice" if len(found) == 2 else f"{len(found)} times"
+            title = " ".join(titles[found[0] - 1].split())
+            raise InputError(
+                f"{name}: the column {title!r} appears {times}, as columns {listed}. Rename or remove all but one."
+            )
+
+
+def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Mapping[str, int]) -> Roles:
+    def places(part: Part) -> list[int]:
+        return sorted((at for at, each in meanings.items() if each.part == part), key=lambda at: meanings[at].rank)
+
+    by_field: dict[str, list[int]] = {}
+    for at in places("custom"):
+        by_field.setdefault(plain_name(meanings[at].detail), []).append(at)
+    rivals = [*map(places, (*NAME_PARTS, "contact name", "state")), *by_field.values()]
+    chosen = {group[0]: group for group in rivals if group}
+    custom = {meanings[group[0]].detail: group[0] for group in by_field.values()}
+    plain = Roles(titles)
+    return Roles(
+        titles,
+        companies=tuple(places("company")),
+        contact_name=next(iter(places("contact name")), None),
+        name_parts=tuple(at for part in NAME_PARTS for at in places(part)[:1]),
+        sufficient_names=frozenset(at for part in ("first name", "last name") for at in places(part)[:1]),
+        full_names=tuple(places("full name")),
+        emails=tuple(_items(plain, meanings, "email")),
+        phones=tuple(_items(plain, meanings, "phone")),
+        state=next(iter(places("state")), None),
+        custom=dict(sorted(custom.items(), key=lambda item: item[1])),
+        in_thousands=frozenset(CUSTOM_PREFIX + name for name, at in custom.items() if meanings[at].times == 1000),
+        ours=ours,
+        outdone={at: best for best, group in chosen.items() for at in group[1:]},
+        known=frozenset(meanings),
+    )
+
+
+def _items(plain: Roles, meanings: Mapping[int, Meaning], item: Literal["email", "phone"]) -> Iterator[ItemColumn]:
+    """The columns of e-mails or phones, each with the column of types whose title fits."""
+    labels = {meaning.detail: at for at, meaning in meanings.items() if meaning.part == f"type of {item}"}
+    for at, meaning in meanings.items():
+        if meaning.part == item:
+            yield ItemColumn(at, plain.title(at), meaning.type, labels.get(item_stem(plain.titles[at])))

@@ -1,0 +1,123 @@
+"""Columns that would be left out although they seem to matter: companies, e-mails, phones and names of contacts."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from cells.columns import CODE_COLUMN, COMPANY, CONTACT_NAME, EMAILS, PHONES
+from cells.dates import date_readings, names_a_moment
+from cells.emails import parse_emails
+from cells.phones import parse_phones
+from cells.placeholders import says_something
+from cells.source_file import SourceFile
+from cells.titles import letters_of, meaning_of, titles_in_use
+from cells.unreadable import InputError
+from cells.wrapped import unwrapped
+
+MOST_LOOKED_AT = 5_000  # values of a column
+MOST_NAMED = 10  # columns in a message
+LIKENESS = 90  # of 100, from which on a title may be a slip of the pen
+_OF_PEOPLE = frozenset(
+    {"name", "names", "contact", "contacts", "person", "persons", "people", "ansprechpartner", "kontakt", "vorname"}
+    | {"nachname", "nom", "prenom", "nombre", "apellido", "apellidos", "contacto", "nome", "sobrenome", "contato"}
+)
+
+
+class NoCompanyColumn(InputError):
+    """No column gives the companies."""
+
+
+class UnreadColumns(InputError):
+    """Columns that no title explains hold e-mails or phones, or may hold the names of contacts."""
+
+
+def refuse_without_company(source: SourceFile) -> None:
+    """Raise NoCompanyColumn for a file that has no column of companies."""
+    if source.roles.companies:
+        return
+    titles = [title.strip() for title in source.header if title.strip()]
+    named = ", ".join(map(repr, titles[:MOST_NAMED])) + (", ..." if len(titles) > MOST_NAMED else "")
+    found = "; ".join(_unread(source, "US"))
+    told = f"{named}; {found}" if found else named
+    raise NoCompanyColumn(f"{source.name}: there is no column named {COMPANY!r}, only {told}")
+
+
+def refuse_unread(source: SourceFile, region: str) -> None:
+    """Raise UnreadColumns if columns with e-mails, phones or names would be left out.
+
+    Phones without + are taken to be of a `region`. A rejects file has passed before.
+    """
+    found = [] if CODE_COLUMN in source.roles.ours else list(_unread(source, region))
+    if found:
+        raise UnreadColumns(f"{source.name}: {'; '.join(found)}")
+
+
+def _unread(source: SourceFile, region: str) -> Iterator[str]:
+    """In words, which columns of unknown titles seem to matter, and what to call them."""
+    for position in source.roles.left_out:
+        if position in source.roles.known:
+            continue
+        title, values = source.roles.title(position), _values(source, position)
+        if values and _is_mostly(values, _is_email):
+            yield f"the column {title!r} holds e-mail addresses; name it {EMAILS!r}"
+        elif values and _is_mostly(values, lambda text: _is_phone(text, region)):
+            yield f"the column {title!r} holds phone numbers; name it {PHONES!r}"
+        elif values and not source.roles.names and _OF_PEOPLE.intersection(_words(title)):
+            yield f"the column {title!r} may hold the names of contacts; if so, name it {CONTACT_NAME!r}"
+
+
+def _values(source: SourceFile, position: int) -> list[str]:
+    cells = source.cells[position]
+    return [unwrapped(cell) for cell in cells[cells != ""].head(MOST_LOOKED_AT) if says_something(cell)]
+
+
+def _is_mostly(values: list[str], is_one: Callable[[str], bool]) -> bool:
+    return 2 * sum(map(is_one, values)) > len(values)
+
+
+def _is_email(text: str) -> bool:
+    return "@" in text and bool(parse_emails(text).values)
+
+
+_WRITTEN_AS_PHONE = re.compile(r"(?P<number>\+?[\d\s().\-/]{7,24})(?:\s*(?:x|ext\.?)\s*\d{1,6})?", re.IGNORECASE)
+_OTHER_FIGURES = re.compile(  # amounts, IP addresses, postal codes, social security numbers
+    r"\d{1,3}(?:[ .]\d{3})+|\d{1,3}(?:\.\d{1,3}){3}|\d{5}-\d{4}|\d{3}-\d{2}-\d{4}"
+)
+_SEPARATOR = re.compile(r"(?<=\d)[\s().\-/]+(?=\d)")
+
+
+def _is_phone(text: str, region: str) -> bool:
+    """Whether a text is a phone number by the way it is written; bare digits may be anything."""
+    written = _WRITTEN_AS_PHONE.fullmatch(text)
+    if not written or _OTHER_FIGURES.fullmatch(text) or date_readings(text) or names_a_moment(text):
+        return False
+    groups = len(_SEPARATOR.findall(written["number"]))
+    is_marked = text.startswith(("+", "(")) or groups > 1 or (groups == 1 and text.startswith("0"))
+    return is_marked and bool(parse_phones(text, region).values)
+
+
+def _words(title: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
+    return [letters_of(word) for word in re.findall(r"[^\W_]+", spaced)]
+
+
+def near_misses(source: SourceFile, titles: Iterable[str]) -> list[str]:
+    """The known titles that differ from unknown ones by hardly more than a slip of the pen.
+
+    A title is never named if the file has a column for the same value.
+    """
+    from rapidfuzz import fuzz, process
+
+    known = {title: letters for title, letters in titles_in_use().items() if not _is_there(source, title)}
+    found = (process.extractOne(letters_of(title), known, scorer=fuzz.ratio, score_cutoff=LIKENESS) for title in titles)
+    return list(dict.fromkeys(each[2] for each in found if each))
+
+
+def _is_there(source: SourceFile, title: str) -> bool:
+    meaning = meaning_of(title)
+    if meaning is None or letters_of(title) in map(letters_of, source.header):
+        return True
+    if meaning.part in ("email", "phone"):
+        return False
+    roles = source.roles
+    of_part = {"company": roles.companies, "state": roles.state is not None, "contact name": roles.names}
+    return bool(of_part.get(meaning.part, False))
