@@ -264,7 +264,7 @@ class Cell:
 
 def draw_sheet(path: Path) -> str:
     """A file of rejects as a spreadsheet shows it, with the first row of each code and the bad values marked."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = csv.reader(file)
     chosen = first_of_each_code([dict(zip(header, row, strict=True)) for row in rows])
     numbered = [(1, dict(zip(header, header, strict=True))), *chosen]
