@@ -22,13 +22,13 @@ from dateutil import parser as dateutil_parser
 from email_validator import validate_email
 
 import cleaning
+from benchmarks.programs import KILOBYTE
 from cells.source_file import read_source
 from cells.us_states import state_code
 from cleaning import clean_source
 
 STEP = "_assemble"  # of `cleaning`: it makes leads of clean values; all before and after it is cells -> clean values
 SEPARATORS = re.compile(r"[\r\n,;]")
-KILOBYTE = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage counts memory in
 
 
 def product(file: str) -> dict[str, float]:

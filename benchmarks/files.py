@@ -1,9 +1,12 @@
 """Generated files of leads: the same ones every time, about nobody who exists."""
 
 import csv
+import itertools
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import xlsxwriter
 
 SEED = 20260101
 HEADER = (
@@ -27,7 +30,17 @@ def write_leads(path: Path, count: int, first: int = 0) -> Path:
 
 def write_different(path: Path, rows: int) -> Path:
     """A messy file whose names, e-mails and phones are all different, with 3 to 5 rows per company."""
-    return _write(path, (_row(company, row, row, row) for company, row in _companies(rows)))
+    return _write(path, _different(rows))
+
+
+def write_different_workbook(path: Path, rows: int) -> Path:
+    """The same as a workbook (.xlsx), in which every cell is text."""
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)}) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(itertools.chain([HEADER], _different(rows))):
+            for column, text in enumerate(row):
+                sheet.write_string(number, column, text)
+    return path
 
 
 def write_repeating(path: Path, rows: int, different: int) -> Path:
@@ -43,6 +56,10 @@ def _write(path: Path, rows: Iterable[list[str]]) -> Path:
         writer.writerow(HEADER)
         writer.writerows(rows)
     return path
+
+
+def _different(rows: int) -> Iterator[list[str]]:
+    return (_row(company, row, row, row) for company, row in _companies(rows))
 
 
 def _good_numbers(count: int, first: int) -> Iterator[int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SAMPLE_INTERVAL = 0.1  # seconds between two looks at the memory
 PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
+KILOBYTE = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage counts memory in
 SERVICES = ("REGISTRY", "JUDICIAL", "SCORE")
 OUR_VARIABLES = frozenset(
     ["close_project_api_key", "CLOSE_API_KEY", "CLOSE_API_URL"]
