@@ -6,7 +6,6 @@ Cells become clean values, with each distinct text parsed once, and rows become 
 
 import itertools
 import operator
-import re
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ from cells.columns import (
 )
 from cells.companies import identity_of, import_key
 from cells.company_column import companies_of
-from cells.contact_columns import NO_TYPES, People, contact_parsers, no_types, people_of, title_of_types
+from cells.contact_columns import People, contact_parsers, no_types, people_of, title_of_types
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
@@ -44,12 +43,13 @@ from cells.field_types import Conventions, field_parser, fields_to_make, in_thou
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
 from cells.numbers import DecimalMark
-from cells.placeholders import STRANGERS, is_placeholder, says_something
+from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
 from cells.readings import Reading
 from cells.roles import Roles
 from cells.rows_abroad import rows_abroad
-from cells.source_file import SourceFile, few_collections
+from cells.same_people import SEVERAL_NAMES, Person, named_together, people_named, same_people, types_of
+from cells.source_file import SourceFile, few_collections, says_something
 from cells.unusable_rows import find_unusable_rows, misplaced
 from cells.wrapped import unwrapped
 
@@ -115,8 +115,10 @@ class CleanFile:
 
     `readings` say how columns were read that can be read in two ways, `placeholders` is how many values are blank
     because a word for nothing stands there, and `warnings` are sentences about what a person should look at.
+    `companies` has the company of every row, as the file spells it.
     """
 
+    companies: "pd.Series[str]"
     leads: list[Lead]
     rejected: list[Problem]
     dropped: list[Problem]
@@ -182,6 +184,7 @@ def clean_source(
         dropped = _in_order(problems, source.roles)
         phones = {each.title: parsed[each.title] for each in source.roles.phones}
         return CleanFile(
+            companies.cells,
             leads,
             rejected,
             dropped,
@@ -232,7 +235,7 @@ def _cells(
     """
     roles, names = source.roles, list(source.roles.custom)
     items = [*roles.emails, *roles.phones]
-    cells = {COMPANY: companies, **{roles.title(position): source.cells[position] for position in roles.names}}
+    cells = {COMPANY: companies, **{roles.labels[position]: source.cells[position] for position in roles.names}}
     cells |= {each.title: source.cells[each.position] for each in items}
     cells |= {title_of_types(each): source.cells[each.types] for each in items if each.types is not None}
     cells |= {column: source.column(column) for column in [*LEAD_COLUMNS, *(CUSTOM_PREFIX + name for name in names)]}
@@ -241,7 +244,7 @@ def _cells(
         if name.endswith(ID_PART) and twin in names and name in fields and fields.get(twin) == fields[name]:
             ids, called = cells[CUSTOM_PREFIX + name], cells.pop(CUSTOM_PREFIX + twin)
             is_user = fields[name].kind == "user"
-            cells[CUSTOM_PREFIX + name] = ids.where(ids.map(says_something), called) if is_user else ids
+            cells[CUSTOM_PREFIX + name] = ids.where(says_something(ids), called) if is_user else ids
     abroad = rows_abroad(source).index
     cells[STATE.title] = cells[STATE.title].mask(source.cells.index.isin(abroad), "")
     return cells
@@ -287,13 +290,14 @@ def _warn_of_strangers(leads: Iterable[Lead]) -> Iterator[str]:
 
 def _in_order(problems: Mapping[str, Iterable[Problem]], roles: Roles) -> list[Problem]:
     """The problems of all columns, by row, and in a row by column position; columns are called as in the file."""
-    positions = {roles.title(each.position): each.position for each in [*roles.emails, *roles.phones]}
-    positions |= {roles.title(position): position for position in roles.names}
+    positions = {roles.labels[each.position]: each.position for each in [*roles.emails, *roles.phones]}
+    positions |= {roles.labels[position]: position for position in roles.names}
     positions |= {column: places[0] for column, places in roles.sources.items()}
     by_column = [problems[column] for column in sorted(problems, key=lambda column: positions.get(column, 0))]
     ordered = sorted(itertools.chain.from_iterable(by_column), key=operator.itemgetter(0))
     names = {column: roles.called(column) for column in roles.sources}
-    return [problem._replace(column=names.get(problem.column, problem.column)) for problem in ordered]
+    renamed = {column: name for column, name in names.items() if column != name}
+    return [each._replace(column=renamed[each.column]) if each.column in renamed else each for each in ordered]
 
 
 def _cell_problems(name: str, column: Column) -> list[Problem]:
@@ -306,21 +310,6 @@ def _cell_problems(name: str, column: Column) -> list[Problem]:
 
 
 # Rows of one company -> one lead --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What one row says about a person."""
-
-    row: int
-    name: str
-    emails: tuple[str, ...]
-    phones: tuple[str, ...]
-    types: Mapping[str, str] = field(default_factory=no_types)
-
-    @property
-    def folded_emails(self) -> frozenset[str]:
-        return frozenset(map(str.casefold, self.emails))
 
 
 def _assemble(
@@ -400,25 +389,25 @@ def _fill_contacts(
     has_items = _has_value(emails) | _has_value(phones)
     has_several = names.texts.index.isin(list(names.several))
     is_twice = pd.DataFrame({"lead": lead_of_row, "name": same_name}).duplicated(keep=False)
-    compared: dict[int, list[_Person]] = {
+    compared: dict[int, list[Person]] = {
         index: [] for index in lead_of_row[has_items.where(same_name == 0, is_twice) | has_several].unique()
     }
     indices = (lead_of_row, *(column.texts.index for column in (names, emails, phones)))
     for row, index, name, email, phone in zip(rows, *map(_each, indices), strict=True):
         lead = leads[index]
-        called = names.several.get(name) or _named_together(names.values[name], emails.several.get(email, ()))
+        called = names.several.get(name) or named_together(names.values[name], emails.several.get(email, ()))
         if called:
             cells = ((names, name), (emails, email), (phones, phone))
             is_whole = not any(cell in column.lost or cell in column.placeholders for column, cell in cells)
-            person = _Person(row, "", emails.all_of(email), phones.all_of(phone), people_of_rows.types(email, phone))
-            people = _people_of(person, called) if is_whole else []
+            person = Person(row, "", emails.all_of(email), phones.all_of(phone), people_of_rows.types(email, phone))
+            people = people_named(person, called) if is_whole else []
             if len(people) < 2:
                 people = [person]
                 yield Problem(row, CONTACT_NAME, "; ".join(called), "several_names", SEVERAL_NAMES)
             compared.setdefault(index, []).extend(people)
         elif index in compared or email in emails.several or phone in phones.several:
             types = people_of_rows.types(email, phone)
-            person = _Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone), types)
+            person = Person(row, names.values[name] or "", emails.all_of(email), phones.all_of(phone), types)
             if index not in compared:
                 yield from _add_contact(lead, [person])
             elif person.name or person.emails or person.phones:
@@ -430,33 +419,8 @@ def _fill_contacts(
             types = people_of_rows.types(email, phone)
             lead.contacts.append(Contact(names.values[name], its_emails, its_phones, row, types))
     for index, people in compared.items():
-        for same in _same_people(people):
+        for same in same_people(people):
             yield from _add_contact(leads[index], same)
-
-
-def _named_together(name: str | None, emails: Sequence[str]) -> tuple[str, ...]:
-    """The people in one name, if there are several e-mails that may be theirs; empty for one person."""
-    parts = re.split(TOGETHER, name) if name and len(emails) > 1 else []
-    is_family = len(parts) < 2 or any(part.strip().casefold().strip(".") in FIRM for part in parts)
-    return () if is_family else tuple(part.strip() for part in parts)
-
-
-TOGETHER = re.compile(r"\s(?:&|\+|and|und|et|y|or)\s|/|,\s(?=\w+\s\w)", re.IGNORECASE)
-FIRM = frozenset({"sons", "son", "co", "company", "partners", "brothers", "associates", "family"})
-SEVERAL_NAMES = (
-    "The cell names several people, and it is not clear whose the e-mails and phones are; give each person a row."
-)
-
-
-def _people_of(row: _Person, names: Sequence[str]) -> list[_Person]:
-    """The people whom one row names, each with one e-mail and one phone; empty if it is not clear whose they are."""
-    emails, phones = row.emails, row.phones
-    is_about_two = emails or phones or all(" " in name for name in names)
-    if not is_about_two or {len(emails), len(phones)} - {0, len(names)}:
-        return []
-    return [
-        replace(row, name=name, emails=emails[at : at + 1], phones=phones[at : at + 1]) for at, name in enumerate(names)
-    ]
 
 
 def _each(numbers: "pd.Series[int]") -> Iterator[int]:
@@ -469,11 +433,10 @@ def _has_value(column: Column) -> "pd.Series[bool]":
     return column.texts.by_row([value is not None for value in column.values])
 
 
-def _add_contact(lead: Lead, same: Sequence[_Person]) -> Iterator[Problem]:
+def _add_contact(lead: Lead, same: Sequence[Person]) -> Iterator[Problem]:
     """Give a lead the person described by these rows."""
     origin: dict[str, int] = {}
-    types = {value: kind for person in reversed(same) for value, kind in person.types.items()}
-    contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin, types or NO_TYPES)
+    contact = Contact(next((person.name for person in same if person.name), ""), [], [], origin, types_of(same))
     for person in same:
         for value in (*filter(None, [person.name]), *person.emails, *person.phones):
             origin.setdefault(value, person.row)
@@ -492,83 +455,3 @@ def _add_items(items: list[str], more: Iterable[str], row: int, column: str) -> 
             present.add(item.casefold())
         else:
             yield Problem(row, column, item, "too_many", f"Close allows at most {MOST_ITEMS} for one contact.")
-
-
-def _same_people(people: Sequence[_Person]) -> list[list[_Person]]:
-    """The rows of each person, ordered by each person's first row.
-
-    Equal names are one person unless they have two different sets of e-mails. A row without a name belongs to the
-    person who has one of its e-mails. A shared phone number proves nothing.
-    """
-    groups = _by_name([person for person in people if person.name])
-    owner = {email: group for group in reversed(groups) for person in group for email in person.folded_emails}
-    nameless = []
-    for person in people:
-        if person.name:
-            continue
-        owners = [owner[email] for email in map(str.casefold, person.emails) if email in owner]
-        if owners:
-            owners[0].append(person)
-        else:
-            nameless.append(person)
-    groups += _by_shared_email(nameless)
-    for group in groups:
-        group.sort(key=lambda person: person.row)
-    return sorted(groups, key=lambda group: group[0].row)
-
-
-def _by_name(people: Iterable[_Person]) -> list[list[_Person]]:
-    namesakes: dict[str, list[_Person]] = {}
-    for person in people:
-        namesakes.setdefault(identity_of(person.name), []).append(person)
-    groups: list[list[_Person]] = []
-    for name, same_name in namesakes.items():
-        by_emails: dict[frozenset[str], list[_Person]] = {}
-        for person in same_name:
-            by_emails.setdefault(person.folded_emails, []).append(person)
-        is_one = len(by_emails.keys() - {frozenset()}) <= 1
-        if is_one and " " not in name:  # a first name alone, which other people have as well
-            groups += _by_items(same_name)
-        else:
-            groups += [same_name] if is_one else by_emails.values()
-    return sorted(groups, key=lambda group: group[0].row)
-
-
-def _by_items(people: Iterable[_Person]) -> list[list[_Person]]:
-    """Rows of one first name: those that share an e-mail or a phone, or have none that differ, in one group each."""
-    groups: list[list[_Person]] = []
-    for person in people:
-        sharing = (group for group in groups if any(_share(person, other) for other in group))
-        agreeing = (group for group in groups if not any(_differ(person, other) for other in group))
-        group = next(itertools.chain(sharing, agreeing), None)
-        if group is None:
-            groups.append([person])
-        else:
-            group.append(person)
-    return groups
-
-
-def _share(one: _Person, other: _Person) -> bool:
-    return bool(one.folded_emails & other.folded_emails or set(one.phones) & set(other.phones))
-
-
-def _differ(one: _Person, other: _Person) -> bool:
-    pairs = ((one.folded_emails, other.folded_emails), (frozenset(one.phones), frozenset(other.phones)))
-    return any(mine and theirs and not mine & theirs for mine, theirs in pairs)
-
-
-def _by_shared_email(people: Iterable[_Person]) -> list[list[_Person]]:
-    """Rows that share an e-mail, directly or through a third row, in one group; each row without e-mails in its own."""
-    alone: list[list[_Person]] = []
-    group_of: dict[str, list[_Person]] = {}
-    for person in people:
-        group = [person]
-        for email in person.folded_emails:
-            other = group_of.get(email)
-            if other is not None and other is not group:
-                group += other
-                group_of.update((known, group) for member in other for known in member.folded_emails)
-            group_of[email] = group
-        if not person.emails:
-            alone.append(group)
-    return alone + list({id(group): group for group in group_of.values()}.values())

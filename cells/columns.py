@@ -149,8 +149,8 @@ class Column:
     """A parsed column: the clean value of each of its distinct texts, or None.
 
     By the index of a text, `several` has all values of a text with more than one, `lost` what was lost from it, and
-    `placeholders` how many stand in it. `types` has the types in Close of e-mails and phones, where they are not all
-    `office`.
+    `placeholders` how many stand in it. `types` has the types in Close of the e-mails or phones of each text, None if
+    they are all `office`; it is empty if that holds for all texts.
     """
 
     texts: Texts
@@ -158,12 +158,19 @@ class Column:
     several: dict[int, tuple[Any, ...]]
     lost: dict[int, tuple[Lost, ...]]
     placeholders: dict[int, int]
-    types: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    types: list[tuple[str, ...] | None] = field(default_factory=list)
 
     def all_of(self, index: int) -> tuple[Any, ...]:
         """All values of a text."""
         value = self.values[index]
         return () if value is None else self.several.get(index, (value,))
+
+    def types_of(self, index: int) -> dict[str, str]:
+        """The types of all values of a text that are not `office`, by value."""
+        types = self.types[index] if self.types else None
+        if types is None:
+            return {}
+        return {value: kind for value, kind in zip(self.all_of(index), types, strict=True) if kind != "office"}
 
     def count_placeholders(self) -> int:
         """How many placeholders stand in all rows."""

@@ -1,5 +1,6 @@
 """The columns of a file that tell of contacts, put together: one name, all e-mails and all phones of each row."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -8,14 +9,22 @@ from typing import Any, Literal
 import pandas as pd
 
 from cells.columns import CONTACT_NAME, EMAILS, LEAD_COLUMNS, PHONES, Column, Parser, Texts
-from cells.names import NameCase, clean_contact_name
-from cells.parsed import Lost, one_value
-from cells.roles import ItemColumn, Roles
+from cells.companies import identity_of
+from cells.names import NameCase, clean_contact_name, plain_part_of_name
+from cells.parsed import Lost, all_parts, one_value
+from cells.roles import ENOUGH_OF_NAME, NAME_PARTS, ItemColumn, Roles
 from cells.texts import InvalidValue
+from cells.title_words import Part
 from cells.titles import ItemType, type_by_label
+from cells.wrapped import unwrapped
 
 NO_TYPES: Mapping[str, str] = MappingProxyType({})
-PART_OF_NAME = Parser(one_value(lambda text: " ".join(text.split())))
+_PARSE_PART = one_value(lambda text: " ".join(text.split()))
+PLAIN_PART = Parser(_PARSE_PART, plain_part_of_name)
+_BETWEEN_PEOPLE = re.compile(r"[\r\n;|]|\s/\s|\s(?:&|\+|and|AND|And)\s")
+FULL_PART = Parser(
+    lambda cell: all_parts(map(_PARSE_PART, map(unwrapped, _BETWEEN_PEOPLE.split(cell)))), plain_part_of_name
+)
 
 
 def no_types() -> Mapping[str, str]:
@@ -34,17 +43,19 @@ class People:
 
     def types(self, email: int, phone: int) -> Mapping[str, str]:
         """The types of the e-mails and phones with these indices, by value, where they are not `office`."""
-        of_emails, of_phones = self.emails.types.get(email), self.phones.types.get(phone)
-        return {**(of_emails or {}), **(of_phones or {})} if of_emails or of_phones else NO_TYPES
+        if not (self.emails.types or self.phones.types):
+            return NO_TYPES
+        return (self.emails.types_of(email) | self.phones.types_of(phone)) or NO_TYPES
 
 
 def contact_parsers(roles: Roles, known: Mapping[str, Parser]) -> dict[str, Parser]:
     """How a cell of each column is parsed that any file may have, by title; `known` has parsers by our names."""
-    whole = (position for position in roles.names if position not in roles.name_parts)
+    parts = roles.name_parts
+    whole = (position for position in roles.names if position not in parts.values())
     return {
         **{title: known[title] for title in LEAD_COLUMNS},
-        **{roles.title(position): known[CONTACT_NAME] for position in whole},
-        **{roles.title(position): PART_OF_NAME for position in roles.name_parts},
+        **{roles.labels[position]: known[CONTACT_NAME] for position in whole},
+        **{roles.labels[at]: FULL_PART if part in ENOUGH_OF_NAME else PLAIN_PART for part, at in parts.items()},
         **{each.title: known[EMAILS] for each in roles.emails},
         **{each.title: known[PHONES] for each in roles.phones},
     }
@@ -76,10 +87,10 @@ def _names(
     if not roles.names:
         return _nothing(rows), {}
     if len(roles.names) == 1 and not roles.name_parts:
-        return parsed[roles.title(roles.names[0])], {}
-    whole = None if roles.contact_name is None else parsed[roles.title(roles.contact_name)]
-    parts = [NamePart(parsed[roles.title(each)], each in roles.sufficient_names) for each in roles.name_parts]
-    return names_of(whole, parts, [parsed[roles.title(each)] for each in roles.full_names], names)
+        return parsed[roles.labels[roles.names[0]]], {}
+    whole = None if roles.contact_name is None else parsed[roles.labels[roles.contact_name]]
+    parts = {part: parsed[roles.labels[at]] for part, at in roles.name_parts.items()}
+    return names_of(whole, parts, [parsed[roles.labels[each]] for each in roles.full_names], names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +102,6 @@ class TypedColumn:
     labels: Texts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NamePart:
-    """A parsed column with a part of names; `is_enough` tells whether it is a name by itself, as a title is not."""
-
-    column: Column
-    is_enough: bool
-
-
 def items_of(columns: Sequence[TypedColumn], item: Literal["email", "phone"], rows: "pd.Index[int]") -> Column:
     """All e-mails, or all phones, of each row, each once; the first column that has a value says its type."""
     if not columns:
@@ -107,57 +110,106 @@ def items_of(columns: Sequence[TypedColumn], item: Literal["email", "phone"], ro
         return columns[0].column
     labels = [each.labels for each in columns if each.labels]
     index, combinations = _joined([*(each.column.texts for each in columns), *labels])
-    told = [[type_by_label(text, item) for text in texts.meant] for texts in labels]
-    types = [_types(columns, combination, told) for combination in combinations]
-    column = _combined(index, combinations, [each.column for each in columns], list(map(tuple, types)))
-    unusual = {at: kinds for at, kinds in enumerate(types) if any(kind != "office" for kind in kinds.values())}
-    column.types.update(unusual)
+    told = [[_types_by_label(text, item) for text in texts.meant] for texts in labels]
+    types = (_types(columns, combination, told) for combination in combinations)
+    values: list[tuple[Any, ...]] = []
+    kinds: list[tuple[str, ...] | None] = []
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for each in types:
+        values.append(tuple(each))
+        of_values = tuple(each.values())
+        kinds.append(None if all(kind == "office" for kind in of_values) else known.setdefault(of_values, of_values))
+    column = _combined(index, combinations, [each.column for each in columns], values)
+    column.types.extend(kinds if known else ())
     return column
 
 
+def _types_by_label(label: str, item: Literal["email", "phone"]) -> list[ItemType | None]:
+    """The type that a label gives, or several if it has one for each value of a cell."""
+    return [type_by_label(part, item) for part in label.split(":::")]
+
+
 def _types(
-    columns: Sequence[TypedColumn], combination: Sequence[int], told: Sequence[Sequence[ItemType | None]]
+    columns: Sequence[TypedColumn], combination: Sequence[int], told: Sequence[Sequence[Sequence[ItemType | None]]]
 ) -> dict[str, ItemType]:
     """The values of a combination of cells, each with its type."""
     labelled = iter(zip(told, combination[len(columns) :], strict=True))
     types: dict[str, ItemType] = {}
     for each, text in zip(columns, combination, strict=False):
-        said = None
+        value = each.column.values[text]
+        if each.labels is None and text not in each.column.several:
+            if value is not None:
+                types.setdefault(value, each.type)
+            continue
+        said: Sequence[ItemType | None] = []
         if each.labels:
             of_labels, label = next(labelled)
             said = of_labels[label]
-        for value in each.column.all_of(text):
-            types.setdefault(value, said or each.type)
+        for kind, one in _each_with_its_type(each.column.all_of(text), said):
+            types.setdefault(one, kind or each.type)
     return types
 
 
+def _each_with_its_type(
+    values: Sequence[str], said: Sequence[ItemType | None]
+) -> Iterator[tuple[ItemType | None, str]]:
+    """Each value with the type that is said of it, or else of all values."""
+    for at, value in enumerate(values):
+        yield (said[at] if len(said) == len(values) else next(iter(said), None)), value
+
+
 def names_of(
-    whole: Column | None, parts: Sequence[NamePart], full: Sequence[Column], names: NameCase
+    whole: Column | None, parts: Mapping[Part, Column], full: Sequence[Column], names: NameCase
 ) -> tuple[Column, dict[int, tuple[Lost, ...]]]:
     """The name of each row: from the column for it, else put together from its parts, else from a column of full names.
 
     Beside it, what is lost of names that are put together, by the index of a combination.
     """
-    columns = [*([whole] if whole else []), *(part.column for part in parts), *full]
+    columns = [*([whole] if whole else []), *parts.values(), *full]
     index, combinations = _joined([column.texts for column in columns])
     found: list[tuple[str, ...]] = []
     too_long: dict[int, tuple[Lost, ...]] = {}
     for at, combination in enumerate(combinations):
-        values = [column.all_of(text) for column, text in zip(columns, combination, strict=True)]
-        first = len(columns) - len(parts) - len(full)
-        joined = _put_together(parts, values[first : first + len(parts)])
+        own = _names_in(combination, whole, parts, full)
         try:
-            own = (clean_contact_name(joined, names),) if joined else ()
+            found.append(tuple(clean_contact_name(name, names) for name in own))
         except InvalidValue as invalid:
-            own, too_long[at] = (), ((joined, invalid.code, invalid.reason),)
-        found.append(next(filter(None, [*values[:first], own, *values[first + len(parts) :]]), ()))
+            found.append(())
+            too_long[at] = (("; ".join(own), invalid.code, invalid.reason),)
     return _combined(index, combinations, columns, found), too_long
 
 
-def _put_together(parts: Sequence[NamePart], values: Sequence[tuple[Any, ...]]) -> str:
-    """The name that parts make, "" if none of them is enough."""
-    is_name = any(part.is_enough and each for part, each in zip(parts, values, strict=True))
-    return " ".join(word for each in values for word in each) if is_name else ""
+def _names_in(
+    combination: Sequence[int], whole: Column | None, parts: Mapping[Part, Column], full: Sequence[Column]
+) -> Sequence[str]:
+    """The names in a combination of cells, of which there are as many as columns."""
+    cells = iter(combination)
+    if whole and (names := whole.all_of(next(cells))):
+        return names
+    of_parts = {part: column.all_of(next(cells)) for part, column in parts.items()}
+    of_full = next(filter(None, (column.all_of(text) for column, text in zip(full, cells, strict=False))), ())
+    return _put_together(of_parts, of_full) or of_full
+
+
+def _put_together(parts: Mapping[Part, tuple[str, ...]], full: Sequence[str]) -> list[str]:
+    """The names that parts make, with a full name in place of a part that is missing; none if no part is enough.
+
+    A full name that has the only part in it is enough by itself.
+    """
+    given = [part for part in ENOUGH_OF_NAME if parts.get(part)]
+    if not given:
+        return []
+    words = dict(parts)
+    if len(full) == 1 and len(given) < len(ENOUGH_OF_NAME):
+        (only,) = given
+        if only == "first name" and " " in full[0]:
+            return []
+        if all(set(identity_of(name).split()) <= set(identity_of(full[0]).split()) for name in parts[only]):
+            return []
+        words[ENOUGH_OF_NAME[1 - ENOUGH_OF_NAME.index(only)]] = tuple(full)
+    chosen = [of_part for part in NAME_PARTS if (of_part := words.get(part))]
+    several = max(map(len, chosen))
+    return [" ".join([each[at % len(each)] for each in chosen]) for at in range(several)]
 
 
 # Columns side by side ------------------------------------------------------------------------------------------------

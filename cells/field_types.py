@@ -64,15 +64,18 @@ def _choice_parser(field: LeadField) -> Callable[[str], Parsed]:
 
 
 def in_thousands(parser: Parser) -> Parser:
-    """The parser for a column whose title says that it counts thousands."""
+    """The parser for a column whose title says that it counts thousands; an amount such as $2M does not."""
 
     def parse_cell(text: str) -> Parsed:
         parsed = parser.parse_cell(text)
+        if _IN_WORDS.search(text):
+            return parsed
         return parsed._replace(values=tuple(float(Decimal(str(value)) * 1000) for value in parsed.values))
 
     return Parser(parse_cell)
 
 
+_IN_WORDS = re.compile(r"\d\s*[^\W\d_]")
 LIST_SEPARATORS = re.compile(r"[\r\n;]")
 
 

@@ -1,5 +1,7 @@
 """Domains of e-mail that anybody can get an address at, so that they say nothing of a company."""
 
+import re
+
 _LISTED = """
     gmail.com googlemail.com ymail.com rocketmail.com aol.com aim.com msn.com passport.com icloud.com me.com mac.com
     mail.com email.com usa.com consultant.com post.com fastmail.com fastmail.fm hushmail.com hey.com duck.com pm.me
@@ -22,15 +24,20 @@ _LISTED = """
     sina.com sina.cn sohu.com 139.com 189.cn aliyun.com naver.com daum.net hanmail.net nate.com docomo.ne.jp
     ezweb.ne.jp softbank.ne.jp nifty.com biglobe.ne.jp rediffmail.com rediff.com sify.com indiatimes.com
     bigpond.com bigpond.net.au optusnet.com.au iinet.net.au xtra.co.nz telkomsa.net webmail.co.za walla.co.il
+    mail.de email.de gmail.de windowslive.com privaterelay.appleid.com vip.qq.com netscape.net cs.com embarqmail.com
+    tds.net hughes.net dbmail.com inbox.lv tutanota.de lycos.de vodafone.it compuserve.com excite.com
     walla.com netvision.net.il mailinator.com guerrillamail.com 10minutemail.com yopmail.com trashmail.com
 """
 _DOMAINS = frozenset(_LISTED.split())
-_IN_MANY_COUNTRIES = frozenset(
-    {"yahoo", "hotmail", "outlook", "live", "gmx", "yandex", "aol", "protonmail", "freemail"}
+_IN_MANY_COUNTRIES = frozenset(  # also as people mistype them
+    {"gmail", "googlemail", "yahoo", "hotmail", "outlook", "live", "gmx", "yandex", "aol", "protonmail", "freemail"}
+    | {"gmial", "gmal", "gamil", "gmai", "gmaill", "gnail", "hotmial", "hotmai", "hotmil", "yaho", "yahooo", "outlok"}
 )
+_ENDING = re.compile(r"[a-z]{2}|com?|con|cm|net|com?\.[a-z]{2}")
 
 
 def is_free_mail(domain: str) -> bool:
     """Whether anybody can get an address at this domain: `gmail.com`, `yahoo.co.uk`, `hotmail.de`."""
     name, _, ending = domain.casefold().partition(".")
-    return domain.casefold() in _DOMAINS or (name in _IN_MANY_COUNTRIES and len(ending) <= len("com.br"))
+    is_of_country = name in _IN_MANY_COUNTRIES and _ENDING.fullmatch(ending)
+    return domain.casefold() in _DOMAINS or bool(is_of_country)

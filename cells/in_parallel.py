@@ -7,16 +7,14 @@ this process may hold locks, files and threads. It ends as soon as the pipe to i
 import contextlib
 import multiprocessing.connection
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from cells.own_process import own_process
 from cells.texts import InvalidValue, ProblemCode
 
-ROOT = Path(__file__).resolve().parent.parent  # from where modules are found by their names
 MANY = 50_000  # texts; the slowest kind takes 5 seconds for these, and starting a process takes half a second
 MOST_CORES = 8  # a machine may report many more cores than it lets us use
 AT_ONCE = 100  # texts parsed here before checking what the other processes have done
@@ -79,23 +77,9 @@ def _processes(number: int) -> Iterator[list[Connection]]:
                 ours, theirs = multiprocessing.Pipe()
                 stack.enter_context(ours)
                 with theirs:
-                    stack.enter_context(_process(theirs.fileno()))
+                    stack.enter_context(own_process(__name__, str(theirs.fileno()), pipes=[theirs.fileno()]))
                 pipes.append(ours)
         yield pipes
-
-
-@contextlib.contextmanager
-def _process(pipe: int) -> Iterator[None]:
-    """A process in its own session, so that Ctrl-C reaches only us; it is killed at the end, whatever it is doing."""
-    command = [sys.executable, "-m", __name__, str(pipe)]
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(
-        command, cwd=ROOT, pass_fds=[pipe], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-    ) as process:
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 def _serve(pipe: Connection) -> None:

@@ -36,6 +36,13 @@ def plain_contact_name(text: str, names: NameCase = "upper") -> str | None:
     return text.upper() if names == "upper" and "  " not in text else clean_name(text, names)
 
 
+def plain_part_of_name(text: str) -> str | None:
+    """A part of a name in the usual form, without extra white space; None for any other text."""
+    if not text or _UNUSUAL.search(text) or is_placeholder(text):
+        return None
+    return text if "  " not in text else " ".join(text.split())
+
+
 def parse_contact_names(cell: str, names: NameCase = "upper") -> Parsed:
     """The name in a cell, or the names if there are marks between several; they are then of several people."""
     parse = one_value(functools.partial(clean_contact_name, names=names))

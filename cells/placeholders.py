@@ -47,7 +47,7 @@ def is_placeholder(text: str) -> bool:
     return words in _WORDS or (is_bracketed and (words in _ONLY_IN_BRACKETS or words.startswith(("no ", "not "))))
 
 
-def says_something(cell: str) -> bool:
+def has_value(cell: str) -> bool:
     """Whether a cell has a text that stands for a value."""
     return is_text(cell) and not is_placeholder(unwrapped(cell))
 

@@ -1,7 +1,7 @@
 """What each column of a file is taken for, told by all of its titles together."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,8 @@ from cells.titles import ItemType, Meaning, is_from_outlook, item_stem, letters_
 from cells.unreadable import InputError
 
 NAME_PARTS: tuple[Part, ...] = ("prefix", "first name", "middle name", "last name", "suffix")  # as a name is written
+ENOUGH_OF_NAME: tuple[Part, ...] = ("first name", "last name")
+_NAMES: frozenset[Part] = frozenset({"contact name", "first name", "last name", "full name", "surname or full name"})
 _SINGLE: tuple[Part, ...] = (*NAME_PARTS, "contact name", "state", "custom")  # a lead or contact has but one of these
 _CLOSE = frozenset(map(letters_of, ("display_name", "status_label", "primary_contact_name")))
 _FIRST_NAME_BEFORE_NAME = frozenset({"vorname", "prenom"})  # beside which "Name" and "Nom" are last names
@@ -41,20 +43,20 @@ class ItemColumn:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What the columns of a file are taken for, by position in its `titles`.
+    """What the columns of a file are taken for, by position in its `titles`; `labels` are what to call them.
 
     A company comes from the first of `companies` that has one. A contact's name comes from `contact_name`, else from
-    `name_parts` (in the order in which they are written), if one of the `sufficient_names` is there, else from
-    `full_names`. `custom` has the position of each custom field; of these columns, `in_thousands` count thousands.
+    `name_parts`, by part and in the order in which they are written, else from `full_names`. `custom` has the position
+    of each custom field; of these columns, `in_thousands` count thousands.
     `ours` are the columns that our rejects files add. `outdone` has columns that are left out because another one,
     which is named, has the same value. All other columns are left out, too; `known` are all whose titles are.
     """
 
     titles: tuple[str, ...]
+    labels: tuple[str, ...]
     companies: tuple[int, ...] = ()
     contact_name: int | None = None
-    name_parts: tuple[int, ...] = ()
-    sufficient_names: frozenset[int] = frozenset()
+    name_parts: Mapping[Part, int] = field(default_factory=dict)
     full_names: tuple[int, ...] = ()
     emails: tuple[ItemColumn, ...] = ()
     phones: tuple[ItemColumn, ...] = ()
@@ -66,20 +68,21 @@ class Roles:
     known: frozenset[int] = frozenset()
 
     @property
-    def company_groups(self) -> list[tuple[int, ...]]:
-        """The positions of the columns that give a company, one group for each way, in the order of preference."""
-        return [(position,) for position in self.companies]
-
-    @property
-    def name_groups(self) -> list[tuple[int, ...]]:
-        """The positions of the columns that give a contact's name, the same way."""
-        own = () if self.contact_name is None else (self.contact_name,)
-        return [group for group in (own, self.name_parts, *((position,) for position in self.full_names)) if group]
-
-    @property
     def names(self) -> tuple[int, ...]:
-        """The positions of all columns that give the names of contacts."""
-        return tuple(itertools.chain.from_iterable(self.name_groups))
+        """The positions of all columns that give the names of contacts, in the order of preference."""
+        own = () if self.contact_name is None else (self.contact_name,)
+        return (*own, *self.name_parts.values(), *self.full_names)
+
+    @property
+    def substitutes(self) -> dict[int, list[tuple[int, ...]]]:
+        """For each column that is not always needed, groups of others; if one of these is filled whole, it is not."""
+        whole = _alone([] if self.contact_name is None else [self.contact_name])
+        both = tuple(at for part, at in self.name_parts.items() if part in ENOUGH_OF_NAME)
+        better = [*whole, *([both] if len(both) == len(ENOUGH_OF_NAME) else [])]
+        found = {at: _alone(self.companies[:index]) for index, at in enumerate(self.companies)}
+        found |= dict.fromkeys(self.name_parts.values(), whole)
+        found |= {at: better + _alone(self.full_names[:index]) for index, at in enumerate(self.full_names)}
+        return {at: groups for at, groups in found.items() if groups}
 
     @property
     def left_out(self) -> list[int]:
@@ -113,25 +116,30 @@ class Roles:
             for name, title in titles.items()
         }
 
-    def title(self, position: int) -> str:
-        """What to call a column: by our name for it if it has that, else by its title, with its position if need be."""
-        spelled = " ".join(self.titles[position].split())
-        if not letters_of(spelled):
-            return spelled or f"(unnamed column {position + 1})"
-        own = next((name for name in _OWN_NAMES if is_same_name(name, spelled)), spelled)
-        is_alone = sum(plain_name(title) == plain_name(spelled) for title in self.titles) == 1
-        return own if is_alone else f"{own} (column {position + 1})"
-
     def called(self, column: str) -> str:
-        """What the file calls one of our columns; our own name for it if the file does not have it."""
+        """What the file calls one of our columns; our own name for it if several columns fill it, or none does."""
         positions = self.sources.get(column, ())
-        if not positions or is_same_name(column, self.titles[positions[0]]):
-            return column
-        title = self.title(positions[0])
-        return column if title == column.removeprefix(CUSTOM_PREFIX) and column != title else title
+        is_one = len(positions) == 1 or (column == COMPANY and positions)
+        return self.labels[positions[0]] if is_one else column
+
+
+def _alone(positions: Iterable[int]) -> list[tuple[int, ...]]:
+    return [(position,) for position in positions]
 
 
 _OWN_NAMES = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE.title)
+
+
+def labels_of(titles: Sequence[str]) -> tuple[str, ...]:
+    """What to call columns: our names for them, or else their titles, with their positions if several are alike."""
+    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in enumerate(titles, 1)]
+    plain = list(map(plain_name, spelled))
+    times = Counter(plain)
+    own = {plain_name(name): name for name in _OWN_NAMES}
+    return tuple(
+        own.get(name, title) if times[name] == 1 else f"{own.get(name, title)} (column {at})"
+        for at, (title, name) in enumerate(zip(spelled, plain, strict=True), 1)
+    )
 
 
 def roles_of(name: str, titles: Sequence[str], fields: Iterable[str] = ()) -> Roles:
@@ -152,12 +160,14 @@ def roles_of(name: str, titles: Sequence[str], fields: Iterable[str] = ()) -> Ro
 def _meaning(title: str, fields: Sequence[str]) -> Meaning | None:
     """What a title says by itself, also with the names of Close's fields."""
     meaning = meaning_of(title)
-    is_open = meaning is None or meaning.part in ("left out", "prefix or job") or is_guessed_field(meaning)
+    is_open = (
+        meaning is None or meaning.part in ("left out", "somebody else", "prefix or job") or _is_guessed_field(meaning)
+    )
     field = _field_called(title, fields) if is_open else ""
     return Meaning("custom", field, rank=1) if field else meaning
 
 
-def is_guessed_field(meaning: Meaning) -> bool:
+def _is_guessed_field(meaning: Meaning) -> bool:
     """Whether a title stands for a custom field without having its name."""
     return meaning.part == "custom" and meaning.rank > 0
 
@@ -187,13 +197,26 @@ def _told_by_others(titles: Sequence[str], meanings: Mapping[int, Meaning]) -> d
             found[at] = Meaning("left out")  # how mail is delivered, and a number of some account
         elif meaning.part == "surname or full name" or letters[at] == "name":
             found[at] = Meaning(_name_beside(parts, letters, is_english=letters[at] == "name"))
+    for at, meaning in meanings.items():
+        if meaning.part == "somebody else" and _would_be_missed(letters[at], parts):
+            del found[at]
     lead_name = next((at for at, word in enumerate(letters) if word == "leadname"), None)
     if lead_name is not None and lead_name not in meanings and (_CLOSE.intersection(letters) or "company" in parts):
         found[lead_name] = Meaning("company" if _CLOSE.intersection(letters) else "full name")
     return found
 
 
-def _name_beside(parts: Iterable[Part], letters: Iterable[str], *, is_english: bool) -> Part:
+def _would_be_missed(letters: str, parts: Set[Part]) -> bool:
+    """Whether a column about somebody else has the only e-mails or names, which may be those of contacts after all."""
+    if "mail" in letters:
+        return "email" not in parts
+    return letters.endswith(("name", "names")) and not letters.endswith(_AS_DISPLAYED) and parts.isdisjoint(_NAMES)
+
+
+_AS_DISPLAYED = ("displayname", "anzeigename", "angezeigtername")
+
+
+def _name_beside(parts: Set[Part], letters: Iterable[str], *, is_english: bool) -> Part:
     """What a column called Name, Nom, Nombre or Nome holds beside columns of first or last names."""
     has_first, has_last = "first name" in parts, "last name" in parts
     if has_first == has_last:
@@ -228,16 +251,17 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
     rivals = [*map(places, (*NAME_PARTS, "contact name", "state")), *by_field.values()]
     chosen = {group[0]: group for group in rivals if group}
     custom = {meanings[group[0]].detail: group[0] for group in by_field.values()}
-    plain = Roles(titles)
+    labels = labels_of(titles)
+    name_parts = {part: at for part in NAME_PARTS for at in places(part)[:1]}
     return Roles(
         titles,
+        labels,
         companies=tuple(places("company")),
         contact_name=next(iter(places("contact name")), None),
-        name_parts=tuple(at for part in NAME_PARTS for at in places(part)[:1]),
-        sufficient_names=frozenset(at for part in ("first name", "last name") for at in places(part)[:1]),
+        name_parts=name_parts if name_parts.keys() & set(ENOUGH_OF_NAME) else {},
         full_names=tuple(places("full name")),
-        emails=tuple(_items(plain, meanings, "email")),
-        phones=tuple(_items(plain, meanings, "phone")),
+        emails=tuple(_items(titles, labels, meanings, "email")),
+        phones=tuple(_items(titles, labels, meanings, "phone")),
         state=next(iter(places("state")), None),
         custom=dict(sorted(custom.items(), key=lambda item: item[1])),
         in_thousands=frozenset(CUSTOM_PREFIX + name for name, at in custom.items() if meanings[at].times == 1000),
@@ -247,9 +271,11 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
     )
 
 
-def _items(plain: Roles, meanings: Mapping[int, Meaning], item: Literal["email", "phone"]) -> Iterator[ItemColumn]:
+def _items(
+    titles: Sequence[str], labels: Sequence[str], meanings: Mapping[int, Meaning], item: Literal["email", "phone"]
+) -> Iterator[ItemColumn]:
     """The columns of e-mails or phones, each with the column of types whose title fits."""
-    labels = {meaning.detail: at for at, meaning in meanings.items() if meaning.part == f"type of {item}"}
+    types = {meaning.detail: at for at, meaning in meanings.items() if meaning.part == f"type of {item}"}
     for at, meaning in meanings.items():
         if meaning.part == item:
-            yield ItemColumn(at, plain.title(at), meaning.type, labels.get(item_stem(plain.titles[at])))
+            yield ItemColumn(at, labels[at], meaning.type, types.get(item_stem(titles[at])))

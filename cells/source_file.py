@@ -2,11 +2,12 @@
 
 import codecs
 import contextlib
+import functools
 import gc
 import itertools
 import operator
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,14 +15,14 @@ import pandas as pd
 
 from cells.columns import CODE_COLUMN, COMPANY, ROW_COLUMN, ROWS_AT_ONCE
 from cells.csv_rows import rows_in_form, told_form_of
-from cells.placeholders import says_something
+from cells.placeholders import has_value
 from cells.roles import Roles, roles_of
 from cells.table import MOST_ABOVE, MOST_BELOW, LeftOutRow, check_header_row, count_known, find_header, rows_below
 from cells.text_form import first_rows, is_utf_8
-from cells.texts import has_text, is_text
+from cells.texts import has_text
 from cells.titles import is_from_outlook, is_from_salesforce
 from cells.unreadable import InputError, readable_head, refuse_other_formats
-from cells.workbook import is_workbook, open_sheet
+from cells.workbooks.sheet import is_workbook, open_sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SourceFile:
     Row numbers are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say
     what each column is taken for. `surplus` has the cells beyond the header's last one, by row number. `has_bom` says
     whether the file began with a byte order mark, and `form` in words how it was read, "" if in the usual way.
-    `rows_left_out` stand above or below the table.
+    `rows_left_out` stand above or below the table. `other_sheets` are those of a workbook that were not read.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SourceFile:
     cells: pd.DataFrame
     surplus: Mapping[int, tuple[str, ...]]
     rows_left_out: tuple[LeftOutRow, ...] = ()
+    other_sheets: tuple[str, ...] = ()
 
     def with_fields(self, names: Iterable[str]) -> "SourceFile":
         """The same file where Close has custom fields with these names, which titles may name."""
@@ -52,20 +54,24 @@ class SourceFile:
         """The positions of the file's own columns, without those that our rejects files add."""
         return [index for index in range(len(self.header)) if index not in self.roles.ours.values()]
 
-    @property
-    def left_out(self) -> dict[str, int]:
-        """The columns of which something is left out, as the header spells them, with the number of those values."""
-        counts = {position: _count_values(self.cells[position]) for position in self.roles.left_out}
-        for groups in (self.roles.company_groups, self.roles.name_groups):
-            for before, group in itertools.pairwise(itertools.accumulate(groups, operator.add)):
-                counts |= {position: self._count_unused(before, position) for position in group[len(before) :]}
-        return {self.roles.title(position): count for position, count in sorted(counts.items()) if count}
+    def count_left_out(self) -> dict[str, int]:
+        """The columns of which something is left out, by what to call them, with the number of those values."""
+        counts = {position: int(says_something(self.cells[position]).sum()) for position in self.roles.left_out}
+        for position, groups in self.roles.substitutes.items():
+            is_replaced = self._any_filled(groups) & says_something(self.cells[position])
+            counts[position] = int(is_replaced.sum())
+        return {self.roles.labels[position]: count for position, count in sorted(counts.items()) if count}
 
-    def _count_unused(self, before: Sequence[int], position: int) -> int:
-        """How many values of a column are not needed, because a column before it has one."""
-        cells = self.cells[position]
-        is_needed = pd.concat([self.cells[each].map(says_something) for each in before], axis=1).any(axis=1)
-        return _count_values(cells[is_needed])
+    def _any_filled(self, groups: Iterable[Iterable[int]]) -> "pd.Series[bool]":
+        """Whether all columns of one of the groups are filled, by row."""
+        return functools.reduce(
+            operator.or_,
+            (functools.reduce(operator.and_, (says_something(self.cells[at]) for at in group)) for group in groups),
+        )
+
+    def is_filled(self, position: int) -> bool:
+        """Whether a column has anything in it."""
+        return bool((self.cells[position] != "").any())
 
     def column(self, name: str) -> "pd.Series[str]":
         """The cells of a column of ours, blank if the file does not have it."""
@@ -73,9 +79,9 @@ class SourceFile:
         return pd.Series("", index=self.cells.index, dtype=object) if position is None else self.cells[position]
 
 
-def _count_values(cells: "pd.Series[str]") -> int:
-    blank = [text for text in cells.unique() if not is_text(text)]
-    return len(cells) - int(cells.isin(blank).sum())
+def says_something(cells: "pd.Series[str]") -> "pd.Series[bool]":
+    """Whether each cell has a text that stands for a value; each distinct text is looked at once."""
+    return ~cells.isin([text for text in cells.unique() if not has_value(text)])
 
 
 @contextlib.contextmanager
@@ -123,6 +129,7 @@ def read_source(
         cells=table.frame(),
         surplus={} if table.has_marks_at_ends else table.surplus,
         rows_left_out=(*above, *below),
+        other_sheets=opened.other_sheets,
     )
 
 
@@ -134,15 +141,18 @@ class _Opened:
     form: str
     is_usual: bool = False
     has_bom: bool = False
+    other_sheets: tuple[str, ...] = ()
 
 
 def _opened(path: Path, encoding: str, delimiter: str, sheet: str) -> _Opened:
     head = readable_head(path)
     if is_workbook(head):
+        if encoding or delimiter:
+            raise InputError(f"{path.name} is a workbook. Leave --encoding and --delimiter out.")
         found = open_sheet(path, sheet)
-        others = [repr(name) for name in found.all_sheets if name != found.name]
-        beside = f" (not {', '.join(others)})" if others else ""
-        return _Opened(found.rows, f"sheet {found.name!r}{beside}")
+        others = tuple(name for name in found.all_sheets if name != found.name)
+        beside = f" (not {', '.join(map(repr, others))})" if others else ""
+        return _Opened(found.rows, f"sheet {found.name!r}{beside}", other_sheets=others)
     if sheet:
         raise InputError(f"{path.name} is a text file, which has no sheets. Leave --sheet out.")
     refuse_other_formats(path.name, head)

@@ -165,8 +165,11 @@ def _fit(lines: list[str], delimiter: str, count_known: Callable[[Sequence[str]]
     rows = [row for row in _rows_in(lines, delimiter) if any(cell.strip() for cell in row)]
     if not rows:
         return 0, False, 0.0, 0
-    [(width, count)] = Counter(map(len, rows)).most_common(1)
-    return max(map(count_known, rows[:MOST_TITLES])), width > 1, count / len(rows), width
+    header = max(rows[:MOST_TITLES], key=count_known)
+    known = count_known(header)
+    width = len(header) if known else Counter(map(len, rows)).most_common(1)[0][0]
+    share = sum(len(row) == width for row in rows) / len(rows)
+    return known, width > 1 or (bool(known) and share == 1), share, width
 
 
 def _is_even(lines: list[str], delimiter: str, *, skips: bool = False) -> bool:

@@ -22,17 +22,19 @@ Part = Literal[
     "type of phone",
     "state",
     "custom",
+    "somebody else",
     "left out",
 ]
 
 COMPANIES = """
     company, company name, name of company, company / account, account name, organization name, organisation name,
-    organization, organisation, account, person - organization, organization - name, employer, business name, firm,
-    organization 1 - name, organisation 1 - name, primary organization, current company, firma, firmenname, name der
-    firma, unternehmen, unternehmensname, firma/account, organisationsname, societe, nom de la societe, entreprise,
-    nom de l'entreprise, raison sociale, organisme, empresa, nombre de la empresa, nombre de empresa, compania, razon
-    social, organizacion, nombre de la organizacion, nome da empresa, companhia, razao social, organizacao, nome da
-    organizacao, associated company, associated company (primary), primary associated company
+    organization, organisation, account, company/organization, organization/company, company or organization, person -
+    organization, organization - name, employer, business name, firm, organization 1 - name, organisation 1 - name,
+    primary organization, current company, firma, firmenname, name der firma, unternehmen, unternehmensname,
+    firma/account, organisationsname, societe, nom de la societe, entreprise, nom de l'entreprise, raison sociale,
+    organisme, empresa, nombre de la empresa, nombre de empresa, compania, razon social, organizacion, nombre de la
+    organizacion, nome da empresa, companhia, razao social, organizacao, nome da organizacao, associated company
+    (primary), primary associated company, associated company
 """  # the surest first
 
 NAMES: Mapping[Part, str] = {  # by the part of a lead that a column holds
@@ -125,8 +127,8 @@ LEFT_OUT = """
     quantity, zip code (company), person - label, person - owner, organization - label, organization - owner, person -
     notes, assistant's phone, assistant phone, assistant name, assistant's name, assistant, telefon assistent,
     manager's name, manager, profession, office location, government id number, billing information, mileage, private,
-    schedule+ priority, account, user 1, user 2, user 3, user 4, organizational id number, directory server, internet
-    free busy, email opt out, do not call, do not email, has opted out of email, has opted out of fax, email opt out
+    schedule+ priority, user 1, user 2, user 3, user 4, organizational id number, directory server, internet free
+    busy, email opt out, do not call, do not email, has opted out of email, has opted out of fax, email opt out
     reason, email address is invalid, contact accuracy score, contact accuracy grade, unsubscribed, unsubscribed time,
     gdpr, consent, firmenadresse, ort, plz, strasse, land, abteilung, notizen, bemerkung, bemerkungen, branche,
     webseite, quelle, besitzer, inhaber, stadt, anzeigename, adresse, ville, code postal, pays, fonction, poste, site

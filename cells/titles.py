@@ -20,6 +20,8 @@ from cells.wrapped import unwrapped
 
 ItemType = Literal["office", "mobile", "home", "direct", "fax", "other"]
 LONGEST_TITLE = 60  # letters and figures; a longer one is a question or a remark
+MOST_FIGURES = 3  # in a title; more are a value
+MOST_REMEMBERED = 4096  # titles, and cells that might have been some
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def meaning_of(title: str) -> Meaning | None:
 
 def _custom_field(title: str) -> Meaning | None:
     """The custom field that a title with our prefix names, however it is spelled; never the one for import keys."""
-    spelled = unicodedata.normalize("NFC", " ".join(visible(title).split()))
+    spelled = unicodedata.normalize("NFC", " ".join(visible(unwrapped(title)).split()))
     if not spelled.casefold().startswith(CUSTOM_PREFIX):
         return None
     name = spelled[len(CUSTOM_PREFIX) :].strip()
@@ -55,14 +57,22 @@ def _custom_field(title: str) -> Meaning | None:
 
 
 def letters_of(title: str) -> str:
-    """The letters and figures of a title, without case and accents: the form in which titles are compared."""
-    decomposed = unicodedata.normalize("NFKD", unwrapped(title)).casefold()
-    return "".join(char for char in decomposed if char.isalnum())
+    """The letters and figures of a title, without case and accents: the form in which titles are compared.
+
+    The signs #, % and ? are kept, because they say that a column holds a number, a share or an answer.
+    """
+    decomposed = unicodedata.normalize("NFKD", _REMARK.sub("", unwrapped(title))).casefold()
+    return "".join(char for char in decomposed if char.isalnum() or char in "#%?")
 
 
-@functools.cache
+_REMARK = re.compile(
+    r"\s*[(\[](?:required|optional|pflichtfeld|obligatoire|obligatorio|obrigat[oó]rio)[)\]]", re.IGNORECASE
+)
+
+
+@functools.lru_cache(MOST_REMEMBERED)
 def _meaning_of_letters(letters: str) -> Meaning | None:
-    if not letters or len(letters) > LONGEST_TITLE:
+    if not letters or len(letters) > LONGEST_TITLE or sum(map(str.isdecimal, letters)) > MOST_FIGURES:
         return None
     known = _BY_LETTERS.get(letters)
     return known or _item(letters) or _state(letters) or _about_somebody_else(letters)
@@ -75,37 +85,43 @@ def _letters(names: str) -> Iterator[str]:
 
 # E-mails and phones --------------------------------------------------------------------------------------------------
 
+_CONTACT = "contact|kontakt|contacto|contato|person|ansprechpartner"
 _WHOSE = (
-    "contact|kontakt|contacto|contato|person|lead|attendee|invitee|customer|client|buyer|subscriber|member|account|"
+    f"{_CONTACT}|lead|attendee|invitee|customer|buyer|account|"
     "company|corporate|organi[sz]ation|business|firma|unternehmen|empresa|entreprise|societe|primary|principal|main|"
-    "haupt|default|secondary|secundario|second|2nd|tertiary|third|3rd|zweite|billing|work|office|professional|"
+    "haupt|default|secondary|secundario|second|2nd|tertiary|third|3rd|zweite|work|office|professional|"
     "professionnel|pro|geschaftlich|dienstlich|buro|zentrale|travail|trabajo|trabalho|comercial|oficina|bureau"
 )
 _AT_HOME = "home|personal|personnel|perso(?!n)|private|privat|prive|privado|particular|pessoal|casa|domicile"
 _ELSE = "other|alternate|alternative|alt|additional|another|sonstiges?|weiteres?|autre|otro|otra|outro|outra"
 _DIRECT = "direct|direkt|directo|direto|durchwahl|ddi"
-_EMAIL = "emails?|emailaddress(?:es)?|mails?|courriel|courrierelectronique|correo(?:electronico)?|correioeletronico"
+_EMAIL = "emails?|mails?|courriel|courrierelectronique|correo(?:electronico)?|correioeletronico"
 _MOBILE = (
-    "mobile?|mobiltelefon|mobilnummer|handy|handynummer|cell|cellular|cellphone|movil|celular|portable|telemovel|gsm|"
+    "mobile?|mob|mobiltelefon|mobilnummer|handy|handynummer|cell|cellular|cellphone|movil|celular|portable|telemovel|gsm|"
     "whatsapp"
 )
 _FAX = "fax|telefax|faxnummer|telecopie"
-_SWITCHBOARD = "durchwahl|directdial|switchboard|landline|festnetz"
+_SWITCHBOARD = "durchwahl|directdial|directline|ddi|switchboard|landline|festnetz|tollfree"
 _CALLED_UP = "pager|callback|isdn|telex|autotelefon|ruckmeldung|funkruf"
 _UNUSUAL = "car|radio|ttytdd|tty"
 _PHONE = (
-    "phones?|telephones?|tel|telefon|telefonnummer|telefono|telefone|rufnummer|"
+    "phones?|ph|telephones?|tel|telefon|telefonnummer|telefono|telefone|rufnummer|"
     f"{_MOBILE}|{_FAX}|{_SWITCHBOARD}|{_CALLED_UP}"
 )
-_SAYS_NOTHING = "address(?:es)?|adresse|direccion|endereco|value|wert|de|del|of|the|your|[0-9]{1,2}"
-_NUMBER = "numbers?|nummer|numero|no|nr|num|n|line|hq|dial"
+_SAYS_NOTHING = "address(?:es)?|adresse|direccion|endereco|value|wert|de|del|of|the|your|(?<![0-9])[0-9]{1,2}(?![0-9])"
+_NUMBER = "numbers?|nummer|numero|no|nr|num|n|hq|#"
 
+_NOT_ITEMS = r"(?!.*(?:numbers?|no|#)of|directmails?$)"  # counts, and letters
 _EMAIL_TITLE = re.compile(
-    rf"(?=.*?(?:{_EMAIL}))(?:{_EMAIL}|{_WHOSE}|{_AT_HOME}|{_ELSE}|{_DIRECT}|{_SAYS_NOTHING}|ids?)+|adressedemessagerie"
+    rf"{_NOT_ITEMS}(?=.*?(?:{_EMAIL}))(?:{_EMAIL}|{_WHOSE}|{_AT_HOME}|{_ELSE}|{_DIRECT}|{_SAYS_NOTHING}|ids?)+"
+    "|adressedemessagerie"
 )
 _PHONE_TITLE = re.compile(
-    rf"(?=.*?(?:{_PHONE}))"
+    rf"{_NOT_ITEMS}(?=.*?(?:{_PHONE}))"
     rf"(?:{_PHONE}|{_WHOSE}|{_AT_HOME}|{_ELSE}|{_DIRECT}|{_UNUSUAL}|{_SAYS_NOTHING}|{_NUMBER})+|contact(?:number|no)"
+)
+_OF_ANOTHER_PERSON = re.compile(  # of the second contact in a row
+    rf"(?:{_CONTACT})[#]?[2-9].*|(?:second|2nd|secondary|third|3rd|tertiary|{_ELSE})(?:{_CONTACT}).*"
 )
 _TYPE_TITLE = re.compile(r"(?P<item>.+?)(?:label|typ|type|kind)(?P<number>[0-9]{0,2})")
 _TYPE_WORDS: dict[ItemType, re.Pattern[str]] = {
@@ -122,6 +138,8 @@ _NO_LABEL = frozenset({"smtp", "ex"})  # how Outlook delivers mail to an address
 
 def _item(letters: str) -> Meaning | None:
     """A column of e-mails or phones with their type, or one of types."""
+    if _OF_ANOTHER_PERSON.fullmatch(letters):
+        return None
     if _EMAIL_TITLE.fullmatch(letters):
         return Meaning("email", type=_type_in(letters, "email"))
     if _PHONE_TITLE.fullmatch(letters):
@@ -131,6 +149,11 @@ def _item(letters: str) -> Meaning | None:
     if about is None or item is None or item.part not in ("email", "phone"):
         return None
     return Meaning("type of email" if item.part == "email" else "type of phone", item_stem(about["item"]))
+
+
+def is_of_another_person(title: str) -> bool:
+    """Whether a title speaks of a second contact in the same row."""
+    return bool(_OF_ANOTHER_PERSON.fullmatch(letters_of(title)))
 
 
 def _type_in(letters: str, item: Literal["email", "phone"]) -> ItemType:
@@ -146,7 +169,7 @@ def item_stem(title: str) -> str:
 
 def type_by_label(label: str, item: Literal["email", "phone"]) -> ItemType | None:
     """The type in Close of an e-mail or phone with this label, such as `* Work`; None if the label says nothing."""
-    letters = letters_of(label)
+    letters = letters_of(label)[:LONGEST_TITLE]
     if not letters or letters in _NO_LABEL:
         return None
     found = _type_in(letters, item)
@@ -156,10 +179,12 @@ def type_by_label(label: str, item: Literal["email", "phone"]) -> ItemType | Non
 # States ---------------------------------------------------------------------------------------------------------------
 
 _OF_COMPANY, _OF_NOBODY, _OF_PERSON = 0, 1, 2  # whose state it is; a company's own comes first
+_STATE = r"(?:us)?state(?:or)?(?:region|province|county)*(?:code|name|abbreviation)?(?:of(?:the)?address)?"
+_STATE_ELSEWHERE = "provincestate|regionstate|estado|etat|bundesland|(?:bundeslandkanton|bundesland|region)geschaftlich"
 _STATE_TITLE = re.compile(
-    r"(?P<of>company|account|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters|office|work|mailing|"
-    r"address[0-9]*|primaryaddress|primarycontact|lead|contact|person)*"
-    r"(?:(?:us)?state(?:(?:or)?(?:region|province|county))*(?:code|name|abbreviation)?(?:of(?:the)?address)?|provincestate|regionstate|estado|etat|bundesland|(?:bundeslandkanton|bundesland|region)geschaftlich|(?<=[0-9])region)[0-9]?"
+    "(?:company|account|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters|office|work|mailing|"
+    "address[0-9]*|primaryaddress|primarycontact|lead|contact|person)*"
+    rf"(?:{_STATE}|{_STATE_ELSEWHERE}|(?<=[0-9])region)[0-9]?"
 )
 _COMPANY_WORDS = re.compile(
     r"company|geschaftlich|account|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters"
@@ -210,20 +235,22 @@ _OWN = {
     plain_name(PHONES): Meaning("phone"),
     plain_name(STATE.title): Meaning("state", rank=_OF_COMPANY - 1),
 }
+_SOMEBODY = (
+    "owner|besitzer|inhaber|proprietaire|propietario|proprietario|salesrep|user|host|organi[sz]er|guest|mitarbeiter|assistant|"
+    "utilisateur|usuario|(?:scanned|created|modified|updated|added|imported|invited|referred|assigned|entered)(?:by|to)"
+)
 _SOMEBODY_ELSE = re.compile(
-    r".*(?:owner|besitzer|inhaber|proprietaire|propietario|proprietario|salesrep|user|host|organi[sz]er|guest|mitarbeiter|"
-    r"utilisateur|usuario|(?:scanned|created|modified|updated|added|imported|invited|referred|assigned|entered)(?:by|to))"
-    r"s?(?:id|name|emails?|fullname)?|.*displayname|.*anzeigename|.*angezeigtername"
+    rf".*(?:{_SOMEBODY})s?(?:ids?|emails?|phones?|(?:full)?names?)?|.*(?:display|angezeigter|anzeige)name"
 )
 
 
 def _about_somebody_else(letters: str) -> Meaning | None:
     """A column about a colleague, or a name as it is displayed: nothing about the lead."""
-    return Meaning("left out") if _SOMEBODY_ELSE.fullmatch(letters) else None
+    return Meaning("somebody else") if _SOMEBODY_ELSE.fullmatch(letters) else None
 
 
-def titles_in_use() -> dict[str, str]:
-    """The letters of the titles that an import uses, by title."""
+def titles_to_suggest() -> dict[str, str]:
+    """The letters of titles that an import knows, by title, for those who have slipped while typing."""
     usual = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE.title, "Email", "Email Address", "Phone", "Phone Number")
     more = ("Mobile Phone", "Work Phone", "Home Phone", "Work Email", "State", "Company State", "State/Province")
     named = (" ".join(name.split()) for names in (COMPANIES, *NAMES.values()) for name in names.split(","))
@@ -240,4 +267,5 @@ def _all_by_letters() -> dict[str, Meaning]:
     return meanings | {name: Meaning("company", rank=rank) for rank, name in enumerate(_letters(COMPANIES), 1)}
 
 
+COMPANY_TITLES = frozenset(plain_name(name) for name in COMPANIES.split(","))
 _BY_LETTERS = _all_by_letters()

@@ -7,9 +7,9 @@ from cells.columns import CODE_COLUMN, COMPANY, CONTACT_NAME, EMAILS, PHONES
 from cells.dates import date_readings, names_a_moment
 from cells.emails import parse_emails
 from cells.phones import parse_phones
-from cells.placeholders import says_something
+from cells.placeholders import has_value
 from cells.source_file import SourceFile
-from cells.titles import letters_of, meaning_of, titles_in_use
+from cells.titles import is_of_another_person, letters_of, meaning_of, titles_to_suggest
 from cells.unreadable import InputError
 from cells.wrapped import unwrapped
 
@@ -34,10 +34,13 @@ def refuse_without_company(source: SourceFile) -> None:
     """Raise NoCompanyColumn for a file that has no column of companies."""
     if source.roles.companies:
         return
-    titles = [title.strip() for title in source.header if title.strip()]
+    titles = [source.header[at].strip() for at in source.own_positions if source.header[at].strip()]
     named = ", ".join(map(repr, titles[:MOST_NAMED])) + (", ..." if len(titles) > MOST_NAMED else "")
     found = "; ".join(_unread(source, "US"))
     told = f"{named}; {found}" if found else named
+    if source.other_sheets:
+        sheets = ", ".join(map(repr, source.other_sheets))
+        told += f" (the workbook also has the sheets {sheets}; --sheet reads one of them)"
     raise NoCompanyColumn(f"{source.name}: there is no column named {COMPANY!r}, only {told}")
 
 
@@ -56,18 +59,23 @@ def _unread(source: SourceFile, region: str) -> Iterator[str]:
     for position in source.roles.left_out:
         if position in source.roles.known:
             continue
-        title, values = source.roles.title(position), _values(source, position)
+        title, values = source.roles.labels[position], _values(source, position)
+        holds, name = "", ""
         if values and _is_mostly(values, _is_email):
-            yield f"the column {title!r} holds e-mail addresses; name it {EMAILS!r}"
+            holds, name = "e-mail addresses", EMAILS
         elif values and _is_mostly(values, lambda text: _is_phone(text, region)):
-            yield f"the column {title!r} holds phone numbers; name it {PHONES!r}"
+            holds, name = "phone numbers", PHONES
+        if holds and is_of_another_person(source.header[position]):
+            yield f"the column {title!r} holds {holds} of a second contact; give that person a row of their own"
+        elif holds:
+            yield f"the column {title!r} holds {holds}; name it {name!r}"
         elif values and not source.roles.names and _OF_PEOPLE.intersection(_words(title)):
             yield f"the column {title!r} may hold the names of contacts; if so, name it {CONTACT_NAME!r}"
 
 
 def _values(source: SourceFile, position: int) -> list[str]:
     cells = source.cells[position]
-    return [unwrapped(cell) for cell in cells[cells != ""].head(MOST_LOOKED_AT) if says_something(cell)]
+    return [unwrapped(cell) for cell in cells[cells != ""].head(MOST_LOOKED_AT) if has_value(cell)]
 
 
 def _is_mostly(values: list[str], is_one: Callable[[str], bool]) -> bool:
@@ -107,7 +115,7 @@ def near_misses(source: SourceFile, titles: Iterable[str]) -> list[str]:
     """
     from rapidfuzz import fuzz, process
 
-    known = {title: letters for title, letters in titles_in_use().items() if not _is_there(source, title)}
+    known = {title: letters for title, letters in titles_to_suggest().items() if not _is_there(source, title)}
     found = (process.extractOne(letters_of(title), known, scorer=fuzz.ratio, score_cutoff=LIKENESS) for title in titles)
     return list(dict.fromkeys(each[2] for each in found if each))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cells.text_form import form_of, head_of
 
+ZIP, OLE2 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # the containers of .xlsx, .xlsm, .xlsb and .ods, and of .xls
 UNPACKS_TOO_FAR = "unpacks to far more than a table would. Use the file that it was made from."
 DAMAGED = "is packed, but damaged. Pack it again, or use the file that it was made from."
 HEAD_OF_FORMAT = 8192  # bytes by which a format shows
@@ -41,7 +42,7 @@ class NotInEncoding(InputError):
 def refuse_unreadable(path: Path) -> None:
     """Raise InputError for a file that can't be read, or is clearly no text file with a table."""
     head = readable_head(path)
-    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if head.startswith((ZIP, OLE2)):
         raise InputError(f"{path.name} is a workbook, not a text file. Save it as CSV (UTF-8) and use that file.")
     refuse_other_formats(path.name, head)
 

@@ -11,6 +11,7 @@ from cells.problems import Problem
 from cells.roles import Roles
 from cells.source_file import SourceFile
 from cells.texts import plain_name
+from cells.titles import COMPANY_TITLES, meaning_of
 from cells.wrapped import is_formula
 
 MISPLACED = ("surplus_cells", "shifted_row", "header_again")  # codes of rows whose cells say nothing about a column
@@ -26,7 +27,7 @@ def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts], reasons: 
     rejected = {problem.row: problem for problem in _without_company(texts[COMPANY], company)}
     rejected |= {row: rejected[row]._replace(reason=reason) for row, reason in reasons.items() if row in rejected}
     rejected |= {problem.row: problem for problem in _shifted_rows(source.roles, texts)}
-    rejected |= {problem.row: problem for problem in _headers_again(source, company)}
+    rejected |= {problem.row: problem for problem in _headers_again(source, texts[COMPANY], company)}
     beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
     for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
         rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
@@ -80,16 +81,26 @@ def _may_be_name(text: str) -> bool:
     return "@" not in text and any(map(str.isalpha, text)) and not is_placeholder(text)
 
 
-def _headers_again(source: SourceFile, company: str) -> Iterator[Problem]:
-    """The rows that repeat the column names, as in files that were put together."""
-    titles = [plain_name(source.header[index]) for index in source.own_positions]
-    at = next((index for index, title in enumerate(titles) if title), 0)
-    column = source.cells[source.own_positions[at]]
-    spelled = [text for text in column.unique() if len(text) < 2 * len(titles[at]) and plain_name(text) == titles[at]]
-    for row in column.index[column.isin(spelled)] if spelled else ():
+def _headers_again(source: SourceFile, companies: Texts, company: str) -> Iterator[Problem]:
+    """The rows that repeat the column names, as in files that were put together, perhaps in other words."""
+    titles = [source.header[at] for at in source.own_positions]
+    names = {plain_name(source.header[at]) for at in source.roles.companies} | COMPANY_TITLES
+    suspects = [at for at, text in enumerate(companies.distinct) if text.casefold().strip() in names]
+    for row in companies.index.index[companies.index.isin(suspects)] if suspects else ():
         cells = source.cells.loc[row, source.own_positions].tolist()
-        if list(map(plain_name, cells)) == titles:
-            yield Problem(row, company, column.loc[row], "header_again", "The row repeats the header.")
+        if _is_header_again(cells, titles):
+            yield Problem(row, company, source.cells.loc[row, source.own_positions[0]], "header_again", AGAIN)
+
+
+AGAIN = "The row repeats the header."
+
+
+def _is_header_again(cells: Sequence[str], titles: Sequence[str]) -> bool:
+    """Whether cells are the titles above them, or other titles with the same meanings."""
+    if list(map(plain_name, cells)) == list(map(plain_name, titles)):
+        return True
+    filled = [(meaning_of(cell), meaning_of(title)) for cell, title in zip(cells, titles, strict=True) if cell]
+    return len(filled) > 1 and all(again and above and again.part == above.part for again, above in filled)
 
 
 def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Problem:

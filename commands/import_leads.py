@@ -8,13 +8,14 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import phonenumbers
 
+from cells.columns import CUSTOM_PREFIX
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
@@ -53,6 +54,7 @@ from importing.outcomes import ImportResult, check_accounts, count_outcomes
 from importing.plan import ImportSettings, Plan
 from importing.result_files import imported_lines, plan_lines, reject_lines
 
+MOST_TITLES = 20  # in a sentence
 MOST_ROWS = 1_048_576  # of a sheet; no header stands below
 
 WORDS: Words = {
@@ -215,7 +217,7 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             result = rehearse(organization, source, file, settings)
             if not args.quiet:
-                _tell_columns(result.source)
+                _tell_columns(result.source, result.source.count_left_out())
                 _warn(result.plan)
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
@@ -272,22 +274,37 @@ def _exit_code(result: ImportResult) -> Exit:
 # Messages before the import ------------------------------------------------------------------------------------------
 
 
-def _tell_columns(source: SourceFile) -> None:
+def _tell_columns(source: SourceFile, left_out: Collection[str]) -> None:
     """Say what columns were read as if their titles do not say it, and which of unknown titles are not imported."""
     roles = source.roles
-    titles = {column: list(map(roles.title, positions)) for column, positions in roles.sources.items()}
-    told = {column: named for column, named in titles.items() if len(named) > 1 or roles.called(column) != column}
+    titles = {
+        column: [roles.labels[position] for position in positions if source.is_filled(position)] or [column]
+        for column, positions in roles.sources.items()
+    }
+    told = {column: named for column, named in titles.items() if named not in ([column], [_without_prefix(column)])}
     if told:
-        say("columns: " + "; ".join(f"{column} from {enumerated(named)}" for column, named in told.items()))
+        say("columns: " + "; ".join(f"{column} from {_some(named)}" for column, named in told.items()))
     for position, best in roles.outdone.items():
-        say(f"{roles.title(best)!r} is used rather than {roles.title(position)!r}, which is left out.")
-    unknown = [title for title in source.left_out if title not in map(roles.title, roles.known)]
+        say(f"{roles.labels[best]!r} is used rather than {roles.labels[position]!r}, which is left out.")
+    unknown = [roles.labels[position] for position in roles.left_out if position not in roles.known]
+    unknown = [title for title in unknown if title in left_out]
     if unknown:
         meant = near_misses(source, unknown)
         guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
-        say(f"Columns not imported: {', '.join(unknown)}.{guess}")
-    if source.left_out:
+        say(f"Columns not imported: {_some(unknown)}.{guess}")
+    if left_out:
         say("To import a column into a lead custom field, name it custom.<Field Name>.")
+
+
+def _without_prefix(column: str) -> str:
+    return column.removeprefix(CUSTOM_PREFIX)
+
+
+def _some(titles: Sequence[str]) -> str:
+    """The titles in one sentence; of very many, the first ones and the number of the others."""
+    if len(titles) <= MOST_TITLES:
+        return enumerated(titles)
+    return f"{', '.join(titles[:MOST_TITLES])} and {len(titles) - MOST_TITLES} more"
 
 
 def _announce(plan: Plan) -> None:
@@ -304,7 +321,7 @@ def _announce(plan: Plan) -> None:
             f"This file was already imported in run {plan.earlier.run_id}. This run creates new leads in addition to "
             "those."
         )
-    _tell_columns(plan.source)
+    _tell_columns(plan.source, plan.source.count_left_out())
     say(_plan_words(plan))
     for reading in proved(plan.clean.readings):
         say(_reading_words(reading))
@@ -377,11 +394,13 @@ def _report(
         "values_dropped": len(result.dropped),
         "placeholders": result.plan.clean.placeholders,
         "columns": {
-            column: [result.source.roles.title(position) for position in positions]
+            column: [result.source.roles.labels[position] for position in positions]
             for column, positions in result.source.roles.sources.items()
         },
         "rows_left_out": [{"row": row.number, "text": row.text} for row in result.source.rows_left_out],
-        "columns_left_out": [{"column": name, "values": count} for name, count in result.source.left_out.items()],
+        "columns_left_out": [
+            {"column": name, "values": count} for name, count in result.source.count_left_out().items()
+        ],
         "readings": [
             {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
             for each in proved(result.plan.clean.readings)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cells.companies import import_key
+from cells.companies import identity_of, import_key
 from cells.contact_columns import no_types
 from cleaning import Contact
 from close.contents import Json
@@ -136,6 +136,25 @@ def _has_same_name_and_an_email(name: str, emails: set[str], _contact: Contact, 
     return name == person.name and bool(emails & person.emails)
 
 
+def _has_an_email_and_much_the_same_name(_name: str, emails: set[str], contact: Contact, person: _Present) -> bool:
+    """The same first and last name, with or without titles and middle names."""
+    return bool(emails & person.emails) and _first_and_last(contact.name) == _first_and_last(
+        person.contact.get("name") or ""
+    )
+
+
+def _first_and_last(name: str) -> list[str]:
+    """The first and the last word of a name, without titles, also if the last name comes first."""
+    last, _, first = identity_of(name).partition(",")
+    words = [word for word in f"{first} {last}".split() if word.strip(".") not in _TITLES]
+    return [words[0], words[-1]] if len(words) > 1 else [name]
+
+
+_TITLES = frozenset(
+    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "herr", "frau", "hr", "fr", "sr", "sra", "m", "mme", "jr"}
+)
+
+
 def _has_an_email_and_one_name(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:
     return not (name and person.name) and bool(emails & person.emails)
 
@@ -148,6 +167,7 @@ _SURENESS: tuple[_Sameness, ...] = (
     _is_equal,
     _has_same_name_and_emails,
     _has_same_name_and_an_email,
+    _has_an_email_and_much_the_same_name,
     _has_an_email_and_one_name,
     _has_same_name_and_one_has_no_email,
 )

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cells.columns import COMPANY
 from cells.problems import Problem
 from cells.source_file import SourceFile
 from cleaning import Lead
@@ -92,8 +91,8 @@ class ImportResult:
         merged = {lead.lead.key for lead in self.leads if lead.outcome in ("updated", "unchanged")}
         conflicts = [each for planned in self.plan.leads if planned.lead.key in merged for each in planned.conflicts]
         in_close = [*conflicts, *(each for lead in self.leads for each in lead.dropped)]
-        called = self.source.roles.called
-        return [*self.plan.clean.dropped, *(each._replace(column=called(each.column)) for each in in_close)]
+        called = {column: self.source.roles.called(column) for column in {each.column for each in in_close}}
+        return [*self.plan.clean.dropped, *(each._replace(column=called[each.column]) for each in in_close)]
 
 
 def foresee(plan: Plan) -> list[LeadOutcome]:
@@ -127,8 +126,7 @@ def conclude(plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | 
     accounted = {outcome.lead.key for outcome in outcomes}
     lost = [lead for lead in plan.clean.leads if lead.key not in accounted]
     leads = [*outcomes, *(LeadOutcome(lead, "undetermined", f"interrupted: {ended_by}") for lead in lost)]
-    companies = plan.source.column(COMPANY)
-    rows = [_rejected_row(problem, companies.loc[problem.row]) for problem in plan.clean.rejected]
+    rows = [_rejected_row(problem, plan.clean.companies.loc[problem.row]) for problem in plan.clean.rejected]
     rows += [_lead_row(row, outcome) for outcome in leads for row in outcome.lead.rows]
     former = {lead.key for lead in plan.former}
     still_lost = plan.organization.journal.lost_leads_of_run(plan.run_id) if former else []

@@ -64,6 +64,14 @@ def test_other_processes_help_without_pandas_and_out_of_reach_of_ctrl_c(tmp_path
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_other_processes_find_our_modules_wherever_python_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    parse_many(functools.partial(part_in, tmp_path, os.getpid()), list(map(str, range(10_000))), 1)
+    assert len(list(tmp_path.glob("*.lock"))) == 1
+
+
 def test_a_process_that_dies_costs_no_text() -> None:
     texts = list(map(str, range(20_000)))
     parsed = parse_many(functools.partial(dies_elsewhere, os.getpid()), texts, 2)

@@ -35,7 +35,7 @@ def test_headers_match_without_case_and_spaces_around(write: Write) -> None:
     )
     assert list(source.column("Company")) == ["A"]
     assert source.roles.spelled_fields == {"Company Founded": "company founded"}
-    assert source.left_out == {"Notes": 1}
+    assert source.count_left_out() == {"Notes": 1}
 
 
 def test_other_encodings_are_read_when_named(write: Write) -> None:
@@ -48,7 +48,7 @@ def test_other_encodings_are_read_when_named(write: Write) -> None:
 def test_the_column_of_our_own_key_is_ignored(write: Write) -> None:
     source = read_source(write("A,k1:forged", header="Company,custom.Import Key"))
     assert source.roles.custom == {}
-    assert source.left_out == {"custom.Import Key": 1}
+    assert source.count_left_out() == {"custom.Import Key": 1}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_an_address_is_added_only_where_there_is_none(
 
 
 ANN_X: dict[str, Any] = {"name": "Ann", "emails": emails("ann@x.com")}
+ANN_BEE: dict[str, Any] = {"name": "Ann Bee", "emails": emails("ann@x.com")}
 ONLY_X: dict[str, Any] = {"emails": emails("ann@x.com")}
 
 
@@ -131,6 +132,10 @@ ONLY_X: dict[str, Any] = {"emails": emails("ann@x.com")}
         ),
         ([ANN_X], ["Bee,,", "Cee,,"], [("Ann", ["ann@x.com"], []), ("BEE", [], []), ("CEE", [], [])]),
         ([], ["Ann,ann@x.com,415 555 0100"], [("ANN", ["ann@x.com"], ["+14155550100"])]),
+        ([ANN_BEE], ["Dr. Ann M. Bee,ann@x.com,415 555 0100"], [("Ann Bee", ["ann@x.com"], ["+14155550100"])]),
+        ([ANN_BEE], ['"Bee, Ann",ann@x.com,'], [("Ann Bee", ["ann@x.com"], [])]),
+        ([ANN_BEE], ["Dr. Ann Bee,,"], [("Ann Bee", ["ann@x.com"], []), ("DR. ANN BEE", [], [])]),
+        ([ANN_BEE], ["Ann Cee,ann@x.com,"], [("Ann Bee", ["ann@x.com"], []), ("ANN CEE", ["ann@x.com"], [])]),
     ],
 )
 def test_a_person_who_is_there_is_known_again(
@@ -144,6 +149,26 @@ def test_a_person_who_is_there_is_known_again(
     written = writes_to(connected)
     assert nothing_but(run("import", "leads.csv", "--json"), "unchanged")
     assert writes_to(connected) == written
+
+
+def test_what_is_added_has_its_type_and_what_is_there_keeps_it(
+    run: Run, write: Write, connected: Sandbox, user: RawClose
+) -> None:
+    there = [{"name": "Ann Bee", "emails": emails("ann@x.com"), "phones": phones("+14155550100")}]
+    user.made("/lead/", name="Acme", contacts=there)
+    header = "Company,Contact Name,Direct Email,Other Email,Work Phone,Home Phone,Fax"
+    write("Acme,Ann Bee,ann@x.com,bee@x.com,415 555 0100,415 555 0101,415 555 0102", header=header)
+    assert run("import", "leads.csv").code == 0
+    (acme,) = leads_held(user).values()
+    (ann,) = acme["contacts"]
+    assert {item["email"]: item["type"] for item in ann["emails"]} == {"ann@x.com": "home", "bee@x.com": "other"}
+    assert {item["phone"]: item["type"] for item in ann["phones"]} == {
+        **{"+14155550100": "mobile", "+14155550101": "home", "+14155550102": "fax"},
+    }
+    assert nothing_but(run("import", "leads.csv", "--json"), "unchanged")
+    assert run("undo", "last").code == 0
+    (acme,) = leads_held(user).values()
+    assert people_on(acme) == [("Ann Bee", ["ann@x.com"], ["+14155550100"])]
 
 
 # Which lead

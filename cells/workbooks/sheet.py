@@ -3,16 +3,15 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cells.in_parallel import ROOT
-from cells.other_archives import OLE2, ZIP
-from cells.unreadable import InputError
+from cells.own_process import own_process
+from cells.unreadable import OLE2, ZIP, InputError
+
+READER = "cells.workbooks.reader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +41,37 @@ def open_sheet(path: Path, sheet: str = "") -> Sheet:
     """
     told = _told(path, sheet)
     head = next(told)
-    if "refused" in head:
-        raise InputError(head["refused"])
     return Sheet(head["name"], tuple(head["all_sheets"]), told)
 
 
 def _told(path: Path, sheet: str) -> Iterator[Any]:
     """What the process that reads a workbook says of the sheet, and then the rows, one by one."""
     ours, theirs = os.pipe()
-    with os.fdopen(ours, encoding="ascii") as lines, _process(path, sheet, theirs):
+    with contextlib.ExitStack() as stack:
+        lines = stack.enter_context(os.fdopen(ours, encoding="ascii"))
+        with os.fdopen(theirs, "w"):  # as long as this end is open here, the lines do not end with the process
+            stack.enter_context(own_process(READER, json.dumps([str(path.absolute()), sheet]), output=theirs))
         yield _parsed(lines.readline(), path)
         while (rows := _parsed(lines.readline(), path)) is not None:
             yield from rows
 
 
-@contextlib.contextmanager
-def _process(path: Path, sheet: str, pipe: int) -> Iterator[None]:
-    """A process in its own session, so that Ctrl-C reaches only us; it is killed at the end, whatever it is doing."""
-    command = [sys.executable, "-m", "cells.sheet_process", json.dumps([str(path.absolute()), sheet])]
-    nowhere = subprocess.DEVNULL
-    try:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdin=nowhere, stdout=pipe, stderr=nowhere, start_new_session=True
-        )
-    finally:
-        os.close(pipe)
-    with process:
-        try:
-            yield
-        finally:
-            process.kill()
-
-
 def _parsed(line: str, path: Path) -> Any:
-    """What a line says; only a whole one has a line break. Raises InputError if the process ended before."""
+    """What a line of that process says; only a whole one has a line break.
+
+    Raises InputError if the workbook is refused or the process ended early, and RuntimeError for a bug in the process.
+    """
     if not line.endswith("\n"):
         raise InputError(
-            f"{path.name} can't be read: it is damaged, or says that it has cells far beyond the table. "
-            "Open it in a spreadsheet, save it again (or as CSV UTF-8), and use that file."
+            f"{path.name} can't be read: it is damaged, says that it has cells far beyond the table, or is too large "
+            "for this machine's memory. Open it in a spreadsheet, save it as CSV (UTF-8), and use that file."
         )
-    return json.loads(line)
+    match json.loads(line):
+        case {"refused": reason}:
+            raise InputError(reason)
+        case {"missing": module}:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+        case {"failed": what}:
+            raise RuntimeError(f"{what}, when a workbook was read")
+        case told:
+            return told

@@ -1,14 +1,15 @@
-"""What an OpenDocument spreadsheet (.ods) tells about its cells beyond their values, as `cells.sheet_xml` for Excel."""
+"""What an OpenDocument spreadsheet (.ods) tells about its cells beyond their values, as `excel_xml` for Excel."""
 
 import re
 import zipfile
-from collections import defaultdict
 from collections.abc import Iterator
 from xml.etree import ElementTree
+from xml.parsers import expat
 
-from cells.number_formats import Shown
-from cells.sheet_xml import PIECE, Corrections, formula_text
-from cells.typed_cells import number_text
+from cells.workbooks.cell_texts import number_text
+from cells.workbooks.containers import Damaged, part_named
+from cells.workbooks.corrections import COLUMNS, Corrections
+from cells.workbooks.excel_xml import PIECE, formula_text
 
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -20,23 +21,40 @@ _MAY_MATTER = re.compile(  # all that the functions below look for
 )
 
 
+def refuse_malformed(archive: zipfile.ZipFile) -> None:
+    """Raise Damaged if the XML has no proper end, which calamine would look for as long as it is let."""
+    try:
+        with archive.open(part_named("content.xml", archive)) as file:
+            expat.ParserCreate().ParseFile(file)
+    except expat.ExpatError as error:
+        raise Damaged(str(error)) from None
+
+
 def ods_corrections(archive: zipfile.ZipFile, sheet: int) -> Corrections:
     """The cells of a sheet whose values do not say enough."""
-    found: defaultdict[int, list[tuple[int, str | Shown]]] = defaultdict(list)
+    found = Corrections()
     if _may_matter(archive):
         number = 0
         for row in _rows(archive, sheet):
             corrected = list(_cells(row))
-            repeated = int(row.get(f"{TABLE}number-rows-repeated", 1))
+            repeated = _times(row, "number-rows-repeated")
             for each in range(number, number + repeated) if corrected else ():
-                found[each] += corrected
+                found.add((each, column, text) for column, text in corrected)
             number += repeated
     return found
 
 
+def _times(element: ElementTree.Element, name: str) -> int:
+    """How often a row or a cell is there."""
+    times = element.get(f"{TABLE}{name}", "1")
+    if not re.fullmatch(r"[0-9]{1,9}", times):
+        raise Damaged("A row or a cell does not say how often it is there.")
+    return int(times)
+
+
 def _may_matter(archive: zipfile.ZipFile) -> bool:
     before = b""
-    with archive.open("content.xml") as file:
+    with archive.open(part_named("content.xml", archive)) as file:
         while piece := file.read(PIECE):
             if _MAY_MATTER.search(before + piece):
                 return True
@@ -47,7 +65,7 @@ def _may_matter(archive: zipfile.ZipFile) -> bool:
 def _rows(archive: zipfile.ZipFile, sheet: int) -> Iterator[ElementTree.Element]:
     """The rows of a sheet, one by one, as their XML."""
     tables, inside = -1, 0
-    with archive.open("content.xml") as file:
+    with archive.open(part_named("content.xml", archive)) as file:
         for event, element in ElementTree.iterparse(file, ("start", "end")):
             if element.tag == f"{TABLE}table":
                 tables += event == "start" and not inside
@@ -62,8 +80,10 @@ def _cells(row: ElementTree.Element) -> Iterator[tuple[int, str]]:
     """The columns of the cells in a row that need a text, with that."""
     column = 0
     for cell in row:
-        repeated = int(cell.get(f"{TABLE}number-columns-repeated", 1))
+        repeated = _times(cell, "number-columns-repeated")
         text = _text(cell)
+        if text and column + repeated > COLUMNS:
+            raise Damaged("A cell is repeated beyond where a sheet ends.")
         for each in range(column, column + repeated) if text else ():
             yield each, text
         column += repeated

@@ -7,7 +7,6 @@ import functools
 import html
 import re
 import zipfile
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,16 @@ from posixpath import basename, dirname, join, normpath
 from typing import IO
 from xml.etree import ElementTree
 
-from cells.number_formats import DATES_OF_EAST_ASIA, Shown, as_date, shown_by
 from cells.unreadable import InputError
+from cells.workbooks.containers import Damaged, part_named
+from cells.workbooks.corrections import Correction, Corrections
+from cells.workbooks.number_formats import DATES_OF_EAST_ASIA, Shown, as_date, shown_by
 from cells.wrapped import is_formula
-
-Corrections = Mapping[int, list[tuple[int, str | Shown]]]  # by row: columns, with their text or how a number is shown
 
 PIECE = 4 * 1024**2  # bytes that are searched at once
 KNOWN_ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")  # calamine refuses any other
-
-
-_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
+_ROW = re.compile(rb"""\sr\s*=\s*["']([0-9]{1,7})["']""")
 
 
 class _WithoutReferenceError(Exception):
@@ -48,7 +46,9 @@ class WorkbookXml:
 
 def workbook_xml(archive: zipfile.ZipFile) -> WorkbookXml | None:
     """What the sheets of an Excel workbook have in common; None for a binary workbook (.xlsb)."""
-    main = next(part for kind, part in _related(archive, "").values() if kind == "officeDocument")
+    main = next((part for kind, part in _related(archive, "").values() if kind == "officeDocument"), None)
+    if main is None:
+        raise Damaged("The archive names no workbook.")
     if not main.casefold().endswith(".xml"):
         return None
     related = _related(archive, main)
@@ -57,7 +57,7 @@ def workbook_xml(archive: zipfile.ZipFile) -> WorkbookXml | None:
     styles = [part for kind, part in related.values() if kind == "styles"]
     return WorkbookXml(
         archive,
-        parts=tuple(related[_relation_of(sheet)][1] for sheet in _inside(workbook, "sheets", "sheet")),
+        parts=tuple(related.get(_relation_of(sheet), ("", ""))[1] for sheet in _inside(workbook, "sheets", "sheet")),
         shown=_shown_by_style(_root(archive, styles[0]), is_1904) if styles else {},
         is_calculated=not any(_is_true(each.get("fullCalcOnLoad")) for each in _inside(workbook, "calcPr")),
     )
@@ -65,6 +65,8 @@ def workbook_xml(archive: zipfile.ZipFile) -> WorkbookXml | None:
 
 def corrections(workbook: WorkbookXml, sheet: int) -> Corrections:
     """The cells of a sheet whose values do not say enough. Raises InputError for an error that calamine refuses."""
+    if sheet >= len(workbook.parts):
+        raise Damaged("A sheet has no part.")
     try:
         return _corrections(workbook, sheet, counts=False)
     except _WithoutReferenceError:
@@ -72,17 +74,16 @@ def corrections(workbook: WorkbookXml, sheet: int) -> Corrections:
 
 
 def _corrections(workbook: WorkbookXml, sheet: int, counts: bool) -> Corrections:
-    found: defaultdict[int, list[tuple[int, str | Shown]]] = defaultdict(list)
-    with workbook.archive.open(_part(workbook.archive, workbook.parts[sheet])) as file:
+    found = Corrections()
+    with workbook.archive.open(part_named(workbook.parts[sheet], workbook.archive)) as file:
         head = file.read(PIECE)
         root = re.search(rb"<([\w.-]+:)?worksheet[\s>]", head)
         if root is None:
-            raise ValueError("no worksheet")
+            raise Damaged("A part is no worksheet.")
         search = _Search(root[1] or b"", workbook)
         for piece in _pieces(head, file, b"</%brow>" % search.prefix):
-            for attributes, correction in search.all(search.numbered(piece) if counts else piece):
-                row, column = _position(attributes)
-                found[row].append((column, correction))
+            cells = search.all(search.numbered(piece) if counts else piece)
+            found.add((*_position(attributes), correction) for attributes, correction in cells)
     return found
 
 
@@ -137,7 +138,7 @@ class _Search:
     def _pattern(self, pattern: bytes) -> re.Pattern[bytes]:
         return re.compile(pattern.replace(b"@", re.escape(self.prefix)), re.DOTALL)
 
-    def all(self, piece: bytes) -> Iterator[tuple[bytes, str | Shown]]:
+    def all(self, piece: bytes) -> Iterator[tuple[bytes, Correction]]:
         """The attributes of each cell that was found, and its text or how to show its number."""
         if self._workbook.shown:
             yield from ((cell[2], self._workbook.shown[int(cell[1])]) for cell in self._styled.finditer(piece))
@@ -170,10 +171,11 @@ class _Search:
         return self._tags.sub(self._with_reference, piece)
 
     def _with_reference(self, tag: re.Match[bytes]) -> bytes:
-        reference = re.search(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""", tag[2])
         if tag[1]:
-            self._row, self._column = int(reference[2]) if reference else self._row + 1, 0
+            row = _ROW.search(tag[2])
+            self._row, self._column = int(row[1]) if row else self._row + 1, 0
             return tag[0]
+        reference = _REFERENCE.search(tag[2])
         self._column = _position(tag[2])[1] + 1 if reference else self._column + 1
         return tag[0] if reference else b'<%bc r="%b%d"%b>' % (self.prefix, _letters(self._column), self._row, tag[2])
 
@@ -196,14 +198,8 @@ def _letters(column: int) -> bytes:
 # Parts of the archive ------------------------------------------------------------------------------------------------
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """A part by its name, in which letter case does not matter."""
-    parts = {info.filename.replace("\\", "/").casefold(): info for info in archive.infolist()}
-    return parts[name.casefold()]
-
-
 def _root(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
-    return ElementTree.fromstring(archive.read(_part(archive, name)))
+    return ElementTree.fromstring(archive.read(part_named(name, archive)))
 
 
 def _related(archive: zipfile.ZipFile, name: str) -> dict[str, tuple[str, str]]:
@@ -219,7 +215,7 @@ def _related(archive: zipfile.ZipFile, name: str) -> dict[str, tuple[str, str]]:
 
 
 def _relation_of(sheet: ElementTree.Element) -> str:
-    return next(value for key, value in sheet.items() if key.endswith("}id"))
+    return next((value for key, value in sheet.items() if key.endswith("}id")), "")
 
 
 def _inside(element: ElementTree.Element, *path: str) -> list[ElementTree.Element]:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
 from cells.numbers import WORDS_BY_CURRENCY
-from cells.typed_cells import number_text, text_of
+from cells.workbooks.cell_texts import number_text, text_of
 
 Shown = Callable[[float], str]
 
@@ -57,8 +57,14 @@ def shown_by(code: str) -> Shown | None:
 
 
 def as_date(is_1904: bool) -> Shown:
-    """How numbers are shown that are days since the beginning of 1900, or 1904."""
-    return lambda number: text_of(_EPOCHS[is_1904] + datetime.timedelta(days=number))
+    """How numbers are shown that are days since the beginning of 1900, or 1904; as digits beyond the year 9999."""
+    epoch = _EPOCHS[is_1904]
+    last = (datetime.datetime.max - epoch).days
+
+    def shown(number: float) -> str:
+        return text_of(epoch + datetime.timedelta(days=number)) if 0 <= number <= last else number_text(number)
+
+    return shown
 
 
 # Currencies ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import datetime
+import gzip
 import os
 import subprocess
 import time
@@ -22,7 +23,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from cells.numbers import Currency, parse_number
 from cells.texts import InvalidValue
 from cells.unreadable import InputError
-from cells.workbook import is_workbook, open_sheet
+from cells.workbooks.sheet import is_workbook, open_sheet
 from cells.wrapped import is_formula
 
 BOOK = "xl/workbook.xml"
@@ -168,13 +169,21 @@ def test_days_can_be_counted_from_1904(path: Path) -> None:
     assert rows_of(in_japan) == [["2024-01-05", "43834"]]
 
 
+@pytest.mark.parametrize("number", [14, *range(27, 37), *range(50, 59)])
+def test_a_number_that_is_no_date_is_digits_whatever_its_format_shows(path: Path, number: int) -> None:
+    save_formatted(path, *((days, "mm-dd-yy") for days in (14155550100, 2958466, 2958465, 45296)))
+    change(path, "xl/styles.xml", lambda xml: xml.replace('numFmtId="14"', f'numFmtId="{number}"'))
+    assert rows_of(path) == [["14155550100", "2958466", "9999-12-31", "2024-01-05"]]
+
+
 def test_long_sheets_are_read_as_short_ones(path: Path) -> None:
     def row(number: int) -> str:
         cells = (f'<c r="{letter}{number}" t="e"><v>#N/A</v></c>' for letter in "ABCDEFGHIJ")
         return f'<row r="{number}">{"".join(cells)}</row>'
 
-    save_cells(path, *map(row, range(1, 12_001)))  # more than is searched at once
-    assert rows_of(path) == [["#N/A"] * 10] * 12_000
+    for numbers in (range(1, 12_001), range(12_000, 0, -1)):
+        save_cells(path, *map(row, numbers))  # more than is searched at once
+        assert rows_of(path) == [["#N/A"] * 10] * 12_000
 
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1).filter(
@@ -318,7 +327,10 @@ def test_the_first_visible_sheet_with_data_is_read_and_others_by_their_names(pat
     assert rows_of(path, " leads ") == [["LEADS", "=LEADS!A1"]]
     assert rows_of(path, "Old") == [["Old", "=LEADS!A1"]]
     assert refusal(path, "Lists") == "leads.xlsx has no sheet 'Lists'. Name one of its sheets: 'Cover', 'LEADS'."
-    assert refusal(path, "Cover") == "leads.xlsx: the sheet 'Cover' is empty. Name another one: 'Cover', 'LEADS'."
+    assert refusal(path, "chart") == (
+        "leads.xlsx: the sheet 'chart' has no cells. Name one of its sheets: 'Cover', 'LEADS'."
+    )
+    assert refusal(path, "cover") == "leads.xlsx: the sheet 'Cover' is empty. Name another one: 'LEADS'."
 
 
 def _chart(book: Any) -> Any:
@@ -331,6 +343,18 @@ def test_a_workbook_without_any_data_is_refused(path: Path) -> None:
     assert refusal(save(path)) == "leads.xlsx is an empty workbook. Fill its first sheet, or use another file."
     only_blank_cells = save_formatted(path, (None, "[$€-2] 0"))
     assert "is an empty workbook" in refusal(only_blank_cells)
+
+
+def test_data_on_hidden_sheets_only_is_read_if_one_is_named(path: Path) -> None:
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Cover").activate()
+        for name in ("Old", "Blank", "Older"):
+            book.add_worksheet(name).hide()
+        book.get_worksheet_by_name("Old").write(0, 0, "Ann")
+        book.get_worksheet_by_name("Older").write_formula(0, 0, "=1+1", None, "")
+    words = "leads.xlsx has data on hidden sheets only. Name one with --sheet NAME: 'Old', 'Older'."
+    assert refusal(path) == refusal(path, "Cover") == words
+    assert rows_of(path, "Old") == [["Ann"]]
 
 
 # Formats -------------------------------------------------------------------------------------------------------------
@@ -383,6 +407,8 @@ def test_a_workbook_of_excel_97_is_read(path: Path) -> None:
         ({"leads.csv": "Company\nA\n"}, "is a zip archive, not a spreadsheet. Unpack it"),
         ({"mimetype": SPREADSHEET, "META-INF/manifest.xml": "<m:encryption-data/>"}, "is protected with a password"),
         ({"[Content_Types].xml": "x", "_rels/.rels": "x"}, "is damaged"),
+        ({"mimetype": SPREADSHEET}, "is damaged"),
+        ({"mimetype": SPREADSHEET, "content.xml": "<a><table></a>"}, "is damaged"),
         ({"[Content_Types].xml": "x", "_rels/.rels": "x", "xl/a.xml": b" " * 60 * 1024**2}, "unpacks to far more"),
     ],
 )
@@ -390,6 +416,16 @@ def test_another_kind_of_archive_is_refused_with_what_to_do(
     path: Path, parts: dict[str, str | bytes], words: str
 ) -> None:
     assert words in refusal(pack(path, parts))
+
+
+def test_an_archive_with_a_password_or_packed_once_more_is_refused(path: Path) -> None:
+    save(path, ["Ann"])
+    packed = path.with_name("leads.xlsx.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert refusal(packed) == "leads.xlsx.gz is a packed workbook. Unpack it and use the workbook in it."
+    entry = b"PK\x01\x02" + path.read_bytes().partition(b"PK\x01\x02")[2][:4]
+    path.write_bytes(path.read_bytes().replace(entry + b"\0", entry + b"\1"))  # the flag of an encrypted part
+    assert "is protected with a password" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -418,6 +454,15 @@ def test_a_cell_far_beyond_the_table_is_refused_at_once(path: Path) -> None:
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     assert "cells far beyond the table" in refusal(save_cells(path, "<row><c><v>1</v></c></row>", far))
     assert time.monotonic() - begin < 5  # seconds
+    assert "too large for this machine's memory" in refusal(path)
+
+
+def test_a_cell_beyond_where_a_sheet_ends_is_refused(path: Path) -> None:
+    assert "is damaged" in refusal(save_cells(path, '<row r="9999999"><c r="A9999999"><f>B1</f></c></row>'))
+    repeated = '<table:table-cell office:value-type="string" calcext:value-type="error" {}><text:p>#N/A</text:p>{}'
+    for times in ("99999", "x"):
+        cell = repeated.format(f'table:number-columns-repeated="{times}"', "</table:table-cell>")
+        assert "is damaged" in refusal(save_ods(path, cell))
 
 
 def test_a_sheet_that_only_says_to_be_large_is_read(path: Path) -> None:
@@ -436,6 +481,28 @@ def test_a_damaged_file_is_never_read_in_part(path: Path) -> None:
 
 
 # The process ---------------------------------------------------------------------------------------------------------
+
+
+def test_our_modules_are_found_wherever_python_looks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    assert rows_of(save(path, ["Ann"])) == [["Ann"]]
+
+
+@pytest.mark.parametrize(
+    ("instead", "error", "words"),
+    [
+        ("import no_such_module", ModuleNotFoundError, "No module named 'no_such_module'"),
+        ("{}['Ann']", RuntimeError, "KeyError at python_calamine.py:1, when a workbook was read"),
+    ],
+)
+def test_a_fault_of_ours_is_not_told_as_one_of_the_workbook(
+    path: Path, monkeypatch: pytest.MonkeyPatch, instead: str, error: type[Exception], words: str
+) -> None:
+    path.with_name("python_calamine.py").write_text(instead)
+    monkeypatch.setenv("PYTHONPATH", str(path.parent))
+    with pytest.raises(error) as caught:
+        open_sheet(save(path, ["Ann"]))
+    assert str(caught.value) == words
 
 
 def test_the_process_ends_with_the_iterator(path: Path, started: list[subprocess.Popen[bytes]]) -> None:

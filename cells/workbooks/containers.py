@@ -1,15 +1,16 @@
-"""What a file is that begins as workbooks do, and why it can't be used if it is none, or has a password."""
+"""What a file is that begins as workbooks do, why it can't be used if it is none, and the parts of an archive."""
 
 import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from cells.unreadable import InputError
+from cells.unreadable import OLE2, ZIP, InputError
 
-ZIP, OLE2 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # the containers of .xlsx, .xlsm, .xlsb and .ods, and of .xls
 LARGEST_PART = 2 * 1024**3  # bytes, unpacked
 ALWAYS_ALLOWED, MOST_TIMES = 50 * 1024**2, 100  # bytes, unpacked; more may be as many times the packed ones
+MANIFEST = "meta-inf/manifest.xml"  # of an OpenDocument
+ENCRYPTED = 1  # the flag of a part that zip itself has encrypted
 
 PROTECTED = "is protected with a password. Open it, save a copy without the password, and use that file."
 TOO_LARGE = (
@@ -19,6 +20,7 @@ _TABLE_ONLY = "Copy its table into a spreadsheet, save that, and use that file."
 DOCUMENT = f"is a document, not a spreadsheet. {_TABLE_ONLY}"
 PRESENTATION = f"is a presentation, not a spreadsheet. {_TABLE_ONLY}"
 NUMBERS = "is a file of Apple Numbers. Export it as CSV or Excel, and use that file."
+PACKED = "is a packed workbook. Unpack it and use the workbook in it."
 ARCHIVE = "is a zip archive, not a spreadsheet. Unpack it and use the file in it."
 E_MAIL = "is an e-mail, not a spreadsheet. Save the file that is attached to it, and use that file."
 UNKNOWN_OLE2 = "is not a spreadsheet. Open it in the program that made it, export the data as CSV, and use that file."
@@ -36,16 +38,38 @@ _ENCRYPTED_XLS = re.compile(
 )
 
 
-def refuse_other_archives(path: Path) -> None:
-    """Raise InputError for a file that is no workbook, has a password, or unpacks to far more than a table would."""
+class Damaged(Exception):
+    """What a workbook says of itself can't be true. The message is for whoever looks for a bug of ours."""
+
+
+def refuse_other_containers(path: Path) -> None:
+    """Raise InputError for a file that is no workbook, has a password, or unpacks to far more than a table would.
+
+    It is a packed file if it does not begin as `cells.workbooks.sheet.is_workbook` says.
+    """
     try:
         with path.open("rb") as file:
-            is_zip = file.read(len(ZIP)) == ZIP
+            head = file.read(max(len(ZIP), len(OLE2)))
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}. Check the file and its permissions.") from None
-    reason = _reason_against_zip(path) if is_zip else _reason_against_ole2(path.read_bytes())
+    if head.startswith(ZIP):
+        reason = _reason_against_zip(path)
+    else:
+        reason = _reason_against_ole2(path.read_bytes()) if head.startswith(OLE2) else PACKED
     if reason:
         raise InputError(f"{path.name} {reason}")
+
+
+def part_named(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """A part of an archive by its name, in which letter case does not matter. Raises Damaged if it is not there."""
+    part = _parts(archive).get(name.casefold())
+    if part is None:
+        raise Damaged(f"A part is missing: {name}")
+    return part
+
+
+def _parts(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    return {part.filename.replace("\\", "/").casefold(): part for part in archive.infolist()}
 
 
 def is_open_document(archive: zipfile.ZipFile) -> bool:
@@ -55,10 +79,12 @@ def is_open_document(archive: zipfile.ZipFile) -> bool:
 
 def _reason_against_zip(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
-        names = {name.replace("\\", "/").casefold() for name in archive.namelist()}
-        if any(map(_is_bomb, archive.infolist())):
+        names = _parts(archive)
+        if any(map(_is_bomb, names.values())):
             return TOO_LARGE
-        if "meta-inf/manifest.xml" in names and b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        if any(part.flag_bits & ENCRYPTED for part in names.values()):
+            return PROTECTED
+        if MANIFEST in names and b"encryption-data" in archive.read(names[MANIFEST]):
             return PROTECTED
         if is_open_document(archive):
             return ""
@@ -69,7 +95,7 @@ def _reason_against_zip(path: Path) -> str:
         return PRESENTATION
     if any(name.endswith(".iwa") for name in names) or "index.zip" in names:
         return NUMBERS
-    return "" if {"[content_types].xml", "_rels/.rels"} <= names else ARCHIVE
+    return "" if {"[content_types].xml", "_rels/.rels"} <= names.keys() else ARCHIVE
 
 
 def _is_bomb(part: zipfile.ZipInfo) -> bool:
