@@ -48,7 +48,8 @@ class Hours:
 
     def run(self, run: Run, *argv: str) -> Ran:
         self._answered = 0
-        return run("qualify", *argv, "--deadline", "30", "--workers", "2", "--json")
+        # With one worker, no score is on its way at the moment when the time is over.
+        return run("qualify", *argv, "--deadline", "30", "--workers", "1", "--json")
 
     def asked(self, person_id: str) -> int:
         """How often the registry was asked about somebody."""
