@@ -167,19 +167,15 @@ def clean_source(
         rejected = find_unusable_rows(source, texts, companies.reasons)
         custom = _custom_columns(texts, misplaced(rejected))
         new_fields = fields_to_make(custom, fields, conventions)
-        filled = {name: field for name, field in {**fields, **new_fields}.items() if name in custom}
+        defined = {**fields, **new_fields}
+        filled = {name: defined[name] for name in custom if name in defined}
         readings = _readings(source, custom, filled, requests, conventions)
-        known = known_parsers(requests.names, requests.region)
-        parsers = contact_parsers(source.roles, known) | _field_parsers(source.roles, filled, readings, conventions)
+        parsers = _parsers(source.roles, filled, readings, requests, conventions)
         lost = [problem.row for problem in rejected]
-        kept = {column: texts[column].without(lost) for column in texts}
-        parsed = {column: parse_column(kept[column], parsers[column]) for column in kept if column in parsers}
-        problems = defaultdict(list, {column: _cell_problems(column, each) for column, each in parsed.items()})
-        imported = kept[COMPANY].index.index
-        problems[COMPANY] += [problem for problem in companies.others if problem.row in imported]
-        problems[STATE.title] += _states_abroad(source, imported)
-        people = people_of(source.roles, kept, parsed, requests.names, imported)
-        problems[CONTACT_NAME] += _cell_problems(CONTACT_NAME, people.too_long)
+        kept = {column: each.without(lost) for column, each in texts.items()}
+        parsed = {column: parse_column(each, parsers[column]) for column, each in kept.items() if column in parsers}
+        people = people_of(source.roles, kept, parsed, requests.names, kept[COMPANY].index.index)
+        problems = _problems(source, kept[COMPANY].index.index, companies.others, parsed, people)
         leads = _assemble(kept[COMPANY], people, _of_companies(parsed), requests.names, problems)
         dropped = _in_order(problems, source.roles)
         phones = {each.title: parsed[each.title] for each in source.roles.phones}
@@ -193,6 +189,33 @@ def clean_source(
             _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
             [*warn_of_columns(phones, dropped, requests.region), *_warn_of_strangers(leads)],
         )
+
+
+def _parsers(
+    roles: Roles,
+    filled: Mapping[str, LeadField],
+    readings: Mapping[str, Reading],
+    requests: Requests,
+    conventions: Conventions,
+) -> dict[str, Parser]:
+    """How a cell of each column is parsed, by what to call the column."""
+    known = known_parsers(requests.names, requests.region)
+    return contact_parsers(roles, known) | _field_parsers(roles, filled, readings, conventions)
+
+
+def _problems(
+    source: SourceFile,
+    rows: "pd.Index[int]",
+    other_companies: Iterable[Problem],
+    parsed: Mapping[str, Column],
+    people: People,
+) -> defaultdict[str, list[Problem]]:
+    """The problems of the cells in the `rows` that are imported, by column."""
+    problems = defaultdict(list, {column: _cell_problems(column, each) for column, each in parsed.items()})
+    problems[COMPANY] += [problem for problem in other_companies if problem.row in rows]
+    problems[STATE.title] += _states_abroad(source, rows)
+    problems[CONTACT_NAME] += _cell_problems(CONTACT_NAME, people.too_long)
+    return problems
 
 
 def _of_companies(parsed: Mapping[str, Column]) -> dict[str, Column]:

@@ -19,6 +19,7 @@ from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
 from cells.titles import ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
 from cells.unreadable import InputError
+from cells.wrapped import unwrapped
 
 NAME_PARTS: tuple[Part, ...] = ("prefix", "first name", "middle name", "last name", "suffix")  # as a name is written
 ENOUGH_OF_NAME: tuple[Part, ...] = ("first name", "last name")
@@ -47,9 +48,9 @@ class Roles:
 
     A company comes from the first of `companies` that has one. A contact's name comes from `contact_name`, else from
     `name_parts`, by part and in the order in which they are written, else from `full_names`. `custom` has the position
-    of each custom field; of these columns, `in_thousands` count thousands.
-    `ours` are the columns that our rejects files add. `outdone` has columns that are left out because another one,
-    which is named, has the same value. All other columns are left out, too; `known` are all whose titles are.
+    of each custom field; of these columns, `in_thousands` count thousands. `ours` are the columns that our rejects
+    files add. `outdone` has columns that are left out because another one, which is named, has the same value. All
+    other columns are left out, too; `known` are all whose titles are.
     """
 
     titles: tuple[str, ...]
@@ -109,7 +110,7 @@ class Roles:
     @property
     def spelled_fields(self) -> dict[str, str]:
         """The custom fields that the file fills, by name, each as the file or else Close spells it."""
-        titles = {name: self.titles[position].strip() for name, position in self.custom.items()}
+        titles = {name: unwrapped(self.titles[position]) for name, position in self.custom.items()}
         prefix = len(CUSTOM_PREFIX)
         return {
             name: title[prefix:].strip() if title.casefold().startswith(CUSTOM_PREFIX) else name
