@@ -10,7 +10,6 @@ from cells.emails import parse_emails
 from cells.free_mail import is_free_mail
 from cells.placeholders import has_value
 from cells.problems import Problem
-from cells.roles import Roles
 from cells.source_file import SourceFile, says_something
 from cells.titles import is_list_of_companies
 from cells.wrapped import unwrapped
@@ -42,7 +41,9 @@ def companies_of(source: SourceFile, *, from_email: bool = False) -> Companies:
         taken |= is_new
     if not from_email:
         return Companies(cells, others)
-    domains = {row: _domain_in(source.cells.loc[row], source.roles) for row in cells.index[~says_something(cells)]}
+    missing = cells.index[~says_something(cells)]
+    emails = [source.cells[each.position].loc[missing].tolist() for each in source.roles.emails]
+    domains = {row: _domain_in(texts) for row, *texts in zip(missing.tolist(), *emails, strict=True)}
     named_after = {row: domain for row, domain in domains.items() if domain and not is_free_mail(domain)}
     reasons = {row: _reason(domain) for row, domain in domains.items() if row not in named_after}
     named = pd.Series(named_after, dtype=object).reindex(cells.index)
@@ -50,8 +51,8 @@ def companies_of(source: SourceFile, *, from_email: bool = False) -> Companies:
 
 
 def _listed(cell: str) -> list[str]:
-    """The companies that a cell lists."""
-    return [name for name in map(str.strip, cell.split(";")) if has_value(name)]
+    """The companies that a cell lists, each once."""
+    return list(dict.fromkeys(name for name in map(str.strip, cell.split(";")) if has_value(name)))
 
 
 def _first_of_lists(cells: "pd.Series[str]") -> "pd.Series[str]":
@@ -67,9 +68,9 @@ def _others(cells: "pd.Series[str]", title: str) -> Iterator[Problem]:
         yield from (Problem(int(str(row)), title, name, "conflict", reason) for name in others)
 
 
-def _domain_in(row: "pd.Series[str]", roles: Roles) -> str:
-    """The domain of the first e-mail in a row that is not at a provider of mail; otherwise that of the first one."""
-    found = list(_domains(unwrapped(row[each.position]) for each in roles.emails))
+def _domain_in(cells: Iterable[str]) -> str:
+    """The domain of the first e-mail in some cells that is not at a provider of mail; otherwise that of the first."""
+    found = list(_domains(map(unwrapped, cells)))
     return next((domain for domain in found if not is_free_mail(domain)), next(iter(found), ""))
 
 
