@@ -39,7 +39,7 @@ from cells.contact_columns import People, contact_parsers, no_types, people_of, 
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
-from cells.field_types import Conventions, field_parser, fields_to_make, in_thousands
+from cells.field_types import Conventions, field_parser, fields_to_make, in_currency, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
 from cells.numbers import DecimalMark
@@ -242,6 +242,8 @@ def _field_parsers(
         for name, each in filled.items()
     }
     amounts = [CUSTOM_PREFIX + name for name, each in filled.items() if each.kind == "number"]
+    signed = {column: in_currency(parsers[column], roles.signs[column]) for column in amounts if column in roles.signs}
+    parsers |= signed
     return parsers | {column: in_thousands(parsers[column]) for column in amounts if column in roles.in_thousands}
 
 

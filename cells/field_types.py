@@ -75,6 +75,12 @@ def in_thousands(parser: Parser) -> Parser:
     return Parser(parse_cell)
 
 
+def in_currency(parser: Parser, sign: str) -> Parser:
+    """The parser for a column whose title has the sign of a currency, for amounts without one of their own."""
+    return Parser(lambda text: parser.parse_cell(text if _HAS_CURRENCY.search(text) else f"{sign}{text}"))
+
+
+_HAS_CURRENCY = re.compile(r"[^\W\d_]{3}|[^\w\s.,()+%'’-]")
 _IN_WORDS = re.compile(r"\d\s*[^\W\d_]")
 LIST_SEPARATORS = re.compile(r"[\r\n;]")
 

@@ -48,7 +48,8 @@ class Roles:
 
     A company comes from the first of `companies` that has one. A contact's name comes from `contact_name`, else from
     `name_parts`, by part and in the order in which they are written, else from `full_names`. `custom` has the position
-    of each custom field; of these columns, `in_thousands` count thousands. `ours` are the columns that our rejects
+    of each custom field; of these columns, `in_thousands` count thousands, and `signs` are
+    those of the currencies that titles name. `ours` are the columns that our rejects
     files add. `outdone` has columns that are left out because another one, which is named, has the same value. All
     other columns are left out, too; `known` are all whose titles are.
     """
@@ -64,6 +65,7 @@ class Roles:
     state: int | None = None
     custom: Mapping[str, int] = field(default_factory=dict)
     in_thousands: frozenset[str] = frozenset()
+    signs: Mapping[str, str] = field(default_factory=dict)
     ours: Mapping[str, int] = field(default_factory=dict)
     outdone: Mapping[int, int] = field(default_factory=dict)
     known: frozenset[int] = frozenset()
@@ -266,6 +268,7 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
         state=next(iter(places("state")), None),
         custom=dict(sorted(custom.items(), key=lambda item: item[1])),
         in_thousands=frozenset(CUSTOM_PREFIX + name for name, at in custom.items() if meanings[at].times == 1000),
+        signs={CUSTOM_PREFIX + name: sign for name, at in custom.items() if (sign := meanings[at].sign)},
         ours=ours,
         outdone={at: best for best, group in chosen.items() for at in group[1:]},
         known=frozenset(meanings),

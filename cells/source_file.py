@@ -127,7 +127,7 @@ def read_source(
         header=header,
         roles=roles,
         cells=table.frame(),
-        surplus={} if table.has_marks_at_ends else table.surplus,
+        surplus={} if table.ends_with_delimiters else table.surplus,
         rows_left_out=(*above, *below),
         other_sheets=opened.other_sheets,
     )
@@ -177,9 +177,9 @@ class _Table:
     tail: deque[tuple[int, list[str]]]
 
     @property
-    def has_marks_at_ends(self) -> bool:
-        """Whether every row but the header ends with a delimiter, so that no cell is too many."""
-        return len(self.surplus) == len(self.numbers) and set(self.surplus.values()) == {("",)}
+    def ends_with_delimiters(self) -> bool:
+        """Whether every row but the header ends with delimiters, so that no cell is too many."""
+        return len(self.surplus) == len(self.numbers) and not any(map(has_text, self.surplus.values()))
 
     def drop_last(self, count: int) -> None:
         """Take rows off the end."""

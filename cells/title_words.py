@@ -46,7 +46,8 @@ NAMES: Mapping[Part, str] = {  # by the part of a lead that a column holds
         """,
     "first name": """
         first name, firstname, first, given name, forename, contact first name, person - first name, fname, lead first
-        name, attendee first name, invitee first name, vorname, prenom, primer nombre, nombre de pila, primeiro nome
+        name, attendee first name, attendee first, contact first, invitee first name, vorname, prenom, primer nombre,
+        nombre de pila, primeiro nome
         """,
     "middle name": """
         middle name, middle, middle initial, additional name, middle name(s), zweiter vorname, weitere vornamen,
@@ -54,8 +55,8 @@ NAMES: Mapping[Part, str] = {  # by the part of a lead that a column holds
         """,
     "last name": """
         last name, lastname, last, surname, family name, contact last name, person - last name, lname, lead last name,
-        attendee last name, invitee last name, nachname, familienname, nom de famille, apellido, apellidos, sobrenome,
-        apelido, ultimo nome
+        attendee last name, attendee last, contact last, invitee last name, nachname, familienname, nom de famille,
+        apellido, apellidos, sobrenome, apelido, ultimo nome
         """,
     "suffix": """
         suffix, name suffix, namenszusatz

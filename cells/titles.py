@@ -9,7 +9,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
@@ -30,7 +30,7 @@ class Meaning:
 
     `type` is the one that e-mails and phones have in Close. `detail` is the name of a custom field, or what a column of
     types is about. Of several columns for one value, the one with the lowest `rank` is used. An amount is to be
-    multiplied by `times`.
+    multiplied by `times`, and is in the currency of a `sign`.
     """
 
     part: Part
@@ -38,12 +38,15 @@ class Meaning:
     rank: int = 0
     times: int = 1
     type: ItemType = "office"
+    sign: str = ""
 
 
 def meaning_of(title: str) -> Meaning | None:
     """What a title says, or None if it is not known."""
-    own = _OWN.get(plain_name(unwrapped(title)))
-    return own or _custom_field(title) or _meaning_of_letters(letters_of(title))
+    own = _OWN.get(plain_name(unwrapped(title))) or _custom_field(title)
+    meaning = own or _meaning_of_letters(letters_of(title))
+    sign = next((char for char in title if unicodedata.category(char) == "Sc"), "")
+    return replace(meaning, sign=sign) if meaning and sign and not own else meaning
 
 
 def _custom_field(title: str) -> Meaning | None:
@@ -87,7 +90,7 @@ def _letters(names: str) -> Iterator[str]:
 
 _CONTACT = "contact|kontakt|contacto|contato|person|ansprechpartner"
 _WHOSE = (
-    f"{_CONTACT}|lead|attendee|invitee|customer|buyer|account|"
+    f"{_CONTACT}|lead|attendee|invitee|customer|account|"
     "company|corporate|organi[sz]ation|business|firma|unternehmen|empresa|entreprise|societe|primary|principal|main|"
     "haupt|default|secondary|secundario|second|2nd|tertiary|third|3rd|zweite|work|office|professional|"
     "professionnel|pro|geschaftlich|dienstlich|buro|zentrale|travail|trabajo|trabalho|comercial|oficina|bureau"
@@ -179,7 +182,7 @@ def type_by_label(label: str, item: Literal["email", "phone"]) -> ItemType | Non
 # States ---------------------------------------------------------------------------------------------------------------
 
 _OF_COMPANY, _OF_NOBODY, _OF_PERSON = 0, 1, 2  # whose state it is; a company's own comes first
-_STATE = r"(?:us)?state(?:or)?(?:region|province|county)*(?:code|name|abbreviation)?(?:of(?:the)?address)?"
+_STATE = r"(?:us)?state(?:or)?(?:region|province|prov|county)*(?:code|name|abbreviation)?(?:of(?:the)?address)?"
 _STATE_ELSEWHERE = "provincestate|regionstate|estado|etat|bundesland|(?:bundeslandkanton|bundesland|region)geschaftlich"
 _STATE_TITLE = re.compile(
     "(?:company|account|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters|office|work|mailing|"
@@ -236,11 +239,12 @@ _OWN = {
     plain_name(STATE.title): Meaning("state", rank=_OF_COMPANY - 1),
 }
 _SOMEBODY = (
-    "owner|besitzer|inhaber|proprietaire|propietario|proprietario|salesrep|user|host|organi[sz]er|guest|mitarbeiter|assistant|"
-    "utilisateur|usuario|(?:scanned|created|modified|updated|added|imported|invited|referred|assigned|entered)(?:by|to)"
+    "owner|besitzer|inhaber|proprietaire|propietario|proprietario|salesrep|user|host|organi[sz]er|guest|buyer|purchaser|"
+    "booker|mitarbeiter|assistant|utilisateur|usuario|"
+    "(?:scanned|created|modified|updated|added|imported|invited|referred|assigned|entered)(?:by|to)"
 )
 _SOMEBODY_ELSE = re.compile(
-    rf".*(?:{_SOMEBODY})s?(?:ids?|emails?|phones?|(?:full)?names?)?|.*(?:display|angezeigter|anzeige)name"
+    rf".*(?:{_SOMEBODY})s?(?:ids?|emails?|phones?|(?:full|first|last)?names?)?|.*(?:display|angezeigter|anzeige)name"
 )
 
 
@@ -263,7 +267,7 @@ def _all_by_letters() -> dict[str, Meaning]:
         meanings |= dict.fromkeys(_letters(names), Meaning(part))
     for field, names in FIELDS.items():
         meanings |= dict.fromkeys(_letters(names), Meaning("custom", field, rank=1))
-    meanings |= dict.fromkeys(_letters(REVENUE_IN_THOUSANDS), Meaning("custom", REVENUE, rank=2, times=1000))
+    meanings |= dict.fromkeys(_letters(REVENUE_IN_THOUSANDS), Meaning("custom", REVENUE, rank=2, times=1000, sign="$"))
     return meanings | {name: Meaning("company", rank=rank) for rank, name in enumerate(_letters(COMPANIES), 1)}
 
 

@@ -68,7 +68,7 @@ def _unread(source: SourceFile, region: str) -> Iterator[str]:
         if holds and is_of_another_person(source.header[position]):
             yield f"the column {title!r} holds {holds} of a second contact; give that person a row of their own"
         elif holds:
-            yield f"the column {title!r} holds {holds}; name it {name!r}"
+            yield f"the column {title!r} holds {holds}; if they are the contacts', name it {name!r}"
         elif values and not source.roles.names and _OF_PEOPLE.intersection(_words(title)):
             yield f"the column {title!r} may hold the names of contacts; if so, name it {CONTACT_NAME!r}"
 

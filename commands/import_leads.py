@@ -82,8 +82,8 @@ WORDS: Words = {
     ),
     NoCompanyColumn: (
         Exit.USAGE,
-        "{}. Rename the one with the companies, or add --company-from-email to name leads after the domains of their "
-        "e-mails. If the column names are in another row, add --header-row with its number.",
+        "{}. Name the one with the companies 'Company', or add --company-from-email to name leads after the domains "
+        "of their e-mails. If the column names are in another row, add --header-row with its number.",
     ),
     UnreadColumns: (
         Exit.USAGE,
@@ -284,6 +284,8 @@ def _tell_columns(source: SourceFile, left_out: Collection[str]) -> None:
     told = {column: named for column, named in titles.items() if named not in ([column], [_without_prefix(column)])}
     if told:
         say("columns: " + "; ".join(f"{column} from {_some(named)}" for column, named in told.items()))
+    if (roles.emails or roles.phones) and not roles.names:
+        say("No column gives the names of contacts.")
     for position, best in roles.outdone.items():
         say(f"{roles.labels[best]!r} is used rather than {roles.labels[position]!r}, which is left out.")
     unknown = [roles.labels[position] for position in roles.left_out if position not in roles.known]
