@@ -17,7 +17,7 @@ from cells.columns import (
 from cells.lead_fields import IMPORT_KEY
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
-from cells.titles import ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
+from cells.titles import ADVERTISING, ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
 from cells.unreadable import InputError
 from cells.wrapped import unwrapped
 
@@ -198,8 +198,10 @@ def _told_by_others(titles: Sequence[str], meanings: Mapping[int, Meaning]) -> d
             found[at] = Meaning("prefix" if is_outlook else "left out")
         elif is_outlook and (meaning.part == "type of email" or letters[at] == "account"):
             found[at] = Meaning("left out")  # how mail is delivered, and a number of some account
+        elif letters[at] == "accountname" and not ADVERTISING.isdisjoint(letters):
+            found[at] = Meaning("left out")  # the account that pays for the advertisement
         elif meaning.part == "surname or full name" or letters[at] == "name":
-            found[at] = Meaning(_name_beside(parts, letters, is_english=letters[at] == "name"))
+            found[at] = Meaning(_name_beside(parts, letters, is_english=letters[at] == "name"), rank=1)
     for at, meaning in meanings.items():
         if meaning.part == "somebody else" and _would_be_missed(letters[at], parts):
             del found[at]
@@ -211,8 +213,8 @@ def _told_by_others(titles: Sequence[str], meanings: Mapping[int, Meaning]) -> d
 
 def _would_be_missed(letters: str, parts: Set[Part]) -> bool:
     """Whether a column about somebody else has the only e-mails or names, which may be those of contacts after all."""
-    if "mail" in letters:
-        return "email" not in parts
+    if "mail" in letters or "phone" in letters:
+        return ("email" if "mail" in letters else "phone") not in parts
     return letters.endswith(("name", "names")) and not letters.endswith(_AS_DISPLAYED) and parts.isdisjoint(_NAMES)
 
 

@@ -118,7 +118,9 @@ def read_source(
     below = [] if CODE_COLUMN in roles.ours else rows_below(list(table.tail), len(header))
     table.drop_last(len(below))
     if not table.numbers:
-        raise InputError(f"{path.name} has column names but no rows. Add the rows to import.")
+        others = ", ".join(map(repr, opened.other_sheets))
+        advice = f"Add the rows to import, or read another sheet with --sheet: {others}." if others else _ADD_ROWS
+        raise InputError(f"{path.name} has column names but no rows. {advice}")
     above = [LeftOutRow.of(number, row) for number, row in enumerate(head[:at], 1) if has_text(row)]
     return SourceFile(
         name=path.name,
@@ -131,6 +133,9 @@ def read_source(
         rows_left_out=(*above, *below),
         other_sheets=opened.other_sheets,
     )
+
+
+_ADD_ROWS = "Add the rows to import."
 
 
 @dataclass(frozen=True, slots=True)

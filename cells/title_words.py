@@ -39,7 +39,7 @@ COMPANIES = """
 
 NAMES: Mapping[Part, str] = {  # by the part of a lead that a column holds
     "contact name": """
-        contact names, primary_contact_name
+        contact name, contact names, primary_contact_name
         """,
     "prefix": """
         prefix, name prefix, salutation, honorific, anrede, civilite, tratamiento, tratamento, first name prefix

@@ -97,7 +97,7 @@ _WHOSE = (
 )
 _AT_HOME = "home|personal|personnel|perso(?!n)|private|privat|prive|privado|particular|pessoal|casa|domicile"
 _ELSE = "other|alternate|alternative|alt|additional|another|sonstiges?|weiteres?|autre|otro|otra|outro|outra"
-_DIRECT = "direct|direkt|directo|direto|durchwahl|ddi"
+_DIRECT = "direct|direkt|directo|direto|durchwahl|(?<!a)ddi"
 _EMAIL = "emails?|mails?|courriel|courrierelectronique|correo(?:electronico)?|correioeletronico"
 _MOBILE = (
     "mobile?|mob|mobiltelefon|mobilnummer|handy|handynummer|cell|cellular|cellphone|movil|celular|portable|telemovel|gsm|"
@@ -114,7 +114,7 @@ _PHONE = (
 _SAYS_NOTHING = "address(?:es)?|adresse|direccion|endereco|value|wert|de|del|of|the|your|(?<![0-9])[0-9]{1,2}(?![0-9])"
 _NUMBER = "numbers?|nummer|numero|no|nr|num|n|hq|#"
 
-_NOT_ITEMS = r"(?!.*(?:numbers?|no|#)of|directmails?$)"  # counts, and letters
+_NOT_ITEMS = r"(?!.*(?:numbers?|no|#)of|directmails?$|mailaddress|no(?:phone|email|mobile|fax))"  # counts, and post
 _EMAIL_TITLE = re.compile(
     rf"{_NOT_ITEMS}(?=.*?(?:{_EMAIL}))(?:{_EMAIL}|{_WHOSE}|{_AT_HOME}|{_ELSE}|{_DIRECT}|{_SAYS_NOTHING}|ids?)+"
     "|adressedemessagerie"
@@ -185,8 +185,8 @@ _OF_COMPANY, _OF_NOBODY, _OF_PERSON = 0, 1, 2  # whose state it is; a company's 
 _STATE = r"(?:us)?state(?:or)?(?:region|province|prov|county)*(?:code|name|abbreviation)?(?:of(?:the)?address)?"
 _STATE_ELSEWHERE = "provincestate|regionstate|estado|etat|bundesland|(?:bundeslandkanton|bundesland|region)geschaftlich"
 _STATE_TITLE = re.compile(
-    "(?:company|account|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters|office|work|mailing|"
-    "address[0-9]*|primaryaddress|primarycontact|lead|contact|person)*"
+    "(?:company|organi[sz]ation|firma|empresa|billing|business|corporate|hq|headquarters|office|work|mailing|"
+    "address[0-9]*|primaryaddress|primarycontact|contact|person)*"
     rf"(?:{_STATE}|{_STATE_ELSEWHERE}|(?<=[0-9])region)[0-9]?"
 )
 _COMPANY_WORDS = re.compile(
@@ -224,6 +224,7 @@ def is_from_salesforce(titles: Iterable[str]) -> bool:
 _OUTLOOK = frozenset(_letters(OUTLOOK))
 _SALESFORCE = frozenset(_letters(SALESFORCE))
 _SALESFORCE_TOGETHER = frozenset(_letters("account name, state/province"))
+ADVERTISING = frozenset(_letters("campaign name, form name, form id, ad name, creative id, campaign id"))
 _LISTS_OF_COMPANIES = frozenset(
     _letters("associated company, associated company (primary), primary associated company")
 )

@@ -56,9 +56,8 @@ def refuse_unread(source: SourceFile, region: str) -> None:
 
 def _unread(source: SourceFile, region: str) -> Iterator[str]:
     """In words, which columns of unknown titles seem to matter, and what to call them."""
-    for position in source.roles.left_out:
-        if position in source.roles.known:
-            continue
+    unknown = [position for position in source.roles.left_out if position not in source.roles.known]
+    for position in sorted([*unknown, *source.roles.full_names]):
         title, values = source.roles.labels[position], _values(source, position)
         holds, name = "", ""
         if values and _is_mostly(values, _is_email):

@@ -11,7 +11,7 @@ from cells.problems import Problem
 from cells.roles import Roles
 from cells.source_file import SourceFile
 from cells.texts import plain_name
-from cells.titles import COMPANY_TITLES, meaning_of
+from cells.titles import COMPANY_TITLES, letters_of, meaning_of
 from cells.wrapped import is_formula
 
 MISPLACED = ("surplus_cells", "shifted_row", "header_again")  # codes of rows whose cells say nothing about a column
@@ -85,7 +85,7 @@ def _headers_again(source: SourceFile, companies: Texts, company: str) -> Iterat
     """The rows that repeat the column names, as in files that were put together, perhaps in other words."""
     titles = [source.header[at] for at in source.own_positions]
     names = {plain_name(source.header[at]) for at in source.roles.companies} | COMPANY_TITLES
-    suspects = [at for at, text in enumerate(companies.distinct) if text.casefold().strip() in names]
+    suspects = [at for at, text in enumerate(companies.distinct) if text.casefold().replace("_", " ").strip() in names]
     for row in companies.index.index[companies.index.isin(suspects)] if suspects else ():
         cells = source.cells.loc[row, source.own_positions].tolist()
         if _is_header_again(cells, titles):
@@ -97,7 +97,7 @@ AGAIN = "The row repeats the header."
 
 def _is_header_again(cells: Sequence[str], titles: Sequence[str]) -> bool:
     """Whether cells are the titles above them, or other titles with the same meanings."""
-    if list(map(plain_name, cells)) == list(map(plain_name, titles)):
+    if list(map(letters_of, cells)) == list(map(letters_of, titles)):
         return True
     filled = [(meaning_of(cell), meaning_of(title)) for cell, title in zip(cells, titles, strict=True) if cell]
     return len(filled) > 1 and all(again and above and again.part == above.part for again, above in filled)

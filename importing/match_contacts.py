@@ -1,5 +1,6 @@
 """Which contact in Close is the same person as a contact in the file, and what it lacks."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -137,22 +138,17 @@ def _has_same_name_and_an_email(name: str, emails: set[str], _contact: Contact, 
 
 
 def _has_an_email_and_much_the_same_name(_name: str, emails: set[str], contact: Contact, person: _Present) -> bool:
-    """The same first and last name, with or without titles and middle names."""
-    return bool(emails & person.emails) and _first_and_last(contact.name) == _first_and_last(
-        person.contact.get("name") or ""
-    )
+    """One name has all words of the other, such as a middle name or a title more; Jr. and Sr. are two people."""
+    ours, theirs = _words_of(contact.name), _words_of(person.contact.get("name") or "")
+    is_within = min(len(ours), len(theirs)) > 1 and (ours <= theirs or theirs <= ours)
+    return bool(emails & person.emails) and is_within and ours & _GENERATIONS == theirs & _GENERATIONS
 
 
-def _first_and_last(name: str) -> list[str]:
-    """The first and the last word of a name, without titles, also if the last name comes first."""
-    last, _, first = identity_of(name).partition(",")
-    words = [word for word in f"{first} {last}".split() if word.strip(".") not in _TITLES]
-    return [words[0], words[-1]] if len(words) > 1 else [name]
+def _words_of(name: str) -> set[str]:
+    return {word.strip(".") for word in re.findall(r"[^\s,]+", identity_of(name))}
 
 
-_TITLES = frozenset(
-    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "herr", "frau", "hr", "fr", "sr", "sra", "m", "mme", "jr"}
-)
+_GENERATIONS = frozenset({"jr", "junior", "sr", "senior", "ii", "iii", "iv"})
 
 
 def _has_an_email_and_one_name(name: str, emails: set[str], _contact: Contact, person: _Present) -> bool:

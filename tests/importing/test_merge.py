@@ -135,6 +135,14 @@ ONLY_X: dict[str, Any] = {"emails": emails("ann@x.com")}
         ([ANN_BEE], ["Dr. Ann M. Bee,ann@x.com,415 555 0100"], [("Ann Bee", ["ann@x.com"], ["+14155550100"])]),
         ([ANN_BEE], ['"Bee, Ann",ann@x.com,'], [("Ann Bee", ["ann@x.com"], [])]),
         ([ANN_BEE], ["Dr. Ann Bee,,"], [("Ann Bee", ["ann@x.com"], []), ("DR. ANN BEE", [], [])]),
+        ([ANN_BEE], ['"Ann Bee, PhD",ann@x.com,'], [("Ann Bee", ["ann@x.com"], [])]),
+        ([ANN_BEE], ["Ann Bee Jr.,ann@x.com,"], [("Ann Bee", ["ann@x.com"], []), ("ANN BEE JR.", ["ann@x.com"], [])]),
+        ([ANN_BEE], ["Ann Cee Bee,ann@x.com,"], [("Ann Bee", ["ann@x.com"], [])]),
+        (
+            [{"name": "Ann Dee Bee", "emails": emails("ann@x.com")}],
+            ["Ann Cee Bee,ann@x.com,"],
+            [("Ann Dee Bee", ["ann@x.com"], []), ("ANN CEE BEE", ["ann@x.com"], [])],
+        ),
         ([ANN_BEE], ["Ann Cee,ann@x.com,"], [("Ann Bee", ["ann@x.com"], []), ("ANN CEE", ["ann@x.com"], [])]),
     ],
 )
