@@ -182,7 +182,7 @@ def names_of(
 def _names_in(
     combination: Sequence[int], whole: Column | None, parts: Mapping[Part, Column], full: Sequence[Column]
 ) -> Sequence[str]:
-    """The names in a combination of cells, of which there are as many as columns."""
+    """The names in a combination of cells, one cell for each column."""
     cells = iter(combination)
     if whole and (names := whole.all_of(next(cells))):
         return names
@@ -194,7 +194,7 @@ def _names_in(
 def _put_together(parts: Mapping[Part, tuple[str, ...]], full: Sequence[str]) -> list[str]:
     """The names that parts make, with a full name in place of a part that is missing; none if no part is enough.
 
-    A full name that has the only part in it is enough by itself.
+    A full name that contains the only part is enough by itself.
     """
     given = [part for part in ENOUGH_OF_NAME if parts.get(part)]
     if not given:
@@ -249,7 +249,7 @@ def _as_tuples(counts: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
 def _of_any(
     combinations: Sequence[tuple[int, ...]], known: Sequence[Mapping[int, tuple[Any, ...]]]
 ) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """What is known of the texts of each combination, for those of which something is."""
+    """What is known about the texts of each combination; combinations about which nothing is known are left out."""
     if not any(known):
         return
     for at, combination in enumerate(combinations):

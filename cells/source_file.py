@@ -46,7 +46,7 @@ class SourceFile:
     other_sheets: tuple[str, ...] = ()
 
     def with_fields(self, names: Iterable[str]) -> "SourceFile":
-        """The same file where Close has custom fields with these names, which titles may name."""
+        """The same file, also with the columns that are named after these custom fields of Close."""
         return replace(self, roles=roles_of(self.name, self.header, names))
 
     @property
@@ -55,7 +55,7 @@ class SourceFile:
         return [index for index in range(len(self.header)) if index not in self.roles.ours.values()]
 
     def count_left_out(self) -> dict[str, int]:
-        """The columns of which something is left out, by what to call them, with the number of those values."""
+        """How many values are left out of each column that loses any, by the label of the column."""
         counts = {position: int(says_something(self.cells[position]).sum()) for position in self.roles.left_out}
         for position, groups in self.roles.substitutes.items():
             is_replaced = self._any_filled(groups) & says_something(self.cells[position])
@@ -101,7 +101,7 @@ def few_collections() -> Iterator[None]:
 def read_source(
     path: Path, encoding: str = "", delimiter: str = "", sheet: str = "", header_row: int | None = None
 ) -> SourceFile:
-    """The file's cells as text, nothing guessed; what is not given of its form is found in it.
+    """The file's cells as text, nothing guessed; whatever is not given about its form is found in the file.
 
     `sheet` is the name of a workbook's sheet, `header_row` the number of the row with the column names. Raises
     InputError, naming the row or line, if the file can't be read, or if two columns have one title.
@@ -118,9 +118,7 @@ def read_source(
     below = [] if CODE_COLUMN in roles.ours else rows_below(list(table.tail), len(header))
     table.drop_last(len(below))
     if not table.numbers:
-        others = ", ".join(map(repr, opened.other_sheets))
-        advice = f"Add the rows to import, or read another sheet with --sheet: {others}." if others else _ADD_ROWS
-        raise InputError(f"{path.name} has column names but no rows. {advice}")
+        raise _without_rows(path.name, opened.other_sheets)
     above = [LeftOutRow.of(number, row) for number, row in enumerate(head[:at], 1) if has_text(row)]
     return SourceFile(
         name=path.name,
@@ -135,7 +133,10 @@ def read_source(
     )
 
 
-_ADD_ROWS = "Add the rows to import."
+def _without_rows(name: str, other_sheets: Iterable[str]) -> InputError:
+    others = ", ".join(map(repr, other_sheets))
+    instead = f", or read another sheet with --sheet: {others}" if others else ""
+    return InputError(f"{name} has column names but no rows. Add the rows to import{instead}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class _Table:
 
 
 def _by_column(rows: Iterator[list[str]], width: int, first: int) -> _Table:
-    """The rows of a table, of which the first one has the number `first`.
+    """The rows of a table whose first row has the number `first`.
 
     Equal texts in a column share one object, unless texts in that column hardly ever repeat.
     """

@@ -144,7 +144,7 @@ _FIGURES = re.compile(r"=.*|\d[\d.,]* [^\W\d_]+|[-+(]?\s*[$€£]?\s*\d[\d.,'\s]
 
 
 def rows_below(tail: Sequence[tuple[int, Row]], width: int) -> list[LeftOutRow]:
-    """The totals and footers among the last rows of a file, of which none is blank, with their numbers.
+    """The totals and footers among the last rows of a file, with their numbers; blank rows are not among these.
 
     The last rows are left out if they say so themselves. Below a blank row, so are all that follow such a row, and what
     stands right above it if that has fewer cells than the header, or if the words are clearly those of a footer. A row
@@ -184,7 +184,7 @@ def _is_marked(row: Row, width: int) -> bool:
 
 
 def _is_clear(row: Row, width: int) -> bool:
-    """Whether a marked row can be no company's: it has a figure, or it is a footer."""
+    """Whether a marked row can't be about a company: it has a figure, or it is a footer."""
     has_figure = any(char.isdecimal() for cell in row for char in cell)
     return _is_footer(row, width) or (has_figure and _is_marked(row, width))
 

@@ -39,7 +39,7 @@ _ENCRYPTED_XLS = re.compile(
 
 
 class Damaged(Exception):
-    """What a workbook says of itself can't be true. The message is for whoever looks for a bug of ours."""
+    """A workbook contradicts itself. The message is for people who look for a bug in this program."""
 
 
 def refuse_other_containers(path: Path) -> None:

@@ -31,7 +31,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    NotImplementedError,  # a way of packing that nobody uses
+    NotImplementedError,  # what zipfile raises for a compression method that it does not know
     OSError,
     ElementTree.ParseError,
     UnicodeDecodeError,
