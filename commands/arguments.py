@@ -15,7 +15,7 @@ INDEX_LAG = 60.0  # seconds after which we assume that Close's search shows a ne
 MOST_SECONDS = 1_000_000  # eleven days
 MOST_WORKERS = 32
 FILE_HELP = "CSV file, here or in input_data/"
-TABLE_HELP = "CSV or other text file, here or in input_data/; - reads standard input"
+TABLE_HELP = "CSV file, other text file or workbook, here or in input_data/; - reads standard input"
 ENCODING_HELP = "encoding of the file, such as cp1252 (default: utf-8)"
 
 
