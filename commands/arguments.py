@@ -14,6 +14,7 @@ VERSION = "0.1.0"
 INDEX_LAG = 60.0  # seconds after which we assume that Close's search shows a new lead
 MOST_SECONDS = 1_000_000  # eleven days
 MOST_WORKERS = 32
+MOST_ROWS = 1_048_576  # of a sheet; no header stands below
 FILE_HELP = "CSV file, here or in input_data/"
 TABLE_HELP = "CSV file, other text file or workbook, here or in input_data/; - reads standard input"
 ENCODING_HELP = "encoding of the file, such as cp1252 (default: utf-8)"
@@ -63,6 +64,28 @@ def add_index_lag(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_form_of_file(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how to read a text file or a workbook."""
+    parser.add_argument(
+        "--encoding",
+        default="",
+        metavar="NAME",
+        help="encoding of the file, such as cp1252 (default: found in the file)",
+    )
+    parser.add_argument(
+        "--delimiter",
+        type=delimiter,
+        metavar="MARK",
+        help="what separates cells: comma, semicolon, tab or pipe (default: found in the file)",
+    )
+    parser.add_argument(
+        "--sheet", default="", metavar="NAME", help="sheet of a workbook (default: the first with data)"
+    )
+    parser.add_argument(
+        "--header-row", type=row_number, metavar="N", help="row of the column names (default: found in the file)"
+    )
+
+
 # Values --------------------------------------------------------------------------------------------------------------
 
 
@@ -109,3 +132,19 @@ def seconds(text: str) -> float:
     if 0 < amount(text) <= MOST_SECONDS:
         return amount(text)
     raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST_SECONDS:,} seconds, not {text}")
+
+
+def delimiter(text: str) -> str:
+    """What separates cells, given as a word or as the mark itself."""
+    words = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
+    found = words.get(text.strip().casefold(), text)
+    if found in words.values():
+        return found
+    raise argparse.ArgumentTypeError(f"must be comma, semicolon, tab or pipe, not {text!r}")
+
+
+def row_number(text: str) -> int:
+    """The number of a row of a spreadsheet, counted from 1."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_ROWS:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be the number of a row, such as 3, not {text!r}")

@@ -1,0 +1,248 @@
+"""What an import says about its file, its plan and its result, in words and as JSON."""
+
+import argparse
+import shlex
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cells.columns import CUSTOM_PREFIX
+from cells.readings import Reading, proved
+from cells.safe_text import harmless_line
+from cells.source_file import SourceFile
+from cells.unread_columns import near_misses
+from commands.error_words import RUN_AGAIN
+from commands.terminal import counted, enumerated, listed, say
+from importing.outcomes import ImportResult, count_outcomes
+from importing.plan import Plan
+
+MOST_TITLES = 20  # in a sentence
+
+
+# Before the import ---------------------------------------------------------------------------------------------------
+
+
+def tell_columns(source: SourceFile, left_out: Collection[str]) -> None:
+    """Say what columns were read as if their titles do not say it, and which of unknown titles are not imported."""
+    roles = source.roles
+    titles = {
+        column: [roles.labels[position] for position in positions if source.is_filled(position)] or [column]
+        for column, positions in roles.sources.items()
+    }
+    told = {column: named for column, named in titles.items() if named not in ([column], [_without_prefix(column)])}
+    if told:
+        say("columns: " + "; ".join(f"{column} from {_some(named)}" for column, named in told.items()))
+    if (roles.emails or roles.phones) and not roles.names:
+        say("No column gives the names of contacts.")
+    for position, best in roles.outdone.items():
+        say(f"{roles.labels[best]!r} is used rather than {roles.labels[position]!r}, which is left out.")
+    unknown = [roles.labels[position] for position in roles.left_out if position not in roles.known]
+    unknown = [title for title in unknown if title in left_out]
+    if unknown:
+        meant = near_misses(source, unknown)
+        guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        say(f"Columns not imported: {_some(unknown)}.{guess}")
+    if left_out:
+        say("To import a column into a lead custom field, name it custom.<Field Name>.")
+
+
+def _without_prefix(column: str) -> str:
+    return column.removeprefix(CUSTOM_PREFIX)
+
+
+def _some(titles: Sequence[str]) -> str:
+    """The titles in one sentence; of very many, the first ones and the number of the others."""
+    if len(titles) <= MOST_TITLES:
+        return enumerated(titles)
+    return f"{', '.join(titles[:MOST_TITLES])} and {len(titles) - MOST_TITLES} more"
+
+
+def announce(plan: Plan) -> None:
+    """Say what will be done, and anything that the user may not expect."""
+    if plan.organization.fields.import_key and not plan.organization.journal.has_runs():
+        say(
+            "Leads were imported into this organization before, but not from this folder. If somebody imported leads "
+            "in the last minute, stop and run this again in a minute; otherwise those leads could be created twice."
+        )
+    if plan.carries_on:
+        say(f"Continuing the unfinished run {plan.run_id}.")
+    elif plan.earlier and plan.existing == "create":
+        say(
+            f"This file was already imported in run {plan.earlier.run_id}. This run creates new leads in addition to "
+            "those."
+        )
+    tell_columns(plan.source, plan.source.count_left_out())
+    say(_plan_words(plan))
+    for reading in proved(plan.clean.readings):
+        say(_reading_words(reading))
+    warn(plan)
+
+
+def warn(plan: Plan) -> None:
+    for warning in plan.clean.warnings:
+        say(f"warning: {warning}")
+
+
+def _plan_words(plan: Plan) -> str:
+    """The plan in one line: `plan: create 58, update 2; custom fields to create: Industry (text)`."""
+    actions: Counter[str] = Counter(planned.action for planned in plan.leads)
+    todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
+    made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
+    fields = f"; custom fields to create: {', '.join(made)}" if made else ""
+    return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
+
+
+# The result ----------------------------------------------------------------------------------------------------------
+
+
+def report_of(
+    path: Path,
+    result: ImportResult,
+    files: Mapping[str, str | None],
+    traffic: Mapping[str, int],
+    seconds: float,
+    *,
+    is_rehearsed: bool,
+) -> dict[str, Any]:
+    """What `--json` prints; for a dry run, with the outcomes that an import would have."""
+    return {
+        "run_id": None if is_rehearsed else result.plan.run_id,
+        "file": str(path),
+        "dry_run": is_rehearsed,
+        "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
+        "leads": count_outcomes(result.leads),
+        "values_dropped": len(result.dropped),
+        "placeholders": result.plan.clean.placeholders,
+        "columns": {
+            column: [result.source.roles.labels[position] for position in positions]
+            for column, positions in result.source.roles.sources.items()
+        },
+        "rows_left_out": [{"row": row.number, "text": row.text} for row in result.source.rows_left_out],
+        "columns_left_out": [
+            {"column": name, "values": count} for name, count in result.source.count_left_out().items()
+        ],
+        "readings": [
+            {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
+            for each in proved(result.plan.clean.readings)
+        ],
+        **traffic,
+        "seconds": round(seconds, 3),
+        "files": files,
+    }
+
+
+def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
+    """The report in words."""
+    title = f"{harmless_line(report['file'])}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
+    lines = [title]
+    if report["dry_run"]:
+        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
+        lines.append("if imported now, the rows would be:")
+    for name, rows in report["rows"].items():
+        leads = report["leads"].get(name, 0)
+        if rows and name != "total":
+            lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    codes: Counter[str] = Counter(problem.code for problem in result.dropped)
+    lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
+    if report["placeholders"]:
+        words = counted(report["placeholders"], "cell says", "cells say")
+        lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
+    lines += _left_out_words(report)
+    lines += map(_reading_words, proved(result.plan.clean.readings))
+    lines += _made_words(report, result, args)
+    lines += [f"{kind}: {harmless_line(path)}" for kind, path in report["files"].items() if path]
+    told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
+    lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
+    return "\n".join(lines)
+
+
+def _left_out_words(report: Mapping[str, Any]) -> list[str]:
+    """The columns and rows of the file that were left out, one in each line."""
+    columns = {harmless_line(each["column"]): counted(each["values"], "value") for each in report["columns_left_out"]}
+    rows = {f"row {each['row']}": harmless_line(each["text"]) for each in report["rows_left_out"]}
+    lines = []
+    for what, told in (("columns left out:", columns), ("rows left out, above or below the table:", rows)):
+        width = min(max(map(len, told), default=0), WIDEST_TITLE)
+        lines += [what] if told else []
+        lines += [f"  {name:<{width}}  {words}" for name, words in told.items()]
+    return lines
+
+
+WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
+READING_WORDS = {
+    "dmy": "the day comes first",
+    "mdy": "the month comes first",
+    "ymd": "the year comes first",
+    "dot": "a dot comes before decimals",
+    "comma": "a comma comes before decimals",
+}
+
+
+def _reading_words(reading: Reading) -> str:
+    """How a column was read, and what decided it."""
+    few = f"; only {reading.deciding} of {reading.concerned} values say so, so check this" if reading.is_weak else ""
+    return f"{reading.column}: {READING_WORDS[reading.reading]}, as in {reading.value!r} (row {reading.row}){few}"
+
+
+def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
+    """What was created in Close besides leads, and how to undo all of it; empty if nothing was written."""
+    if report["dry_run"] or not (report["leads"]["created"] or report["leads"]["updated"]):
+        return []
+    made = ", ".join(f"{name} ({kind})" for name, kind in result.plan.missing_fields.items())
+    undo = f"python main.py undo {report['run_id']}" + (" --sandbox" if args.sandbox else "")
+    return [
+        *([f"custom fields created: {made}"] if made else []),
+        f"run: {report['run_id']} (`{undo}` takes it back)",
+    ]
+
+
+def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
+    """Say what to do about each kind of outcome that needs action."""
+    listing = files["imported"] or files["plan"]
+    if result.is_ambiguous:
+        say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
+    if result.has("undetermined") and not args.dry_run:
+        say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
+    for double in result.doubles:
+        say(double)
+    if result.unsettled:
+        say(
+            f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "
+            f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
+        )
+    lost = _lost_words(result, is_rehearsed=args.dry_run)
+    if lost:
+        command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)
+        say(f"{lost}. Fix the rows in {files['rejects']}, then run: {command}")
+    elif result.dropped:
+        say("Values that differ from Close or from another row (conflict) can be changed in Close.")
+
+
+def _lost_words(result: ImportResult, *, is_rehearsed: bool) -> str:
+    """What was lost that can be fixed in the file, "" if nothing was; a conflict can only be settled in Close."""
+    rows = sum(row.outcome in ("rejected", "failed") for row in result.rows)
+    values = sum(problem.code != "conflict" for problem in result.dropped)
+    was_not, were_not = ("would not be", "would not be") if is_rehearsed else ("was not", "were not")
+    was, were = ("would be", "would be") if is_rehearsed else ("was", "were")
+    lost = [
+        *([counted(rows, f"row {was_not} imported", f"rows {were_not} imported")] if rows else []),
+        *([counted(values, f"value {was} left out", f"values {were} left out")] if values else []),
+    ]
+    return ", and ".join(lost)
+
+
+def _repeated_flags(args: argparse.Namespace) -> str:
+    """The flags to repeat for a rejects file; it notes itself how dates and numbers are read."""
+    existing = "merge" if args.existing == "create" else args.existing  # a row that lost a value already has its lead
+    zone = str(args.timezone) if args.timezone else ""
+    flags = {
+        "--existing": (existing, "merge"),
+        "--region": (args.region, "US"),
+        "--names": (args.names, "upper"),
+        "--decimal": (args.decimal or "", ""),
+        "--timezone": (zone, ""),
+    }
+    told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
+    told += " --company-from-email" if args.company_from_email else ""
+    return f"{told} --sandbox" if args.sandbox else told
