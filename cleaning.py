@@ -10,10 +10,12 @@ from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Any
 
 import pandas as pd
 
+from cells.column_map import NO_WORD
 from cells.column_warnings import warn_of_columns
 from cells.columns import (
     COMPANY,
@@ -46,6 +48,7 @@ from cells.numbers import DecimalMark
 from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
 from cells.readings import Reading
+from cells.rewritten_cells import as_written
 from cells.roles import Roles
 from cells.rows_abroad import rows_abroad
 from cells.same_people import SEVERAL_NAMES, Person, named_together, people_named, same_people, types_of
@@ -161,6 +164,7 @@ def clean_source(
     `fields` are the custom fields that exist in Close, by their name in the file; the missing ones become `new_fields`.
     Raises UnclearColumn if a column of dates or numbers can be read in two ways.
     """
+    conventions = replace(conventions, zones=_zones(source.roles))
     with few_collections():
         companies = companies_of(source, from_email=requests.company_from_email)
         texts = {column: texts_of(cells) for column, cells in _cells(source, fields, companies.cells).items()}
@@ -177,18 +181,23 @@ def clean_source(
         people = people_of(source.roles, kept, parsed, requests.names, kept[COMPANY].index.index)
         problems = _problems(source, kept[COMPANY].index.index, companies.others, parsed, people)
         leads = _assemble(kept[COMPANY], people, _of_companies(parsed), requests.names, problems)
-        dropped = _in_order(problems, source.roles)
+        dropped = [_as_written(problem, source) for problem in _in_order(problems, source.roles)]
         phones = {each.title: parsed[each.title] for each in source.roles.phones}
         return CleanFile(
             companies.cells,
             leads,
-            rejected,
+            [_as_written(problem, source) for problem in rejected],
             dropped,
             list(new_fields.values()),
             list(readings.values()),
             _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
             [*warn_of_columns(phones, dropped, requests.region), *_warn_of_strangers(leads)],
         )
+
+
+def _zones(roles: Roles) -> dict[str, tzinfo]:
+    """The time zones that a map gives to single fields, by name."""
+    return {name: said.zone for name, said in roles.said_of_fields.items() if said.zone}
 
 
 def _parsers(
@@ -286,12 +295,15 @@ def _readings(
     dates = {name: custom[name] for name, each in filled.items() if each.kind == "date"}
     for name, each in filled.items():
         if each.kind == "datetime":  # a time without a zone is a problem in any order
-            told = [text if conventions.zone or names_a_zone(text) else "" for text in custom[name].meant]
+            zone = conventions.zone_of(name)
+            told = [text if zone or names_a_zone(text) else "" for text in custom[name].meant]
             dates[name] = replace(custom[name], meant=told)
     numbers = {name: custom[name] for name, each in filled.items() if each.kind == "number"}
-    called = source.roles.called
-    orders = find_date_orders(dates, requests.date_order, source.column(DATE_ORDER_COLUMN), called)
-    return orders | find_decimal_marks(numbers, requests.decimal, source.column(DECIMAL_COLUMN), called)
+    called, said = source.roles.called, source.roles.said_of_fields
+    asked_orders = {name: said.get(name, NO_WORD).date_order or requests.date_order for name in dates}
+    asked_marks = {name: said.get(name, NO_WORD).decimal or requests.decimal for name in numbers}
+    orders = find_date_orders(dates, asked_orders, source.column(DATE_ORDER_COLUMN), called)
+    return orders | find_decimal_marks(numbers, asked_marks, source.column(DECIMAL_COLUMN), called)
 
 
 def _states_abroad(source: SourceFile, rows: "pd.Index[int]") -> Iterator[Problem]:
@@ -323,6 +335,18 @@ def _in_order(problems: Mapping[str, Iterable[Problem]], roles: Roles) -> list[P
     names = {column: roles.called(column) for column in roles.sources}
     renamed = {column: name for column, name in names.items() if column != name}
     return [each._replace(column=renamed[each.column]) if each.column in renamed else each for each in ordered]
+
+
+def _as_written(problem: Problem, source: SourceFile) -> Problem:
+    """The problem with the value that stands in the file, if a map says to read something else instead of it."""
+    roles = source.roles
+    for at in roles.positions_called(problem.column):
+        said = roles.said.get(at, NO_WORD)
+        if said.rewrites:
+            value = as_written(problem.value, str(source.written.at[problem.row, at]), said)
+            if value != problem.value:
+                return problem._replace(value=value)
+    return problem
 
 
 def _cell_problems(name: str, column: Column) -> list[Problem]:

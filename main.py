@@ -48,6 +48,7 @@ class Verb:
 
 VERBS = {
     "import": Verb("import_leads", "clean a file of leads and import it into Close"),
+    "map": Verb("map_columns", "write a map of a file's columns, to say what each one is"),
     "segment": Verb("segment", "summarize leads by US state, by the date their companies were founded"),
     "qualify": Verb("qualify", "check who may become a prospect"),
     "undo": Verb("undo", "undo an import"),

@@ -218,12 +218,17 @@ def _a_formula(text: str) -> Parsed:
 
 def known_parsers(names: NameCase, region: str) -> dict[str, Parser]:
     """The parsers for the columns that any file may have, by title; the company column is read separately."""
-    plain_phones = functools.partial(plain_phone, region=region)
     return {
         CONTACT_NAME: Parser(
             functools.partial(parse_contact_names, names=names), functools.partial(plain_contact_name, names=names)
         ),
         EMAILS: Parser(parse_emails, plain_email, is_slow=True),
-        PHONES: Parser(functools.partial(parse_phones, region=region), plain_phones, is_slow=True),
+        PHONES: phone_parser(region),
         **{column.title: Parser(one_value(column.parse)) for column in LEAD_COLUMNS.values()},
     }
+
+
+def phone_parser(region: str) -> Parser:
+    """The parser for phones, of which those without a country are of a `region`."""
+    plain = functools.partial(plain_phone, region=region)
+    return Parser(functools.partial(parse_phones, region=region), plain, is_slow=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cells.columns import CONTACT_NAME, EMAILS, LEAD_COLUMNS, PHONES, Column, Parser, Texts
+from cells.columns import CONTACT_NAME, EMAILS, LEAD_COLUMNS, PHONES, Column, Parser, Texts, phone_parser
 from cells.companies import identity_of
 from cells.names import NameCase, clean_contact_name, plain_part_of_name
 from cells.parsed import Lost, all_parts, one_value
@@ -49,7 +49,10 @@ class People:
 
 
 def contact_parsers(roles: Roles, known: Mapping[str, Parser]) -> dict[str, Parser]:
-    """How a cell of each column is parsed that any file may have, by title; `known` has parsers by our names."""
+    """How a cell of each column is parsed that any file may have, by title; `known` has parsers by our names.
+
+    Phones in a column with a country of its own are of that one.
+    """
     parts = roles.name_parts
     whole = (position for position in roles.names if position not in parts.values())
     return {
@@ -57,7 +60,7 @@ def contact_parsers(roles: Roles, known: Mapping[str, Parser]) -> dict[str, Pars
         **{roles.labels[position]: known[CONTACT_NAME] for position in whole},
         **{roles.labels[at]: FULL_PART if part in ENOUGH_OF_NAME else PLAIN_PART for part, at in parts.items()},
         **{each.title: known[EMAILS] for each in roles.emails},
-        **{each.title: known[PHONES] for each in roles.phones},
+        **{each.title: phone_parser(each.region) if each.region else known[PHONES] for each in roles.phones},
     }
 
 

@@ -23,19 +23,20 @@ class ContradictingDates(UnclearColumn):
 
 def find_date_orders(
     columns: Mapping[str, Texts],
-    asked: DateOrder | None,
+    asked: Mapping[str, DateOrder | None],
     notes: "pd.Series[str]",
     called: Callable[[str], str] = str,
 ) -> dict[str, Reading]:
     """The date order of each date column where it matters, by our name for it; `called` gives the file's.
 
-    Raises UnclearDates and ContradictingDates if neither the request nor a note nor the values tell.
+    `asked` has the orders that somebody asked for, by the field's name. Raises UnclearDates and ContradictingDates if
+    neither the request nor a note nor the values tell.
     """
 
     def told(column: str) -> DateOrder | None:
-        return asked or noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
+        return noted_reading(column, notes, DATE_ORDERS, DATE_ORDER_COLUMN)
 
-    return told_or_proved(columns, told, _proved_order, called)
+    return told_or_proved(columns, asked, told, _proved_order, called)
 
 
 def _proved_order(column: str, texts: Texts) -> Reading | None:

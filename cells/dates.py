@@ -90,6 +90,11 @@ def _as_usual(text: str) -> str:
     return re.sub(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})", r"\1-\2-\3", text) if len(text) == 8 else text
 
 
+def is_year_alone(text: str) -> bool:
+    """Whether a text is a year without month and day."""
+    return bool(_YEAR_ALONE.fullmatch(text.strip()))
+
+
 def _refuse_parts_of_dates(text: str) -> None:
     """Raise InvalidValue for a year alone, a day as Excel counts days, a month alone, and a year of two digits."""
     if _YEAR_ALONE.fullmatch(text):

@@ -23,19 +23,20 @@ class ContradictingNumbers(UnclearColumn):
 
 def find_decimal_marks(
     columns: Mapping[str, Texts],
-    asked: DecimalMark | None,
+    asked: Mapping[str, DecimalMark | None],
     notes: "pd.Series[str]",
     called: Callable[[str], str] = str,
 ) -> dict[str, Reading]:
     """How each column of numbers is read where it matters, by our name for it; `called` gives the file's.
 
-    Raises UnclearNumbers and ContradictingNumbers if neither the request nor a note nor the values tell.
+    `asked` has the marks that somebody asked for, by the field's name. Raises UnclearNumbers and ContradictingNumbers
+    if neither the request nor a note nor the values tell.
     """
 
     def told(column: str) -> DecimalMark | None:
-        return asked or noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
+        return noted_reading(column, notes, DECIMAL_MARKS, DECIMAL_COLUMN)
 
-    return told_or_proved(columns, told, lambda column, texts: _proved_mark(column, texts.counted()), called)
+    return told_or_proved(columns, asked, told, lambda column, texts: _proved_mark(column, texts.counted()), called)
 
 
 def mark_of(column: str, texts: Mapping[str, int]) -> DecimalMark | None:

@@ -26,12 +26,18 @@ _ZIP_WORDS = frozenset({"zip", "zipcode", "postal", "postcode"})
 class Conventions:
     """What values of the file mean where they do not say it: the currency of amounts, and the zone of times.
 
-    `users` has the ids of Close's users by plain name and by e-mail.
+    `zones` are those that hold for single fields, by name. `users` has the ids of Close's users by plain name and by
+    e-mail.
     """
 
     currency: Currency = US_DOLLAR
     zone: tzinfo | None = None
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    zones: Mapping[str, tzinfo] = field(default_factory=dict)
+
+    def zone_of(self, name: str) -> tzinfo | None:
+        """The zone of times without one in the column that fills a field."""
+        return self.zones.get(name, self.zone)
 
 
 def field_parser(field: LeadField, conventions: Conventions, reading: str = "") -> Parser:
@@ -43,7 +49,7 @@ def field_parser(field: LeadField, conventions: Conventions, reading: str = "") 
     parsers: dict[str, Callable[[str], Any]] = {
         "number": lambda text: parse_number(text, conventions.currency, mark),
         "date": lambda text: parse_date(text, order),
-        "datetime": lambda text: parse_moment(text, order, conventions.zone),
+        "datetime": lambda text: parse_moment(text, order, conventions.zone_of(field.name)),
         "textarea": lambda text: "\n".join(line.rstrip() for line in text.strip().splitlines()),
         **{kind: functools.partial(parse_reference, prefix=prefix) for kind, prefix in ID_PREFIXES.items()},
         "user": lambda text: parse_user(text, conventions.users),
@@ -107,7 +113,7 @@ def _type_of(name: str, texts: Texts, conventions: Conventions) -> str:
         return "text"
     if _fits(values, [functools.partial(_parse_amount, conventions.currency, mark) for mark in DECIMAL_MARKS]):
         return "number"
-    if _fits(values, [functools.partial(_parse_full_moment, conventions.zone)]):
+    if _fits(values, [functools.partial(_parse_full_moment, conventions.zone_of(name))]):
         return "datetime"
     return "date" if _fits(values, [functools.partial(parse_date, order=order) for order in DATE_ORDERS]) else "text"
 

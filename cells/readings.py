@@ -36,19 +36,21 @@ class Reading:
 
 def told_or_proved(
     columns: Mapping[str, Texts],
+    asked: Mapping[str, str | None],
     told: Callable[[str], str | None],
     prove: Callable[[str, Texts], Reading | None],
     called: Callable[[str], str],
 ) -> dict[str, Reading]:
-    """How each custom field's column is read where it matters, by our name for it: as told, or else as values prove.
+    """How each custom field's column is read where it matters, by our name for it: as asked or told, or else as values
+    prove.
 
-    `columns` are those of custom fields, by the field's name. `called` gives what the file calls a column, which is
-    what `told` and `prove` get.
+    `columns` are those of custom fields, and `asked` what somebody asked for, by the field's name. `called` gives what
+    the file calls a column, which is what `told` and `prove` get.
     """
     found: dict[str, Reading] = {}
     for name, texts in columns.items():
         column = called(CUSTOM_PREFIX + name)
-        requested = told(column)
+        requested = asked.get(name) or told(column)
         reading = Reading(column, requested) if requested else prove(column, texts)
         if reading:
             found[CUSTOM_PREFIX + name] = reading

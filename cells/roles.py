@@ -1,30 +1,32 @@
 """What each column of a file is taken for, told by all of its titles together."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cells.column_map import NO_WORD, MapError, MappedColumn
 from cells.columns import (
     COMPANY,
     CONTACT_NAME,
     CUSTOM_PREFIX,
     EMAILS,
+    KNOWN_COLUMNS,
     OUR_COLUMNS,
     PHONES,
     STATE,
 )
+from cells.labels import labels_of
 from cells.lead_fields import IMPORT_KEY
+from cells.targets import ONLY_ONE, meaning_for, target_of
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
-from cells.titles import ADVERTISING, ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
+from cells.titles import ADVERTISING, ITEM_TYPES, ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of
 from cells.unreadable import InputError
 from cells.wrapped import unwrapped
 
 NAME_PARTS: tuple[Part, ...] = ("prefix", "first name", "middle name", "last name", "suffix")  # as a name is written
 ENOUGH_OF_NAME: tuple[Part, ...] = ("first name", "last name")
 _NAMES: frozenset[Part] = frozenset({"contact name", "first name", "last name", "full name", "surname or full name"})
-_SINGLE: tuple[Part, ...] = (*NAME_PARTS, "contact name", "state", "custom")  # a lead or contact has but one of these
 _CLOSE = frozenset(map(letters_of, ("display_name", "status_label", "primary_contact_name")))
 _FIRST_NAME_BEFORE_NAME = frozenset({"vorname", "prenom"})  # beside which "Name" and "Nom" are last names
 
@@ -33,13 +35,15 @@ _FIRST_NAME_BEFORE_NAME = frozenset({"vorname", "prenom"})  # beside which "Name
 class ItemColumn:
     """A column of e-mails or phones: its position, what to call it, and the type that its values have in Close.
 
-    `types` is the position of a column that says the type of each value, or None.
+    `types` is the position of a column that says the type of each value, or None. `region` is the country of phones
+    that are written without one, "" if nobody gave one for this column.
     """
 
     position: int
     title: str
     type: ItemType
     types: int | None = None
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Roles:
     of each custom field; of these columns, `in_thousands` count thousands, and `signs` are
     those of the currencies that titles name. `ours` are the columns that our rejects
     files add. `outdone` has columns that are left out because another one, which is named, has the same value. All
-    other columns are left out, too; `known` are all whose titles are.
+    other columns are left out, too; `known` are all whose titles are, or that a map names. `said` is what a map says
+    about a column.
     """
 
     titles: tuple[str, ...]
@@ -69,6 +74,7 @@ class Roles:
     ours: Mapping[str, int] = field(default_factory=dict)
     outdone: Mapping[int, int] = field(default_factory=dict)
     known: frozenset[int] = frozenset()
+    said: Mapping[int, MappedColumn] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[int, ...]:
@@ -115,9 +121,14 @@ class Roles:
         titles = {name: unwrapped(self.titles[position]) for name, position in self.custom.items()}
         prefix = len(CUSTOM_PREFIX)
         return {
-            name: title[prefix:].strip() if title.casefold().startswith(CUSTOM_PREFIX) else name
+            name: title[prefix:].strip() if is_same_name(title, CUSTOM_PREFIX + name) else name
             for name, title in titles.items()
         }
+
+    @property
+    def said_of_fields(self) -> dict[str, MappedColumn]:
+        """What a map says about the columns of custom fields, by the name of the field."""
+        return {name: self.said[at] for name, at in self.custom.items() if at in self.said}
 
     def called(self, column: str) -> str:
         """What the file calls one of our columns; our own name for it if several columns fill it, or none does."""
@@ -125,39 +136,65 @@ class Roles:
         is_one = len(positions) == 1 or (column == COMPANY and positions)
         return self.labels[positions[0]] if is_one else column
 
+    def positions_called(self, name: str) -> tuple[int, ...]:
+        """The positions of the columns that a problem calls by this name: their label, or our name for all of them."""
+        own = tuple(at for at, label in enumerate(self.labels) if label == name)
+        return own or self.sources.get(name, ())
+
 
 def _alone(positions: Iterable[int]) -> list[tuple[int, ...]]:
     return [(position,) for position in positions]
 
 
-_OWN_NAMES = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE.title)
-
-
-def labels_of(titles: Sequence[str]) -> tuple[str, ...]:
-    """What to call columns: our names for them, or else their titles, with their positions if several are alike."""
-    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in enumerate(titles, 1)]
-    plain = list(map(plain_name, spelled))
-    times = Counter(plain)
-    own = {plain_name(name): name for name in _OWN_NAMES}
-    return tuple(
-        own.get(name, title) if times[name] == 1 else f"{own.get(name, title)} (column {at})"
-        for at, (title, name) in enumerate(zip(spelled, plain, strict=True), 1)
-    )
-
-
-def roles_of(name: str, titles: Sequence[str], fields: Iterable[str] = ()) -> Roles:
+def roles_of(
+    name: str,
+    titles: Sequence[str],
+    fields: Iterable[str] = (),
+    said: Mapping[int, MappedColumn] = {},
+) -> Roles:
     """The roles of the columns with these titles; `fields` are the names of the custom fields in Close.
 
-    A title that is the name of a field counts as that, unless it stands for a part of every lead. Raises InputError
-    with the `name` of the file if two columns have the same title, and only one value can be kept.
+    A title that is the name of a field counts as that, unless it stands for a part of every lead. What a map has `said`
+    about a column, by position, overrules its title. Raises InputError with the `name` of the file if two columns have
+    the same title, and only one value can be kept, and MapError if the map says that of two columns.
     """
-    ours = {title.strip(): at for at, title in enumerate(titles) if title.strip() in OUR_COLUMNS}
-    free = [field for field in fields if not is_same_name(field, IMPORT_KEY)]
-    own = [at for at in range(len(titles)) if at not in ours.values()]
-    alone = {at: meaning for at in own if (meaning := _meaning(titles[at], free))}
-    meanings = _told_by_others(titles, alone)
+    meanings = _as_said(titles, _told(titles, fields), said)
     _refuse_doubles(name, titles, meanings)
-    return _arranged(tuple(titles), meanings, ours)
+    return _arranged(tuple(titles), meanings, _ours(titles), said)
+
+
+def _ours(titles: Sequence[str]) -> dict[str, int]:
+    return {title.strip(): at for at, title in enumerate(titles) if title.strip() in OUR_COLUMNS}
+
+
+def _told(titles: Sequence[str], fields: Iterable[str]) -> dict[int, Meaning]:
+    """What all titles together tell, with the names of the custom fields in Close."""
+    free = [field for field in fields if not is_same_name(field, IMPORT_KEY)]
+    own = sorted(set(range(len(titles))) - set(_ours(titles).values()))
+    alone = {at: meaning for at in own if (meaning := _meaning(titles[at], free))}
+    return _told_by_others(titles, alone)
+
+
+def _as_said(
+    titles: Sequence[str], told: Mapping[int, Meaning], said: Mapping[int, MappedColumn]
+) -> dict[int, Meaning]:
+    """The meanings of all columns in order: as a map says, or else as the titles tell."""
+    targets = {at: column.target for at, column in said.items() if column.target is not None}
+    asked = {at: meaning_for(target, titles[at], told.get(at)) for at, target in targets.items()}
+    _refuse_same_target(titles, asked)
+    return dict(sorted({**told, **asked}.items()))
+
+
+def _refuse_same_target(titles: Sequence[str], asked: Mapping[int, Meaning]) -> None:
+    places: dict[str, int] = {}
+    for at, meaning in asked.items():
+        target = target_of(meaning)
+        other = places.setdefault(plain_name(target), at)
+        if meaning.part in ONLY_ONE and other != at:
+            raise MapError(
+                f"The map gives {target!r} as the target of two columns, {titles[other].strip()!r} and "
+                f"{titles[at].strip()!r}, but there is only one value for it. Leave one of them out"
+            )
 
 
 def _meaning(title: str, fields: Sequence[str]) -> Meaning | None:
@@ -231,22 +268,36 @@ def _name_beside(parts: Set[Part], letters: Iterable[str], *, is_english: bool) 
     return "last name" if has_first else "first name"
 
 
-def _refuse_doubles(name: str, titles: Sequence[str], meanings: Mapping[int, Meaning]) -> None:
+def doubled_titles(titles: Sequence[str], fields: Iterable[str] = ()) -> list[int]:
+    """The positions of columns that share a title although only one value can be kept."""
+    return [at for group in _doubles(titles, _told(titles, fields)) for at in group]
+
+
+def _doubles(titles: Sequence[str], meanings: Mapping[int, Meaning]) -> list[list[int]]:
     places: dict[tuple[str, str, str], list[int]] = {}
     for at, meaning in meanings.items():
-        if meaning.part in ("company", *_SINGLE):
-            places.setdefault((meaning.part, plain_name(meaning.detail), letters_of(titles[at])), []).append(at + 1)
-    for found in places.values():
-        if len(found) > 1:
-            listed = f"{', '.join(map(str, found[:-1]))} and {found[-1]}"
-            times = "twice" if len(found) == 2 else f"{len(found)} times"
-            title = " ".join(titles[found[0] - 1].split())
-            raise InputError(
-                f"{name}: the column {title!r} appears {times}, as columns {listed}. Rename or remove all but one."
-            )
+        if meaning.part == "company" or meaning.part in ONLY_ONE:
+            places.setdefault((meaning.part, plain_name(meaning.detail), letters_of(titles[at])), []).append(at)
+    return [found for found in places.values() if len(found) > 1]
 
 
-def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Mapping[str, int]) -> Roles:
+def _refuse_doubles(name: str, titles: Sequence[str], meanings: Mapping[int, Meaning]) -> None:
+    for found in _doubles(titles, meanings):
+        *others, last = (str(at + 1) for at in found)
+        times = "twice" if len(found) == 2 else f"{len(found)} times"
+        title = " ".join(titles[found[0]].split())
+        raise InputError(
+            f"{name}: the column {title!r} appears {times}, as columns {', '.join(others)} and {last}. Rename or "
+            "remove all but one."
+        )
+
+
+def _arranged(
+    titles: tuple[str, ...],
+    meanings: Mapping[int, Meaning],
+    ours: Mapping[str, int],
+    said: Mapping[int, MappedColumn],
+) -> Roles:
     def places(part: Part) -> list[int]:
         return sorted((at for at, each in meanings.items() if each.part == part), key=lambda at: meanings[at].rank)
 
@@ -256,7 +307,7 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
     rivals = [*map(places, (*NAME_PARTS, "contact name", "state")), *by_field.values()]
     chosen = {group[0]: group for group in rivals if group}
     custom = {meanings[group[0]].detail: group[0] for group in by_field.values()}
-    labels = labels_of(titles)
+    labels = _clear_labels(titles, meanings, said)
     name_parts = {part: at for part in NAME_PARTS for at in places(part)[:1]}
     return Roles(
         titles,
@@ -265,8 +316,8 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
         contact_name=next(iter(places("contact name")), None),
         name_parts=name_parts if name_parts.keys() & set(ENOUGH_OF_NAME) else {},
         full_names=tuple(places("full name")),
-        emails=tuple(_items(titles, labels, meanings, "email")),
-        phones=tuple(_items(titles, labels, meanings, "phone")),
+        emails=tuple(_items(titles, labels, meanings, said, "email")),
+        phones=tuple(_items(titles, labels, meanings, said, "phone")),
         state=next(iter(places("state")), None),
         custom=dict(sorted(custom.items(), key=lambda item: item[1])),
         in_thousands=frozenset(CUSTOM_PREFIX + name for name, at in custom.items() if meanings[at].times == 1000),
@@ -274,14 +325,37 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
         ours=ours,
         outdone={at: best for best, group in chosen.items() for at in group[1:]},
         known=frozenset(meanings),
+        said=said,
     )
 
 
+def _clear_labels(
+    titles: Sequence[str], meanings: Mapping[int, Meaning], said: Mapping[int, MappedColumn]
+) -> tuple[str, ...]:
+    """What to call columns; one with a name of ours has none of them if a map says that it is something else."""
+    return tuple(
+        f"column {at + 1} ({label})" if at in said and _would_mislead(label, meanings.get(at)) else label
+        for at, label in enumerate(labels_of(titles))
+    )
+
+
+def _would_mislead(label: str, meaning: Meaning | None) -> bool:
+    is_ours = label in KNOWN_COLUMNS or label.casefold().startswith(CUSTOM_PREFIX)
+    return is_ours and not is_same_name(target_of(meaning), label)
+
+
 def _items(
-    titles: Sequence[str], labels: Sequence[str], meanings: Mapping[int, Meaning], item: Literal["email", "phone"]
+    titles: Sequence[str],
+    labels: Sequence[str],
+    meanings: Mapping[int, Meaning],
+    said: Mapping[int, MappedColumn],
+    item: Literal["email", "phone"],
 ) -> Iterator[ItemColumn]:
     """The columns of e-mails or phones, each with the column of types whose title fits."""
     types = {meaning.detail: at for at, meaning in meanings.items() if meaning.part == f"type of {item}"}
     for at, meaning in meanings.items():
         if meaning.part == item:
-            yield ItemColumn(at, labels[at], meaning.type, types.get(item_stem(titles[at])))
+            asked = said.get(at, NO_WORD)
+            kind = next((each for each in ITEM_TYPES if each == asked.type), None)
+            beside = None if kind else types.get(item_stem(titles[at]))
+            yield ItemColumn(at, labels[at], kind or meaning.type, beside, asked.region)

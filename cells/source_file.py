@@ -7,15 +7,17 @@ import gc
 import itertools
 import operator
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from cells.column_map import AskedForm, ColumnMap, MapError
 from cells.columns import CODE_COLUMN, COMPANY, ROW_COLUMN, ROWS_AT_ONCE
 from cells.csv_rows import rows_in_form, told_form_of
 from cells.placeholders import has_value
+from cells.rewritten_cells import rewritten
 from cells.roles import Roles, roles_of
 from cells.table import MOST_ABOVE, MOST_BELOW, LeftOutRow, check_header_row, count_known, find_header, rows_below
 from cells.text_form import first_rows, is_utf_8
@@ -27,12 +29,14 @@ from cells.workbooks.sheet import is_workbook, open_sheet
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it is: its `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
+    """A file: its `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
 
-    Row numbers are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say
-    what each column is taken for. `surplus` has the cells beyond the header's last one, by row number. `has_bom` says
-    whether the file began with a byte order mark, and `form` in words how it was read, "" if in the usual way.
-    `rows_left_out` stand above or below the table. `other_sheets` are those of a workbook that were not read.
+    If a map says what to read instead of what stands there, `cells` have that; `written` has all as it is. Row numbers
+    are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say what each
+    column is taken for, and the `column_map` is the map that was used, if any. `surplus` has the cells beyond the
+    header's last one, by row number. `has_bom` says whether the file began with a byte order mark, and `form` in words
+    how it was read, "" if in the usual way. `rows_left_out` stand above or below the table. `other_sheets` are those of
+    a workbook that were not read.
     """
 
     name: str
@@ -41,13 +45,15 @@ class SourceFile:
     header: tuple[str, ...]
     roles: Roles
     cells: pd.DataFrame
+    written: pd.DataFrame
     surplus: Mapping[int, tuple[str, ...]]
     rows_left_out: tuple[LeftOutRow, ...] = ()
     other_sheets: tuple[str, ...] = ()
+    column_map: ColumnMap | None = None
 
     def with_fields(self, names: Iterable[str]) -> "SourceFile":
         """The same file, also with the columns that are named after these custom fields of Close."""
-        return replace(self, roles=roles_of(self.name, self.header, names))
+        return replace(self, roles=roles_of(self.name, self.header, names, self.roles.said))
 
     @property
     def own_positions(self) -> list[int]:
@@ -98,39 +104,78 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def read_source(
-    path: Path, encoding: str = "", delimiter: str = "", sheet: str = "", header_row: int | None = None
-) -> SourceFile:
-    """The file's cells as text, nothing guessed; whatever is not given about its form is found in the file.
+def read_source(path: Path, form: AskedForm = AskedForm(), column_map: ColumnMap | None = None) -> SourceFile:  # noqa: B008
+    """The file's cells as text, nothing guessed; whatever is not asked for about its form is found in the file.
 
-    `sheet` is the name of a workbook's sheet, `header_row` the number of the row with the column names. Raises
-    InputError, naming the row or line, if the file can't be read, or if two columns have one title.
+    Raises InputError, naming the row or line, if the file can't be read, or if two columns have one title.
     """
-    opened = _opened(path, encoding, delimiter, sheet)
-    with few_collections():
-        head = list(itertools.islice(opened.rows, max(MOST_ABOVE, header_row or 0)))
+    with open_table(path, form) as opened:
+        return opened.read(column_map)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedTable:
+    """A file that is read up to the `header`, the row with the index `at`; `read` goes on from there, once."""
+
+    path: Path
+    header: tuple[str, ...]
+    at: int
+    _head: Sequence[list[str]]
+    _opened: "_Opened"
+
+    @property
+    def is_rejects(self) -> bool:
+        """Whether it is a rejects file of ours."""
+        return CODE_COLUMN in map(str.strip, self.header)
+
+    def read(self, column_map: ColumnMap | None = None) -> SourceFile:
+        """The whole file, with its columns as a map says, or else as their titles tell. Raises InputError."""
+        name, opened = self.path.name, self._opened
+        roles = _roles(name, self.header, column_map)
+        with few_collections():
+            table = _by_column(itertools.chain(self._head[self.at + 1 :], opened.rows), len(self.header), self.at + 2)
+        below = [] if self.is_rejects else rows_below(list(table.tail), len(self.header))
+        table.drop_last(len(below))
+        if not table.numbers:
+            raise _without_rows(name, opened.other_sheets)
+        above = [LeftOutRow.of(number, row) for number, row in enumerate(self._head[: self.at], 1) if has_text(row)]
+        cells = table.frame()
+        return SourceFile(
+            name=name,
+            has_bom=opened.has_bom,
+            form="" if opened.is_usual and self.at == 0 else f"{opened.form}, header in row {self.at + 1}",
+            header=self.header,
+            roles=roles,
+            cells=rewritten(cells, roles.said),
+            written=cells,
+            surplus={} if table.ends_with_delimiters else table.surplus,
+            rows_left_out=(*above, *below),
+            other_sheets=opened.other_sheets,
+            column_map=column_map,
+        )
+
+
+def _roles(name: str, header: Sequence[str], column_map: ColumnMap | None) -> Roles:
+    if column_map is None:
+        return roles_of(name, header)
+    try:
+        return roles_of(name, header, said=column_map.at(header))
+    except MapError as error:
+        raise MapError(f"{column_map.name}: {error}") from None
+
+
+@contextlib.contextmanager
+def open_table(path: Path, form: AskedForm = AskedForm()) -> Iterator[OpenedTable]:  # noqa: B008
+    """The file with its header found. Raises InputError if it can't be read, or has no such header."""
+    opened = _opened(path, form)
+    try:
+        head = list(itertools.islice(opened.rows, max(MOST_ABOVE, form.header_row or 0)))
         if not any(map(has_text, head)):
             raise InputError(f"{path.name} is empty. It must have a row with the column names, such as {COMPANY}.")
-        at = check_header_row(path.name, head, header_row) if header_row else find_header(head)
-        header = tuple(head[at])
-        roles = roles_of(path.name, header)
-        table = _by_column(itertools.chain(head[at + 1 :], opened.rows), len(header), at + 2)
-    below = [] if CODE_COLUMN in roles.ours else rows_below(list(table.tail), len(header))
-    table.drop_last(len(below))
-    if not table.numbers:
-        raise _without_rows(path.name, opened.other_sheets)
-    above = [LeftOutRow.of(number, row) for number, row in enumerate(head[:at], 1) if has_text(row)]
-    return SourceFile(
-        name=path.name,
-        has_bom=opened.has_bom,
-        form="" if opened.is_usual and at == 0 else f"{opened.form}, header in row {at + 1}",
-        header=header,
-        roles=roles,
-        cells=table.frame(),
-        surplus={} if table.ends_with_delimiters else table.surplus,
-        rows_left_out=(*above, *below),
-        other_sheets=opened.other_sheets,
-    )
+        at = check_header_row(path.name, head, form.header_row) if form.header_row else find_header(head)
+        yield OpenedTable(path, tuple(head[at]), at, head, opened)
+    finally:
+        opened.close()
 
 
 def _without_rows(name: str, other_sheets: Iterable[str]) -> InputError:
@@ -149,9 +194,15 @@ class _Opened:
     has_bom: bool = False
     other_sheets: tuple[str, ...] = ()
 
+    def close(self) -> None:
+        """Close the file, or end the process that reads it, even if rows are left."""
+        if isinstance(self.rows, Generator):
+            self.rows.close()
 
-def _opened(path: Path, encoding: str, delimiter: str, sheet: str) -> _Opened:
+
+def _opened(path: Path, asked: AskedForm) -> _Opened:
     head = readable_head(path)
+    encoding, delimiter, sheet = asked.encoding, asked.delimiter, asked.sheet
     if is_workbook(head):
         if encoding or delimiter:
             raise InputError(f"{path.name} is a workbook. Leave --encoding and --delimiter out.")

@@ -89,6 +89,13 @@ def open_binary(path: Path) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_Unpacked(path))) if is_packed else path.open("rb")
 
 
+def delimiter_named(text: str) -> str:
+    """What separates cells, given as a word or as the mark itself; "" if the text is neither."""
+    words = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
+    found = words.get(text.strip().casefold(), text)
+    return found if found in DELIMITERS else ""
+
+
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     """The text of a file, as for `csv`: with its line breaks as they are."""
     return io.TextIOWrapper(open_binary(path), encoding=encoding, newline="")

@@ -24,6 +24,7 @@ Part = Literal[
     "custom",
     "somebody else",
     "left out",
+    "undecided",
 ]
 
 COMPANIES = """

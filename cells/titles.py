@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
 from cells.lead_fields import FOUNDED, IMPORT_KEY, REVENUE
@@ -19,6 +19,7 @@ from cells.title_words import COMPANIES, FIELDS, LEFT_OUT, NAMES, OUTLOOK, REVEN
 from cells.wrapped import unwrapped
 
 ItemType = Literal["office", "mobile", "home", "direct", "fax", "other"]
+ITEM_TYPES: tuple[ItemType, ...] = get_args(ItemType)
 LONGEST_TITLE = 60  # letters and figures; a longer one is a question or a remark
 MOST_FIGURES = 3  # in a title; more are a value
 MOST_REMEMBERED = 4096  # titles, and cells that might have been some
@@ -159,10 +160,15 @@ def is_of_another_person(title: str) -> bool:
     return bool(_OF_ANOTHER_PERSON.fullmatch(letters_of(title)))
 
 
-def _type_in(letters: str, item: Literal["email", "phone"]) -> ItemType:
+def _type_in(letters: str, item: Part) -> ItemType:
     """The type in Close that words speak of; without such words, `office`."""
     found = (each for each, words in _TYPE_WORDS.items() if words.search(letters))
     return next((each for each in found if item == "phone" or each in _EMAIL_TYPES), "office")
+
+
+def type_in_title(title: str, part: Part) -> ItemType:
+    """The type in Close that the title of a column of e-mails or phones speaks of; `office` for any other column."""
+    return _type_in(letters_of(title), part) if part in ("email", "phone") else "office"
 
 
 def item_stem(title: str) -> str:

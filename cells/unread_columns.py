@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from cells.columns import CODE_COLUMN, COMPANY, CONTACT_NAME, EMAILS, PHONES
 from cells.dates import date_readings, names_a_moment
@@ -36,7 +37,7 @@ def refuse_without_company(source: SourceFile) -> None:
         return
     titles = [source.header[at].strip() for at in source.own_positions if source.header[at].strip()]
     named = ", ".join(map(repr, titles[:MOST_NAMED])) + (", ..." if len(titles) > MOST_NAMED else "")
-    found = "; ".join(_unread(source, "US"))
+    found = "; ".join(map(str, unread_columns(source, "US")))
     told = f"{named}; {found}" if found else named
     if source.other_sheets:
         sheets = ", ".join(map(repr, source.other_sheets))
@@ -49,13 +50,33 @@ def refuse_unread(source: SourceFile, region: str) -> None:
 
     Phones without + are taken to be of a `region`. A rejects file has passed before.
     """
-    found = [] if CODE_COLUMN in source.roles.ours else list(_unread(source, region))
+    found = [] if CODE_COLUMN in source.roles.ours else list(unread_columns(source, region))
     if found:
-        raise UnreadColumns(f"{source.name}: {'; '.join(found)}")
+        raise UnreadColumns(f"{source.name}: {'; '.join(map(str, found))}")
 
 
-def _unread(source: SourceFile, region: str) -> Iterator[str]:
-    """In words, which columns of unknown titles seem to matter, and what to call them."""
+@dataclass(frozen=True, slots=True)
+class UnreadColumn:
+    """A column that would be left out although it seems to matter: its position, what to call it, and what it `holds`.
+
+    `name` is our name for the column that it may be, "" if it can't be one.
+    """
+
+    position: int
+    title: str
+    holds: str
+    name: str
+
+    def __str__(self) -> str:
+        if not self.name:
+            return f"the column {self.title!r} {self.holds}; give that person a row of their own"
+        if self.name == CONTACT_NAME:
+            return f"the column {self.title!r} {self.holds}; if so, name it {self.name!r}"
+        return f"the column {self.title!r} {self.holds}; if they are the contacts', name it {self.name!r}"
+
+
+def unread_columns(source: SourceFile, region: str) -> Iterator[UnreadColumn]:
+    """The columns of unknown titles that seem to matter."""
     unknown = [position for position in source.roles.left_out if position not in source.roles.known]
     for position in sorted([*unknown, *source.roles.full_names]):
         title, values = source.roles.labels[position], _values(source, position)
@@ -65,11 +86,11 @@ def _unread(source: SourceFile, region: str) -> Iterator[str]:
         elif values and _is_mostly(values, lambda text: _is_phone(text, region)):
             holds, name = "phone numbers", PHONES
         if holds and is_of_another_person(source.header[position]):
-            yield f"the column {title!r} holds {holds} of a second contact; give that person a row of their own"
+            yield UnreadColumn(position, title, f"holds {holds} of a second contact", "")
         elif holds:
-            yield f"the column {title!r} holds {holds}; if they are the contacts', name it {name!r}"
+            yield UnreadColumn(position, title, f"holds {holds}", name)
         elif values and not source.roles.names and _OF_PEOPLE.intersection(_words(title)):
-            yield f"the column {title!r} may hold the names of contacts; if so, name it {CONTACT_NAME!r}"
+            yield UnreadColumn(position, title, "may hold the names of contacts", CONTACT_NAME)
 
 
 def _values(source: SourceFile, position: int) -> list[str]:

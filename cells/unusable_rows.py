@@ -28,7 +28,7 @@ def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts], reasons: 
     rejected |= {row: rejected[row]._replace(reason=reason) for row, reason in reasons.items() if row in rejected}
     rejected |= {problem.row: problem for problem in _shifted_rows(source.roles, texts)}
     rejected |= {problem.row: problem for problem in _headers_again(source, texts[COMPANY], company)}
-    beside = source.cells.loc[list(source.surplus)].to_numpy().tolist()
+    beside = source.written.loc[list(source.surplus)].to_numpy().tolist()
     for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
         rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
     for row, cells in _unmended_surplus(source):
@@ -87,9 +87,9 @@ def _headers_again(source: SourceFile, companies: Texts, company: str) -> Iterat
     names = {plain_name(source.header[at]) for at in source.roles.companies} | COMPANY_TITLES
     suspects = [at for at, text in enumerate(companies.distinct) if text.casefold().replace("_", " ").strip() in names]
     for row in companies.index.index[companies.index.isin(suspects)] if suspects else ():
-        cells = source.cells.loc[row, source.own_positions].tolist()
+        cells = source.written.loc[row, source.own_positions].tolist()
         if _is_header_again(cells, titles):
-            yield Problem(row, company, source.cells.loc[row, source.own_positions[0]], "header_again", AGAIN)
+            yield Problem(row, company, source.written.loc[row, source.own_positions[0]], "header_again", AGAIN)
 
 
 AGAIN = "The row repeats the header."
@@ -118,7 +118,7 @@ def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
     codes = source.column(CODE_COLUMN)
     rows = codes.index[codes == "surplus_cells"]
     own = source.own_positions
-    cut = source.cells.loc[rows, own].to_numpy().tolist()
+    cut = source.written.loc[rows, own].to_numpy().tolist()
     for row, value, cells in zip(rows, source.column(VALUE_COLUMN).loc[rows], cut, strict=True):
         whole = next(csv.reader(io.StringIO(value, newline="")), [])
         if whole[: len(own)] == cells:

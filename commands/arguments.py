@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cells.text_form import delimiter_named
 from commands.errors import UsageError
 from commands.terminal import capitalized
 
@@ -136,9 +137,8 @@ def seconds(text: str) -> float:
 
 def delimiter(text: str) -> str:
     """What separates cells, given as a word or as the mark itself."""
-    words = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}
-    found = words.get(text.strip().casefold(), text)
-    if found in words.values():
+    found = delimiter_named(text)
+    if found:
         return found
     raise argparse.ArgumentTypeError(f"must be comma, semicolon, tab or pipe, not {text!r}")
 
@@ -148,3 +148,12 @@ def row_number(text: str) -> int:
     if text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_ROWS:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be the number of a row, such as 3, not {text!r}")
+
+
+def region(text: str) -> str:
+    """A country, by its code of two letters."""
+    import phonenumbers
+
+    if text.upper() in phonenumbers.SUPPORTED_REGIONS:
+        return text.upper()
+    raise argparse.ArgumentTypeError(f"{text!r} is not a two-letter country code")

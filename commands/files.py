@@ -96,7 +96,7 @@ def write_csv_beside_edits(
     If somebody has edited the file, so that its digest is not what `digest_of` remembers, a new file is written next to
     it.
     """
-    free = next(each for each in _numbered(path) if not each.exists() or _is_as_written(each, digest_of))
+    free = next(each for each in numbered(path) if not each.exists() or _is_as_written(each, digest_of))
     write_csv(free, lines, has_bom=has_bom)
     return free, _digest(free)
 
@@ -171,7 +171,7 @@ def _put_back(path: Path, old: Path | None) -> None:
         old.replace(path)
 
 
-def _numbered(path: Path) -> Iterator[Path]:
+def numbered(path: Path) -> Iterator[Path]:
     """A path, then the same with _2, _3 and so on after its name."""
     yield path
     for number in itertools.count(2):

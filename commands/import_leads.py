@@ -7,14 +7,19 @@ import threading
 import time
 from pathlib import Path
 
-import phonenumbers
-
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
-from cells.source_file import read_source
 from cells.unread_columns import NoCompanyColumn, UnreadColumns, refuse_without_company
-from commands.arguments import TABLE_HELP, add_form_of_file, add_index_lag, add_service_flags, time_zone, workers
+from commands.arguments import (
+    TABLE_HELP,
+    add_form_of_file,
+    add_index_lag,
+    add_service_flags,
+    region,
+    time_zone,
+    workers,
+)
 from commands.environment import (
     WORDS_OF_CLOSE,
     WORDS_OF_FILES,
@@ -36,6 +41,7 @@ from commands.files import (
 from commands.import_files import write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
+from commands.maps import keep_map, opened_with_map
 from commands.terminal import say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
@@ -68,12 +74,14 @@ WORDS: Words = {
     ),
     NoCompanyColumn: (
         Exit.USAGE,
-        "{}. Name the one with the companies 'Company', or add --company-from-email to name leads after the domains "
-        "of their e-mails. If the column names are in another row, add --header-row with its number.",
+        "{}. Name the one with the companies 'Company', or write a map with `python main.py map`, or add "
+        "--company-from-email to name leads after the domains of their e-mails. If the column names are in another "
+        "row, add --header-row with its number.",
     ),
     UnreadColumns: (
         Exit.USAGE,
-        "{}. Rename the columns in the file, or add --ignore-columns to leave them out.",
+        "{}. Rename the columns in the file, or say what they are in a map (`python main.py map`), or add "
+        "--ignore-columns to leave them out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
@@ -108,7 +116,7 @@ def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
         "--names", choices=["upper", "title", "keep"], default="upper", help="letter case of names (default: upper)"
     )
     parser.add_argument(
-        "--region", type=_region, default="US", help="country of phone numbers written without + (default: US)"
+        "--region", type=region, default="US", help="country of phone numbers written without + (default: US)"
     )
     parser.add_argument(
         "--date-order",
@@ -131,6 +139,10 @@ def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "--map", metavar="MAP.toml", help="map of the columns (default: the one in input_data/maps/ that fits the file)"
+    )
+    parser.add_argument("--no-map", action="store_true", help="use no map, even if one fits the file")
+    parser.add_argument(
         "--ignore-columns",
         action="store_true",
         help="leave out columns of unknown titles even if they hold e-mails, phones or names",
@@ -142,25 +154,23 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _region(text: str) -> str:
-    if text.upper() in phonenumbers.SUPPORTED_REGIONS:
-        return text.upper()
-    raise argparse.ArgumentTypeError(f"{text!r} is not a two-letter country code")
-
-
 # Run -----------------------------------------------------------------------------------------------------------------
 
 
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    with opened_input(args.file) as path:
-        source = read_source(path, args.encoding, args.delimiter or "", args.sheet, args.header_row)
+    with opened_input(args.file) as path, opened_with_map(path, args) as (opened, column_map):
+        if column_map and not args.ignore_columns:
+            column_map.refuse_undecided(opened.header)
+        source = opened.read(column_map)
         if not args.company_from_email:
             refuse_without_company(source)
     path = Path(path.name) if args.file == STANDARD_INPUT else path  # there is no such file any more
     if source.form and not args.quiet:
         say(f"{path.name}: {source.form}")
+    if column_map and not args.quiet:
+        say(f"map: {column_map.name}")
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
@@ -174,9 +184,11 @@ def run(args: argparse.Namespace) -> int:
                 warn(result.plan)
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
+        kept = keep_map(column_map, result.source) if column_map else None
         result, files = write_result(stem_of(path), result, journals, is_rehearsed=args.dry_run)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         report = report_of(path, result, files, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
+        report["map"] = kept
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:

@@ -12,6 +12,7 @@ from typing import Literal
 from cells.dates import DateOrder
 from cells.field_types import Conventions
 from cells.lead_fields import IMPORT_KEY, LeadField
+from cells.map_settings import refuse_unfit_settings
 from cells.names import NameCase
 from cells.numbers import Currency, DecimalMark
 from cells.problems import Problem
@@ -144,6 +145,8 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     organization = replace(
         organization, fields=find_fields(schema, source.roles.spelled_fields, organization.journal.key_field)
     )
+    if source.column_map:
+        refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
     clean = _clean(organization, source, settings)
     earlier = organization.journal.latest_run(file, settings.existing)
     run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id()

@@ -39,7 +39,7 @@ def reject_lines(result: ImportResult) -> Iterator[Line]:
     order = note_of(result.plan.clean.read_as(DATE_ORDERS))
     marks = result.plan.clean.read_as(DECIMAL_MARKS)
     noted, columns = ([order, note_of(marks)], [DECIMAL_COLUMN]) if "comma" in marks.values() else ([order], [])
-    own = source.cells[source.own_positions]
+    own = source.written[source.own_positions]
     yield [*(source.header[index] for index in source.own_positions), *REJECT_COLUMNS, *columns]
     for row, problems in rows_to_mend(result).items():
         told = [[problem.column, problem.value, problem.code, problem.reason] for problem in problems]

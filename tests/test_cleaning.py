@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells.column_map import AskedForm
 from cells.companies import import_key
 from cells.dates import DATE_ORDERS, DateOrder
 from cells.in_parallel import MANY
@@ -62,7 +63,9 @@ def test_nothing_is_guessed_to_be_missing(write: Write) -> None:
 def test_a_byte_order_mark_is_no_part_of_the_header(write: Write) -> None:
     path = write("A,,,,,,", encoding="utf-8-sig")
     assert clean(path).leads == clean(write("A,,,,,,", name="plain.csv")).leads
-    assert list(read_source(write("A,,,,,,", encoding="utf-16"), "utf-16").column("Company")) == ["A"]
+    assert list(read_source(write("A,,,,,,", encoding="utf-16"), AskedForm(encoding="utf-16")).column("Company")) == [
+        "A"
+    ]
 
 
 # Companies

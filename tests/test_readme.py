@@ -55,7 +55,7 @@ class Block:
     @property
     def file(self) -> str:
         """Where the reader is told to save it: the last path before it, "" if it is not a file."""
-        return re.findall(r"`(input_data/[^`]+)`", self.before)[-1] if self.kind == "csv" else ""
+        return re.findall(r"`(input_data/[^`]+)`", self.before)[-1] if self.kind in ("csv", "toml") else ""
 
 
 def blocks(page: str) -> Iterator[Block]:
@@ -136,6 +136,7 @@ def test_every_verb_is_in_the_readme() -> None:
     ("verb", "page"),
     [
         ("import", "import.md"),
+        ("map", "maps.md"),
         ("undo", "import.md"),
         ("runs", "import.md"),
         ("segment", "segment.md"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells.column_map import AskedForm
 from cells.source_file import SourceFile, read_source
 from cells.titles import meaning_of, type_by_label
 from cells.unread_columns import refuse_unread, refuse_without_company
@@ -25,7 +26,7 @@ def read(folder: Path) -> Read:
 
     def read_text(text: str, **told: Any) -> SourceFile:
         (folder / "leads.csv").write_text(text, encoding="utf-8")
-        return read_source(folder / "leads.csv", **told)
+        return read_source(folder / "leads.csv", AskedForm(**told))
 
     return read_text
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cells.column_map import AskedForm
 from cells.columns import ROWS_AT_ONCE
 from cells.source_file import read_source
 from cells.unreadable import InputError
@@ -40,9 +41,9 @@ def test_headers_match_without_case_and_spaces_around(write: Write) -> None:
 
 def test_other_encodings_are_read_when_named(write: Write) -> None:
     path = write("Café,,,,,,", encoding="cp1252")
-    assert list(read_source(path, "cp1252").column("Company")) == ["Café"]
+    assert list(read_source(path, AskedForm(encoding="cp1252")).column("Company")) == ["Café"]
     with pytest.raises(InputError, match="Unknown text encoding 'klingon'"):
-        read_source(path, "klingon")
+        read_source(path, AskedForm(encoding="klingon"))
 
 
 def test_the_column_of_our_own_key_is_ignored(write: Write) -> None:

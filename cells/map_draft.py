@@ -1,0 +1,232 @@
+"""A map drafted from a file, for a person to look through: each column as it would be read without a map."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cells.column_map import UNDECIDED, AskedForm, ColumnMap, MappedColumn
+from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+from cells.labels import own_titles
+from cells.lead_fields import LeadField
+from cells.likely_targets import likely_target
+from cells.placeholders import has_value
+from cells.roles import Roles, doubled_titles
+from cells.safe_text import encodable, harmless_line
+from cells.source_file import OpenedTable, SourceFile, says_something
+from cells.targets import TARGETS
+from cells.text_form import DELIMITERS
+from cells.unread_columns import UnreadColumn, unread_columns
+from cells.wrapped import unwrapped
+
+SAMPLES = 3
+LONGEST_SAMPLE = 60  # characters
+LONGEST_NOTE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedColumn:
+    """A column of a file for a map: its title, its target, and in `note` what it is taken for.
+
+    `filled` is in how many rows it has a value; `samples` are some of its values.
+    """
+
+    title: str
+    target: str
+    note: str
+    filled: int
+    samples: tuple[str, ...]
+
+
+def read_for_draft(opened: OpenedTable, fields: Sequence[str]) -> SourceFile:
+    """The file, also with the columns that are named after these custom fields of Close.
+
+    Columns that share a title are left undecided. Raises InputError.
+    """
+    titles = own_titles(opened.header)
+    undecided = {titles[at]: MappedColumn(UNDECIDED) for at in doubled_titles(opened.header, fields)}
+    return opened.read(ColumnMap("", AskedForm(), undecided)).with_fields(fields)
+
+
+def draft(source: SourceFile, fields: Mapping[str, LeadField] | None, region: str) -> list[DraftedColumn]:
+    """All columns of a file, each as an import without a map reads it, or undecided if that would refuse it.
+
+    `fields` are the custom fields of Close that the file fills, by name, None if nobody asked Close. Phones without +
+    are taken to be of a `region`.
+    """
+    unread = {each.position: each for each in unread_columns(source, region)}
+    return [_drafted(source, at, title, fields, unread.get(at)) for at, title in own_titles(source.header).items()]
+
+
+def _drafted(
+    source: SourceFile, at: int, title: str, fields: Mapping[str, LeadField] | None, unread: UnreadColumn | None
+) -> DraftedColumn:
+    cells = source.cells[at]
+    samples = [text for cell in cells.unique() if has_value(cell) and (text := unwrapped(cell))]
+    target, note = _target_and_note(source.roles, at, fields)
+    if unread:
+        target, note = UNDECIDED, _undecided_note(unread, likely_target(title, samples))
+    elif not target and at not in source.roles.known and samples:
+        note = _unknown_note(title, samples)
+    return DraftedColumn(title, target, note, int(says_something(cells).sum()), tuple(samples[:SAMPLES]))
+
+
+def _unknown_note(title: str, samples: Sequence[str]) -> str:
+    likely = likely_target(title, samples)
+    hint = f'it may be "{likely}"' if likely else f'"{CUSTOM_PREFIX}{title}" would keep it in a custom field'
+    return f"left out, because no column of this name is known; {hint}"
+
+
+def _undecided_note(unread: UnreadColumn, likely: str) -> str:
+    if not unread.name:
+        return f'{unread.holds}; give that person a row of their own, or write "" to leave the column out'
+    name = likely if likely and unread.name == CONTACT_NAME else unread.name
+    return f'{unread.holds}; write "{name}" if they are the contacts\', or "" to leave the column out'
+
+
+def _target_and_note(roles: Roles, at: int, fields: Mapping[str, LeadField] | None) -> tuple[str, str]:
+    """What a column is taken for: as a target, and in words."""
+    said = roles.said.get(at)
+    if said and said.target == UNDECIDED:
+        return UNDECIDED, 'several columns have this title; give each a target of its own, or "" to leave it out'
+    if at in roles.outdone:
+        return "", f"left out, because {roles.labels[roles.outdone[at]]!r} is used"
+    target = target_at(roles, at)
+    if target.startswith(CUSTOM_PREFIX):
+        return target, _field_note(target.removeprefix(CUSTOM_PREFIX), fields)
+    return target, _part_note(roles, at, target)
+
+
+def target_at(roles: Roles, at: int) -> str:
+    """The target that a column has in effect; "" if it is left out."""
+    items = {EMAILS: roles.emails, PHONES: roles.phones}
+    found = {position: target for target, columns in items.items() for position in (each.position for each in columns)}
+    for target, columns in items.items():
+        found |= {each.types: f"Types of {target}" for each in columns if each.types is not None}
+    found |= dict.fromkeys(roles.full_names, "Full Name") | dict.fromkeys(roles.companies, COMPANY)
+    names = {part: name for name, part in TARGETS.items()}
+    found |= {position: names[part] for part, position in roles.name_parts.items()}
+    found |= {position: CUSTOM_PREFIX + name for name, position in roles.custom.items()}
+    single = {CONTACT_NAME: roles.contact_name, STATE.title: roles.state}
+    found |= {position: target for target, position in single.items() if position is not None}
+    return found.get(at, "")
+
+
+def _field_note(name: str, fields: Mapping[str, LeadField] | None) -> str:
+    if fields is None:
+        return "a lead custom field; Close was not asked whether it has this field"
+    return f"a lead custom field of Close, of type {fields[name].kind}" if name in fields else "a new lead custom field"
+
+
+def _part_note(roles: Roles, at: int, target: str) -> str:
+    for each in (*roles.emails, *roles.phones):
+        if each.position == at:
+            beside = f", with the types in {roles.labels[each.types]!r}" if each.types is not None else ""
+            return f"of the contact, type {each.type}{beside}"
+    if at in roles.companies[1:]:
+        return f"used where {roles.labels[roles.companies[0]]!r} is blank"
+    if at in roles.full_names and roles.name_parts:
+        return "used where the first or last name is blank"
+    if not target:
+        return "left out"
+    return ""
+
+
+# Text ----------------------------------------------------------------------------------------------------------------
+
+
+def map_text(
+    source: SourceFile, columns: Sequence[DraftedColumn], form: AskedForm, fields: Sequence[str] | None
+) -> str:
+    """The map as a TOML file with notes; `form` is what was asked for about the file, and `fields` those of Close."""
+    head = [*_introduction(source.name, fields), "", *_file_section(source, form)]
+    return "\n".join([*head, *(line for column in columns for line in section(column, len(source.cells)))]) + "\n"
+
+
+def _introduction(name: str, fields: Sequence[str] | None) -> Iterator[str]:
+    yield from (f"# {line}".rstrip() for line in INTRODUCTION.format(name=_in_note(name)).splitlines())
+    if fields is None:
+        yield "# Close was not asked which custom fields it has."
+    elif fields:
+        yield "# The custom fields that Close has:"
+        yield from (f"#   {_quoted(CUSTOM_PREFIX + field)}" for field in fields)
+
+
+INTRODUCTION = """\
+The columns of {name}, and what an import reads them as.
+
+Lines that begin with # are notes for you. To change what a column is, change the words in quotation marks
+after "target =" below it, and save the file. These words are known:
+
+  "Company"             required: rows with the same company become one lead
+  "Contact Name"        or "First Name", "Middle Name", "Last Name", "Prefix", "Suffix", "Full Name"
+  "Contact Emails"      "Contact Phones"
+  "Company US State"
+  "custom.Field Name"   a lead custom field in Close; it is created if Close does not have it
+  ""                    the column is left out
+  "?"                   not decided; the import asks you to decide
+
+If the import reads the values of a column wrongly, add lines such as these below its target:
+
+  type = "mobile"               of phones and e-mails: office, mobile, home, direct, fax or other
+  type = "text"                 of a new custom field: text, textarea, number, date or datetime
+  values = {{ hot = "Gold" }}     what to read instead of a value; "" reads it as blank
+  separator = " / "             what stands between several values in a cell
+  region = "GB"                 the country of phone numbers without +
+  date_order = "dmy"            what comes first: day (dmy), month (mdy) or year (ymd)
+  two_digit_years = "excel"     read 87 as 1987 and 12 as 2012
+  year_only = "january"         read 1987 as January 1, 1987
+  decimal = "comma"             what comes before the decimals: dot or comma
+  timezone = "Europe/Berlin"    the zone of times that are written without one
+"""
+
+
+def _file_section(source: SourceFile, form: AskedForm) -> Iterator[str]:
+    marks = {mark: name.removesuffix("s") for mark, name in DELIMITERS.items()}
+    asked = {
+        "sheet": _quoted(form.sheet) if form.sheet else "",
+        "header_row": str(form.header_row or ""),
+        "delimiter": _quoted(marks[form.delimiter]) if form.delimiter else "",
+        "encoding": _quoted(form.encoding) if form.encoding else "",
+    }
+    yield "[file]"
+    yield f"# The form of the file: {_in_note(source.form) if source.form else 'as usual'}. If an import must be told,"
+    yield '# add a line such as sheet = "Leads", header_row = 3, delimiter = "semicolon" or encoding = "cp1252".'
+    yield from (f"{name} = {value}" for name, value in asked.items() if value)
+
+
+def section(column: DraftedColumn, rows: int) -> Iterator[str]:
+    """The lines of the section on a column of a file with so many rows."""
+    yield ""
+    yield f"[columns.{_quoted(column.title)}]"
+    if column.note:
+        yield f"# {_in_note(column.note)}"
+    yield f"# {column.filled} of {rows} rows filled{': ' if column.samples else ''}{_samples(column.samples)}"
+    yield f"target = {_quoted(column.target)}"
+
+
+def added_sections(source: SourceFile, column_map: ColumnMap) -> str:
+    """The sections on the columns of a file that a map lacks, as the file was read; "" if it has all."""
+    lacking = set(column_map.lacks_of(source.header))
+    titles = own_titles(source.header)
+    added = [_drafted(source, at, title, None, None) for at, title in titles.items() if title in lacking]
+    lines = [line for column in added for line in section(column, len(source.cells))]
+    return (
+        "\n".join(["", f"# Added, because {_in_note(source.name)} has these columns, too.", *lines, ""])
+        if added
+        else ""
+    )
+
+
+def _samples(samples: Sequence[str]) -> str:
+    return ", ".join(f'"{_in_note(each, LONGEST_SAMPLE)}"' for each in samples)
+
+
+def _in_note(text: str, longest: int | None = None) -> str:
+    """A text that can stand in a line that begins with #, cut if it is long."""
+    line = harmless_line(encodable(text)).replace("\t", " ")
+    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _quoted(text: str) -> str:
+    """A text as TOML writes it in quotation marks."""
+    return json.dumps(encodable(text), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,164 @@
+"""The maps of columns in input_data/maps/: the one for a file is found there, and kept there for its rejects."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cells.column_map import AskedForm, ColumnMap, MapError
+from cells.map_draft import added_sections
+from cells.map_file import read_map, whole_map
+from cells.source_file import OpenedTable, SourceFile, open_table
+from cells.unreadable import InputError, readable_head
+from cells.workbooks.sheet import is_workbook
+from commands.errors import UsageError
+from commands.files import INPUT_FOLDER, numbered, write_files
+from commands.terminal import enumerated, say
+
+MAPS = INPUT_FOLDER / "maps"
+REPLACED = ".old"  # what the name of a map ends with when another one has taken its place
+FEW = 3  # columns in which a map that is all but right may differ from a file
+
+
+def asked_form(args: argparse.Namespace) -> AskedForm:
+    """What the command says about the form of the file."""
+    return AskedForm(args.encoding, args.delimiter or "", args.sheet, args.header_row)
+
+
+@contextlib.contextmanager
+def opened_with_map(path: Path, args: argparse.Namespace) -> Iterator[tuple[OpenedTable, ColumnMap | None]]:
+    """The file, opened as its map says, and that map: the one that was given, or else the one that fits, if any does.
+
+    Raises MapError if the given map has mistakes or does not fit, or if several fit, and InputError.
+    """
+    form = asked_form(args)
+    with contextlib.ExitStack() as stack:
+        plain = _opened(stack, path, form)
+        if args.map:
+            given = read_map(find_map(args.map))
+            opened = _raised(_opened_for(stack, path, form, given, plain))
+            given.refuse_misfit(path.name, opened.header)
+            yield opened, given
+        elif args.no_map:
+            yield _raised(plain), None
+        else:
+            yield _opened_with_fitting(stack, path, form, plain, quiet=args.quiet)
+
+
+def find_map(name: str) -> Path:
+    """The map at this path, or with this name in input_data/maps/. Raises UsageError if there is none."""
+    candidates = (Path(name), MAPS / name, MAPS / f"{name}.toml")
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
+        raise UsageError(f"The map {name} was not found here or in {MAPS}/. Check its name")
+    return path
+
+
+Attempt = OpenedTable | InputError  # to open a file
+
+
+def _opened(stack: contextlib.ExitStack, path: Path, form: AskedForm) -> Attempt:
+    try:
+        return stack.enter_context(open_table(path, form))
+    except InputError as error:
+        return error
+
+
+def _raised(attempt: Attempt) -> OpenedTable:
+    if isinstance(attempt, InputError):
+        raise attempt
+    return attempt
+
+
+def _opened_for(
+    stack: contextlib.ExitStack, path: Path, form: AskedForm, column_map: ColumnMap, plain: Attempt
+) -> Attempt:
+    """The file in the form that a map gives; as it is (`plain`) if the map fits it only so, as with our rejects files.
+
+    Those are read as they are in any case, because we wrote them.
+    """
+    is_rejects = isinstance(plain, OpenedTable) and plain.is_rejects
+    if column_map.form == AskedForm() or is_rejects:
+        return plain
+    its_form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(path)))
+    mapped = _opened(stack, path, form.over(its_form))
+    if isinstance(plain, InputError) or not column_map.fits(plain.header):
+        return mapped
+    return mapped if isinstance(mapped, OpenedTable) and column_map.fits(mapped.header) else plain
+
+
+# The map that fits ---------------------------------------------------------------------------------------------------
+
+
+def _opened_with_fitting(
+    stack: contextlib.ExitStack, path: Path, form: AskedForm, plain: Attempt, *, quiet: bool
+) -> tuple[OpenedTable, ColumnMap | None]:
+    kept = list(_kept_maps(quiet=quiet))
+    attempts = [(each, _opened_for(stack, path, form, each, plain)) for each in kept]
+    fitting = [
+        (each, opened) for each, opened in attempts if isinstance(opened, OpenedTable) and each.fits(opened.header)
+    ]
+    if len(fitting) > 1:
+        names = enumerated([each.name for each, _ in fitting])
+        raise MapError(f"The maps {names} all have the columns of {path.name}. Choose one with --map, or add --no-map")
+    if fitting:
+        column_map, opened = fitting[0]
+        return opened, column_map
+    if isinstance(plain, OpenedTable) and not quiet:
+        _tell_near_misses(path, plain.header, kept)
+    return _raised(plain), None
+
+
+def _kept_maps(*, quiet: bool) -> Iterator[ColumnMap]:
+    """All maps in input_data/maps/. One with mistakes is left out, because it may be for any other file."""
+    for path in sorted(MAPS.glob("*.toml")):
+        try:
+            yield read_map(path)
+        except (MapError, OSError) as error:
+            if not quiet:
+                say(f"The map {path} is not used, because it can't be read: {error}")
+
+
+def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
+    """Say which maps would fit but for a few columns."""
+    for each in kept:
+        missing, beyond = each.missing_in(header), each.lacks_of(header)
+        if len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2:
+            told = [f"has no column {title!r}" for title in missing] + [f"has a column {title!r}" for title in beyond]
+            say(
+                f"The map {each.name} is not used, because {path.name} {enumerated(told)}, unlike the map. Correct the "
+                f"names in it, or add the column to it."
+            )
+
+
+# Keeping it ----------------------------------------------------------------------------------------------------------
+
+
+def keep_map(column_map: ColumnMap, source: SourceFile) -> str:
+    """The path of the map in input_data/maps/, where it is copied if it comes from elsewhere, so that rejects find it.
+
+    The file's columns that it lacks are added, as they were read. A map that it takes the place of gets another name.
+    """
+    given = Path(column_map.name)
+    text = whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
+    is_kept = given.parent.resolve() == MAPS.resolve()
+    if is_kept and not column_map.lacks_of(source.header):
+        return str(given)
+    for path in sorted(MAPS.glob("*.toml")) if not is_kept else ():
+        if path.read_text(encoding="utf-8-sig") != text and _is_for(path, source.header):
+            path.replace(path.with_name(path.name + REPLACED))
+            say(f"The map {path} has the same columns. It is kept as {path.name}{REPLACED}, and is not used any more.")
+    target = given if is_kept else next(each for each in numbered(MAPS / given.name) if _is_free(each, text))
+    write_files([(target, text.encode())])
+    return str(target)
+
+
+def _is_for(path: Path, header: Sequence[str]) -> bool:
+    try:
+        return read_map(path).fits(header)
+    except (MapError, OSError):
+        return False
+
+
+def _is_free(path: Path, text: str) -> bool:
+    return not path.exists() or path.read_text(encoding="utf-8-sig") == text
