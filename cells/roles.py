@@ -341,7 +341,7 @@ def _clear_labels(
 
 def _would_mislead(label: str, meaning: Meaning | None) -> bool:
     is_ours = label in KNOWN_COLUMNS or label.casefold().startswith(CUSTOM_PREFIX)
-    return is_ours and not is_same_name(target_of(meaning), label)
+    return is_ours and target_of(meaning) != "" and not is_same_name(target_of(meaning), label)
 
 
 def _items(

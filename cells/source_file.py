@@ -130,29 +130,37 @@ class OpenedTable:
 
     def read(self, column_map: ColumnMap | None = None) -> SourceFile:
         """The whole file, with its columns as a map says, or else as their titles tell. Raises InputError."""
-        name, opened = self.path.name, self._opened
-        roles = _roles(name, self.header, column_map)
-        with few_collections():
-            table = _by_column(itertools.chain(self._head[self.at + 1 :], opened.rows), len(self.header), self.at + 2)
-        below = [] if self.is_rejects else rows_below(list(table.tail), len(self.header))
-        table.drop_last(len(below))
+        opened, roles = self._opened, _roles(self.path.name, self.header, column_map)
+        table, below = self._rows()
         if not table.numbers:
-            raise _without_rows(name, opened.other_sheets)
-        above = [LeftOutRow.of(number, row) for number, row in enumerate(self._head[: self.at], 1) if has_text(row)]
-        cells = table.frame()
+            raise _without_rows(self.path.name, opened.other_sheets)
+        written = table.frame()
         return SourceFile(
-            name=name,
+            name=self.path.name,
             has_bom=opened.has_bom,
             form="" if opened.is_usual and self.at == 0 else f"{opened.form}, header in row {self.at + 1}",
             header=self.header,
             roles=roles,
-            cells=rewritten(cells, roles.said),
-            written=cells,
+            cells=rewritten(written, roles.said),
+            written=written,
             surplus={} if table.ends_with_delimiters else table.surplus,
-            rows_left_out=(*above, *below),
+            rows_left_out=(*self._above(), *below),
             other_sheets=opened.other_sheets,
             column_map=column_map,
         )
+
+    def _above(self) -> Iterator[LeftOutRow]:
+        rows = enumerate(self._head[: self.at], 1)
+        return (LeftOutRow.of(number, row) for number, row in rows if has_text(row))
+
+    def _rows(self) -> tuple["_Table", Sequence[LeftOutRow]]:
+        """The rows of the table, and those below it."""
+        with few_collections():
+            rows = itertools.chain(self._head[self.at + 1 :], self._opened.rows)
+            table = _by_column(rows, len(self.header), self.at + 2)
+        below = [] if self.is_rejects else rows_below(list(table.tail), len(self.header))
+        table.drop_last(len(below))
+        return table, below
 
 
 def _roles(name: str, header: Sequence[str], column_map: ColumnMap | None) -> Roles:

@@ -43,7 +43,9 @@ def tell_columns(source: SourceFile, left_out: Collection[str]) -> None:
         meant = near_misses(source, unknown)
         guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
         say(f"Columns not imported: {_some(unknown)}.{guess}")
-    if left_out:
+    if left_out and source.column_map:
+        say(f"To import a column that is left out, give it a target in {source.column_map.name}.")
+    elif left_out:
         say("To import a column into a lead custom field, name it custom.<Field Name>.")
 
 

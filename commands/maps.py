@@ -12,7 +12,7 @@ from cells.source_file import OpenedTable, SourceFile, open_table
 from cells.unreadable import InputError, readable_head
 from cells.workbooks.sheet import is_workbook
 from commands.errors import UsageError
-from commands.files import INPUT_FOLDER, numbered, write_files
+from commands.files import INPUT_FOLDER, numbered, stem_of, write_files
 from commands.terminal import enumerated, say
 
 MAPS = INPUT_FOLDER / "maps"
@@ -98,15 +98,27 @@ def _opened_with_fitting(
     fitting = [
         (each, opened) for each, opened in attempts if isinstance(opened, OpenedTable) and each.fits(opened.header)
     ]
-    if len(fitting) > 1:
-        names = enumerated([each.name for each, _ in fitting])
-        raise MapError(f"The maps {names} all have the columns of {path.name}. Choose one with --map, or add --no-map")
     if fitting:
-        column_map, opened = fitting[0]
-        return opened, column_map
+        chosen = _chosen(path, [each for each, _ in fitting])
+        return next((opened, each) for each, opened in fitting if each == chosen)
     if isinstance(plain, OpenedTable) and not quiet:
         _tell_near_misses(path, plain.header, kept)
     return _raised(plain), None
+
+
+def _chosen(path: Path, fitting: Sequence[ColumnMap]) -> ColumnMap:
+    """The one of the maps that fit a file: the only one, or the one with the file's name. Raises MapError."""
+    own = [each for each in fitting if _is_named_after(Path(each.name).stem, stem_of(path))]
+    found = own or fitting
+    if any((each.form, each.columns) != (found[0].form, found[0].columns) for each in found):
+        names = enumerated([each.name for each in found])
+        raise MapError(f"The maps {names} all have the columns of {path.name}. Choose one with --map, or add --no-map")
+    return found[0]
+
+
+def _is_named_after(name: str, stem: str) -> bool:
+    """Whether a map has the name of a file, or of the one that a rejects file is about."""
+    return stem == name or stem.startswith(f"{name}_rejects")
 
 
 def _kept_maps(*, quiet: bool) -> Iterator[ColumnMap]:
@@ -135,22 +147,30 @@ def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMa
 
 
 def keep_map(column_map: ColumnMap, source: SourceFile) -> str:
-    """The path of the map in input_data/maps/, where it is copied if it comes from elsewhere, so that rejects find it.
+    """The path of the map in input_data/maps/: copied there if it comes from elsewhere, so that rejects find it.
 
     The file's columns that it lacks are added, as they were read. A map that it takes the place of gets another name.
     """
     given = Path(column_map.name)
-    text = whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
     is_kept = given.parent.resolve() == MAPS.resolve()
     if is_kept and not column_map.lacks_of(source.header):
         return str(given)
-    for path in sorted(MAPS.glob("*.toml")) if not is_kept else ():
-        if path.read_text(encoding="utf-8-sig") != text and _is_for(path, source.header):
-            path.replace(path.with_name(path.name + REPLACED))
-            say(f"The map {path} has the same columns. It is kept as {path.name}{REPLACED}, and is not used any more.")
+    text = whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
+    if not is_kept:
+        _put_aside(source.header, text)
     target = given if is_kept else next(each for each in numbered(MAPS / given.name) if _is_free(each, text))
     write_files([(target, text.encode())])
     return str(target)
+
+
+def _put_aside(header: Sequence[str], text: str) -> None:
+    """Give another name to the maps with the columns of a header, but for those with this text."""
+    for path in sorted(MAPS.glob("*.toml")):
+        if not _is_free(path, text) and _is_for(path, header):
+            path.replace(path.with_name(path.name + REPLACED))
+            say(
+                f"The map {path} has the same columns. It is called {path.name}{REPLACED} now, and is not used any more."
+            )
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:
