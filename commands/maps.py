@@ -168,9 +168,7 @@ def _put_aside(header: Sequence[str], text: str) -> None:
     for path in sorted(MAPS.glob("*.toml")):
         if not _is_free(path, text) and _is_for(path, header):
             path.replace(path.with_name(path.name + REPLACED))
-            say(
-                f"The map {path} has the same columns. It is called {path.name}{REPLACED} now, and is not used any more."
-            )
+            say(f"The map {path} has the same columns. It is now called {path.name}{REPLACED} and not used any more.")
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:
