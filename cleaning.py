@@ -39,9 +39,10 @@ from cells.contact_columns import People, contact_parsers, no_types, people_of, 
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
-from cells.field_types import Conventions, field_parser, fields_to_make, in_currency, in_thousands
+from cells.field_types import Conventions, field_parser, in_currency, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
+from cells.new_fields import NewField, fields_to_make
 from cells.numbers import DecimalMark
 from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
@@ -122,7 +123,7 @@ class CleanFile:
     leads: list[Lead]
     rejected: list[Problem]
     dropped: list[Problem]
-    new_fields: list[LeadField]
+    new_fields: list[NewField]
     readings: list[Reading]
     placeholders: int
     warnings: list[str]
@@ -167,7 +168,7 @@ def clean_source(
         rejected = find_unusable_rows(source, texts, companies.reasons)
         custom = _custom_columns(texts, misplaced(rejected))
         new_fields = fields_to_make(custom, fields, conventions)
-        defined = {**fields, **new_fields}
+        defined = {**fields, **{name: new.field for name, new in new_fields.items()}}
         filled = {name: defined[name] for name in custom if name in defined}
         readings = _readings(source, custom, filled, requests, conventions)
         parsers = _parsers(source.roles, filled, readings, requests, conventions)
