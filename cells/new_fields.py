@@ -98,7 +98,7 @@ def _is_code(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The first cell with a value: its row, and the value. `before` rows of `count` with any value stand above it."""
+    """The first cell with a value: its row, and the value. Of `count` cells that say something, `before` are above."""
 
     row: int
     value: str
@@ -109,7 +109,8 @@ class _Cell:
     def told(self) -> str:
         """The value, shortened and quoted, with its row."""
         is_short = len(self.value) <= LONGEST_QUOTED
-        return f"{self.value if is_short else self.value[: LONGEST_QUOTED - 1] + '…'!r} (row {self.row})"
+        shortened = self.value if is_short else f"{self.value[: LONGEST_QUOTED - 1]}…"
+        return f"{shortened!r} (row {self.row})"
 
 
 @dataclass(frozen=True, slots=True)

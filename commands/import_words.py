@@ -98,7 +98,7 @@ def _plan_words(plan: Plan) -> str:
 
 def _new_field_words(new: NewField) -> str:
     """A field that will be created, why it gets its type, and the value that decided, in one line."""
-    return harmless_line(f"new field {new.name}: {new.kind}, {new.reason}")
+    return f"new field {new.name}: {new.kind}, {new.reason}"
 
 
 # The result ----------------------------------------------------------------------------------------------------------
