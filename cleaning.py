@@ -41,9 +41,10 @@ from cells.contact_columns import People, contact_parsers, no_types, people_of, 
 from cells.date_orders import find_date_orders
 from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
-from cells.field_types import Conventions, field_parser, fields_to_make, in_currency, in_thousands
+from cells.field_types import Conventions, field_parser, in_currency, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
 from cells.names import NameCase, clean_name
+from cells.new_fields import NewField, fields_to_make
 from cells.numbers import DecimalMark
 from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
@@ -125,7 +126,7 @@ class CleanFile:
     leads: list[Lead]
     rejected: list[Problem]
     dropped: list[Problem]
-    new_fields: list[LeadField]
+    new_fields: list[NewField]
     readings: list[Reading]
     placeholders: int
     warnings: list[str]
@@ -170,8 +171,8 @@ def clean_source(
         texts = {column: texts_of(cells) for column, cells in _cells(source, fields, companies.cells).items()}
         rejected = find_unusable_rows(source, texts, companies.reasons)
         custom = _custom_columns(texts, misplaced(rejected))
-        new_fields = fields_to_make(custom, fields, conventions)
-        defined = {**fields, **new_fields}
+        new_fields = fields_to_make(custom, fields, conventions, _types(source.roles))
+        defined = {**fields, **{name: new.field for name, new in new_fields.items()}}
         filled = {name: defined[name] for name in custom if name in defined}
         readings = _readings(source, custom, filled, requests, conventions)
         parsers = _parsers(source.roles, filled, readings, requests, conventions)
@@ -193,6 +194,11 @@ def clean_source(
             _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
             [*warn_of_columns(phones, dropped, requests.region), *_warn_of_strangers(leads)],
         )
+
+
+def _types(roles: Roles) -> dict[str, str]:
+    """The types that a map gives to single fields, by name."""
+    return {name: said.type for name, said in roles.said_of_fields.items() if said.type}
 
 
 def _zones(roles: Roles) -> dict[str, tzinfo]:
@@ -295,7 +301,7 @@ def _readings(
     dates = {name: custom[name] for name, each in filled.items() if each.kind == "date"}
     for name, each in filled.items():
         if each.kind == "datetime":  # a time without a zone is a problem in any order
-            zone = conventions.zone_of(name)
+            zone = conventions.of(name).zone
             told = [text if zone or names_a_zone(text) else "" for text in custom[name].meant]
             dates[name] = replace(custom[name], meant=told)
     numbers = {name: custom[name] for name, each in filled.items() if each.kind == "number"}

@@ -1,5 +1,6 @@
 """Text as people typed it: which of it is visible, which names are the same, and why a value can't be kept."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal
@@ -75,3 +76,8 @@ def plain_name(name: str) -> str:
 def is_same_name(one: str, other: str) -> bool:
     """Whether two names of a column, field, status or Smart View mean the same to people."""
     return plain_name(one) == plain_name(other)
+
+
+def words_of(name: str) -> list[str]:
+    """The words and figures in a name of a column, field, status or Smart View, as they are compared."""
+    return re.findall(r"[^\W_]+", plain_name(name))

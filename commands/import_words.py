@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.columns import CUSTOM_PREFIX
+from cells.new_fields import NewField
 from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
@@ -76,6 +77,8 @@ def announce(plan: Plan) -> None:
         )
     tell_columns(plan.source, plan.source.count_left_out())
     say(_plan_words(plan))
+    for new in plan.new_fields:
+        say(_new_field_words(new))
     for reading in proved(plan.clean.readings):
         say(_reading_words(reading))
     warn(plan)
@@ -93,6 +96,11 @@ def _plan_words(plan: Plan) -> str:
     made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
     fields = f"; custom fields to create: {', '.join(made)}" if made else ""
     return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
+
+
+def _new_field_words(new: NewField) -> str:
+    """A field that will be created, why it gets its type, and the value that decided, in one line."""
+    return f"new field {new.name}: {new.kind}, {new.reason}"
 
 
 # The result ----------------------------------------------------------------------------------------------------------
@@ -128,6 +136,16 @@ def report_of(
             {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
             for each in proved(result.plan.clean.readings)
         ],
+        "new_fields": [
+            {
+                "name": new.name,
+                "type": new.kind,
+                "reason": new.reason,
+                "row": new.row or None,
+                "value": new.value or None,
+            }
+            for new in result.plan.new_fields
+        ],
         **traffic,
         "seconds": round(seconds, 3),
         "files": files,
@@ -140,6 +158,7 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
     lines = [title]
     if report["dry_run"]:
         lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
+        lines += map(_new_field_words, result.plan.new_fields)
         lines.append("if imported now, the rows would be:")
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)

@@ -14,6 +14,7 @@ from cells.field_types import Conventions
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.map_settings import refuse_unfit_settings
 from cells.names import NameCase
+from cells.new_fields import AS_ALWAYS, NewField
 from cells.numbers import Currency, DecimalMark
 from cells.problems import Problem
 from cells.source_file import SourceFile
@@ -105,14 +106,19 @@ class Plan:
         return self.earlier is not None and self.earlier.run_id == self.run_id
 
     @property
-    def missing_fields(self) -> dict[str, str]:
-        """The types of the custom fields that must be created first, by name."""
+    def new_fields(self) -> list[NewField]:
+        """The custom fields that must be created first, each with the reason for its type."""
         to_write = [planned for planned in self.leads if planned.writes]
         if not to_write:
-            return {}
-        own = {} if self.organization.fields.import_key else {IMPORT_KEY: "text"}
+            return []
+        own = [] if self.organization.fields.import_key else [NewField(IMPORT_KEY, "text", AS_ALWAYS)]
         used = {name for planned in to_write for name in planned.lead.custom}
-        return own | {new.name: new.kind for new in self.clean.new_fields if new.name in used}
+        return own + [new for new in self.clean.new_fields if new.name in used]
+
+    @property
+    def missing_fields(self) -> dict[str, str]:
+        """The types of the custom fields that must be created first, by name."""
+        return {new.name: new.kind for new in self.new_fields}
 
     @property
     def written_fields(self) -> set[str]:

@@ -444,7 +444,8 @@ def test_a_file_is_looked_for_in_the_input_folder_too(run: Run, write: Write, fo
 def test_progress_is_for_terminals_alone(run: Run, write: Write, connected: Sandbox) -> None:
     write(ACME)
     ran = run("import", "leads.csv")
-    assert [line.split(" ")[0] for line in ran.err.splitlines()] == ["plan:", *["custom.Company"] * 2]
+    said = [line.split(" ")[0] for line in ran.err.splitlines()]
+    assert said == ["plan:", *["new"] * 3, *["custom.Company"] * 2]
     assert "\x1b" not in ran.out + ran.err
 
 

@@ -117,7 +117,17 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
     zeros = dict.fromkeys(OUTCOMES, 0)
     assert list(dry.json) == [
         *["run_id", "file", "dry_run", "rows", "leads", "values_dropped", "placeholders", "columns"],
-        *["rows_left_out", "columns_left_out", "readings", "requests", "throttled", "seconds", "files", "map"],
+        *[
+            "rows_left_out",
+            "columns_left_out",
+            "readings",
+            "new_fields",
+            "requests",
+            "throttled",
+            "seconds",
+            "files",
+            "map",
+        ],
     ]
     assert {name: dry.json[name] for name in list(dry.json)[:6]} == {
         **{"run_id": None, "file": "leads.csv", "dry_run": True, "values_dropped": 1},
