@@ -99,6 +99,14 @@ class ColumnMap:
         """Whether its columns are those of a file."""
         return not self.missing_in(header) and not self.lacks_of(header)
 
+    def without_undecided(self) -> "ColumnMap":
+        """The same map, with undecided columns left to what their names say."""
+        decided = {
+            title: replace(column, target=None) if column.target == UNDECIDED else column
+            for title, column in self.columns.items()
+        }
+        return replace(self, columns=decided)
+
     def refuse_misfit(self, name: str, header: Sequence[str]) -> None:
         """Raise MapError, with what differs, if it names columns that the file with this name does not have."""
         missing, beyond = self.missing_in(header), self.lacks_of(header)

@@ -41,7 +41,7 @@ from commands.files import (
 from commands.import_files import write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
-from commands.maps import keep_map, opened_with_map
+from commands.maps import decided, keep_map, opened_with_map
 from commands.terminal import say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
@@ -160,9 +160,8 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    with opened_input(args.file) as path, opened_with_map(path, args) as (opened, column_map):
-        if column_map and not args.ignore_columns:
-            column_map.refuse_undecided(opened.header)
+    with opened_input(args.file) as path, opened_with_map(path, args) as (opened, found):
+        column_map = decided(found, opened, is_open_allowed=args.ignore_columns) if found else None
         source = opened.read(column_map)
         if not args.company_from_email:
             refuse_without_company(source)

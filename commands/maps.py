@@ -45,6 +45,17 @@ def opened_with_map(path: Path, args: argparse.Namespace) -> Iterator[tuple[Open
             yield _opened_with_fitting(stack, path, form, plain, quiet=args.quiet)
 
 
+def decided(column_map: ColumnMap, opened: OpenedTable, *, is_open_allowed: bool) -> ColumnMap:
+    """The map, with the columns that it leaves undecided read as their names say, if that is allowed.
+
+    It always is for a rejects file, whose source has passed before. Raises MapError if something is undecided.
+    """
+    if is_open_allowed or opened.is_rejects:
+        return column_map.without_undecided()
+    column_map.refuse_undecided(opened.header)
+    return column_map
+
+
 def find_map(name: str) -> Path:
     """The map at this path, or with this name in input_data/maps/. Raises UsageError if there is none."""
     candidates = (Path(name), MAPS / name, MAPS / f"{name}.toml")
