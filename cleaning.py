@@ -351,7 +351,8 @@ def _as_written(problem: Problem, source: SourceFile) -> Problem:
         if said.rewrites:
             value = as_written(problem.value, str(source.written.at[problem.row, at]), said)
             if value != problem.value:
-                return problem._replace(value=value)
+                reason = problem.reason.replace(repr(problem.value), repr(value))
+                return problem._replace(value=value, reason=reason)
     return problem
 
 

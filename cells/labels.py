@@ -8,15 +8,19 @@ from cells.texts import plain_name
 
 
 def labels_of(titles: Sequence[str]) -> tuple[str, ...]:
-    """What to call columns: our names for them, or else their titles, with their positions if several are alike."""
+    """What to call columns: our names for them, or else their titles, with their positions if several are alike.
+
+    No two labels are alike, even if a title looks like what another one is called here.
+    """
     spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in enumerate(titles, 1)]
     plain = list(map(plain_name, spelled))
-    times = Counter(plain)
     own = {plain_name(name): name for name in KNOWN_COLUMNS}
-    return tuple(
-        own.get(name, title) if times[name] == 1 else f"{own.get(name, title)} (column {at})"
-        for at, (title, name) in enumerate(zip(spelled, plain, strict=True), 1)
-    )
+    labels = [own.get(name, title) for title, name in zip(spelled, plain, strict=True)]
+    while (times := Counter(map(plain_name, labels))).total() > len(times):
+        labels = [
+            label if times[plain_name(label)] == 1 else f"{label} (column {at})" for at, label in enumerate(labels, 1)
+        ]
+    return tuple(labels)
 
 
 def own_titles(header: Sequence[str]) -> dict[int, str]:

@@ -1,8 +1,9 @@
 """Reading a map from a TOML file that a person wrote or changed."""
 
+import codecs
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +16,16 @@ from cells.dates import DATE_ORDERS
 from cells.numbers import DECIMAL_MARKS
 from cells.targets import spelled_target
 from cells.text_form import delimiter_named
+from cells.texts import plain_name
 
 Value = TypeVar("Value")
-HOW_TO_WRITE = 'Write each setting in a line of its own as name = "value", in straight quotation marks'
+HOW_TO_WRITE = (
+    'Write each column as [columns."its name"] and below it each setting in a line of its own as name = "value", in '
+    "straight quotation marks"
+)
 _WHERE = re.compile(r"^(?P<what>.*?)(?: \(at line (?P<line>\d+), column \d+\)| \(at end of document\))$", re.DOTALL)
+
+_TWICE = re.compile(r"Cannot declare .* twice|Cannot overwrite a value", re.DOTALL)
 
 
 def read_map(path: Path) -> ColumnMap:
@@ -27,16 +34,25 @@ def read_map(path: Path) -> ColumnMap:
         told = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise MapError(f"{path} is not UTF-8. Save it again as plain text in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError of a number with too many digits, too
         raise MapError(f"{path}{_place(str(error))}. {HOW_TO_WRITE}") from None
     form, columns = (_section(f"{path}: [{name}]", told.pop(name, {})) for name in ("file", "columns"))
     if told:
         raise MapError(f"{path}: there is no setting {next(iter(told))!r} outside of [file] and [columns]")
+    _refuse_doubles(path, columns)
     return ColumnMap(
         str(path),
         AskedForm(**_settings(f"{path}: [file]", form, OF_FILES)),
         {title: _column(f"{path}: [columns.{title!r}]", column) for title, column in columns.items()},
     )
+
+
+def _refuse_doubles(path: Path, titles: Iterable[str]) -> None:
+    names: dict[str, str] = {}
+    for title in titles:
+        other = names.setdefault(plain_name(title), title)
+        if other != title:
+            raise MapError(f"{path}: [columns.{other!r}] and [columns.{title!r}] are one column. Put them together")
 
 
 def whole_map(text: str, added: str) -> str:
@@ -48,17 +64,22 @@ def whole_map(text: str, added: str) -> str:
     return text + added
 
 
+def says_same(text: str, other: str) -> bool:
+    """Whether two texts of maps differ only in notes and white space."""
+    return tomllib.loads(text) == tomllib.loads(other)
+
+
 def _place(error: str) -> str:
     """What is wrong with a text, after the line in which it is."""
     found = _WHERE.match(error)
-    what = found["what"] if found else error
+    what = _TWICE.sub("there are two sections of this name, or two settings", found["what"] if found else error)
     return f", line {found['line']}: {what}" if found and found["line"] else f": {what}"
 
 
 def _section(place: str, told: object) -> dict[str, Any]:
     if isinstance(told, dict):
         return told
-    raise MapError(f"{place} must be a section with settings, not {told!r}")
+    raise MapError(f"{place} must be a section with settings, not {_shown(told)}")
 
 
 def _column(place: str, told: object) -> MappedColumn:
@@ -84,10 +105,15 @@ def _settings(
 # Values --------------------------------------------------------------------------------------------------------------
 
 
+def _shown(value: object) -> str:
+    """A value about as it stands in the file."""
+    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise MapError(f"{value!r} must stand in quotation marks")
+    raise MapError(f"{_shown(value)} must stand in quotation marks")
 
 
 def _one_of(known: Mapping[str, Value], value: object) -> Value:
@@ -108,7 +134,7 @@ def _target(value: object) -> str:
 def _row(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    raise MapError(f"{value!r} must be the number of a row, such as 3, without quotation marks")
+    raise MapError(f"{_shown(value)} must be the number of a row, such as 3, without quotation marks")
 
 
 def _delimiter(value: object) -> str:
@@ -118,11 +144,19 @@ def _delimiter(value: object) -> str:
     raise MapError(f"{value!r} must be comma, semicolon, tab or pipe")
 
 
+def _encoding(value: object) -> str:
+    try:
+        return codecs.lookup(_text(value)).name
+    except LookupError:
+        raise MapError(f"{value!r} is not the name of an encoding; write utf-8, utf-16 or cp1252") from None
+
+
 def _region(value: object) -> str:
     region = _text(value).upper()
     if region in phonenumbers.SUPPORTED_REGIONS:
         return region
-    raise MapError(f"{value!r} is not a two-letter country code")
+    meant = "; the code of the United Kingdom is GB" if region == "UK" else ", such as GB or DE"
+    raise MapError(f"{value!r} is not a two-letter country code{meant}")
 
 
 def _zone(value: object) -> ZoneInfo:
@@ -134,10 +168,12 @@ def _zone(value: object) -> ZoneInfo:
 
 def _values(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise MapError(f'{value!r} must be written like {{ hot = "Gold", "not yet" = "" }}')
+        raise MapError(f'{_shown(value)} must be written like {{ hot = "Gold", "not yet" = "" }}')
     for each in value.values():
         if not isinstance(each, str | int | float) or isinstance(each, bool):
-            raise MapError(f"{each!r} must stand in quotation marks")
+            raise MapError(f"{_shown(each)} must stand in quotation marks")
+    if "" in map(str.strip, value):
+        raise MapError('"" is no value; a blank cell stays blank')
     return {text: str(each) for text, each in value.items()}
 
 
@@ -147,7 +183,7 @@ OF_FILES: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "sheet": ("sheet", _text),
     "header_row": ("header_row", _row),
     "delimiter": ("delimiter", _delimiter),
-    "encoding": ("encoding", _text),
+    "encoding": ("encoding", _encoding),
 }  # by the name of a setting, ours and what reads it
 OF_COLUMNS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "target": ("target", _target),

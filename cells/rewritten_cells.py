@@ -1,7 +1,7 @@
 """The cells of a file as a map says that they are to be read, and what stood there before."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from cells.texts import plain_name
 from cells.wrapped import unwrapped
 
 FIRST_SHORT_YEAR = 30  # from which on Excel takes years of two digits for those of the last century
-NOTHING = "N/A"  # what a cell is read as if the map makes it blank, so that it is counted
+NOTHING = "\\N"  # what a cell is read as if the map makes it blank, so that it is counted; no choice is called so
 _LIST = re.compile(r"([\r\n;])")
 _END = r"(?=$|[\sT,])"
 _SHORT_YEAR_LAST = re.compile(
@@ -27,16 +27,22 @@ _SHORT_YEAR_FIRST = re.compile(
 _SHORT_YEAR_ALONE = re.compile(r"(?P<before>\s*)['’]?(?P<year>[0-9]{2})\s*")
 
 
-def rewritten(cells: pd.DataFrame, said: Mapping[int, MappedColumn]) -> pd.DataFrame:
-    """The cells of a file, by position of the column, as a map says that they are to be read."""
-    changed = {at: _read_as(cells[at], column) for at, column in said.items() if column.rewrites}
+def rewritten(cells: pd.DataFrame, said: Mapping[int, MappedColumn], lists: Container[int]) -> pd.DataFrame:
+    """The cells of a file, by position of the column, as a map says that they are to be read.
+
+    Only in the columns at the positions `lists` can a cell have several values, each of which is looked at.
+    """
+    changed = {
+        at: _read_as(cells[at], _rewriting(column) if at in lists else _rewriting_whole(column))
+        for at, column in said.items()
+        if column.rewrites
+    }
     if not changed:
         return cells
     return pd.DataFrame({at: changed[at] if at in changed else cells[at] for at in range(len(cells.columns))})
 
 
-def _read_as(cells: "pd.Series[str]", column: MappedColumn) -> "pd.Series[str]":
-    rewrite = _rewriting(column)
+def _read_as(cells: "pd.Series[str]", rewrite: Callable[[str], str]) -> "pd.Series[str]":
     meant = {cell: text for cell in cells.unique() if (text := rewrite(unwrapped(cell))) != unwrapped(cell)}
     return cells.map(lambda cell: meant.get(cell, cell))
 
@@ -48,20 +54,31 @@ def as_written(value: str, cell: str, column: MappedColumn) -> str:
     return next((each for each in candidates if value in (rewrite(each), rewrite(each).strip())), value)
 
 
-def _rewriting(column: MappedColumn) -> Callable[[str], str]:
-    """How a text without its wrapping is rewritten: whole if the map has a value for it, else in its parts."""
-    values = {plain_name(text): value or NOTHING for text, value in column.values.items()}
-    values |= {text: value or NOTHING for text, value in column.values.items()}
-    splitter = _splitter(column)
+def _values_of(column: MappedColumn) -> dict[str, str]:
+    """What to read instead of a text, by the text as the map has it and by its plain form."""
+    values = {text: value or NOTHING for text, value in column.values.items()}
+    return {plain_name(text): value for text, value in values.items()} | values
 
-    def part_as(text: str) -> str:
-        meant = values.get(text.strip(), values.get(plain_name(text), text))
-        meant = _with_whole_year(meant, column) if column.has_short_years else meant
-        return f"{meant.strip()[:4]}-01-01" if column.has_years_alone and is_year_alone(meant) else meant
+
+def _rewriting_whole(column: MappedColumn) -> Callable[[str], str]:
+    """How a text without its wrapping is rewritten as one value."""
+    values = _values_of(column)
 
     def rewrite(text: str) -> str:
         if not text:
             return text
+        meant = values.get(text.strip(), values.get(plain_name(text), text))
+        meant = _with_whole_year(meant, column) if column.has_short_years else meant
+        return f"{meant.strip()[:4]}-01-01" if column.has_years_alone and is_year_alone(meant) else meant
+
+    return rewrite
+
+
+def _rewriting(column: MappedColumn) -> Callable[[str], str]:
+    """How a text without its wrapping is rewritten: whole if the map has a value for it, else in its parts."""
+    values, splitter, part_as = _values_of(column), _splitter(column), _rewriting_whole(column)
+
+    def rewrite(text: str) -> str:
         if text in values or plain_name(text) in values:
             return part_as(text)
         first, *others = splitter.split(text)

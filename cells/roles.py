@@ -83,6 +83,11 @@ class Roles:
         return (*own, *self.name_parts.values(), *self.full_names)
 
     @property
+    def lists(self) -> frozenset[int]:
+        """The positions of the columns of contacts, each cell of which may have several values."""
+        return frozenset({*self.names, *(each.position for each in (*self.emails, *self.phones))})
+
+    @property
     def substitutes(self) -> dict[int, list[tuple[int, ...]]]:
         """For each column that is not always needed, groups of others; if one of these is filled whole, it is not."""
         whole = _alone([] if self.contact_name is None else [self.contact_name])

@@ -55,6 +55,13 @@ class SourceFile:
         """The same file, also with the columns that are named after these custom fields of Close."""
         return replace(self, roles=roles_of(self.name, self.header, names, self.roles.said))
 
+    def with_several(self, names: Iterable[str]) -> "SourceFile":
+        """The same file, whose cells may have several values for each of these custom fields."""
+        lists = {self.roles.custom[name] for name in names}
+        if not any(said.rewrites for at, said in self.roles.said.items() if at in lists):
+            return self
+        return replace(self, cells=rewritten(self.written, self.roles.said, lists | self.roles.lists))
+
     @property
     def own_positions(self) -> list[int]:
         """The positions of the file's own columns, without those that our rejects files add."""
@@ -141,7 +148,7 @@ class OpenedTable:
             form="" if opened.is_usual and self.at == 0 else f"{opened.form}, header in row {self.at + 1}",
             header=self.header,
             roles=roles,
-            cells=rewritten(written, roles.said),
+            cells=rewritten(written, roles.said, roles.lists),
             written=written,
             surplus={} if table.ends_with_delimiters else table.surplus,
             rows_left_out=(*self._above(), *below),

@@ -43,10 +43,17 @@ def spelled_target(text: str) -> str:
     known = next((name for name in TARGETS if is_same_name(name, text)), None)
     if known is not None:
         return known
-    by_name = {plain_name(name): name for name in TARGETS if name}
-    near = difflib.get_close_matches(plain_name(text), by_name, n=1)
-    meant = f"did you mean {by_name[near[0]]!r}?" if near else f"for a field of Close, write '{CUSTOM_PREFIX}{text}'"
+    near = _near(text)
+    meant = f"perhaps you mean {near!r}" if near else f"for a field of Close, write '{CUSTOM_PREFIX}{text}'"
     raise MapError(f"{text!r} is no target; {meant}")
+
+
+def _near(text: str) -> str:
+    """The target that a text means as the title of a column, or that it is like; "" if there is none."""
+    told = target_of(meaning_of(text))
+    by_name = {plain_name(name): name for name in TARGETS if name}
+    like = difflib.get_close_matches(plain_name(text), by_name, n=1)
+    return told if told and told in TARGETS else by_name[like[0]] if like else ""
 
 
 def _custom_target(text: str) -> str:

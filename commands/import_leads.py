@@ -138,10 +138,11 @@ def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_columns(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--map", metavar="MAP.toml", help="map of the columns (default: the one in input_data/maps/ that fits the file)"
     )
-    parser.add_argument("--no-map", action="store_true", help="use no map, even if one fits the file")
+    which.add_argument("--no-map", action="store_true", help="use no map, even if one fits the file")
     parser.add_argument(
         "--ignore-columns",
         action="store_true",

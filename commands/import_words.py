@@ -266,4 +266,5 @@ def _repeated_flags(args: argparse.Namespace) -> str:
     }
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
     told += " --company-from-email" if args.company_from_email else ""
+    told += " --no-map" if args.no_map else ""
     return f"{told} --sandbox" if args.sandbox else told

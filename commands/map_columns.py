@@ -22,7 +22,7 @@ from commands.error_words import Words
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, opened_input, stem_of, write_files
 from commands.interrupts import noticing_interrupt
-from commands.maps import MAPS, asked_form
+from commands.maps import MAP_SUFFIX, MAPS, asked_form
 from commands.terminal import counted, enumerated, say, show, show_json
 
 WORDS: Words = {**WORDS_OF_CLOSE, **WORDS_OF_FILES}
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     names = (
         None if schema is None else sorted(field.name for field in schema if not is_same_name(field.name, IMPORT_KEY))
     )
-    output = args.output or MAPS / f"{stem_of(Path(path.name))}.toml"
+    output = args.output or MAPS / f"{stem_of(Path(path.name))}{MAP_SUFFIX}"
     _write(output, map_text(source, columns, form, names))
     report = _report(args, source, columns, output)
     if args.json:
@@ -128,7 +128,7 @@ def _advise(args: argparse.Namespace, columns: Sequence[DraftedColumn], output: 
         say(f"Decide what these columns are, in the map: {enumerated(undecided)}.")
     if not any(each.target == COMPANY for each in columns):
         say(f"No column is taken for the company. Give one the target {COMPANY!r} in the map.")
-    is_found = output.resolve().parent == MAPS.resolve()
+    is_found = output.resolve().parent == MAPS.resolve() and output.suffix == MAP_SUFFIX
     file = "FILE" if args.file == STANDARD_INPUT else shlex.quote(args.file)
     told = "" if is_found else f" --map {shlex.quote(str(output))}"
     sandbox = " --sandbox" if args.sandbox else ""

@@ -3,12 +3,14 @@
 import argparse
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cells.column_map import AskedForm, ColumnMap, MapError
 from cells.map_draft import added_sections
-from cells.map_file import read_map, whole_map
+from cells.map_file import read_map, says_same, whole_map
 from cells.source_file import OpenedTable, SourceFile, open_table
+from cells.text_form import is_utf_8
 from cells.unreadable import InputError, readable_head
 from cells.workbooks.sheet import is_workbook
 from commands.errors import UsageError
@@ -16,6 +18,7 @@ from commands.files import INPUT_FOLDER, numbered, stem_of, write_files
 from commands.terminal import enumerated, say
 
 MAPS = INPUT_FOLDER / "maps"
+MAP_SUFFIX = ".toml"
 REPLACED = ".old"  # what the name of a map ends with when another one has taken its place
 FEW = 3  # columns in which a map that is all but right may differ from a file
 
@@ -36,7 +39,7 @@ def opened_with_map(path: Path, args: argparse.Namespace) -> Iterator[tuple[Open
         plain = _opened(stack, path, form)
         if args.map:
             given = read_map(find_map(args.map))
-            opened = _raised(_opened_for(stack, path, form, given, plain))
+            opened = _raised(_opened_for(stack, path, form, given, plain), given)
             given.refuse_misfit(path.name, opened.header)
             yield opened, given
         elif args.no_map:
@@ -58,7 +61,7 @@ def decided(column_map: ColumnMap, opened: OpenedTable, *, is_open_allowed: bool
 
 def find_map(name: str) -> Path:
     """The map at this path, or with this name in input_data/maps/. Raises UsageError if there is none."""
-    candidates = (Path(name), MAPS / name, MAPS / f"{name}.toml")
+    candidates = (Path(name), MAPS / name, MAPS / f"{name}{MAP_SUFFIX}")
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         raise UsageError(f"The map {name} was not found here or in {MAPS}/. Check its name")
@@ -75,10 +78,13 @@ def _opened(stack: contextlib.ExitStack, path: Path, form: AskedForm) -> Attempt
         return error
 
 
-def _raised(attempt: Attempt) -> OpenedTable:
-    if isinstance(attempt, InputError):
-        raise attempt
-    return attempt
+def _raised(attempt: Attempt, given: ColumnMap | None = None) -> OpenedTable:
+    """The opened file. Raises the error that came instead; it names the map if that says how to read the file."""
+    if not isinstance(attempt, InputError):
+        return attempt
+    if given and given.form != AskedForm():
+        raise MapError(f"{given.name}: [file] does not fit {attempt}") from None
+    raise attempt
 
 
 def _opened_for(
@@ -92,6 +98,8 @@ def _opened_for(
     if column_map.form == AskedForm() or is_rejects:
         return plain
     its_form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(path)))
+    if its_form.encoding and is_utf_8(path):  # saved anew by another program, accents would be read wrongly
+        its_form = replace(its_form, encoding="")
     mapped = _opened(stack, path, form.over(its_form))
     if isinstance(plain, InputError) or not column_map.fits(plain.header):
         return mapped
@@ -134,12 +142,16 @@ def _is_named_after(name: str, stem: str) -> bool:
 
 def _kept_maps(*, quiet: bool) -> Iterator[ColumnMap]:
     """All maps in input_data/maps/. One with mistakes is left out, because it may be for any other file."""
-    for path in sorted(MAPS.glob("*.toml")):
+    for path in _map_files():
         try:
             yield read_map(path)
         except (MapError, OSError) as error:
             if not quiet:
                 say(f"The map {path} is not used, because it can't be read: {error}")
+
+
+def _map_files() -> list[Path]:
+    return sorted(MAPS.glob(f"*{MAP_SUFFIX}"))
 
 
 def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
@@ -161,25 +173,31 @@ def keep_map(column_map: ColumnMap, source: SourceFile) -> str:
     """The path of the map in input_data/maps/: copied there if it comes from elsewhere, so that rejects find it.
 
     The file's columns that it lacks are added, as they were read. A map that it takes the place of gets another name.
+    If it can't be kept there, that is said: by now the import is done.
     """
-    given = Path(column_map.name)
-    is_kept = given.parent.resolve() == MAPS.resolve()
+    try:
+        return str(_kept(Path(column_map.name), column_map, source))
+    except OSError as error:
+        say(f"The map could not be kept in {MAPS}/ ({error}). Give it with --map when you import the rejects, too.")
+        return column_map.name
+
+
+def _kept(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
+    is_kept = given.parent.resolve() == MAPS.resolve() and given.suffix == MAP_SUFFIX
     if is_kept and not column_map.lacks_of(source.header):
-        return str(given)
+        return given
     text = whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
-    if not is_kept:
-        _put_aside(source.header, text)
-    target = given if is_kept else next(each for each in numbered(MAPS / given.name) if _is_free(each, text))
+    others = [] if is_kept else [path for path in _map_files() if _is_for(path, source.header)]
+    same = next((path for path in others if says_same(path.read_text(encoding="utf-8-sig"), text)), None)
+    for path in others:
+        if path != same:
+            _set_aside(path)
+    if same:
+        return same
+    own_name = (MAPS / given.name).with_suffix(MAP_SUFFIX)
+    target = given if is_kept else next(path for path in numbered(own_name) if not path.exists())
     write_files([(target, text.encode())])
-    return str(target)
-
-
-def _put_aside(header: Sequence[str], text: str) -> None:
-    """Give another name to the maps with the columns of a header, but for those with this text."""
-    for path in sorted(MAPS.glob("*.toml")):
-        if not _is_free(path, text) and _is_for(path, header):
-            path.replace(path.with_name(path.name + REPLACED))
-            say(f"The map {path} has the same columns. It is now called {path.name}{REPLACED} and not used any more.")
+    return target
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:
@@ -189,5 +207,7 @@ def _is_for(path: Path, header: Sequence[str]) -> bool:
         return False
 
 
-def _is_free(path: Path, text: str) -> bool:
-    return not path.exists() or path.read_text(encoding="utf-8-sig") == text
+def _set_aside(path: Path) -> None:
+    free = next(each for each in numbered(path.with_name(path.name + REPLACED)) if not each.exists())
+    path.replace(free)
+    say(f"The map {path} has the same columns. It is kept as {free.name}, and is not used any more.")

@@ -151,6 +151,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     organization = replace(
         organization, fields=find_fields(schema, source.roles.spelled_fields, organization.journal.key_field)
     )
+    source = source.with_several(name for name, field in organization.fields.by_name.items() if field.is_multiple)
     if source.column_map:
         refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
     clean = _clean(organization, source, settings)
