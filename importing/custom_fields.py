@@ -1,10 +1,12 @@
 """The lead custom fields that a file's values go to, as Close has them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cells.columns import CUSTOM_PREFIX
 from cells.lead_fields import ID_PART, IMPORT_KEY, NAME_PART, LeadField
 from cells.texts import is_same_name
+from cells.unreadable import InputError
 from close.fields import find_field
 
 
@@ -36,6 +38,22 @@ def find_fields(there: Sequence[LeadField], spelled: Mapping[str, str], known_ke
     key_field = _find_key_field(there, known_key_field)
     found = {name: field for name, spelling in spelled.items() if (field := _filled_by(spelling, there))}
     return LeadFields(found, key_field)
+
+
+def refuse_doubles(file: str, called: Callable[[str], str], fields: Mapping[str, LeadField]) -> None:
+    """Raise InputError if two columns of a file fill one field in Close, as by its name and by its id.
+
+    `fields` are those that the file fills, by name in the file; `called` gives what the file calls a column. A column
+    of ids and one of names may stand side by side, as Close exports them.
+    """
+    first: dict[str, str] = {}
+    for name, field in fields.items():
+        other = first.setdefault(field.id, name)
+        if other != name and not name.endswith((ID_PART, NAME_PART)):
+            one, two = (called(CUSTOM_PREFIX + each) for each in (other, name))
+            raise InputError(
+                f"{file}: the columns {one!r} and {two!r} both fill the field {field.name!r} in Close. Leave one out."
+            )
 
 
 def _filled_by(title: str, there: Sequence[LeadField]) -> LeadField | None:

@@ -23,7 +23,7 @@ from cleaning import CleanFile, Lead, Requests, clean_source
 from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
-from importing.custom_fields import find_fields, refuse_locked
+from importing.custom_fields import find_fields, refuse_doubles, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
 from importing.organization import Organization
@@ -151,6 +151,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     organization = replace(
         organization, fields=find_fields(schema, source.roles.spelled_fields, organization.journal.key_field)
     )
+    refuse_doubles(source.name, source.roles.called, organization.fields.by_name)
     source = source.with_several(name for name, field in organization.fields.by_name.items() if field.is_multiple)
     if source.column_map:
         refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
