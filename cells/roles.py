@@ -346,7 +346,8 @@ def _clear_labels(
 
 def _would_mislead(label: str, meaning: Meaning | None) -> bool:
     is_ours = label in KNOWN_COLUMNS or label.casefold().startswith(CUSTOM_PREFIX)
-    return is_ours and target_of(meaning) != "" and not is_same_name(target_of(meaning), label)
+    target = target_of(meaning)
+    return is_ours and target != "" and not is_same_name(target, target_of(meaning_of(label)))
 
 
 def _items(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import main
@@ -111,7 +111,13 @@ def cells_of(path: Path) -> Any:
         return [row[:5] for row in csv.reader(file)]
 
 
+NAMES_THAT_ARE_ADDRESSES = [["Company", "nom"], ["Acme", "bob@y.org"], ["Oak", "ann@x.com"]]
+SPELLED_FREELY = [["Company", "CUSTOM. Größe", "custom."], ["Acme", "=1+1", "x"], ["Oak", "12", ""]]
+
+
 @settings(max_examples=25)
+@example(table=NAMES_THAT_ARE_ADDRESSES, flags=["--ignore-columns"])
+@example(table=SPELLED_FREELY, flags=[])
 @given(table=tables(), flags=st.sampled_from(FLAGS))
 def test_a_map_used_as_it_was_written_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, close_with_fields: Sandbox, table: list[list[str]], flags: list[str]
