@@ -197,8 +197,9 @@ def clean_source(
 
 
 def _types(roles: Roles) -> dict[str, str]:
-    """The types that a map gives to single fields, by name."""
-    return {name: said.type for name, said in roles.said_of_fields.items() if said.type}
+    """The types that a map gives to single fields, by name; one whose years it reads as days has dates."""
+    told = {name: said.type or ("date" if said.has_years_alone else "") for name, said in roles.said_of_fields.items()}
+    return {name: kind for name, kind in told.items() if kind}
 
 
 def _zones(roles: Roles) -> dict[str, tzinfo]:

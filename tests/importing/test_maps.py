@@ -246,6 +246,13 @@ SHAPES = [
         fields=[{"name": "Since", "type": "date"}, {"name": "Signed", "type": "date"}],
     ),
     Shape(
+        "years for a new field",
+        [["Company", "Since"], ["Acme", "1987"], ["Oak", "around 1990"]],
+        '[columns.Since]\ntarget = "custom.Since"\nyear_only = "january"\n',
+        {"ACME": Held([], custom={"Since": "1987-01-01"}), "OAK": Held([])},
+        lost=[(3, "invalid_date", "around 1990")],
+    ),
+    Shape(
         "separators and zones",
         [
             ["Firm", "People", "Mails", "Seen", "Topics"],
