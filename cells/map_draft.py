@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cells.column_map import UNDECIDED, AskedForm, ColumnMap, MappedColumn
-from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE, texts_of
+from cells.field_types import Conventions
 from cells.labels import own_titles
 from cells.lead_fields import LeadField
 from cells.likely_targets import likely_target
+from cells.new_fields import fields_to_make
 from cells.placeholders import has_value
 from cells.roles import Roles, doubled_titles
 from cells.safe_text import encodable, harmless_line
@@ -19,15 +21,15 @@ from cells.unread_columns import UnreadColumn, unread_columns
 from cells.wrapped import unwrapped
 
 SAMPLES = 3
+MOST_KINDS = 12  # distinct values that are all named, if most of them stand in several rows
 LONGEST_SAMPLE = 60  # characters
-LONGEST_NOTE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class DraftedColumn:
     """A column of a file for a map: its title, its target, and in `note` what it is taken for.
 
-    `filled` is in how many rows it has a value; `samples` are some of its values.
+    `filled` is in how many rows it has a value; `samples` are some of its values, all if they are few kinds.
     """
 
     title: str
@@ -54,20 +56,36 @@ def draft(source: SourceFile, fields: Mapping[str, LeadField] | None, region: st
     are taken to be of a `region`.
     """
     unread = {each.position: each for each in unread_columns(source, region)}
-    return [_drafted(source, at, title, fields, unread.get(at)) for at, title in own_titles(source.header).items()]
+    notes = _field_notes(source, fields)
+    return [_drafted(source, at, title, notes, unread.get(at)) for at, title in own_titles(source.header).items()]
+
+
+def _field_notes(source: SourceFile, fields: Mapping[str, LeadField] | None) -> dict[str, str]:
+    """What to say of the custom fields that a file fills, by name."""
+    known = {name: f"a lead custom field of Close, of type {field.kind}" for name, field in (fields or {}).items()}
+    texts = {name: texts_of(source.cells[at]) for name, at in source.roles.custom.items()}
+    made = fields_to_make(texts, known, Conventions())
+    if_needed = "if Close does not have it: " if fields is None else ""
+    new = {
+        name: f"a lead custom field; {if_needed}a new one of type {each.kind}, {each.reason}"
+        for name, each in made.items()
+    }
+    return dict.fromkeys(texts, "a lead custom field") | known | new
 
 
 def _drafted(
-    source: SourceFile, at: int, title: str, fields: Mapping[str, LeadField] | None, unread: UnreadColumn | None
+    source: SourceFile, at: int, title: str, notes: Mapping[str, str], unread: UnreadColumn | None
 ) -> DraftedColumn:
     cells = source.cells[at]
-    samples = [text for cell in cells.unique() if has_value(cell) and (text := unwrapped(cell))]
-    target, note = _target_and_note(source.roles, at, fields)
+    filled = int(says_something(cells).sum())
+    samples = list(dict.fromkeys(unwrapped(cell) for cell in cells.unique() if has_value(cell)))
+    is_of_kinds = len(samples) <= MOST_KINDS and 2 * len(samples) <= filled
+    target, note = _target_and_note(source.roles, at, notes)
     if unread:
         target, note = UNDECIDED, _undecided_note(unread, likely_target(title, samples))
     elif not target and at not in source.roles.known and samples:
         note = _unknown_note(title, samples)
-    return DraftedColumn(title, target, note, int(says_something(cells).sum()), tuple(samples[:SAMPLES]))
+    return DraftedColumn(title, target, note, filled, tuple(samples if is_of_kinds else samples[:SAMPLES]))
 
 
 def _unknown_note(title: str, samples: Sequence[str]) -> str:
@@ -83,8 +101,8 @@ def _undecided_note(unread: UnreadColumn, likely: str) -> str:
     return f'{unread.holds}; write "{name}" if they are the contacts\', or "" to leave the column out'
 
 
-def _target_and_note(roles: Roles, at: int, fields: Mapping[str, LeadField] | None) -> tuple[str, str]:
-    """What a column is taken for: as a target, and in words."""
+def _target_and_note(roles: Roles, at: int, notes: Mapping[str, str]) -> tuple[str, str]:
+    """What a column is taken for: as a target, and in words; `notes` has those on custom fields, by name."""
     said = roles.said.get(at)
     if said and said.target == UNDECIDED:
         return UNDECIDED, 'several columns have this title; give each a target of its own, or "" to leave it out'
@@ -92,7 +110,7 @@ def _target_and_note(roles: Roles, at: int, fields: Mapping[str, LeadField] | No
         return "", f"left out, because {roles.labels[roles.outdone[at]]!r} is used"
     target = target_at(roles, at)
     if target.startswith(CUSTOM_PREFIX):
-        return target, _field_note(target.removeprefix(CUSTOM_PREFIX), fields)
+        return target, notes[target.removeprefix(CUSTOM_PREFIX)]
     return target, _part_note(roles, at, target)
 
 
@@ -109,12 +127,6 @@ def target_at(roles: Roles, at: int) -> str:
     single = {CONTACT_NAME: roles.contact_name, STATE.title: roles.state}
     found |= {position: target for target, position in single.items() if position is not None}
     return found.get(at, "")
-
-
-def _field_note(name: str, fields: Mapping[str, LeadField] | None) -> str:
-    if fields is None:
-        return "a lead custom field; Close was not asked whether it has this field"
-    return f"a lead custom field of Close, of type {fields[name].kind}" if name in fields else "a new lead custom field"
 
 
 def _part_note(roles: Roles, at: int, target: str) -> str:
@@ -208,7 +220,8 @@ def added_sections(source: SourceFile, column_map: ColumnMap) -> str:
     """The sections on the columns of a file that a map lacks, as the file was read; "" if it has all."""
     lacking = set(column_map.lacks_of(source.header))
     titles = own_titles(source.header)
-    added = [_drafted(source, at, title, None, None) for at, title in titles.items() if title in lacking]
+    notes = dict.fromkeys(source.roles.custom, "a lead custom field")
+    added = [_drafted(source, at, title, notes, None) for at, title in titles.items() if title in lacking]
     lines = [line for column in added for line in section(column, len(source.cells))]
     return (
         "\n".join(["", f"# Added, because {_in_note(source.name)} has these columns, too.", *lines, ""])
