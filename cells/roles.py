@@ -1,7 +1,8 @@
 """What each column of a file is taken for, told by all of its titles together."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -133,15 +134,19 @@ def _alone(positions: Iterable[int]) -> list[tuple[int, ...]]:
 _OWN_NAMES = (COMPANY, CONTACT_NAME, EMAILS, PHONES, STATE.title)
 
 
-def labels_of(titles: Sequence[str]) -> tuple[str, ...]:
-    """What to call columns: our names for them, or else their titles, with their positions if several are alike."""
-    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in enumerate(titles, 1)]
+def labels_of(titles: Sequence[str], ours: Collection[int] = ()) -> tuple[str, ...]:
+    """What to call columns: our names for them, or else their titles, with their positions if several are alike.
+
+    The columns at the positions in `ours` are not counted, so that a rejects file calls columns as its source does.
+    """
+    numbers = list(itertools.accumulate(at not in ours for at in range(len(titles))))
+    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in zip(numbers, titles, strict=True)]
     plain = list(map(plain_name, spelled))
     times = Counter(plain)
     own = {plain_name(name): name for name in _OWN_NAMES}
     return tuple(
         own.get(name, title) if times[name] == 1 else f"{own.get(name, title)} (column {at})"
-        for at, (title, name) in enumerate(zip(spelled, plain, strict=True), 1)
+        for at, title, name in zip(numbers, spelled, plain, strict=True)
     )
 
 
@@ -256,7 +261,7 @@ def _arranged(titles: tuple[str, ...], meanings: Mapping[int, Meaning], ours: Ma
     rivals = [*map(places, (*NAME_PARTS, "contact name", "state")), *by_field.values()]
     chosen = {group[0]: group for group in rivals if group}
     custom = {meanings[group[0]].detail: group[0] for group in by_field.values()}
-    labels = labels_of(titles)
+    labels = labels_of(titles, ours.values())
     name_parts = {part: at for part in NAME_PARTS for at in places(part)[:1]}
     return Roles(
         titles,

@@ -32,7 +32,8 @@ class SourceFile:
     Row numbers are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say
     what each column is taken for. `surplus` has the cells beyond the header's last one, by row number. `has_bom` says
     whether the file began with a byte order mark, and `form` in words how it was read, "" if in the usual way.
-    `rows_left_out` stand above or below the table. `other_sheets` are those of a workbook that were not read.
+    `rows_left_out` stand above or below the table. `other_sheets` are those of a workbook that were not read;
+    `is_workbook` says whether it is one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SourceFile:
     surplus: Mapping[int, tuple[str, ...]]
     rows_left_out: tuple[LeftOutRow, ...] = ()
     other_sheets: tuple[str, ...] = ()
+    is_workbook: bool = False
 
     def with_fields(self, names: Iterable[str]) -> "SourceFile":
         """The same file, also with the columns that are named after these custom fields of Close."""
@@ -53,6 +55,11 @@ class SourceFile:
     def own_positions(self) -> list[int]:
         """The positions of the file's own columns, without those that our rejects files add."""
         return [index for index in range(len(self.header)) if index not in self.roles.ours.values()]
+
+    @property
+    def as_written(self) -> pd.DataFrame:
+        """The cells of the file's own columns as they stand in the file."""
+        return self.cells[self.own_positions]
 
     def count_left_out(self) -> dict[str, int]:
         """How many values are left out of each column that loses any, by the label of the column."""
@@ -130,6 +137,7 @@ def read_source(
         surplus={} if table.ends_with_delimiters else table.surplus,
         rows_left_out=(*above, *below),
         other_sheets=opened.other_sheets,
+        is_workbook=opened.is_workbook,
     )
 
 
@@ -148,6 +156,7 @@ class _Opened:
     is_usual: bool = False
     has_bom: bool = False
     other_sheets: tuple[str, ...] = ()
+    is_workbook: bool = False
 
 
 def _opened(path: Path, encoding: str, delimiter: str, sheet: str) -> _Opened:
@@ -158,7 +167,7 @@ def _opened(path: Path, encoding: str, delimiter: str, sheet: str) -> _Opened:
         found = open_sheet(path, sheet)
         others = tuple(name for name in found.all_sheets if name != found.name)
         beside = f" (not {', '.join(map(repr, others))})" if others else ""
-        return _Opened(found.rows, f"sheet {found.name!r}{beside}", other_sheets=others)
+        return _Opened(found.rows, f"sheet {found.name!r}{beside}", other_sheets=others, is_workbook=True)
     if sheet:
         raise InputError(f"{path.name} is a text file, which has no sheets. Leave --sheet out.")
     refuse_other_formats(path.name, head)
