@@ -3,8 +3,7 @@
 import datetime
 import io
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,6 +17,7 @@ LONGEST_COMMENT = 2_000  # characters
 COMMENT_WIDTH, COMMENT_LINE, COMMENT_LETTERS = 320, 18, 50  # pixels, pixels, and how many letters fit into a line
 NARROWEST, WIDEST, WIDEST_REASON = 6, 32, 60  # columns, in characters
 MEASURED_ROWS = 1_000  # that tell how wide a column is
+LINE_HEIGHT, MOST_LINES = 15, 12  # points of a row, which LibreOffice does not fit to its text; and how far one grows
 BAD = "#FFD0CB"
 MADE = datetime.datetime(2000, 1, 1)  # not now, so that the same rows are the same file
 WHOLE_SHEET = "A1:XFD1048576"
@@ -45,54 +45,54 @@ def rejects_workbook(rejects: Rejects) -> RejectsWorkbook:
     """
     from xlsxwriter import Workbook
 
+    header = [*TOLD_COLUMNS, *rejects.header, *rejects.noted]
     file = io.BytesIO()
     with Workbook(file, {"constant_memory": True}) as book:
         book.set_properties({"created": MADE})
-        left_out = _write(book, rejects)
+        sheet = _Sheet(book, header, list(_widths(header, rejects)))
+        left_out = sum(not sheet.add(_line(reject, rejects), reject.reasons) for reject in rejects.rows())
     return RejectsWorkbook(file.getvalue(), left_out)
-
-
-def _write(book: Any, rejects: Rejects) -> int:
-    """Write the sheet; return how many rows it does not have."""
-    sheet = book.add_worksheet("Rejects")
-    look = {"num_format": "@", "text_wrap": True, "valign": "top"}
-    text, bad, bold = (book.add_format(look | also) for also in ({}, {"bg_color": BAD}, {"bold": True, "bottom": 1}))
-    header = [*TOLD_COLUMNS, *rejects.header, *rejects.noted]
-    sheet.freeze_panes(1, 0)
-    sheet.ignore_errors({"number_stored_as_text": WHOLE_SHEET, "two_digit_text_year": WHOLE_SHEET})
-    for column, width in enumerate(_widths(header, rejects)):
-        sheet.set_column(column, column, width, text)
-    for column, title in enumerate(header):
-        sheet.write_string(0, column, title, bold)
-    counts, can_hold = Counter[str](), _is_held(header)
-    for reject in rejects.rows():
-        line = _line(reject, rejects)
-        if counts["rows"] + 1 == MOST_ROWS or not (can_hold and _is_held(line)):
-            counts["left out"] += 1
-            continue
-        counts["rows"] += 1
-        _write_row(sheet, counts, line, reject, (text, bad))
-    return counts["left out"]
 
 
 def _line(reject: Reject, rejects: Rejects) -> Line:
     return [*reject.told, *reject.cells, *rejects.noted.values()]
 
 
-def _write_row(sheet: Any, counts: Counter[str], line: Line, reject: Reject, looks: tuple[Any, Any]) -> None:
-    """Write a row below the others, with its comments as long as there are not too many."""
-    for column, cell in enumerate(line):
-        reasons = reject.reasons.get(column - len(TOLD_COLUMNS))
-        sheet.write_string(counts["rows"], column, cell, looks[bool(reasons)])
-        if reasons and counts["comments"] < MOST_COMMENTS:
-            counts["comments"] += 1
-            _comment(sheet, counts["rows"], column, reasons)
+class _Sheet:
+    """The sheet with the rejects, row by row."""
 
+    def __init__(self, book: Any, header: Line, widths: list[int]) -> None:
+        look = {"num_format": "@", "text_wrap": True, "valign": "top"}
+        self._text, self._bad = book.add_format(look), book.add_format(look | {"bg_color": BAD})
+        self._widths, self._can_hold_header = widths, _is_held(header)
+        self._rows, self._comments = 0, 0
+        self._sheet = book.add_worksheet("Rejects")
+        self._sheet.freeze_panes(1, 0)
+        self._sheet.ignore_errors({"number_stored_as_text": WHOLE_SHEET, "two_digit_text_year": WHOLE_SHEET})
+        for column, width in enumerate(widths):
+            self._sheet.set_column(column, column, width, self._text)
+        bold = book.add_format(look | {"bold": True, "bottom": 1})
+        for column, title in enumerate(header):
+            self._sheet.write_string(0, column, title, bold)
 
-def _comment(sheet: Any, row: int, column: int, reasons: Sequence[str]) -> None:
-    text = _NOT_HELD.sub(" ", harmless("\n".join(dict.fromkeys(reasons))))[:LONGEST_COMMENT]
-    lines = 1 + sum(1 + len(line) // COMMENT_LETTERS for line in text.split("\n"))
-    sheet.write_comment(row, column, text, {"width": COMMENT_WIDTH, "height": lines * COMMENT_LINE})
+    def add(self, line: Line, reasons: Mapping[int, Line]) -> bool:
+        """Add a row if the sheet can hold it; `reasons` are by position in the file's own columns."""
+        if self._rows + 1 == MOST_ROWS or not (self._can_hold_header and _is_held(line)):
+            return False
+        self._rows += 1
+        self._sheet.set_row(self._rows, LINE_HEIGHT * min(_lines(line, self._widths), MOST_LINES))
+        for column, cell in enumerate(line):
+            why = reasons.get(column - len(TOLD_COLUMNS), [])
+            self._sheet.write_string(self._rows, column, cell, self._bad if why else self._text)
+            if why and self._comments < MOST_COMMENTS:
+                self._comment(column, why)
+        return True
+
+    def _comment(self, column: int, reasons: Line) -> None:
+        self._comments += 1
+        text = _NOT_HELD.sub(" ", harmless("\n".join(dict.fromkeys(reasons))))[:LONGEST_COMMENT]
+        height = COMMENT_LINE * (1 + _lines([text], [COMMENT_LETTERS]))
+        self._sheet.write_comment(self._rows, column, text, {"width": COMMENT_WIDTH, "height": height})
 
 
 def _is_held(line: Line) -> bool:
@@ -102,6 +102,12 @@ def _is_held(line: Line) -> bool:
 
 def _is_too_long(cell: str) -> bool:
     return len(cell) > LONGEST_CELL // 2 and len(cell.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_CELL
+
+
+def _lines(cells: Line, widths: Sequence[int]) -> int:
+    """How many lines a row has in columns of these widths, about."""
+    pairs = zip(cells, widths, strict=True)
+    return max(sum(1 + len(line) // width for line in cell.split("\n")) for cell, width in pairs)
 
 
 def _widths(header: Line, rejects: Rejects) -> Iterator[int]:
