@@ -4,11 +4,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cells.columns import COMPANY, DATE_ORDER_COLUMN, DECIMAL_COLUMN, REJECT_COLUMNS, ROW_COLUMN
+import pandas as pd
+
+from cells.columns import (
+    COMPANY,
+    CUSTOM_PREFIX,
+    DATE_ORDER_COLUMN,
+    DECIMAL_COLUMN,
+    REJECT_COLUMNS,
+    ROW_COLUMN,
+    texts_of,
+)
 from cells.dates import DATE_ORDERS
+from cells.decimal_marks import find_decimal_marks
 from cells.notes import note_of
 from cells.numbers import DECIMAL_MARKS
 from cells.problems import Problem
+from cells.readings import UnclearColumn
 from cells.source_file import SourceFile
 from importing.outcomes import ImportResult
 
@@ -63,7 +75,16 @@ class Rejects:
 
 def rejects_of(result: ImportResult) -> Rejects:
     """The rows that were rejected or failed, or that lost a value for another reason than a conflict."""
-    clean, company = result.plan.clean, result.source.roles.called(COMPANY)
+    clean, to_fix = result.plan.clean, _problems_to_fix(result)
+    marks = clean.read_as(DECIMAL_MARKS)
+    needs_marks = "comma" in marks.values() or not _prove_marks(result.source, list(to_fix), marks)
+    noted = {DATE_ORDER_COLUMN: note_of(clean.read_as(DATE_ORDERS))}
+    return Rejects(result.source, to_fix, noted | ({DECIMAL_COLUMN: note_of(marks)} if needs_marks else {}))
+
+
+def _problems_to_fix(result: ImportResult) -> dict[int, list[Problem]]:
+    """All problems of each row that has others than conflicts, by row number in the file's order."""
+    company = result.source.roles.called(COMPANY)
     refused = [
         Problem(row, company, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
         for outcome in result.leads
@@ -71,14 +92,21 @@ def rejects_of(result: ImportResult) -> Rejects:
         for row in outcome.lead.rows
     ]
     problems: defaultdict[int, list[Problem]] = defaultdict(list)
-    for problem in [*clean.rejected, *result.dropped, *refused]:
+    for problem in [*result.plan.clean.rejected, *result.dropped, *refused]:
         problems[problem.row].append(problem)
-    to_fix = {row: each for row, each in sorted(problems.items()) if any(one.code != "conflict" for one in each)}
-    noted = {DATE_ORDER_COLUMN: note_of(clean.read_as(DATE_ORDERS))}
-    marks = clean.read_as(DECIMAL_MARKS)
-    return Rejects(
-        result.source, to_fix, noted | ({DECIMAL_COLUMN: note_of(marks)} if "comma" in marks.values() else {})
-    )
+    return {row: each for row, each in sorted(problems.items()) if any(one.code != "conflict" for one in each)}
+
+
+def _prove_marks(source: SourceFile, rows: list[int], marks: Mapping[str, str]) -> bool:
+    """Whether some rows alone show what comes before decimals in the columns that have `marks`."""
+    columns = {name: CUSTOM_PREFIX + name for name in source.roles.custom}
+    read = {name: column for name, column in columns.items() if source.roles.called(column) in marks}
+    texts = {name: texts_of(source.column(column).loc[rows]) for name, column in read.items()}
+    try:
+        alone = find_decimal_marks(texts, None, pd.Series(dtype=object), source.roles.called)
+    except UnclearColumn:
+        return False
+    return all(reading.reading == marks[reading.column] for reading in alone.values())
 
 
 def _joined(problems: Sequence[Problem]) -> Iterator[str]:

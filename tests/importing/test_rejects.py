@@ -92,7 +92,7 @@ def test_all_cells_and_columns_are_text_and_none_is_a_formula(run: Run, write: W
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value} == {"s"}
     reasons = sheet["E"]
     assert all(cell.alignment.wrap_text for cell in reasons)
-    assert sheet.column_dimensions["E"].width > sheet.column_dimensions["A"].width
+    assert columns[0].width < columns[1].width < columns[4].width < 70
 
 
 def test_a_workbook_of_leads_gets_one_of_rejects(run: Run, write: Write, connected: Sandbox) -> None:
@@ -119,6 +119,24 @@ def test_several_values_and_columns_colour_the_cells_that_have_them(run: Run, wr
     run("import", "leads.csv", "--rejects-xlsx")
     coloured = {cell.coordinate for row in sheet_of().iter_rows() for cell in row if cell.fill.fgColor.rgb == BAD}
     assert coloured == {"J2", "G3", "H3"}
+
+
+def test_of_several_columns_for_a_company_the_one_that_has_it_is_coloured(
+    run: Run, write: Write, connect: Callable[[Sandbox], None]
+) -> None:
+    with Sandbox(lead_cap=None, country="US") as sandbox:
+        connect(sandbox)
+        write(f",{'A' * 1001}", header="Company,Organization")
+        assert run("import", "leads.csv", "--rejects-xlsx", "--json").json["leads"]["failed"] == 1
+    assert [cell.coordinate for cell in sheet_of()[2] if cell.fill.fgColor.rgb == BAD] == ["G2"]
+
+
+def test_the_same_rows_make_the_same_workbook_at_any_time(tmp_path: Path) -> None:
+    rejects = rejects_in(source_of(tmp_path, [["Acme", "x"]]))
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(rejects_workbook(rejects).content)
+    assert path.read_bytes() == rejects_workbook(rejects).content
+    assert openpyxl.load_workbook(path).properties.created.isoformat() == "2000-01-01T00:00:00"
 
 
 def test_there_are_only_so_many_comments(tmp_path: Path) -> None:
@@ -251,6 +269,29 @@ def test_a_column_is_called_alike_before_and_behind_our_columns(tmp_path: Path) 
     assert labels == [["Company", "Email (column 2)", "Email (column 3)", "(unnamed column 4)"]] * 2
 
 
+def test_the_header_of_rejects_is_known_by_our_columns(run: Run, write: Write, connected: Sandbox) -> None:
+    titles = ["Company", "Name", "Email", "Phone", *map(str, range(2001, 2013))]
+    write(",Ann,,,,", "Company,Name,Email,Phone", header=",".join(titles))
+    run("import", "leads.csv", "--header-row", "1", "--rejects-xlsx")
+    for name in ("leads_rejects.csv", "leads_rejects.xlsx"):
+        assert run("import", str(OUTPUT / name), "--json").json["rows"]["rejected"] == 2
+
+
+@pytest.mark.parametrize(
+    ("proofs", "lost"), [(["12.5"] * 9, "1.234,89"), (["12.5"], "1.234"), (["12,5"] * 9, "1,234.89")]
+)
+def test_rejects_that_would_be_read_in_two_ways_alone_say_how_they_were_read(
+    run: Run, write: Write, connected: Sandbox, proofs: list[str], lost: str
+) -> None:
+    write(*(f'Fine {number},,,,,"{proof}",' for number, proof in enumerate(proofs)), f'Acme,,bad,,,"{lost}",')
+    run("import", "leads.csv", "--rejects-xlsx")
+    mark = "comma" if "12,5" in proofs else "dot"
+    assert [line["_decimal"] for line in table(OUTPUT / "leads_rejects.csv")] == [mark]
+    for name in ("leads_rejects.csv", "leads_rejects.xlsx"):
+        ran = run("import", str(OUTPUT / name))
+        assert ran.code == 0, ran.err
+
+
 # Names ---------------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +302,7 @@ def test_a_column_is_called_alike_before_and_behind_our_columns(tmp_path: Path) 
         "leads_rejects_3.csv",
         "leads_rejects (1).csv",
         "leads_rejects fixed.csv",
+        "leads_rejects_fixed.csv",
         "Leads_Rejects.csv",
     ],
 )
@@ -325,6 +367,25 @@ def test_a_file_that_is_imported_is_not_written_over(run: Run, write: Write, con
         again = run("import", str(source), "--json").json["files"]["rejects"]
         assert Path(again).read_bytes() == before == source.read_bytes()
     assert written() == {"leads_rejects.csv", "leads_rejects_2.csv"}
+
+
+def test_a_file_is_not_written_over_if_it_is_imported_by_another_name(
+    run: Run, write: Write, folder: Path, connected: Sandbox
+) -> None:
+    write("Acme,,,020 7946 0958,,,")
+    first = Path(run("import", "leads.csv", "--json").json["files"]["rejects"])
+    before = first.read_bytes()
+    (folder / "there").mkdir()
+    (folder / "there" / "leads.csv").symlink_to(first.resolve())
+    rejects = run("import", "there/leads.csv", "--region", "GB", "--json").json["files"]["rejects"]
+    assert (rejects, first.read_bytes()) == (str(OUTPUT / "leads_rejects_2.csv"), before)
+
+
+def test_a_rejects_file_without_our_columns_is_known_by_its_name(run: Run, write: Write, connected: Sandbox) -> None:
+    write(",Ann,,,,,", name="leads_rejects_2.csv")
+    assert run("import", "leads_rejects_2.csv", "--json").json["files"]["rejects"] == str(
+        OUTPUT / "leads_rejects_2.csv"
+    )
 
 
 @pytest.mark.parametrize("edited", [".csv", ".xlsx"])
