@@ -424,12 +424,13 @@ def _fill_companies(leads: Sequence[Lead], lead_of_row: "pd.Series[int]", name: 
     others = rows[rows["meaning"] != rows["lead"].map(first["meaning"])]
     texts = list(map(str.strip, column.texts.distinct)) if len(others) else []
     disagreed = first["text"].loc[others["lead"].unique()]
+    kept = {lead: texts[text] for lead, text in zip(disagreed.index, disagreed.tolist(), strict=True)}
     reasons = {
-        lead: f"Row {leads[lead].origin[name]} says {texts[text]!r} for this company; the first value is kept."
-        for lead, text in zip(disagreed.index, disagreed.tolist(), strict=True)
+        lead: f"Row {leads[lead].origin[name]} says {text!r} for this company; the first value is kept."
+        for lead, text in kept.items()
     }
     return [
-        Problem(row, name, texts[text], "conflict", reasons[lead])
+        Problem(row, name, texts[text], "conflict", reasons[lead], kept[lead])
         for row, text, lead in zip(others.index, others["text"].tolist(), others["lead"].tolist(), strict=True)
     ]
 

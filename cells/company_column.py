@@ -65,7 +65,7 @@ def _others(cells: "pd.Series[str]", title: str) -> Iterator[Problem]:
     for row, text in cells[cells.str.contains(";", regex=False)].items():
         first, *others = _listed(text) or [""]
         reason = f"The cell lists several companies; the first one, {first!r}, is kept."
-        yield from (Problem(int(str(row)), title, name, "conflict", reason) for name in others)
+        yield from (Problem(int(str(row)), title, name, "conflict", reason, first) for name in others)
 
 
 def _domain_in(cells: Iterable[str]) -> str:

@@ -1,24 +1,27 @@
 """What people call the columns of a file: our names for them, or else their titles."""
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cells.columns import KNOWN_COLUMNS, OUR_COLUMNS
 from cells.texts import plain_name
 
 
-def labels_of(titles: Sequence[str]) -> tuple[str, ...]:
-    """What to call columns: our names for them, or else their titles, with their positions if several are alike.
+def labels_of(titles: Sequence[str], ours: Collection[int] = ()) -> tuple[str, ...]:
+    """What to call columns: our names for them, or else their titles, with their numbers if several are alike.
 
-    No two labels are alike, even if a title looks like what another one is called here.
+    No two labels are alike, even if a title looks like what another one is called here. The columns at the positions
+    in `ours` are not counted, so that a rejects file calls columns as its source does.
     """
-    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in enumerate(titles, 1)]
-    plain = list(map(plain_name, spelled))
+    numbers = list(itertools.accumulate(at not in ours for at in range(len(titles))))
+    spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in zip(numbers, titles, strict=True)]
     own = {plain_name(name): name for name in KNOWN_COLUMNS}
-    labels = [own.get(name, title) for title, name in zip(spelled, plain, strict=True)]
+    labels = [own.get(plain_name(title), title) for title in spelled]
     while (times := Counter(map(plain_name, labels))).total() > len(times):
         labels = [
-            label if times[plain_name(label)] == 1 else f"{label} (column {at})" for at, label in enumerate(labels, 1)
+            label if times[plain_name(label)] == 1 else f"{label} (column {at})"
+            for at, label in zip(numbers, labels, strict=True)
         ]
     return tuple(labels)
 

@@ -1,6 +1,6 @@
 """What each column of a file is taken for, told by all of its titles together."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -312,7 +312,7 @@ def _arranged(
     rivals = [*map(places, (*NAME_PARTS, "contact name", "state")), *by_field.values()]
     chosen = {group[0]: group for group in rivals if group}
     custom = {meanings[group[0]].detail: group[0] for group in by_field.values()}
-    labels = _clear_labels(titles, meanings, said)
+    labels = _clear_labels(titles, meanings, said, ours.values())
     name_parts = {part: at for part in NAME_PARTS for at in places(part)[:1]}
     return Roles(
         titles,
@@ -335,12 +335,15 @@ def _arranged(
 
 
 def _clear_labels(
-    titles: Sequence[str], meanings: Mapping[int, Meaning], said: Mapping[int, MappedColumn]
+    titles: Sequence[str],
+    meanings: Mapping[int, Meaning],
+    said: Mapping[int, MappedColumn],
+    ours: Collection[int],
 ) -> tuple[str, ...]:
     """What to call columns; one with a name of ours has none of them if a map says that it is something else."""
     return tuple(
         f"column {at + 1} ({label})" if at in said and _would_mislead(label, meanings.get(at)) else label
-        for at, label in enumerate(labels_of(titles))
+        for at, label in enumerate(labels_of(titles, ours))
     )
 
 

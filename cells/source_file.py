@@ -36,7 +36,7 @@ class SourceFile:
     column is taken for, and the `column_map` is the map that was used, if any. `surplus` has the cells beyond the
     header's last one, by row number. `has_bom` says whether the file began with a byte order mark, and `form` in words
     how it was read, "" if in the usual way. `rows_left_out` stand above or below the table. `other_sheets` are those of
-    a workbook that were not read.
+    a workbook that were not read; `is_workbook` says whether it is one.
     """
 
     name: str
@@ -50,6 +50,7 @@ class SourceFile:
     rows_left_out: tuple[LeftOutRow, ...] = ()
     other_sheets: tuple[str, ...] = ()
     column_map: ColumnMap | None = None
+    is_workbook: bool = False
 
     def with_fields(self, names: Iterable[str]) -> "SourceFile":
         """The same file, also with the columns that are named after these custom fields of Close."""
@@ -66,6 +67,11 @@ class SourceFile:
     def own_positions(self) -> list[int]:
         """The positions of the file's own columns, without those that our rejects files add."""
         return [index for index in range(len(self.header)) if index not in self.roles.ours.values()]
+
+    @property
+    def as_written(self) -> pd.DataFrame:
+        """The cells of the file's own columns as they stand in the file."""
+        return self.written[self.own_positions]
 
     def count_left_out(self) -> dict[str, int]:
         """How many values are left out of each column that loses any, by the label of the column."""
@@ -153,6 +159,7 @@ class OpenedTable:
             surplus={} if table.ends_with_delimiters else table.surplus,
             rows_left_out=(*self._above(), *below),
             other_sheets=opened.other_sheets,
+            is_workbook=opened.is_workbook,
             column_map=column_map,
         )
 
@@ -208,6 +215,7 @@ class _Opened:
     is_usual: bool = False
     has_bom: bool = False
     other_sheets: tuple[str, ...] = ()
+    is_workbook: bool = False
 
     def close(self) -> None:
         """Close the file, or end the process that reads it, even if rows are left."""
@@ -224,7 +232,7 @@ def _opened(path: Path, asked: AskedForm) -> _Opened:
         found = open_sheet(path, sheet)
         others = tuple(name for name in found.all_sheets if name != found.name)
         beside = f" (not {', '.join(map(repr, others))})" if others else ""
-        return _Opened(found.rows, f"sheet {found.name!r}{beside}", other_sheets=others)
+        return _Opened(found.rows, f"sheet {found.name!r}{beside}", other_sheets=others, is_workbook=True)
     if sheet:
         raise InputError(f"{path.name} is a text file, which has no sheets. Leave --sheet out.")
     refuse_other_formats(path.name, head)

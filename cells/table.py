@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cells.columns import OUR_COLUMNS
+from cells.columns import CODE_COLUMN, OUR_COLUMNS, ROW_COLUMN
 from cells.dates import date_readings
 from cells.emails import plain_email
 from cells.texts import has_text, is_text
@@ -39,17 +39,24 @@ class LeftOutRow:
 def find_header(rows: Sequence[Row]) -> int:
     """The index of the header among the first rows of a file; of the first row with text if nothing tells.
 
-    It is the first row most of whose cells are known titles, or that at least names the company below nothing but
-    titles and notes, unless a longer row below has more known titles; else the first full row of texts above values of
-    other kinds.
+    It is the row with the columns of a rejects file. Without these, it is the first row most of whose cells are known
+    titles, or that at least names the company below nothing but titles and notes, unless a longer row below has more
+    known titles; else the first full row of texts above values of other kinds.
     """
     filled = [index for index, row in enumerate(rows) if has_text(row)]
+    ours = next((index for index in filled if _is_of_rejects(rows[index])), None)
+    if ours is not None:
+        return ours
     known = next((index for index in filled if _is_known(rows, index)), None)
     if known is not None:
         better = (index for index in filled if index > known and _is_better(rows[index], rows[known]))
         return next(better, known)
     above_values = (index for index in filled if _is_above_values(rows, index))
     return next(above_values, next(iter(filled), 0))
+
+
+def _is_of_rejects(row: Row) -> bool:
+    return {ROW_COLUMN, CODE_COLUMN} <= set(map(str.strip, row))
 
 
 def count_known(row: Row) -> int:

@@ -28,7 +28,7 @@ def find_unusable_rows(source: SourceFile, texts: Mapping[str, Texts], reasons: 
     rejected |= {row: rejected[row]._replace(reason=reason) for row, reason in reasons.items() if row in rejected}
     rejected |= {problem.row: problem for problem in _shifted_rows(source.roles, texts)}
     rejected |= {problem.row: problem for problem in _headers_again(source, texts[COMPANY], company)}
-    beside = source.written.loc[list(source.surplus)].to_numpy().tolist()
+    beside = source.written.loc[list(source.surplus), _own_columns_first(source)].to_numpy().tolist()
     for (row, surplus), cells in zip(source.surplus.items(), beside, strict=True):
         rejected[row] = _surplus_cells(source, row, [*cells, *surplus])
     for row, cells in _unmended_surplus(source):
@@ -111,6 +111,11 @@ def _surplus_cells(source: SourceFile, row: int, cells: Sequence[str]) -> Proble
     told = f"The row has {len(cells)} cells, but the header has {len(source.own_positions)}"
     reason = f"{told}; put quotes around a value that contains a comma."
     return Problem(row, last, line.getvalue().removesuffix("\r\n"), "surplus_cells", reason)
+
+
+def _own_columns_first(source: SourceFile) -> list[int]:
+    """The positions of all columns; those of the file come before those that our rejects files add."""
+    return [*source.own_positions, *source.roles.ours.values()]
 
 
 def _unmended_surplus(source: SourceFile) -> Iterator[tuple[int, list[str]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cells.sheet_limits import MOST_ROWS
 from cells.text_form import delimiter_named
 from commands.errors import UsageError
 from commands.terminal import capitalized
@@ -15,7 +16,6 @@ VERSION = "0.1.0"
 INDEX_LAG = 60.0  # seconds after which we assume that Close's search shows a new lead
 MOST_SECONDS = 1_000_000  # eleven days
 MOST_WORKERS = 32
-MOST_ROWS = 1_048_576  # of a sheet; no header stands below
 FILE_HELP = "CSV file, here or in input_data/"
 TABLE_HELP = "CSV file, other text file or workbook, here or in input_data/; - reads standard input"
 ENCODING_HELP = "encoding of the file, such as cp1252 (default: utf-8)"

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cells.safe_text import csv_text
@@ -75,30 +75,15 @@ def check_replaceable(path: Path) -> None:
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def write_csv(path: Path, lines: Iterable[Iterable[object]], *, has_bom: bool = False) -> None:
-    """Write a CSV file that only its owner can read, for people who open it in a spreadsheet.
+def write_csv(path: Path, lines: Iterable[Iterable[object]]) -> None:
+    """Write a CSV file that only its owner can read, for people who open it in a spreadsheet."""
+    write_files([(path, csv_bytes(lines))])
 
-    Excel shows accents only in a file with a byte order mark, so the file has one unless it is all ASCII.
-    """
+
+def csv_bytes(lines: Iterable[Iterable[object]], *, has_bom: bool = False) -> bytes:
+    """A CSV file. Excel shows accents only in one with a byte order mark, so it has one unless it is all ASCII."""
     text = csv_text(lines)
-    write_files([(path, text.encode("utf-8-sig" if has_bom or not text.isascii() else "utf-8"))])
-
-
-def write_csv_beside_edits(
-    path: Path,
-    lines: Iterable[Iterable[object]],
-    digest_of: Callable[[Path], str | None],
-    *,
-    has_bom: bool = False,
-) -> tuple[Path, str]:
-    """Write a CSV file that people may edit; return its path and digest.
-
-    If somebody has edited the file, so that its digest is not what `digest_of` remembers, a new file is written next to
-    it.
-    """
-    free = next(each for each in numbered(path) if not each.exists() or _is_as_written(each, digest_of))
-    write_csv(free, lines, has_bom=has_bom)
-    return free, _digest(free)
+    return text.encode("utf-8-sig" if has_bom or not text.isascii() else "utf-8")
 
 
 def append_line(path: Path, line: str) -> None:
@@ -172,15 +157,10 @@ def _put_back(path: Path, old: Path | None) -> None:
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """A path, then the same with _2, _3 and so on after its name."""
-    yield path
-    for number in itertools.count(2):
-        yield path.with_stem(f"{path.stem}_{number}")
+    """The same path with _2, _3 and so on after its name."""
+    return (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
 
 
-def _is_as_written(path: Path, digest_of: Callable[[Path], str | None]) -> bool:
-    return path.is_file() and _digest(path) == digest_of(path)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digest(content: bytes) -> str:
+    """What tells whether a file is as we wrote it."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,37 +1,62 @@
-"""The files that an import writes for people: what became of each row, or would, and the rows to fix."""
+"""The files that an import writes for people: what became of each row, or would, what to fix, and what disagrees."""
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from close.journal import JournalFile
-from commands.files import OUTPUT_FOLDER, write_csv, write_csv_beside_edits
+from commands.files import OUTPUT_FOLDER, stem_of, write_csv
+from commands.rejects_files import write_rejects
 from importing.outcomes import ImportResult
-from importing.result_files import imported_lines, plan_lines, reject_lines
+from importing.result_files import conflict_lines, imported_lines, plan_lines
+
+KINDS = ("imported", "rejects", "rejects_xlsx", "conflicts", "plan")
+
+
+@dataclass(slots=True)
+class WrittenFiles:
+    """The paths of the files that were written, by kind, else None; and how many rejects the workbook can't hold."""
+
+    paths: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(KINDS))
+    not_in_workbook: int = 0
 
 
 def write_result(
-    stem: str, result: ImportResult, journals: JournalFile, *, is_rehearsed: bool
-) -> tuple[ImportResult, dict[str, str | None]]:
-    """The paths of the written files, by kind. A dry run writes `plan` instead of `imported`; the other one is None.
+    path: Path, result: ImportResult, journals: JournalFile, *, is_rehearsed: bool, as_workbook: bool
+) -> tuple[ImportResult, WrittenFiles]:
+    """The files about the import of the one at this path. A dry run writes `plan` instead of `imported`.
 
-    The report must be shown even if the disk is full, so such an error becomes the one that ended the run.
+    The rejects are also written as a workbook if that is asked for or the file is one. The report must be shown even if
+    the disk is full, so such an error becomes the one that ended the run.
     """
-    files: dict[str, str | None] = {"imported": None, "rejects": None, "plan": None}
+    written = WrittenFiles()
     kind, lines = ("plan", plan_lines(result)) if is_rehearsed else ("imported", imported_lines(result))
     try:
-        path = OUTPUT_FOLDER / f"{stem}_{kind}.csv"
-        write_csv(path, lines)
-        files[kind] = str(path)
-        files["rejects"] = str(_write_rejects(OUTPUT_FOLDER / f"{stem}_rejects.csv", result, journals))
+        listing = _path(path, kind)
+        write_csv(listing, lines)
+        written.paths[kind] = str(listing)
+        _write_rejects(path, result, journals, written, as_workbook=as_workbook or result.source.is_workbook)
+        _write_conflicts(_path(path, "conflicts"), result, written)
     except (OSError, sqlite3.Error) as error:
-        return replace(result, ended_by=result.ended_by or error), files
-    return result, files
+        return replace(result, ended_by=result.ended_by or error), written
+    return result, written
 
 
-def _write_rejects(path: Path, result: ImportResult, journals: JournalFile) -> Path:
-    """Write the rows to fix; never over a file that somebody has edited, but next to it."""
-    lines, has_bom = reject_lines(result), result.source.has_bom
-    written, digest = write_csv_beside_edits(path, lines, journals.digest_of, has_bom=has_bom)
-    journals.note_file(written, digest)
-    return written
+def _path(path: Path, kind: str) -> Path:
+    return OUTPUT_FOLDER / f"{stem_of(path)}_{kind}.csv"
+
+
+def _write_rejects(
+    path: Path, result: ImportResult, journals: JournalFile, written: WrittenFiles, *, as_workbook: bool
+) -> None:
+    rejects = write_rejects(path, result, journals, as_workbook=as_workbook)
+    written.paths["rejects"] = str(rejects.table)
+    written.paths["rejects_xlsx"] = str(rejects.workbook) if rejects.workbook else None
+    written.not_in_workbook = rejects.rows_left_out
+
+
+def _write_conflicts(path: Path, result: ImportResult, written: WrittenFiles) -> None:
+    """Write the values that disagree if there are any; otherwise, leave nothing of an earlier import in their file."""
+    if result.conflicts or path.exists():
+        write_csv(path, conflict_lines(result))
+    written.paths["conflicts"] = str(path) if result.conflicts else None

@@ -96,6 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help=TABLE_HELP)
     parser.add_argument("--dry-run", action="store_true", help="show what would be done; write nothing to Close")
     parser.add_argument(
+        "--rejects-xlsx",
+        action="store_true",
+        help="write the rows to fix as a workbook, too, as is done anyway if FILE is one",
+    )
+    parser.add_argument(
         "--existing",
         choices=["merge", "skip", "create"],
         default="merge",
@@ -174,7 +179,8 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
-        check_replaceable(OUTPUT_FOLDER / f"{stem_of(path)}_{'plan' if args.dry_run else 'imported'}.csv")
+        for kind in ("plan" if args.dry_run else "imported", "conflicts"):
+            check_replaceable(OUTPUT_FOLDER / f"{stem_of(path)}_{kind}.csv")
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         file, settings = _name_of_source(args, path), _settings(args)
         if args.dry_run:
@@ -185,9 +191,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             result = import_file(organization, source, file, settings, _voice(args), stop)
         kept = keep_map(column_map, result.source) if column_map else None
-        result, files = write_result(stem_of(path), result, journals, is_rehearsed=args.dry_run)
+        result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
-        report = report_of(path, result, files, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
+        report = report_of(path, result, written.paths, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
         report["map"] = kept
         if args.json:
             show_json(json.dumps(report, indent=2))
@@ -198,7 +204,7 @@ def run(args: argparse.Namespace) -> int:
         return tell_early_end(result.ended_by, args)
     if not args.quiet:
         tell_of_closed_log(close)
-        advise(args, result, files)
+        advise(args, result, written)
     return _exit_code(result)
 
 

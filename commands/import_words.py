@@ -3,17 +3,19 @@
 import argparse
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cells.columns import CUSTOM_PREFIX
 from cells.new_fields import NewField
+from cells.problems import Problem
 from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
 from commands.error_words import RUN_AGAIN
+from commands.import_files import WrittenFiles
 from commands.terminal import counted, enumerated, listed, say
 from importing.outcomes import ImportResult, count_outcomes
 from importing.plan import Plan
@@ -172,10 +174,22 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
     lines += _left_out_words(report)
     lines += map(_reading_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
-    lines += [f"{kind}: {harmless_line(path)}" for kind, path in report["files"].items() if path]
+    lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
     return "\n".join(lines)
+
+
+def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:
+    """What to call each file that is worth opening, with its path."""
+    has_rejects = bool(_rows_not_imported(result) or _values_to_fix(result))
+    names = {
+        "rejects": "rejects" if _rows_not_imported(result) else "values dropped, row by row",
+        "rejects_xlsx": "the same as a workbook",
+    }
+    for kind, path in report["files"].items():
+        if path and (has_rejects or kind not in names):
+            yield names.get(kind, kind), path
 
 
 def _left_out_words(report: Mapping[str, Any]) -> list[str]:
@@ -218,9 +232,9 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
     ]
 
 
-def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, str | None]) -> None:
+def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
     """Say what to do about each kind of outcome that needs action."""
-    listing = files["imported"] or files["plan"]
+    listing = written.paths["imported"] or written.paths["plan"]
     if result.is_ambiguous:
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
     if result.has("undetermined") and not args.dry_run:
@@ -232,23 +246,58 @@ def advise(args: argparse.Namespace, result: ImportResult, files: Mapping[str, s
             f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "
             f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
         )
-    lost = _lost_words(result, is_rehearsed=args.dry_run)
-    if lost:
-        command = f"python main.py import {shlex.quote(str(files['rejects']))}" + _repeated_flags(args)
-        say(f"{lost}. Fix the rows in {files['rejects']}, then run: {command}")
-    elif result.dropped:
-        say("Values that differ from Close or from another row (conflict) can be changed in Close.")
+    _advise_on_conflicts(result, written)
+    _advise_on_rejects(args, result, written)
 
 
-def _lost_words(result: ImportResult, *, is_rehearsed: bool) -> str:
-    """What was lost that can be fixed in the file, "" if nothing was; a conflict can only be settled in Close."""
-    rows = sum(row.outcome in ("rejected", "failed") for row in result.rows)
-    values = sum(problem.code != "conflict" for problem in result.dropped)
+def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
+    """Say which file lists the values that disagree, and that they can only be settled in Close."""
+    if result.conflicts:
+        differ = counted(len(result.conflicts), "value differs", "values differ")
+        say(
+            f"{differ} from Close or from another row: see {written.paths['conflicts']}, and change the value in Close "
+            "if the file is right."
+        )
+
+
+def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
+    """Say what was lost that can be fixed in the file, where to fix it, and how to import that file."""
+    rows, values = _rows_not_imported(result), _values_to_fix(result)
+    if not (rows or values):
+        return
+    table, book = written.paths["rejects"], written.paths["rejects_xlsx"]
+    to_fix = len({problem.row for problem in values} | set(rows))
+    path = book if book and written.not_in_workbook < to_fix else table
+    where = " in Excel or LibreOffice" if path == book else ""
+    command = f"python main.py import {shlex.quote(str(path))}" + _repeated_flags(args)
+    lost = _lost_words(len(rows), values, path=str(path), is_rehearsed=args.dry_run)
+    place = f"in {path}" if rows else "there"
+    if book and written.not_in_workbook:
+        say(
+            f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
+        )
+    say(f"{lost}. Fix the rows {place}{where}, then run: {command}")
+
+
+def _rows_not_imported(result: ImportResult) -> list[int]:
+    return [row.row for row in result.rows if row.outcome in ("rejected", "failed")]
+
+
+def _values_to_fix(result: ImportResult) -> list[Problem]:
+    """The lost values that can be fixed in the file; a conflict can only be settled in Close."""
+    return [problem for problem in result.dropped if problem.code != "conflict"]
+
+
+def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:
+    """What was lost; the file that lists it is only named if all rows are in Close."""
     was_not, were_not = ("would not be", "would not be") if is_rehearsed else ("was not", "were not")
     was, were = ("would be", "would be") if is_rehearsed else ("was", "were")
+    if not rows:
+        dropped = counted(len(values), f"value {was} dropped", f"values {were} dropped")
+        return f"{dropped} from {counted(len({problem.row for problem in values}), 'row')}: see {path}"
     lost = [
-        *([counted(rows, f"row {was_not} imported", f"rows {were_not} imported")] if rows else []),
-        *([counted(values, f"value {was} left out", f"values {were} left out")] if values else []),
+        counted(rows, f"row {was_not} imported", f"rows {were_not} imported"),
+        *([counted(len(values), f"value {was} left out", f"values {were} left out")] if values else []),
     ]
     return ", and ".join(lost)
 

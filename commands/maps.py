@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -195,7 +196,7 @@ def _kept(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
     if same:
         return same
     own_name = (MAPS / given.name).with_suffix(MAP_SUFFIX)
-    target = given if is_kept else next(path for path in numbered(own_name) if not path.exists())
+    target = given if is_kept else _first_free(own_name)
     write_files([(target, text.encode())])
     return target
 
@@ -213,6 +214,11 @@ def _is_for(path: Path, header: Sequence[str]) -> bool:
 
 
 def _set_aside(path: Path) -> None:
-    free = next(each for each in numbered(path.with_name(path.name + REPLACED)) if not each.exists())
+    free = _first_free(path.with_name(path.name + REPLACED))
     path.replace(free)
     say(f"The map {path} has the same columns. It is kept as {free.name}, and is not used any more.")
+
+
+def _first_free(path: Path) -> Path:
+    """The path, or the first one with a number that no file has."""
+    return next(each for each in itertools.chain([path], numbered(path)) if not each.exists())

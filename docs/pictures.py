@@ -3,7 +3,6 @@
 `python docs/pictures.py` makes them anew in docs/pictures/. It needs Linux or macOS, and Chromium for the page.
 """
 
-import csv
 import itertools
 import os
 import pty
@@ -18,13 +17,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+import openpyxl
 import pyte
 from PIL import Image, ImageFont, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PAGE = "docs/pictures/page.png"
-IMPORT = ("import", "leads.csv", "--sandbox")
+IMPORT = ("import", "leads.csv", "--rejects-xlsx", "--sandbox")
 SEGMENT = ("segment", "1950-01-01", "2022-12-31", "--output", "report.html", "--chart", "chart.png", "--sandbox", "-q")
 GONE_WELL = (0, 4)  # 4 says that not every row got into Close, which the sample file is there to show
 
@@ -36,7 +36,7 @@ def main() -> int:
         folder = Path(name)
         shutil.copytree(ROOT / "input_data", folder / "input_data")
         save("terminal.svg", draw_terminal(IMPORT, list(watch(IMPORT, folder))))
-        save("rejects.svg", draw_sheet(folder / "output_data" / "leads_rejects.csv"))
+        save("rejects.svg", draw_sheet(folder / "output_data" / "leads_rejects.xlsx"))
         run(SEGMENT, folder)
         shutil.copyfile(folder / "chart.png", PICTURES / "chart.png")
         chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
@@ -230,16 +230,16 @@ def kept(text: str) -> str:
 # The picture of a spreadsheet ----------------------------------------------------------------------------------------
 
 
-SHOWN = {  # the columns that are shown of the file, and how wide, in pixels
-    "Company": 102,
-    "Contact Phones": 121,
-    "custom.Company Founded": 114,
-    "custom.Company Revenue": 114,
+SHOWN = {  # the columns that are shown of the workbook, and how wide, in pixels
     "_row": 40,
     "_column": 114,
     "_value": 121,
     "_code": 110,
     "_reason": 226,
+    "Company": 102,
+    "Contact Phones": 121,
+    "custom.Company Founded": 114,
+    "custom.Company Revenue": 114,
 }
 SHEET_ROWS = 6
 NUMBERS_WIDTH, LETTERS_HEIGHT, ROW_HEIGHT = 32, 24, 40
@@ -263,9 +263,9 @@ class Cell:
 
 
 def draw_sheet(path: Path) -> str:
-    """A file of rejects as a spreadsheet shows it, with the first row of each code and the bad values marked."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = csv.reader(file)
+    """A workbook of rejects as a spreadsheet shows it: the first row of each code, with the bad cell marked."""
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    header, *rows = [[str(cell or "") for cell in row] for row in sheet.iter_rows(values_only=True)]
     chosen = first_of_each_code([dict(zip(header, row, strict=True)) for row in rows])
     numbered = [(1, dict(zip(header, header, strict=True))), *chosen]
     heights = itertools.count(LETTERS_HEIGHT, ROW_HEIGHT)

@@ -65,24 +65,28 @@ def find_conflicts(found: Json, lead: Lead, fields: LeadFields) -> list[Problem]
         for name, values in lead.custom.items()
         if name in fields.by_name and not _is_blank(found, fields.by_name[name].key)
     }
-    differing = {column: (each[0], _quoted(each[1])) for column, each in held.items() if not _says_the_same(*each)}
+    differing = {column: (each[0], _joined(each[1])) for column, each in held.items() if not _says_the_same(*each)}
     differing |= {
-        title: ((value,), other) for title, value in lead.own.items() if (other := _other(found, title, value))
+        title: ((value,), _held(found, title)) for title, value in lead.own.items() if _differs(found, title, value)
     }
     return [
-        Problem(lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(other))
+        Problem(
+            lead.origin[column], column, "; ".join(map(str, values)), "conflict", _held_reason(column, other), other
+        )
         for column, (values, other) in differing.items()
     ]
 
 
-def _other(found: Json, title: str, value: str) -> str:
-    """What a lead in Close holds instead of this value of a column, in words; "" if it holds this value or nothing."""
+def _differs(found: Json, title: str, value: str) -> bool:
+    """Whether a lead in Close holds something else than this value of a column."""
     column = LEAD_COLUMNS[title]
     texts = column.read(found)
-    if texts is None or value in map(column.means, texts):
-        return ""
-    held = ", ".join(filter(None, texts))
-    return repr(held) if held else column.blank
+    return texts is not None and value not in map(column.means, texts)
+
+
+def _held(found: Json, title: str) -> str:
+    """The texts that a lead in Close holds in a column."""
+    return ", ".join(filter(None, LEAD_COLUMNS[title].read(found) or []))
 
 
 def _says_the_same(values: tuple[Value, ...], there: Any) -> bool:
@@ -100,12 +104,13 @@ def _comparable(value: Any) -> Any:
         return " ".join(value.split())
 
 
-def _quoted(there: Any) -> str:
-    return repr("; ".join(map(str, there)) if isinstance(there, list) else str(there))
+def _joined(there: Any) -> str:
+    return "; ".join(map(str, there)) if isinstance(there, list) else str(there)
 
 
-def _held_reason(other: str) -> str:
-    return f"Close already has {other}, which is kept; if the file is right, change it in Close."
+def _held_reason(column: str, other: str) -> str:
+    told = repr(other) if other or column not in LEAD_COLUMNS else LEAD_COLUMNS[column].blank
+    return f"Close already has {told}, which is kept; if the file is right, change it in Close."
 
 
 def _is_blank(found: Json, key: str) -> bool:

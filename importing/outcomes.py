@@ -94,6 +94,11 @@ class ImportResult:
         called = {column: self.source.roles.called(column) for column in {each.column for each in in_close}}
         return [*self.plan.clean.dropped, *(each._replace(column=called[each.column]) for each in in_close)]
 
+    @property
+    def conflicts(self) -> list[Problem]:
+        """The lost values that disagree with the one that Close has, or with another row."""
+        return [problem for problem in self.dropped if problem.code == "conflict"]
+
 
 def foresee(plan: Plan) -> list[LeadOutcome]:
     """What will become of each lead if nothing changes in Close before the plan is carried out."""

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from cells.sheet_limits import LONGEST_CELL, MOST_ROWS
 from segmenting.columns import WIDE, Kind
 from segmenting.report import MoneyStyle, Report
 from segmenting.text import for_people
 
 EXACT_DIGITS = 15  # how many a spreadsheet keeps of a number
 LARGEST = Decimal("9.99e307")
-LONGEST_CELL = 32_767  # characters of a text
 LONGEST_LINK = 2_079
 MOST_LINKS = 65_530  # in one sheet
-MOST_ROWS = 1_048_576
 WIDEST_COLUMN = 420  # pixels
 
 

@@ -328,9 +328,15 @@ def test_a_journal_that_can_not_be_written_is_not_to_be_moved_away(run: Run, fol
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["Acme,,no,,,,"], "1 value was left out. Fix the rows in output_data/leads_rejects.csv, then run: python"),
+        (
+            ["Acme,,no,,,,"],
+            "1 value was dropped from 1 row: see output_data/leads_rejects.csv. Fix the rows there, then run: python",
+        ),
         ([",Ann,,,,,", "Acme,,no,no,,,"], "1 row was not imported, and 2 values were left out. Fix the rows in"),
-        (["Acme,,,,,1,", "Acme,,,,,2,"], "Values that differ from Close or from another row (conflict) can be changed"),
+        (
+            ["Acme,,,,,1,", "Acme,,,,,2,"],
+            "1 value differs from Close or from another row: see output_data/leads_conflicts.csv, and change the value",
+        ),
     ],
 )
 def test_what_to_do_about_what_was_lost_is_told(

@@ -98,10 +98,15 @@ def left_out(ran: Ran) -> dict[str, int]:
 
 def lost(ran: Ran) -> list[tuple[int, str, str]]:
     """The row, code and text of each value or row that was lost."""
+    conflicts = ran.json["files"]["conflicts"]
     return [
-        (int(line["_row"]), code, value)
-        for line in table(ran.json["files"]["rejects"])
-        for code, value in zip(line["_code"].split("\n"), line["_value"].split("\n"), strict=True)
+        *((int(line["row"]), "conflict", line["file has"]) for line in (table(conflicts) if conflicts else [])),
+        *(
+            (int(line["_row"]), code, value)
+            for line in table(ran.json["files"]["rejects"])
+            for code, value in zip(line["_code"].split("\n"), line["_value"].split("\n"), strict=True)
+            if code != "conflict"
+        ),
     ]
 
 

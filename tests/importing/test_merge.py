@@ -676,11 +676,14 @@ def test_a_value_that_differs_from_close_is_reported_and_nothing_is_overwritten(
     ran = run("import", "other.csv", "--json")
     assert (ran.code, ran.json["leads"]["updated"], ran.json["leads"]["unchanged"]) == (0, 1, 1)
     assert ran.json["values_dropped"] == 3
-    (line,) = table(ran.json["files"]["rejects"])
-    assert line["_column"].splitlines() == ["custom.Company Founded", "custom.Company Revenue", "Company US State"]
-    assert line["_value"].splitlines() == ["1987-05-18", "7.5", "NY"]
-    assert set(line["_code"].splitlines()) == {"conflict"}
-    assert "Close already has '1987-05-17', which is kept" in line["_reason"]
+    assert table(ran.json["files"]["rejects"]) == []
+    conflicts = table(ran.json["files"]["conflicts"])
+    assert [list(line.values())[:5] for line in conflicts] == [
+        ["2", "ACME", "custom.Company Founded", "1987-05-18", "1987-05-17"],
+        ["2", "ACME", "custom.Company Revenue", "7.5", "5"],
+        ["2", "ACME", "Company US State", "NY", "CA"],
+    ]
+    assert {line["link"] for line in conflicts} == {table(ran.json["files"]["imported"])[0]["link"]}
     with RawClose(connected) as close:
         acme = named(leads_held(close), "ACME")
         assert acme["addresses"][0]["state"] == "CA"

@@ -137,6 +137,8 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
     assert dry.json["files"] == {
         "imported": None,
         "rejects": "output_data/leads_rejects.csv",
+        "rejects_xlsx": None,
+        "conflicts": None,
         "plan": "output_data/leads_plan.csv",
     }
     assert not (folder / "output_data" / "leads_imported.csv").exists()
