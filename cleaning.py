@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from cells.column_map import NO_WORD
 from cells.column_warnings import warn_of_columns
 from cells.columns import (
     COMPANY,
@@ -43,13 +42,14 @@ from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
 from cells.field_types import Conventions, field_parser, in_currency, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
+from cells.maps.column_map import NO_WORD
+from cells.maps.rewritten_cells import as_written
 from cells.names import NameCase, clean_name
 from cells.new_fields import NewField, fields_to_make
 from cells.numbers import DecimalMark
 from cells.placeholders import STRANGERS, is_placeholder
 from cells.problems import Problem
 from cells.readings import Reading
-from cells.rewritten_cells import as_written
 from cells.roles import Roles
 from cells.rows_abroad import rows_abroad
 from cells.same_people import SEVERAL_NAMES, Person, named_together, people_named, same_people, types_of

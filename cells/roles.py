@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cells.column_map import NO_WORD, MapError, MappedColumn
 from cells.columns import (
     COMPANY,
     CONTACT_NAME,
@@ -17,7 +16,8 @@ from cells.columns import (
 )
 from cells.labels import labels_of
 from cells.lead_fields import IMPORT_KEY
-from cells.targets import ONLY_ONE, meaning_for, target_of
+from cells.maps.column_map import NO_WORD, MapError, MappedColumn
+from cells.maps.targets import ONLY_ONE, meaning_for, target_of
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
 from cells.titles import ADVERTISING, ITEM_TYPES, ItemType, Meaning, is_from_outlook, item_stem, letters_of, meaning_of

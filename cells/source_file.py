@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cells.column_map import AskedForm, ColumnMap, MapError
 from cells.columns import CODE_COLUMN, COMPANY, ROW_COLUMN, ROWS_AT_ONCE
 from cells.csv_rows import rows_in_form, told_form_of
+from cells.maps.column_map import AskedForm, ColumnMap, MapError
+from cells.maps.rewritten_cells import rewritten
 from cells.placeholders import has_value
-from cells.rewritten_cells import rewritten
 from cells.roles import Roles, roles_of
 from cells.table import MOST_ABOVE, MOST_BELOW, LeftOutRow, check_header_row, count_known, find_header, rows_below
 from cells.text_form import first_rows, is_utf_8

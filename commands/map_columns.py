@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cells.column_map import UNDECIDED
 from cells.columns import COMPANY
 from cells.lead_fields import IMPORT_KEY, LeadField
-from cells.map_draft import DraftedColumn, draft, map_text, read_for_draft
+from cells.maps.column_map import UNDECIDED
+from cells.maps.draft import DraftedColumn, draft, map_text, read_for_draft
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, open_table
 from cells.texts import is_same_name

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cells.column_map import AskedForm, ColumnMap, MapError
-from cells.map_draft import added_sections
-from cells.map_file import read_map, says_same, whole_map
+from cells.maps.column_map import AskedForm, ColumnMap, MapError
+from cells.maps.draft import added_sections
+from cells.maps.map_file import read_map, says_same, whole_map
 from cells.source_file import OpenedTable, SourceFile, open_table
 from cells.text_form import is_utf_8
 from cells.unreadable import InputError, readable_head

@@ -12,7 +12,7 @@ from typing import Literal
 from cells.dates import DateOrder
 from cells.field_types import Conventions
 from cells.lead_fields import IMPORT_KEY, LeadField
-from cells.map_settings import refuse_unfit_settings
+from cells.maps.settings import refuse_unfit_settings
 from cells.names import NameCase
 from cells.new_fields import AS_ALWAYS, NewField
 from cells.numbers import Currency, DecimalMark

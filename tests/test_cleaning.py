@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells.column_map import AskedForm
 from cells.companies import import_key
 from cells.dates import DATE_ORDERS, DateOrder
 from cells.in_parallel import MANY
 from cells.lead_fields import LeadField
+from cells.maps.column_map import AskedForm
 from cells.notes import note_of
 from cells.readings import UnclearColumn
 from cells.source_file import read_source

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cells.column_map import AskedForm
+from cells.maps.column_map import AskedForm
 from cells.source_file import SourceFile, read_source
 from cells.titles import meaning_of, type_by_label
 from cells.unread_columns import refuse_unread, refuse_without_company

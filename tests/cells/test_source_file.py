@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cells.column_map import AskedForm
 from cells.columns import ROWS_AT_ONCE
+from cells.maps.column_map import AskedForm
 from cells.source_file import read_source
 from cells.unreadable import InputError
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cells.column_map import AskedForm
 from cells.columns import REJECT_COLUMNS, ROW_COLUMN, VALUE_COLUMN
+from cells.maps.column_map import AskedForm
 from cells.problems import Problem
 from cells.source_file import SourceFile, read_source
 from importing.rejects import TOLD_COLUMNS, Rejects

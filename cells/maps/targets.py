@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cells.column_map import UNDECIDED, MapError
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+from cells.maps.column_map import UNDECIDED, MapError
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
 from cells.titles import Meaning, meaning_of, type_in_title

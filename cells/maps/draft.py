@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cells.column_map import UNDECIDED, AskedForm, ColumnMap, MappedColumn
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE, texts_of
 from cells.field_types import Conventions
 from cells.labels import own_titles
 from cells.lead_fields import LeadField
-from cells.likely_targets import likely_target
+from cells.maps.column_map import UNDECIDED, AskedForm, ColumnMap, MappedColumn
+from cells.maps.likely_targets import likely_target
+from cells.maps.targets import TARGETS
 from cells.new_fields import fields_to_make
 from cells.placeholders import has_value
 from cells.roles import Roles, doubled_titles
 from cells.safe_text import encodable, harmless_line
 from cells.source_file import OpenedTable, SourceFile, says_something
-from cells.targets import TARGETS
 from cells.text_form import DELIMITERS
 from cells.unread_columns import UnreadColumn, unread_columns
 from cells.wrapped import unwrapped

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from cells.column_map import MapError, MappedColumn
 from cells.lead_fields import LeadField
-from cells.map_file import TYPES_OF_FIELDS, TYPES_OF_ITEMS
+from cells.maps.column_map import MapError, MappedColumn
+from cells.maps.map_file import TYPES_OF_FIELDS, TYPES_OF_ITEMS
 from cells.roles import Roles
 
 MADE_TYPES = ("text", "textarea", "number", "date", "datetime")  # of custom fields that an import can create

@@ -5,8 +5,8 @@ from collections.abc import Callable, Container, Mapping
 
 import pandas as pd
 
-from cells.column_map import MappedColumn
 from cells.dates import is_year_alone
+from cells.maps.column_map import MappedColumn
 from cells.texts import plain_name
 from cells.wrapped import unwrapped
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
 
-from cells.column_map import AskedForm, ColumnMap, MapError, MappedColumn
 from cells.dates import DATE_ORDERS
+from cells.maps.column_map import AskedForm, ColumnMap, MapError, MappedColumn
+from cells.maps.targets import spelled_target
 from cells.numbers import DECIMAL_MARKS
-from cells.targets import spelled_target
 from cells.text_form import delimiter_named
 from cells.texts import plain_name
 
