@@ -18,8 +18,10 @@ NO_SIGN_OF_ANOTHER = (  # country, for these numbers are incomplete, or somethin
 FEWEST_DIGITS = 7  # of a number; fewer may be anything
 MOST_TRIED = 50  # numbers that show which country it may be
 ADVICE: Mapping[ProblemCode, str] = {
-    "year_only": "years without a day, such as {}: write full dates, such as {}-01-01, or put them into a number field",
-    "two_digit_year": "dates with years of two digits, such as {}: write them with four digits in the spreadsheet",
+    "year_only": "years without a day, such as {}: write full dates, such as {}-01-01, put them into a number field, "
+    'or let a map read them (year_only = "january")',
+    "two_digit_year": "dates with years of two digits, such as {}: write them with four digits in the spreadsheet, or "
+    'let a map read them (two_digit_years = "excel")',
     "day_number": "days counted as Excel counts them, such as {}: format the column as a date in the spreadsheet",
     "no_time_zone": "times without a time zone, such as {}: add --timezone, for example --timezone America/New_York",
 }

@@ -14,7 +14,7 @@ def labels_of(titles: Sequence[str], ours: Collection[int] = ()) -> tuple[str, .
     No two labels are alike, even if a title looks like what another one is called here. The columns at the positions
     in `ours` are not counted, so that a rejects file calls columns as its source does.
     """
-    numbers = list(itertools.accumulate(at not in ours for at in range(len(titles))))
+    numbers = list(itertools.accumulate(int(at not in ours) for at in range(len(titles))))
     spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in zip(numbers, titles, strict=True)]
     own = {plain_name(name): name for name in KNOWN_COLUMNS}
     labels = [own.get(plain_name(title), title) for title in spelled]

@@ -9,7 +9,7 @@ _BRACKETS = {"(": ")", "[": "]", "<": ">", "{": "}"}
 _NOTHING_TYPED = re.compile(r"(?:[$€£¥]\s*)?[-‐-―−_.?*/\\]+")
 _WORDS = frozenset(
     {
-        *("n/a", "n.a", "n\\a", "#n/a", "\\n", "null", "none", "nil", "undefined", "unknown"),
+        *("n/a", "n.a", "n\\a", "#n/a", "\\n", "n.v.t", "null", "none", "nil", "undefined", "unknown"),
         *("not provided", "not available", "not applicable", "not specified", "not given", "not set", "not known"),
         "info requested",  # as Eventbrite writes
         *("#ref!", "#value!", "#div/0!", "#name?", "#null!", "#num!", "#error!", "#spill!", "#calc!", "#getting_data"),

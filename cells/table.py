@@ -136,7 +136,7 @@ _IS_TOTAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _IS_FIGURE_OF_ALL = re.compile(  # beside figures
-    r"sums?|sommes?|sub-?totals?|sous-total|zwischensumme|suma|soma|averages?|avg|mean|counts?|mittelwert|durchschnitt",
+    r"sums?|sommes?|sub-?totals?|sous-total|zwischensumme|suma|soma|totaal|totale|totalt|razem|итого|合計|averages?|avg|mean|counts?|mittelwert|durchschnitt",
     re.IGNORECASE,
 )
 _IS_FOOTER = re.compile(

@@ -107,8 +107,8 @@ def _is_email(text: str) -> bool:
 
 
 _WRITTEN_AS_PHONE = re.compile(r"(?P<number>\+?[\d\s().\-/]{7,24})(?:\s*(?:x|ext\.?)\s*\d{1,6})?", re.IGNORECASE)
-_OTHER_FIGURES = re.compile(  # amounts, IP addresses, postal codes, social security numbers
-    r"\d{1,3}(?:[ .]\d{3})+|\d{1,3}(?:\.\d{1,3}){3}|\d{5}-\d{4}|\d{3}-\d{2}-\d{4}"
+_OTHER_FIGURES = re.compile(  # dates, amounts, IP addresses, postal codes, social security numbers
+    r"\d{1,2}[-./]\d{1,2}[-./]\d{2}|\d{1,3}(?:[ .]\d{3})+|\d{1,3}(?:\.\d{1,3}){3}|\d{5}-\d{4}|\d{3}-\d{2}-\d{4}"
 )
 _SEPARATOR = re.compile(r"(?<=\d)[\s().\-/]+(?=\d)")
 

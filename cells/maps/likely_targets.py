@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence, Set
 
 from cells.columns import COMPANY, EMAILS, PHONES, STATE
+from cells.dates import date_readings
 from cells.emails import parse_emails
 from cells.phones import parse_phones
 from cells.texts import InvalidValue
@@ -37,8 +38,10 @@ def likely_target(title: str, values: Sequence[str]) -> str:
     if _are_mostly(some, lambda text: "@" in text and parse_emails(text).values):
         return EMAILS
     named = _named(words)
-    if named == PHONES or (named == "" and _are_mostly(some, _is_phone_like)):
-        return PHONES if _are_mostly(some, _is_phone_like) else ""
+    if named == PHONES:
+        return PHONES if _are_mostly(some, _has_figures) else ""
+    if not named and _are_mostly(some, _is_phone_like):
+        return PHONES
     if named in ("", STATE.title):
         return STATE.title if _are_mostly(some, _is_state) else ""
     return named
@@ -54,8 +57,14 @@ def _are_mostly(values: Sequence[str], is_one: Callable[[str], object]) -> bool:
     return 2 * sum(bool(is_one(text)) for text in values) > len(values)
 
 
+def _has_figures(text: str) -> bool:
+    return sum(map(str.isdecimal, text)) >= FEWEST_FIGURES
+
+
 def _is_phone_like(text: str) -> bool:
-    return sum(map(str.isdecimal, text)) >= FEWEST_FIGURES and bool(parse_phones(text, "US").values or text[:1] in "+0")
+    """Whether a text is written as phone numbers are; figures alone may be anything."""
+    is_written_so = not text.isdecimal() and not date_readings(text) and _has_figures(text)
+    return is_written_so and bool(text[:1] in "+0" or parse_phones(text, "US").values)
 
 
 def _is_state(text: str) -> bool:

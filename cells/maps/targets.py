@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE
+from cells.lead_fields import REVENUE
 from cells.maps.column_map import UNDECIDED, MapError
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
@@ -90,7 +91,11 @@ def meaning_for(target: str, title: str, told: Meaning | None) -> Meaning:
 
 
 def _custom(name: str, title: str, told: Meaning | None) -> Meaning:
-    """A custom field; an amount is in the currency, and counts thousands, as the title says."""
-    sign = next((char for char in title if unicodedata.category(char) == "Sc"), "")
-    amount = told if told and told.part == "custom" else Meaning("custom", sign=sign)
-    return replace(amount, detail=name, rank=_FIRST)
+    """A custom field, whose amounts count thousands as the title says.
+
+    A field that somebody names may hold amounts in the currency of the title; revenue is in that of the organization.
+    """
+    is_revenue = is_same_name(name, REVENUE)
+    sign = next((char for char in title if unicodedata.category(char) == "Sc"), "") if is_revenue else ""
+    amount = told if told and told.part == "custom" else Meaning("custom")
+    return replace(amount, detail=name, rank=_FIRST, sign=sign)
