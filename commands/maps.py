@@ -201,11 +201,6 @@ def _kept(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
     return target
 
 
-def kept_for(header: Sequence[str]) -> Path | None:
-    """The map in input_data/maps/ that has the columns of a header, None if there is none."""
-    return next((path for path in _map_files() if _is_for(path, header)), None)
-
-
 def _is_for(path: Path, header: Sequence[str]) -> bool:
     try:
         return read_map(path).fits(header)
