@@ -71,7 +71,7 @@ class MappedColumn:
         return bool(self.separator or self.values or self.has_short_years or self.has_years_alone)
 
 
-NO_WORD = MappedColumn()
+NOTHING_SAID = MappedColumn()
 
 
 @dataclass(frozen=True, slots=True)
