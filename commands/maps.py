@@ -132,7 +132,8 @@ def _chosen(path: Path, fitting: Sequence[ColumnMap]) -> ColumnMap:
     found = own or fitting
     if any((each.form, each.columns) != (found[0].form, found[0].columns) for each in found):
         names = enumerated([each.name for each in found])
-        raise MapError(f"The maps {names} all have the columns of {path.name}. Choose one with --map, or add --no-map")
+        which = f"Both {names}" if len(found) == 2 else f"The maps {names}"
+        raise MapError(f"{which} have the columns of {path.name}. Choose one with --map, or add --no-map")
     return found[0]
 
 
@@ -160,10 +161,10 @@ def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMa
     for each in kept:
         missing, beyond = each.missing_in(header), each.lacks_of(header)
         if len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2:
-            told = [f"has no column {title!r}" for title in missing] + [f"has a column {title!r}" for title in beyond]
+            remedy = "correct the names in it" if missing else "choose it with --map"
             say(
-                f"The map {each.name} is not used, because {path.name} {enumerated(told)}, unlike the map. Correct the "
-                f"names in it, or add the column to it."
+                f"The map {each.name} almost fits {path.name}, but is not used: {each.difference(header)}. "
+                f"If it is for this file, {remedy}."
             )
 
 
