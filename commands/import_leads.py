@@ -10,7 +10,7 @@ from pathlib import Path
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
-from cells.unread_columns import NoCompanyColumn, UnreadColumns, refuse_without_company
+from cells.unread_columns import NoCompanyColumn, NoCompanyInMap, UnreadColumns, refuse_without_company
 from commands.arguments import (
     TABLE_HELP,
     add_form_of_file,
@@ -74,14 +74,19 @@ WORDS: Words = {
     ),
     NoCompanyColumn: (
         Exit.USAGE,
-        "{}. Name the one with the companies 'Company', or write a map with `python main.py map`, or add "
+        "{}. Name the one with the companies 'Company', or write a map with `python main.py map FILE`, or add "
         "--company-from-email to name leads after the domains of their e-mails. If the column names are in another "
         "row, add --header-row with its number.",
     ),
+    NoCompanyInMap: (
+        Exit.USAGE,
+        "{}. Write it below the column with the companies, or add --company-from-email to name leads after the domains "
+        "of their e-mails.",
+    ),
     UnreadColumns: (
         Exit.USAGE,
-        "{}. Rename the columns in the file, or say what they are in a map (`python main.py map`), or add "
-        "--ignore-columns to leave them out.",
+        "{}. Change the names in the file, or say in a map what each column is (`python main.py map FILE`), or add "
+        "--ignore-columns to leave such columns out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
