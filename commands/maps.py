@@ -171,12 +171,16 @@ def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMa
 # Keeping it ----------------------------------------------------------------------------------------------------------
 
 
-def keep_map(column_map: ColumnMap, source: SourceFile) -> str:
-    """The path of the map in input_data/maps/: copied there if it comes from elsewhere, so that rejects find it.
+def keep_map(source: SourceFile) -> str | None:
+    """The path of a file's map in input_data/maps/, None if it has no map.
 
-    The file's columns that it lacks are added, as they were read. A map that it takes the place of gets another name.
-    If it can't be kept there, that is said: by now the import is done.
+    A map from elsewhere is copied there, so that the import of rejects finds it. The columns that it lacks are added,
+    as they were read. A map that it takes the place of gets another name. If it can't be kept there, that is said: by
+    now the import is done.
     """
+    column_map = source.column_map
+    if column_map is None:
+        return None
     try:
         return str(_kept(Path(column_map.name), column_map, source))
     except OSError as error:
