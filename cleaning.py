@@ -42,7 +42,7 @@ from cells.dates import DateOrder, names_a_zone
 from cells.decimal_marks import find_decimal_marks
 from cells.field_types import Conventions, field_parser, in_currency, in_thousands
 from cells.lead_fields import ID_PART, NAME_PART, LeadField
-from cells.maps.column_map import NO_WORD
+from cells.maps.column_map import NOTHING_SAID
 from cells.maps.rewritten_cells import as_written
 from cells.names import NameCase, clean_name
 from cells.new_fields import NewField, fields_to_make
@@ -307,8 +307,8 @@ def _readings(
             dates[name] = replace(custom[name], meant=told)
     numbers = {name: custom[name] for name, each in filled.items() if each.kind == "number"}
     called, said = source.roles.called, source.roles.said_of_fields
-    asked_orders = {name: said.get(name, NO_WORD).date_order or requests.date_order for name in dates}
-    asked_marks = {name: said.get(name, NO_WORD).decimal or requests.decimal for name in numbers}
+    asked_orders = {name: said.get(name, NOTHING_SAID).date_order or requests.date_order for name in dates}
+    asked_marks = {name: said.get(name, NOTHING_SAID).decimal or requests.decimal for name in numbers}
     orders = find_date_orders(dates, asked_orders, source.column(DATE_ORDER_COLUMN), called)
     return orders | find_decimal_marks(numbers, asked_marks, source.column(DECIMAL_COLUMN), called)
 
@@ -348,7 +348,7 @@ def _as_written(problem: Problem, source: SourceFile) -> Problem:
     """The problem with the value that stands in the file, if a map says to read something else instead of it."""
     roles = source.roles
     for at in roles.positions_called(problem.column):
-        said = roles.said.get(at, NO_WORD)
+        said = roles.said.get(at, NOTHING_SAID)
         if said.rewrites:
             value = as_written(problem.value, str(source.written.at[problem.row, at]), said)
             if value != problem.value:

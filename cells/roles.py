@@ -16,7 +16,7 @@ from cells.columns import (
 )
 from cells.labels import labels_of
 from cells.lead_fields import IMPORT_KEY
-from cells.maps.column_map import NO_WORD, MapError, MappedColumn
+from cells.maps.column_map import NOTHING_SAID, MapError, MappedColumn
 from cells.maps.targets import ONLY_ONE, meaning_for, target_of
 from cells.texts import is_same_name, plain_name
 from cells.title_words import Part
@@ -364,7 +364,7 @@ def _items(
     types = {meaning.detail: at for at, meaning in meanings.items() if meaning.part == f"type of {item}"}
     for at, meaning in meanings.items():
         if meaning.part == item:
-            asked = said.get(at, NO_WORD)
+            asked = said.get(at, NOTHING_SAID)
             kind = next((each for each in ITEM_TYPES if each == asked.type), None)
             beside = None if kind else types.get(item_stem(titles[at]))
             yield ItemColumn(at, labels[at], kind or meaning.type, beside, asked.region)

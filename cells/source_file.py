@@ -117,13 +117,13 @@ def few_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def read_source(path: Path, form: AskedForm = AskedForm(), column_map: ColumnMap | None = None) -> SourceFile:  # noqa: B008
+def read_source(path: Path, form: AskedForm = AskedForm()) -> SourceFile:  # noqa: B008
     """The file's cells as text, nothing guessed; whatever is not asked for about its form is found in the file.
 
     Raises InputError, naming the row or line, if the file can't be read, or if two columns have one title.
     """
     with open_table(path, form) as opened:
-        return opened.read(column_map)
+        return opened.read()
 
 
 @dataclass(frozen=True, slots=True)

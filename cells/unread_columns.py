@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cells.columns import CODE_COLUMN, COMPANY, CONTACT_NAME, EMAILS, PHONES
 from cells.dates import date_readings, names_a_moment
 from cells.emails import parse_emails
+from cells.maps.column_map import MapError
 from cells.phones import parse_phones
 from cells.placeholders import has_value
 from cells.source_file import SourceFile
@@ -27,14 +28,20 @@ class NoCompanyColumn(InputError):
     """No column gives the companies."""
 
 
+class NoCompanyInMap(MapError):
+    """A map gives the companies to no column of the file."""
+
+
 class UnreadColumns(InputError):
     """Columns that no title explains hold e-mails or phones, or may hold the names of contacts."""
 
 
 def refuse_without_company(source: SourceFile) -> None:
-    """Raise NoCompanyColumn for a file that has no column of companies."""
+    """Raise NoCompanyColumn, or with a map NoCompanyInMap, for a file that has no column of companies."""
     if source.roles.companies:
         return
+    if source.column_map:
+        raise NoCompanyInMap(f"{source.column_map.name}: no column of {source.name} has the target {COMPANY!r}")
     titles = [source.header[at].strip() for at in source.own_positions if source.header[at].strip()]
     named = ", ".join(map(repr, titles[:MOST_NAMED])) + (", ..." if len(titles) > MOST_NAMED else "")
     found = "; ".join(map(str, unread_columns(source, "US")))

@@ -32,17 +32,18 @@ def write_result(
     written = WrittenFiles()
     kind, lines = ("plan", plan_lines(result)) if is_rehearsed else ("imported", imported_lines(result))
     try:
-        listing = _path(path, kind)
+        listing = result_path(path, kind)
         write_csv(listing, lines)
         written.paths[kind] = str(listing)
         _write_rejects(path, result, journals, written, as_workbook=as_workbook or result.source.is_workbook)
-        _write_conflicts(_path(path, "conflicts"), result, written)
+        _write_conflicts(result_path(path, "conflicts"), result, written)
     except (OSError, sqlite3.Error) as error:
         return replace(result, ended_by=result.ended_by or error), written
     return result, written
 
 
-def _path(path: Path, kind: str) -> Path:
+def result_path(path: Path, kind: str) -> Path:
+    """Where a file of this kind about the import of the one at this path is written."""
     return OUTPUT_FOLDER / f"{stem_of(path)}_{kind}.csv"
 
 

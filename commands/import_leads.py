@@ -10,7 +10,8 @@ from pathlib import Path
 from cells.date_orders import ContradictingDates, UnclearDates
 from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
-from cells.unread_columns import NoCompanyColumn, UnreadColumns, refuse_without_company
+from cells.source_file import SourceFile
+from cells.unread_columns import NoCompanyColumn, NoCompanyInMap, UnreadColumns, refuse_without_company
 from commands.arguments import (
     TABLE_HELP,
     add_form_of_file,
@@ -31,21 +32,15 @@ from commands.environment import (
 )
 from commands.error_words import Words, tell_early_end
 from commands.errors import Exit
-from commands.files import (
-    OUTPUT_FOLDER,
-    STANDARD_INPUT,
-    check_replaceable,
-    opened_input,
-    stem_of,
-)
-from commands.import_files import write_result
+from commands.files import STANDARD_INPUT, check_replaceable, opened_input
+from commands.import_files import result_path, write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.maps import decided, keep_map, opened_with_map
 from commands.terminal import say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
-from importing.organization import open_organization
+from importing.organization import Organization, open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import ImportSettings
 
@@ -74,14 +69,19 @@ WORDS: Words = {
     ),
     NoCompanyColumn: (
         Exit.USAGE,
-        "{}. Name the one with the companies 'Company', or write a map with `python main.py map`, or add "
+        "{}. Name the one with the companies 'Company', or write a map with `python main.py map FILE`, or add "
         "--company-from-email to name leads after the domains of their e-mails. If the column names are in another "
         "row, add --header-row with its number.",
     ),
+    NoCompanyInMap: (
+        Exit.USAGE,
+        "{}. Write it below the column with the companies, or add --company-from-email to name leads after the domains "
+        "of their e-mails.",
+    ),
     UnreadColumns: (
         Exit.USAGE,
-        "{}. Rename the columns in the file, or say what they are in a map (`python main.py map`), or add "
-        "--ignore-columns to leave them out.",
+        "{}. Change the names in the file, or say in a map what each column is (`python main.py map FILE`), or add "
+        "--ignore-columns to leave such columns out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
 }
@@ -166,35 +166,19 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    with opened_input(args.file) as path, opened_with_map(path, args) as (opened, found):
-        column_map = decided(found, opened, is_open_allowed=args.ignore_columns) if found else None
-        source = opened.read(column_map)
-        if not args.company_from_email:
-            refuse_without_company(source)
-    path = Path(path.name) if args.file == STANDARD_INPUT else path  # there is no such file any more
-    if source.form and not args.quiet:
-        say(f"{path.name}: {source.form}")
-    if column_map and not args.quiet:
-        say(f"map: {column_map.name}")
+    path, source = _read(args)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
         for kind in ("plan" if args.dry_run else "imported", "conflicts"):
-            check_replaceable(OUTPUT_FOLDER / f"{stem_of(path)}_{kind}.csv")
+            check_replaceable(result_path(path, kind))
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
-        file, settings = _name_of_source(args, path), _settings(args)
-        if args.dry_run:
-            result = rehearse(organization, source, file, settings)
-            if not args.quiet:
-                tell_columns(result.source, result.source.count_left_out())
-                warn(result.plan)
-        else:
-            result = import_file(organization, source, file, settings, _voice(args), stop)
-        kept = keep_map(column_map, result.source) if column_map else None
+        result = _imported(args, organization, path, source, stop)
+        kept_map = keep_map(result.source)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
-        report = report_of(path, result, written.paths, traffic, time.monotonic() - began, is_rehearsed=args.dry_run)
-        report["map"] = kept
+        seconds = time.monotonic() - began
+        report = report_of(path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run)
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:
@@ -206,6 +190,34 @@ def run(args: argparse.Namespace) -> int:
         tell_of_closed_log(close)
         advise(args, result, written)
     return _exit_code(result)
+
+
+def _read(args: argparse.Namespace) -> tuple[Path, SourceFile]:
+    """The file and its contents, read as its map says if it has one; says how, if that is not as usual."""
+    with opened_input(args.file) as path, opened_with_map(path, args) as (opened, found):
+        column_map = decided(found, opened, is_open_allowed=args.ignore_columns) if found else None
+        source = opened.read(column_map)
+        if not args.company_from_email:
+            refuse_without_company(source)
+    if source.form and not args.quiet:
+        say(f"{path.name}: {source.form}")
+    if column_map and not args.quiet:
+        say(f"map: {column_map.name}")
+    return (Path(path.name) if args.file == STANDARD_INPUT else path), source  # what was read from there is no file now
+
+
+def _imported(
+    args: argparse.Namespace, organization: Organization, path: Path, source: SourceFile, stop: threading.Event
+) -> ImportResult:
+    """What became of a file, or with `--dry-run` would, whose plan is then told."""
+    file, settings = _name_of_source(args, path), _settings(args)
+    if not args.dry_run:
+        return import_file(organization, source, file, settings, _voice(args), stop)
+    result = rehearse(organization, source, file, settings)
+    if not args.quiet:
+        tell_columns(result.source, result.source.count_left_out())
+        warn(result.plan)
+    return result
 
 
 def _name_of_source(args: argparse.Namespace, path: Path) -> str:

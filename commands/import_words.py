@@ -87,6 +87,7 @@ def announce(plan: Plan) -> None:
 
 
 def warn(plan: Plan) -> None:
+    """Say what a person should look at."""
     for warning in plan.clean.warnings:
         say(f"warning: {warning}")
 
@@ -112,6 +113,7 @@ def report_of(
     path: Path,
     result: ImportResult,
     files: Mapping[str, str | None],
+    kept_map: str | None,
     traffic: Mapping[str, int],
     seconds: float,
     *,
@@ -121,6 +123,7 @@ def report_of(
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(path),
+        "map": kept_map,
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
@@ -182,9 +185,10 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
 
 def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:
     """What to call each file that is worth opening, with its path."""
-    has_rejects = bool(_rows_not_imported(result) or _values_to_fix(result))
+    rows = result.rows_not_imported
+    has_rejects = bool(rows or result.values_to_fix)
     names = {
-        "rejects": "rejects" if _rows_not_imported(result) else "values dropped, row by row",
+        "rejects": "rejects" if rows else "values dropped, row by row",
         "rejects_xlsx": "the same as a workbook",
     }
     for kind, path in report["files"].items():
@@ -232,6 +236,9 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
     ]
 
 
+# What to do about it -------------------------------------------------------------------------------------------------
+
+
 def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
     """Say what to do about each kind of outcome that needs action."""
     listing = written.paths["imported"] or written.paths["plan"]
@@ -262,7 +269,7 @@ def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
 
 def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
     """Say what was lost that can be fixed in the file, where to fix it, and how to import that file."""
-    rows, values = _rows_not_imported(result), _values_to_fix(result)
+    rows, values = result.rows_not_imported, result.values_to_fix
     if not (rows or values):
         return
     table, book = written.paths["rejects"], written.paths["rejects_xlsx"]
@@ -277,15 +284,6 @@ def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: 
             f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
         )
     say(f"{lost}. Fix the rows {place}{where}, then run: {command}")
-
-
-def _rows_not_imported(result: ImportResult) -> list[int]:
-    return [row.row for row in result.rows if row.outcome in ("rejected", "failed")]
-
-
-def _values_to_fix(result: ImportResult) -> list[Problem]:
-    """The lost values that can be fixed in the file; a conflict can only be settled in Close."""
-    return [problem for problem in result.dropped if problem.code != "conflict"]
 
 
 def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:

@@ -125,9 +125,9 @@ def _advise(args: argparse.Namespace, columns: Sequence[DraftedColumn], output: 
         )
     undecided = [each.title for each in columns if each.target == UNDECIDED]
     if undecided:
-        say(f"Decide what these columns are, in the map: {enumerated(undecided)}.")
+        say(f"{counted(len(undecided), 'column is', 'columns are')} to be decided in the map: {enumerated(undecided)}.")
     if not any(each.target == COMPANY for each in columns):
-        say(f"No column is taken for the company. Give one the target {COMPANY!r} in the map.")
+        say(f'No column is taken for the company. In the map, give one of them the target "{COMPANY}".')
     is_found = output.resolve().parent == MAPS.resolve() and output.suffix == MAP_SUFFIX
     file = "FILE" if args.file == STANDARD_INPUT else shlex.quote(args.file)
     told = "" if is_found else f" --map {shlex.quote(str(output))}"

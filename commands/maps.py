@@ -132,7 +132,8 @@ def _chosen(path: Path, fitting: Sequence[ColumnMap]) -> ColumnMap:
     found = own or fitting
     if any((each.form, each.columns) != (found[0].form, found[0].columns) for each in found):
         names = enumerated([each.name for each in found])
-        raise MapError(f"The maps {names} all have the columns of {path.name}. Choose one with --map, or add --no-map")
+        which = f"Both {names}" if len(found) == 2 else f"The maps {names}"
+        raise MapError(f"{which} have the columns of {path.name}. Choose one with --map, or add --no-map")
     return found[0]
 
 
@@ -160,22 +161,26 @@ def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMa
     for each in kept:
         missing, beyond = each.missing_in(header), each.lacks_of(header)
         if len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2:
-            told = [f"has no column {title!r}" for title in missing] + [f"has a column {title!r}" for title in beyond]
+            remedy = "correct the names in it" if missing else "choose it with --map"
             say(
-                f"The map {each.name} is not used, because {path.name} {enumerated(told)}, unlike the map. Correct the "
-                f"names in it, or add the column to it."
+                f"The map {each.name} almost fits {path.name}, but is not used: {each.difference(header)}. "
+                f"If it is for this file, {remedy}."
             )
 
 
 # Keeping it ----------------------------------------------------------------------------------------------------------
 
 
-def keep_map(column_map: ColumnMap, source: SourceFile) -> str:
-    """The path of the map in input_data/maps/: copied there if it comes from elsewhere, so that rejects find it.
+def keep_map(source: SourceFile) -> str | None:
+    """The path of a file's map in input_data/maps/, None if it has no map.
 
-    The file's columns that it lacks are added, as they were read. A map that it takes the place of gets another name.
-    If it can't be kept there, that is said: by now the import is done.
+    A map from elsewhere is copied there, so that the import of rejects finds it. The columns that it lacks are added,
+    as they were read. A map that it takes the place of gets another name. If it can't be kept there, that is said: by
+    now the import is done.
     """
+    column_map = source.column_map
+    if column_map is None:
+        return None
     try:
         return str(_kept(Path(column_map.name), column_map, source))
     except OSError as error:
@@ -199,11 +204,6 @@ def _kept(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
     target = given if is_kept else _first_free(own_name)
     write_files([(target, text.encode())])
     return target
-
-
-def kept_for(header: Sequence[str]) -> Path | None:
-    """The map in input_data/maps/ that has the columns of a header, None if there is none."""
-    return next((path for path in _map_files() if _is_for(path, header)), None)
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:

@@ -99,6 +99,16 @@ class ImportResult:
         """The lost values that disagree with the one that Close has, or with another row."""
         return [problem for problem in self.dropped if problem.code == "conflict"]
 
+    @property
+    def values_to_fix(self) -> list[Problem]:
+        """The lost values that can be fixed in the file; a conflict can only be settled in Close."""
+        return [problem for problem in self.dropped if problem.code != "conflict"]
+
+    @property
+    def rows_not_imported(self) -> list[int]:
+        """The numbers of the rows that can't be in Close."""
+        return [row.row for row in self.rows if row.outcome in ("rejected", "failed")]
+
 
 def foresee(plan: Plan) -> list[LeadOutcome]:
     """What will become of each lead if nothing changes in Close before the plan is carried out."""

@@ -71,7 +71,7 @@ class MappedColumn:
         return bool(self.separator or self.values or self.has_short_years or self.has_years_alone)
 
 
-NO_WORD = MappedColumn()
+NOTHING_SAID = MappedColumn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,13 @@ class ColumnMap:
         """Whether its columns are those of a file."""
         return not self.missing_in(header) and not self.lacks_of(header)
 
+    def difference(self, header: Sequence[str]) -> str:
+        """In words, which columns the map or a file has alone; "" if it fits."""
+        missing, beyond = self.missing_in(header), self.lacks_of(header)
+        lacks = [f"the file lacks {_listed(missing)}"] if missing else []
+        has = [f"{'it' if missing else 'the file'} has {_listed(beyond)}, which the map lacks"] if beyond else []
+        return "; ".join([*lacks, *has])
+
     def without_undecided(self) -> "ColumnMap":
         """The same map, with undecided columns left to what their names say."""
         decided = {
@@ -109,11 +116,11 @@ class ColumnMap:
 
     def refuse_misfit(self, name: str, header: Sequence[str]) -> None:
         """Raise MapError, with what differs, if it names columns that the file with this name does not have."""
-        missing, beyond = self.missing_in(header), self.lacks_of(header)
-        if missing:
-            told = f"{self.name} does not fit {name}: the file has no {_listed('column', missing)}"
-            more = f"; it has {_listed('column', beyond)}, which the map lacks" if beyond else ""
-            raise MapError(f"{told}{more}. Correct the names in the map, or write a new one with `python main.py map`.")
+        if self.missing_in(header):
+            raise MapError(
+                f"{self.name} does not fit {name}: {self.difference(header)}. Correct the names in the map, or write a "
+                "new one with `python main.py map FILE`."
+            )
 
     def refuse_undecided(self, header: Sequence[str]) -> None:
         """Raise MapError if it leaves open what some columns of a file are."""
@@ -122,8 +129,8 @@ class ColumnMap:
         if undecided:
             verb = "is" if len(undecided) == 1 else "are"
             raise MapError(
-                f'{self.name}: {_listed("column", undecided)} {verb} undecided. Write a target in place of "?", or "" '
-                "to leave a column out."
+                f'{self.name}: {_listed(undecided)} {verb} undecided. Write a target in place of "?", or "" to leave a '
+                "column out."
             )
 
 
@@ -132,7 +139,8 @@ def _beyond(titles: Iterable[str], others: Iterable[str]) -> list[str]:
     return [title for title in titles if plain_name(title) not in known]
 
 
-def _listed(what: str, titles: Sequence[str]) -> str:
-    named = ", ".join(map(repr, titles[:MOST_NAMED]))
-    more = f" and {len(titles) - MOST_NAMED} more" if len(titles) > MOST_NAMED else ""
-    return f"{what}{'s' * (len(titles) > 1)} {named}{more}"
+def _listed(titles: Sequence[str]) -> str:
+    """Some columns in a sentence; of very many, the first ones and the number of the others."""
+    more = [f"{len(titles) - MOST_NAMED} more"] if len(titles) > MOST_NAMED else []
+    *others, last = [*map(repr, titles[:MOST_NAMED]), *more]
+    return f"the columns {', '.join(others)} and {last}" if others else f"the column {last}"

@@ -90,8 +90,8 @@ def _drafted(
 
 def _unknown_note(title: str, samples: Sequence[str]) -> str:
     likely = likely_target(title, samples)
-    hint = f'it may be "{likely}"' if likely else f'"{CUSTOM_PREFIX}{title}" would keep it in a custom field'
-    return f"left out, because no column of this name is known; {hint}"
+    target, when = (likely, "if it is that") if likely else (CUSTOM_PREFIX + title, "to keep it in a custom field")
+    return f"left out, because its name is not known; write {_quoted(target)} {when}"
 
 
 def _undecided_note(unread: UnreadColumn, likely: str) -> str:
@@ -108,32 +108,31 @@ def _target_and_note(roles: Roles, at: int, notes: Mapping[str, str]) -> tuple[s
         return UNDECIDED, 'several columns have this title; give each a target of its own, or "" to leave it out'
     if at in roles.outdone:
         return "", f"left out, because {roles.labels[roles.outdone[at]]!r} is used"
-    target = target_at(roles, at)
+    target = _targets(roles).get(at, "")
     if target.startswith(CUSTOM_PREFIX):
         return target, notes[target.removeprefix(CUSTOM_PREFIX)]
     return target, _part_note(roles, at, target)
 
 
-def target_at(roles: Roles, at: int) -> str:
-    """The target that a column has in effect; "" if it is left out."""
-    items = {EMAILS: roles.emails, PHONES: roles.phones}
-    found = {position: target for target, columns in items.items() for position in (each.position for each in columns)}
-    for target, columns in items.items():
-        found |= {each.types: f"Types of {target}" for each in columns if each.types is not None}
-    found |= dict.fromkeys(roles.full_names, "Full Name") | dict.fromkeys(roles.companies, COMPANY)
+def _targets(roles: Roles) -> dict[int, str]:
+    """The target that each column has in effect, by position; one that is left out has none."""
     names = {part: name for name, part in TARGETS.items()}
-    found |= {position: names[part] for part, position in roles.name_parts.items()}
-    found |= {position: CUSTOM_PREFIX + name for name, position in roles.custom.items()}
-    single = {CONTACT_NAME: roles.contact_name, STATE.title: roles.state}
-    found |= {position: target for target, position in single.items() if position is not None}
-    return found.get(at, "")
+    single = {roles.contact_name: CONTACT_NAME, roles.state: STATE.title}
+    found = {at: target for at, target in single.items() if at is not None}
+    found |= dict.fromkeys(roles.companies, COMPANY) | dict.fromkeys(roles.full_names, "Full Name")
+    found |= {at: names[part] for part, at in roles.name_parts.items()}
+    found |= {at: CUSTOM_PREFIX + name for name, at in roles.custom.items()}
+    for target, columns in ((EMAILS, roles.emails), (PHONES, roles.phones)):
+        found |= {each.position: target for each in columns}
+        found |= {each.types: f"Types of {target}" for each in columns if each.types is not None}
+    return found
 
 
 def _part_note(roles: Roles, at: int, target: str) -> str:
     for each in (*roles.emails, *roles.phones):
         if each.position == at:
-            beside = f", with the types in {roles.labels[each.types]!r}" if each.types is not None else ""
-            return f"of the contact, type {each.type}{beside}"
+            beside = f", unless {roles.labels[each.types]!r} has another" if each.types is not None else ""
+            return f"of type {each.type}{beside}"
     if at in roles.companies[1:]:
         return f"used where {roles.labels[roles.companies[0]]!r} is blank"
     if at in roles.full_names and roles.name_parts:
@@ -164,20 +163,25 @@ def _introduction(name: str, fields: Sequence[str] | None) -> Iterator[str]:
 
 
 INTRODUCTION = """\
-The columns of {name}, and what an import reads them as.
+What an import takes the columns of {name} for. Change what is wrong, save the file, and run the import.
 
-Lines that begin with # are notes for you. To change what a column is, change the words in quotation marks
-after "target =" below it, and save the file. These words are known:
+Below, each line [columns."..."] begins the section of one column: notes on what it holds, then its target, which is
+what the column is taken for. To change that, change the words between the quotation marks after target =, and keep the
+quotation marks straight: "like this". Lines that begin with # are notes for you, which the import does not read.
+
+A target is one of these:
 
   "Company"             required: rows with the same company become one lead
-  "Contact Name"        or "First Name", "Middle Name", "Last Name", "Prefix", "Suffix", "Full Name"
-  "Contact Emails"      "Contact Phones"
+  "Contact Name"        the whole name, or its parts: "Prefix", "First Name", "Middle Name", "Last Name", "Suffix";
+                        "Full Name" is used where the first or last name is blank
+  "Contact Emails"      in any number of columns; "Types of Contact Emails" are labels such as Work beside them
+  "Contact Phones"      the same; "Types of Contact Phones" are their labels
   "Company US State"
-  "custom.Field Name"   a lead custom field in Close; it is created if Close does not have it
-  ""                    the column is left out
-  "?"                   not decided; the import asks you to decide
+  "custom.Field Name"   the lead custom field of that name; it is created if Close does not have it
+  ""                    nothing: the column is left out
+  "?"                   not decided yet: the import asks you to decide
 
-If the import reads the values of a column wrongly, add lines such as these below its target:
+If an import reads the values of a column wrongly, say below its target, in a line of its own, how to read them:
 
   type = "mobile"               of phones and e-mails: office, mobile, home, direct, fax or other
   type = "text"                 of a new custom field: text, textarea, number, date or datetime
@@ -185,10 +189,10 @@ If the import reads the values of a column wrongly, add lines such as these belo
   separator = " / "             what stands between several values in a cell
   region = "GB"                 the country of phone numbers without +
   date_order = "dmy"            what comes first: day (dmy), month (mdy) or year (ymd)
-  two_digit_years = "excel"     read 87 as 1987 and 12 as 2012
-  year_only = "january"         read 1987 as January 1, 1987
+  two_digit_years = "excel"     reads 87 as 1987 and 12 as 2012
+  year_only = "january"         reads 1987 as January 1, 1987
   decimal = "comma"             what comes before the decimals: dot or comma
-  timezone = "Europe/Berlin"    the zone of times that are written without one
+  timezone = "Europe/Berlin"    the time zone of times that are written without one
 """
 
 
@@ -201,8 +205,8 @@ def _file_section(source: SourceFile, form: AskedForm) -> Iterator[str]:
         "encoding": _quoted(form.encoding) if form.encoding else "",
     }
     yield "[file]"
-    yield f"# The form of the file: {_in_note(source.form) if source.form else 'as usual'}. If an import must be told,"
-    yield '# add a line such as sheet = "Leads", header_row = 3, delimiter = "semicolon" or encoding = "cp1252".'
+    yield f"# How the file is read: {_in_note(source.form or 'as usual')}. If that is wrong, add a line such as"
+    yield '# sheet = "Leads", header_row = 3, delimiter = "semicolon" or encoding = "cp1252".'
     yield from (f"{name} = {value}" for name, value in asked.items() if value)
 
 
@@ -212,7 +216,7 @@ def section(column: DraftedColumn, rows: int) -> Iterator[str]:
     yield f"[columns.{_quoted(column.title)}]"
     if column.note:
         yield f"# {_in_note(column.note)}"
-    yield f"# {column.filled} of {rows} rows filled{': ' if column.samples else ''}{_samples(column.samples)}"
+    yield f"# filled in {column.filled} of {rows} rows{': ' if column.samples else ''}{_samples(column.samples)}"
     yield f"target = {_quoted(column.target)}"
 
 

@@ -17,6 +17,7 @@ from cells.maps.targets import spelled_target
 from cells.numbers import DECIMAL_MARKS
 from cells.text_form import delimiter_named
 from cells.texts import plain_name
+from cells.titles import ITEM_TYPES
 
 Value = TypeVar("Value")
 HOW_TO_WRITE = (
@@ -178,7 +179,6 @@ def _values(value: object) -> dict[str, str]:
 
 
 TYPES_OF_FIELDS = ("text", "textarea", "number", "date", "datetime", "choices", "user", "contact")
-TYPES_OF_ITEMS = ("office", "mobile", "home", "direct", "fax", "other")
 OF_FILES: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "sheet": ("sheet", _text),
     "header_row": ("header_row", _row),
@@ -187,7 +187,7 @@ OF_FILES: Mapping[str, tuple[str, Callable[[Any], object]]] = {
 }  # by the name of a setting, ours and what reads it
 OF_COLUMNS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "target": ("target", _target),
-    "type": ("type", partial(_one_of, _same((*TYPES_OF_FIELDS, *TYPES_OF_ITEMS)))),
+    "type": ("type", partial(_one_of, _same((*TYPES_OF_FIELDS, *ITEM_TYPES)))),
     "decimal": ("decimal", partial(_one_of, _same(DECIMAL_MARKS))),
     "date_order": ("date_order", partial(_one_of, _same(DATE_ORDERS))),
     "region": ("region", _region),

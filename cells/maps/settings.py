@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from cells.lead_fields import LeadField
 from cells.maps.column_map import MapError, MappedColumn
-from cells.maps.map_file import TYPES_OF_FIELDS, TYPES_OF_ITEMS
+from cells.maps.map_file import TYPES_OF_FIELDS
 from cells.roles import Roles
+from cells.titles import ITEM_TYPES
 
 MADE_TYPES = ("text", "textarea", "number", "date", "datetime")  # of custom fields that an import can create
 _OF_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -15,6 +16,12 @@ _OF_FIELDS: Mapping[str, tuple[str, ...]] = {
     "year_only": ("date",),
     "timezone": ("datetime",),
 }  # by setting, the types of the fields for which it means something
+_OF_VALUES: Mapping[str, tuple[str, ...]] = {
+    "phones": ("type", "region", "separator"),
+    "e-mails": ("type", "separator"),
+    "names": ("separator",),
+    "values of this kind": (),
+}  # by what a column holds if not a custom field, the settings that mean something for it
 
 
 def refuse_unfit_settings(name: str, roles: Roles, fields: Mapping[str, LeadField]) -> None:
@@ -22,44 +29,51 @@ def refuse_unfit_settings(name: str, roles: Roles, fields: Mapping[str, LeadFiel
 
     `fields` are the custom fields of Close that the file fills, by name.
     """
-    items = {each.position: "e-mails" for each in roles.emails} | {each.position: "phones" for each in roles.phones}
-    fields_at = {at: field for field, at in roles.custom.items()}
-    names = dict.fromkeys(roles.names, "names")
+    field_at = {at: field for field, at in roles.custom.items()}
     for at, said in roles.said.items():
-        if at in items:
-            faults = _faults_of_items(items[at], said)
-        elif at in fields_at:
-            faults = _faults_of_field(fields_at[at], fields.get(fields_at[at]), said)
+        if at in field_at:
+            faults = _faults_of_field(field_at[at], fields.get(field_at[at]), said)
         else:
-            faults = (
-                _faults_of_others(names.get(at, "values of this kind"), said) if at not in roles.left_out else iter(())
-            )
-        for fault in faults:
+            faults = _faults_of_values(_held_at(roles, at), said)
+        fault = next(faults, None)
+        if fault and at not in roles.left_out:
             raise MapError(f"{name}: [columns.{roles.labels[at]!r}]: {fault}")
 
 
-def _given(said: MappedColumn) -> dict[str, bool]:
-    return {
-        "decimal": bool(said.decimal),
-        "date_order": bool(said.date_order),
+def _held_at(roles: Roles, at: int) -> str:
+    """What a column holds that is none of a custom field."""
+    if at in (each.position for each in roles.phones):
+        return "phones"
+    if at in (each.position for each in roles.emails):
+        return "e-mails"
+    return "names" if at in roles.names else "values of this kind"
+
+
+def _given(said: MappedColumn) -> list[str]:
+    """The settings that a map gives to a column, but for its target and its values, which any column may have."""
+    given = {
+        "type": said.type,
+        "region": said.region,
+        "separator": said.separator,
+        "decimal": said.decimal,
+        "date_order": said.date_order,
         "two_digit_years": said.has_short_years,
         "year_only": said.has_years_alone,
-        "timezone": bool(said.zone),
+        "timezone": said.zone,
     }
+    return [setting for setting, value in given.items() if value]
 
 
-def _faults_of_items(what: str, said: MappedColumn) -> Iterator[str]:
-    if said.type and said.type not in TYPES_OF_ITEMS:
-        yield f"{what} have a type of {', '.join(TYPES_OF_ITEMS)}, not {said.type!r}"
-    if said.region and what != "phones":
-        yield f"{what} have no region; remove it"
-    yield from (f"{what} have no {setting}; remove it" for setting, is_given in _given(said).items() if is_given)
+def _faults_of_values(what: str, said: MappedColumn) -> Iterator[str]:
+    yield from (f"{what} have no {setting}; remove it" for setting in _given(said) if setting not in _OF_VALUES[what])
+    if said.type and said.type not in ITEM_TYPES:
+        yield f"{said.type!r} is no type of {what}; write one of {', '.join(ITEM_TYPES)}"
 
 
 def _faults_of_field(name: str, field: LeadField | None, said: MappedColumn) -> Iterator[str]:
     if said.region:
         yield "a custom field has no region; remove it"
-    if said.type in TYPES_OF_ITEMS:
+    if said.type in ITEM_TYPES:
         yield f"{said.type!r} is a type of e-mails and phones; a field has one of {', '.join(TYPES_OF_FIELDS)}"
     elif field and said.type and said.type != field.kind:
         yield f"the field {name!r} in Close is of type {field.kind}; remove type = {said.type!r}, or name another"
@@ -68,14 +82,6 @@ def _faults_of_field(name: str, field: LeadField | None, said: MappedColumn) -> 
     if said.separator and not (field and field.is_multiple):
         yield f"the field {name!r} holds one value, so it has no separator; remove it"
     kind = field.kind if field else said.type
-    for setting, is_given in _given(said).items():
-        if is_given and kind and kind not in _OF_FIELDS[setting]:
+    for setting in _given(said):
+        if kind and kind not in _OF_FIELDS.get(setting, (kind,)):
             yield f"{setting} is not for a field of type {kind}; remove it, or choose another field"
-
-
-def _faults_of_others(what: str, said: MappedColumn) -> Iterator[str]:
-    if said.type or said.region:
-        yield f"{what} have no {'type' if said.type else 'region'}; remove it"
-    if said.separator and what != "names":
-        yield f"{what} have no separator; remove it"
-    yield from (f"{what} have no {setting}; remove it" for setting, is_given in _given(said).items() if is_given)

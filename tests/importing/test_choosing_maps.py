@@ -119,7 +119,7 @@ def test_a_map_that_does_not_fit_is_refused_with_what_differs(run: Run, folder: 
     ran = run("import", "leads.csv", "--map", "leads.toml")
     assert (ran.code, leads_held(user)) == (2, {})
     assert "leads.toml" in ran.err
-    assert "the file has no column 'Who'; it has column 'Name', which the map lacks" in ran.err
+    assert "the file lacks the column 'Who'; it has the column 'Name', which the map lacks" in ran.err
 
 
 def test_two_maps_that_fit_ask_for_a_choice(run: Run, folder: Path, user: RawClose) -> None:
@@ -128,7 +128,8 @@ def test_two_maps_that_fit_ask_for_a_choice(run: Run, folder: Path, user: RawClo
     put_map(folder, TEXT.replace("Contact Name", "Full Name"), "two.toml")
     ran = run("import", "leads.csv")
     assert (ran.code, leads_held(user)) == (2, {})
-    assert [word for word in ("one.toml", "two.toml", "--map", "--no-map") if word not in ran.err] == []
+    told = "Both input_data/maps/one.toml and input_data/maps/two.toml have the columns of leads.csv."
+    assert f"{told} Choose one with --map, or add --no-map." in ran.err
     assert run("import", "leads.csv", "--map", "two.toml").code == 0
 
 
@@ -137,7 +138,13 @@ def test_a_map_that_all_but_fits_is_told_and_not_used(run: Run, folder: Path, us
     put_map(folder, TEXT)
     ran = run("import", "leads.csv")
     assert (ran.code, leads_held(user)) == (2, {})
-    assert "leads.toml is not used, because leads.csv has a column 'Extra'" in ran.err
+    assert (
+        "leads.toml almost fits leads.csv, but is not used: the file has the column 'Extra', which the map lacks. "
+        "If it is for this file, choose it with --map."
+    ) in ran.err
+    put_rows(folder, ["Firm", "Name", "Reach"], ROW)
+    told = "the file lacks the column 'Who'; it has the column 'Name', which the map lacks. If it is for this file, "
+    assert f"{told}correct the names in it." in run("import", "leads.csv").err
 
 
 def test_broken_maps_stop_no_import_but_their_own(run: Run, folder: Path, user: RawClose) -> None:
@@ -203,7 +210,7 @@ def test_what_is_undecided_is_never_guessed(run: Run, folder: Path, user: RawClo
     put_rows(folder, ["Company", "Name"], ["Acme", "ann@acme.com"])
     assert run("map", "leads.csv").code == 0
     ran = run("import", "leads.csv")
-    assert (ran.code, "column 'Name' is undecided" in ran.err, leads_held(user)) == (2, True, {})
+    assert (ran.code, "the column 'Name' is undecided" in ran.err, leads_held(user)) == (2, True, {})
     assert run("import", "leads.csv", "--ignore-columns").code == 0
     assert close_holds(user) == {"ACME": Held([("ANN@ACME.COM", {}, {})])}
 

@@ -153,6 +153,16 @@ def test_two_columns_for_one_field_are_refused_even_if_one_has_its_id(run: Run, 
     assert (ran.code, "both fill the field 'Note'" in ran.err, leads_held(user)) == (2, True, {})
 
 
+def test_a_map_without_companies_is_to_be_completed_rather_than_written(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Employer of", "Who"], ["Acme", "Ann Lee"])
+    assert run("map", "leads.csv").code == 0
+    ran = run("import", "leads.csv")
+    assert (ran.code, leads_held(user)) == (2, {})
+    assert "leads.toml: no column of leads.csv has the target 'Company'. Write it below the column" in ran.err
+    assert "main.py map" not in ran.err
+    assert run("import", "leads.csv", "--company-from-email").code == 4
+
+
 @pytest.mark.parametrize(
     "write", [lambda text: text.encode("utf-8-sig"), lambda text: text.replace("\n", "\r\n").encode()]
 )
