@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from cells.column_warnings import warn_of_columns
+from cells.column_warnings import warn_of_columns, warn_of_values
 from cells.columns import (
     COMPANY,
     CONTACT_NAME,
@@ -190,9 +190,13 @@ def clean_source(
             [_as_written(problem, source) for problem in rejected],
             dropped,
             list(new_fields.values()),
-            list(readings.values()),
+            [_read_as_written(reading, source) for reading in readings.values()],
             _count_placeholders(parsed.values(), (each for name, each in custom.items() if name not in filled)),
-            [*warn_of_columns(phones, dropped, requests.region), *_warn_of_strangers(leads)],
+            [
+                *warn_of_values(source),
+                *warn_of_columns(phones, dropped, requests.region),
+                *_warn_of_strangers(leads),
+            ],
         )
 
 
@@ -346,15 +350,24 @@ def _in_order(problems: Mapping[str, Iterable[Problem]], roles: Roles) -> list[P
 
 def _as_written(problem: Problem, source: SourceFile) -> Problem:
     """The problem with the value that stands in the file, if a map says to read something else instead of it."""
+    value = _value_written(source, problem.row, problem.column, problem.value)
+    if value == problem.value:
+        return problem
+    return problem._replace(value=value, reason=problem.reason.replace(repr(problem.value), repr(value)))
+
+
+def _read_as_written(reading: Reading, source: SourceFile) -> Reading:
+    """The reading with the value that stands in the file."""
+    if not reading.row:
+        return reading
+    return replace(reading, value=_value_written(source, reading.row, reading.column, reading.value))
+
+
+def _value_written(source: SourceFile, row: int, column: str, value: str) -> str:
     roles = source.roles
-    for at in roles.positions_called(problem.column):
-        said = roles.said.get(at, NOTHING_SAID)
-        if said.rewrites:
-            value = as_written(problem.value, str(source.written.at[problem.row, at]), said)
-            if value != problem.value:
-                reason = problem.reason.replace(repr(problem.value), repr(value))
-                return problem._replace(value=value, reason=reason)
-    return problem
+    mapped = [at for at in roles.positions_called(column) if roles.said.get(at, NOTHING_SAID).rewrites]
+    found = (as_written(value, str(source.written.at[row, at]), roles.said[at]) for at in mapped)
+    return next((text for text in found if text != value), value)
 
 
 def _cell_problems(name: str, column: Column) -> list[Problem]:

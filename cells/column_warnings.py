@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import phonenumbers
 
 from cells.columns import Column
+from cells.maps.rewritten_cells import values_beyond
 from cells.parsed import Lost
 from cells.problems import Problem
+from cells.source_file import SourceFile
 from cells.texts import ProblemCode
 
 FEWEST_MISFITS, SHARE_OF_MISFITS = 2, 0.25  # phone numbers that do not fit a country, until another one is suspected
@@ -16,6 +18,7 @@ NO_SIGN_OF_ANOTHER = (  # country, for these numbers are incomplete, or somethin
     "The text between the digits can't be part of one phone number.",
 )
 FEWEST_DIGITS = 7  # of a number; fewer may be anything
+MOST_NAMED = 8  # values in a sentence
 MOST_TRIED = 50  # numbers that show which country it may be
 ADVICE: Mapping[ProblemCode, str] = {
     "year_only": "years without a day, such as {}: write full dates, such as {}-01-01, put them into a number field, "
@@ -101,3 +104,14 @@ def _is_valid(text: str, region: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
     except phonenumbers.NumberParseException:
         return False
+
+
+def warn_of_values(source: SourceFile) -> Iterator[str]:
+    """A sentence for each column in which a map says what to read instead of most values, but not of all."""
+    roles = source.roles
+    for at in sorted(roles.said.keys() - roles.lists - set(roles.left_out)):
+        beyond = values_beyond(source.written[at], roles.said[at]) if roles.said[at].values else []
+        if beyond:
+            named = ", ".join(map(repr, beyond[:MOST_NAMED])) + (", ..." if len(beyond) > MOST_NAMED else "")
+            what = "a value that is" if len(beyond) == 1 else f"{len(beyond)} values that are"
+            yield f"{roles.labels[at]}: {what} not among those of the map: {named}"

@@ -196,9 +196,15 @@ def _refuse_same_target(titles: Sequence[str], asked: Mapping[int, Meaning]) -> 
         target = target_of(meaning)
         other = places.setdefault(plain_name(target), at)
         if meaning.part in ONLY_ONE and other != at:
+            labels = labels_of(titles)
+            remedy = (
+                "A row is about one person, so leave one of them out"
+                if meaning.part == "contact name"
+                else "Leave one of them out, or give it another target"
+            )
             raise MapError(
-                f"The map gives {target!r} as the target of two columns, {titles[other].strip()!r} and "
-                f"{titles[at].strip()!r}, but there is only one value for it. Leave one of them out"
+                f"The map gives {target!r} as the target of two columns, {labels[other]!r} and {labels[at]!r}, but "
+                f"there is only one value for it. {remedy}"
             )
 
 

@@ -174,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
             check_replaceable(result_path(path, kind))
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         result = _imported(args, organization, path, source, stop)
-        kept_map = keep_map(result.source)
+        kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         seconds = time.monotonic() - began

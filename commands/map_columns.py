@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MAP.toml",
         help=f"where to write the map (default: {MAPS}/, where imports find it)",
     )
-    parser.add_argument(
-        "--region", type=region, default="US", help="country of phone numbers written without + (default: US)"
-    )
+    parser.add_argument("--region", type=region, help="country of phone numbers written without +, for the map to keep")
     add_form_of_file(parser)
 
 
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     with opened_input(args.file) as path, open_table(path, form) as opened:
         source = read_for_draft(opened, [field.name for field in schema or ()])
     fields = None if schema is None else _filled(source, schema)
-    columns = draft(source, fields, args.region)
+    columns = draft(source, fields, args.region or "")
     names = (
         None if schema is None else sorted(field.name for field in schema if not is_same_name(field.name, IMPORT_KEY))
     )

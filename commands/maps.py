@@ -3,12 +3,13 @@
 import argparse
 import contextlib
 import itertools
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cells.maps.column_map import AskedForm, ColumnMap, MapError
-from cells.maps.draft import added_sections
+from cells.maps.draft import added_sections, changes_reading
 from cells.maps.map_file import read_map, says_same, whole_map
 from cells.source_file import OpenedTable, SourceFile, open_table
 from cells.text_form import is_utf_8
@@ -16,7 +17,7 @@ from cells.unreadable import InputError, readable_head
 from cells.workbooks.sheet import is_workbook
 from commands.errors import UsageError
 from commands.files import INPUT_FOLDER, numbered, stem_of, write_files
-from commands.terminal import enumerated, say
+from commands.terminal import counted, enumerated, say
 
 MAPS = INPUT_FOLDER / "maps"
 MAP_SUFFIX = ".toml"
@@ -113,7 +114,7 @@ def _opened_for(
 def _opened_with_fitting(
     stack: contextlib.ExitStack, path: Path, form: AskedForm, plain: Attempt, *, quiet: bool
 ) -> tuple[OpenedTable, ColumnMap | None]:
-    kept = list(_kept_maps(quiet=quiet))
+    kept = list(_kept_maps(stem_of(path), quiet=quiet))
     attempts = [(each, _opened_for(stack, path, form, each, plain)) for each in kept]
     fitting = [
         (each, opened) for each, opened in attempts if isinstance(opened, OpenedTable) and each.fits(opened.header)
@@ -121,8 +122,8 @@ def _opened_with_fitting(
     if fitting:
         chosen = _chosen(path, [each for each, _ in fitting])
         return next((opened, each) for each, opened in fitting if each == chosen)
-    if isinstance(plain, OpenedTable) and not quiet:
-        _tell_near_misses(path, plain.header, kept)
+    if isinstance(plain, OpenedTable):
+        _refuse_near_misses(path, plain.header, kept)
     return _raised(plain), None
 
 
@@ -142,12 +143,14 @@ def _is_named_after(name: str, stem: str) -> bool:
     return stem == name or stem.startswith(f"{name}_rejects")
 
 
-def _kept_maps(*, quiet: bool) -> Iterator[ColumnMap]:
-    """All maps in input_data/maps/. One with mistakes is left out, because it may be for any other file."""
+def _kept_maps(stem: str, *, quiet: bool) -> Iterator[ColumnMap]:
+    """All maps in input_data/maps/ but those with mistakes. Raises MapError for one with the name of the file."""
     for path in _map_files():
         try:
             yield read_map(path)
         except (MapError, OSError) as error:
+            if _is_named_after(path.stem, stem):
+                raise
             if not quiet:
                 say(f"The map {path} is not used, because it can't be read: {error}")
 
@@ -156,54 +159,68 @@ def _map_files() -> list[Path]:
     return sorted(MAPS.glob(f"*{MAP_SUFFIX}"))
 
 
-def _tell_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
-    """Say which maps would fit but for a few columns."""
+def _refuse_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
+    """Raise MapError for a map that would fit but for a few columns, if the file would be read otherwise without it."""
     for each in kept:
         missing, beyond = each.missing_in(header), each.lacks_of(header)
-        if len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2:
-            remedy = "correct the names in it" if missing else "choose it with --map"
-            say(
-                f"The map {each.name} almost fits {path.name}, but is not used: {each.difference(header)}. "
-                f"If it is for this file, {remedy}."
+        is_near = len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2
+        if is_near and changes_reading(each, header):
+            remedy = "correct the names in the map" if missing else f"add --map {shlex.quote(each.name)}"
+            raise MapError(
+                f"{each.name} almost fits {path.name}: {each.difference(header)}. If it is for this file, {remedy}; if "
+                "not, add --no-map"
             )
 
 
 # Keeping it ----------------------------------------------------------------------------------------------------------
 
 
-def keep_map(source: SourceFile) -> str | None:
+def keep_map(source: SourceFile, *, is_rehearsed: bool) -> str | None:
     """The path of a file's map in input_data/maps/, None if it has no map.
 
     A map from elsewhere is copied there, so that the import of rejects finds it. The columns that it lacks are added,
-    as they were read. A map that it takes the place of gets another name. If it can't be kept there, that is said: by
-    now the import is done.
+    as they were read; a dry run does not touch a map that is there already. A map that it takes the place of gets
+    another name. If it can't be kept there, that is said: by now the import is done.
     """
     column_map = source.column_map
     if column_map is None:
         return None
+    given = Path(column_map.name)
+    is_kept = given.parent.resolve() == MAPS.resolve() and given.suffix == MAP_SUFFIX
+    if is_kept and (is_rehearsed or not column_map.lacks_of(source.header)):
+        return column_map.name
     try:
-        return str(_kept(Path(column_map.name), column_map, source))
+        return str(_completed(given, column_map, source) if is_kept else _copied(given, column_map, source))
     except OSError as error:
         say(f"The map could not be kept in {MAPS}/ ({error}). Give it with --map when you import the rejects, too.")
         return column_map.name
 
 
-def _kept(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
-    is_kept = given.parent.resolve() == MAPS.resolve() and given.suffix == MAP_SUFFIX
-    if is_kept and not column_map.lacks_of(source.header):
-        return given
-    text = whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
-    others = [] if is_kept else [path for path in _map_files() if _is_for(path, source.header)]
+def _completed(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
+    """The map with the columns that it lacked."""
+    write_files([(given, _whole_text(given, column_map, source).encode())])
+    lacking = column_map.lacks_of(source.header)
+    say(f"{given} lacked {counted(len(lacking), 'column')} of {source.name}. Now it has all, as they were read.")
+    return given
+
+
+def _copied(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
+    """The copy of a map from elsewhere, or a map that says the same; all others with its columns are set aside."""
+    text = _whole_text(given, column_map, source)
+    others = [path for path in _map_files() if _is_for(path, source.header)]
     same = next((path for path in others if says_same(path.read_text(encoding="utf-8-sig"), text)), None)
     for path in others:
         if path != same:
             _set_aside(path)
     if same:
         return same
-    own_name = (MAPS / given.name).with_suffix(MAP_SUFFIX)
-    target = given if is_kept else _first_free(own_name)
+    target = _first_free((MAPS / given.name).with_suffix(MAP_SUFFIX))
     write_files([(target, text.encode())])
     return target
+
+
+def _whole_text(given: Path, column_map: ColumnMap, source: SourceFile) -> str:
+    return whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE, texts_of
 from cells.field_types import Conventions
@@ -13,7 +13,7 @@ from cells.maps.likely_targets import likely_target
 from cells.maps.targets import TARGETS
 from cells.new_fields import fields_to_make
 from cells.placeholders import has_value
-from cells.roles import Roles, doubled_titles
+from cells.roles import Roles, doubled_titles, roles_of
 from cells.safe_text import encodable, harmless_line
 from cells.source_file import OpenedTable, SourceFile, says_something
 from cells.text_form import DELIMITERS
@@ -29,7 +29,8 @@ LONGEST_SAMPLE = 60  # characters
 class DraftedColumn:
     """A column of a file for a map: its title, its target, and in `note` what it is taken for.
 
-    `filled` is in how many rows it has a value; `samples` are some of its values, all if they are few kinds.
+    `filled` is in how many rows it has a value; `samples` are some of its values, all if they are few kinds. `region`
+    is the country of its phones, "" if it has none or nobody named one.
     """
 
     title: str
@@ -37,6 +38,7 @@ class DraftedColumn:
     note: str
     filled: int
     samples: tuple[str, ...]
+    region: str = ""
 
 
 def read_for_draft(opened: OpenedTable, fields: Sequence[str]) -> SourceFile:
@@ -49,15 +51,19 @@ def read_for_draft(opened: OpenedTable, fields: Sequence[str]) -> SourceFile:
     return opened.read(ColumnMap("", AskedForm(), undecided)).with_fields(fields)
 
 
-def draft(source: SourceFile, fields: Mapping[str, LeadField] | None, region: str) -> list[DraftedColumn]:
+def draft(source: SourceFile, fields: Mapping[str, LeadField] | None, region: str = "") -> list[DraftedColumn]:
     """All columns of a file, each as an import without a map reads it, or undecided if that would refuse it.
 
     `fields` are the custom fields of Close that the file fills, by name, None if nobody asked Close. Phones without +
-    are taken to be of a `region`.
+    are taken to be of a `region`, which the map keeps, or else of the US.
     """
-    unread = {each.position: each for each in unread_columns(source, region)}
-    notes = _field_notes(source, fields)
-    return [_drafted(source, at, title, notes, unread.get(at)) for at, title in own_titles(source.header).items()]
+    unread = {each.position: each for each in unread_columns(source, region or "US")}
+    notes, titles = _field_notes(source, fields), own_titles(source.header).items()
+    phones = {each.position for each in source.roles.phones} | {
+        at for at, each in unread.items() if each.name == PHONES
+    }
+    drafted = {at: _drafted(source, at, title, notes, unread.get(at)) for at, title in titles}
+    return [replace(each, region=region) if at in phones else each for at, each in drafted.items()]
 
 
 def _field_notes(source: SourceFile, fields: Mapping[str, LeadField] | None) -> dict[str, str]:
@@ -142,6 +148,15 @@ def _part_note(roles: Roles, at: int, target: str) -> str:
     return ""
 
 
+def changes_reading(column_map: ColumnMap, header: Sequence[str]) -> bool:
+    """Whether any column of a header is read otherwise with the map than by its title."""
+    said = column_map.at(header)
+    if any(replace(each, target=None) != MappedColumn() for each in said.values()):
+        return True
+    targets = _targets(roles_of("", header, said=dict.fromkeys(doubled_titles(header), MappedColumn(UNDECIDED))))
+    return any(each.target not in (None, targets.get(at, "")) for at, each in said.items())
+
+
 # Text ----------------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +173,7 @@ def _introduction(name: str, fields: Sequence[str] | None) -> Iterator[str]:
     if fields is None:
         yield "# Close was not asked which custom fields it has."
     elif fields:
+        yield "#"
         yield "# The custom fields that Close has:"
         yield from (f"#   {_quoted(CUSTOM_PREFIX + field)}" for field in fields)
 
@@ -185,7 +201,8 @@ If an import reads the values of a column wrongly, say below its target, in a li
 
   type = "mobile"               of phones and e-mails: office, mobile, home, direct, fax or other
   type = "text"                 of a new custom field: text, textarea, number, date or datetime
-  values = {{ hot = "Gold" }}     what to read instead of a value; "" reads it as blank
+  values = {{ hot = "Gold", "not yet" = "" }}   what to read instead of hot, and of not yet; "" reads it as blank.
+                                What has blanks in it needs quotation marks
   separator = " / "             what stands between several values in a cell
   region = "GB"                 the country of phone numbers without +
   date_order = "dmy"            what comes first: day (dmy), month (mdy) or year (ymd)
@@ -218,6 +235,8 @@ def section(column: DraftedColumn, rows: int) -> Iterator[str]:
         yield f"# {_in_note(column.note)}"
     yield f"# filled in {column.filled} of {rows} rows{': ' if column.samples else ''}{_samples(column.samples)}"
     yield f"target = {_quoted(column.target)}"
+    if column.region:
+        yield f"region = {_quoted(column.region)}"
 
 
 def added_sections(source: SourceFile, column_map: ColumnMap) -> str:

@@ -22,7 +22,7 @@ from cells.titles import ITEM_TYPES
 Value = TypeVar("Value")
 HOW_TO_WRITE = (
     'Write each column as [columns."its name"] and below it each setting in a line of its own as name = "value", in '
-    "straight quotation marks"
+    "straight quotation marks. A name with blanks in it needs them, too"
 )
 _WHERE = re.compile(r"^(?P<what>.*?)(?: \(at line (?P<line>\d+), column \d+\)| \(at end of document\))$", re.DOTALL)
 

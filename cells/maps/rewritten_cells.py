@@ -7,6 +7,7 @@ import pandas as pd
 
 from cells.dates import is_year_alone
 from cells.maps.column_map import MappedColumn
+from cells.placeholders import has_value
 from cells.texts import plain_name
 from cells.wrapped import unwrapped
 
@@ -52,6 +53,16 @@ def as_written(value: str, cell: str, column: MappedColumn) -> str:
     rewrite, text = _rewriting(column), unwrapped(cell)
     candidates = [text, *(part.strip() for part in _splitter(column).split(text))]
     return next((each for each in candidates if value in (rewrite(each), rewrite(each).strip())), value)
+
+
+def values_beyond(cells: "pd.Series[str]", column: MappedColumn) -> list[str]:
+    """The values of a column that a map does not say what to read instead of, if it says so of most others."""
+    known = _values_of(column)
+    texts = list(dict.fromkeys(unwrapped(cell) for cell in cells.unique() if has_value(cell)))
+    beyond = [text for text in texts if text not in known and plain_name(text) not in known]
+    meant = {plain_name(value) for value in column.values.values()}
+    strange = [text for text in beyond if plain_name(text) not in meant]
+    return strange if 2 * len(beyond) < len(texts) else []
 
 
 def _values_of(column: MappedColumn) -> dict[str, str]:

@@ -133,18 +133,46 @@ def test_two_maps_that_fit_ask_for_a_choice(run: Run, folder: Path, user: RawClo
     assert run("import", "leads.csv", "--map", "two.toml").code == 0
 
 
-def test_a_map_that_all_but_fits_is_told_and_not_used(run: Run, folder: Path, user: RawClose) -> None:
+def test_a_map_that_all_but_fits_stops_the_import(run: Run, folder: Path, user: RawClose) -> None:
     put_rows(folder, ["Firm", "Who", "Reach", "Extra"], [*ROW, "x"])
     put_map(folder, TEXT)
-    ran = run("import", "leads.csv")
+    ran = run("import", "leads.csv", "-q")
     assert (ran.code, leads_held(user)) == (2, {})
-    assert (
-        "leads.toml almost fits leads.csv, but is not used: the file has the column 'Extra', which the map lacks. "
-        "If it is for this file, choose it with --map."
-    ) in ran.err
+    told = "leads.toml almost fits leads.csv: the file has the column 'Extra', which the map lacks. "
+    assert f"{told}If it is for this file, add --map input_data/maps/leads.toml; if not, add --no-map." in ran.err
     put_rows(folder, ["Firm", "Name", "Reach"], ROW)
     told = "the file lacks the column 'Who'; it has the column 'Name', which the map lacks. If it is for this file, "
-    assert f"{told}correct the names in it." in run("import", "leads.csv").err
+    assert f"{told}correct the names in the map; if not, add --no-map." in run("import", "leads.csv").err
+
+
+def test_a_map_that_all_but_fits_does_not_matter_if_it_says_what_the_titles_say(
+    run: Run, folder: Path, user: RawClose
+) -> None:
+    put_rows(folder, ["Company", "Email"], ["Acme", "ann@acme.com"])
+    assert run("map", "leads.csv").code == 0
+    put_rows(folder, ["Company", "Email", "Phone"], ["Acme", "ann@acme.com", "+14155550134"])
+    ran = run("import", "leads.csv")
+    assert (ran.code, "maps" in ran.err) == (0, False)
+    assert [each["name"] for each in leads_held(user).values()] == ["ACME"]
+
+
+def test_a_broken_map_with_the_name_of_the_file_stops_the_import(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Company"], ["Acme"])
+    put_map(folder, "target = Company")
+    for flags, code in (([], 2), (["--no-map"], 0)):
+        ran = run("import", "leads.csv", *flags)
+        assert (ran.code, "leads.toml, line 1" in ran.err) == (code, code == 2)
+
+
+def test_a_dry_run_does_not_complete_a_map(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Firm", "Who", "Reach", "Extra"], [*ROW, "x"])
+    path = put_map(folder, TEXT)
+    before = path.read_text()
+    assert run("import", "leads.csv", "--map", "leads", "--dry-run").code == 0
+    assert path.read_text() == before
+    ran = run("import", "leads.csv", "--map", "leads")
+    assert "lacked 1 column of leads.csv" in ran.err
+    assert path.read_text().startswith(before) and "Extra" in path.read_text().removeprefix(before)
 
 
 def test_broken_maps_stop_no_import_but_their_own(run: Run, folder: Path, user: RawClose) -> None:

