@@ -8,20 +8,25 @@ from cells.columns import KNOWN_COLUMNS, OUR_COLUMNS
 from cells.texts import plain_name
 
 
+def numbers_of(titles: Sequence[str], ours: Collection[int]) -> list[int]:
+    """The number of each column of a file; those at the positions in `ours` are not counted."""
+    return list(itertools.accumulate(int(at not in ours) for at in range(len(titles))))
+
+
 def labels_of(titles: Sequence[str], ours: Collection[int] = ()) -> tuple[str, ...]:
     """What to call columns: our names for them, or else their titles, with their numbers if several are alike.
 
     No two labels are alike, even if a title looks like what another one is called here. The columns at the positions
-    in `ours` are not counted, so that a rejects file calls columns as its source does.
+    in `ours` are not counted and keep their titles, so that a rejects file calls columns as its source does.
     """
-    numbers = list(itertools.accumulate(int(at not in ours) for at in range(len(titles))))
+    numbers = numbers_of(titles, ours)
     spelled = [" ".join(title.split()) or f"(unnamed column {at})" for at, title in zip(numbers, titles, strict=True)]
     own = {plain_name(name): name for name in KNOWN_COLUMNS}
     labels = [own.get(plain_name(title), title) for title in spelled]
     while (times := Counter(map(plain_name, labels))).total() > len(times):
         labels = [
-            label if times[plain_name(label)] == 1 else f"{label} (column {at})"
-            for at, label in zip(numbers, labels, strict=True)
+            label if at in ours or times[plain_name(label)] == 1 else f"{label} (column {number})"
+            for at, (number, label) in enumerate(zip(numbers, labels, strict=True))
         ]
     return tuple(labels)
 

@@ -14,7 +14,7 @@ from cells.columns import (
     PHONES,
     STATE,
 )
-from cells.labels import labels_of
+from cells.labels import labels_of, numbers_of
 from cells.lead_fields import IMPORT_KEY
 from cells.maps.column_map import NOTHING_SAID, MapError, MappedColumn
 from cells.maps.targets import ONLY_ONE, meaning_for, target_of
@@ -347,9 +347,10 @@ def _clear_labels(
     ours: Collection[int],
 ) -> tuple[str, ...]:
     """What to call columns; one with a name of ours has none of them if a map says that it is something else."""
+    labels = zip(numbers_of(titles, ours), labels_of(titles, ours), strict=True)
     return tuple(
-        f"column {at + 1} ({label})" if at in said and _would_mislead(label, meanings.get(at)) else label
-        for at, label in enumerate(labels_of(titles, ours))
+        f"column {number} ({label})" if at in said and _would_mislead(label, meanings.get(at)) else label
+        for at, (number, label) in enumerate(labels)
     )
 
 

@@ -270,6 +270,13 @@ def test_a_column_is_called_alike_before_and_behind_our_columns(tmp_path: Path) 
     assert labels == [["Company", "Email (column 2)", "Email (column 3)", "(unnamed column 4)"]] * 2
 
 
+def test_columns_of_ours_that_somebody_copied_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "copied.csv"
+    path.write_text(f"Company,{','.join([*REJECT_COLUMNS] * 2)},Note (column 1)\nAcme{',x' * 13}\n")
+    labels = read_source(path).roles.labels
+    assert (len(set(labels)), labels[0], labels[7:]) == (14, "Company", (*REJECT_COLUMNS, "Note (column 1)"))
+
+
 def test_the_header_of_rejects_is_known_by_our_columns(run: Run, write: Write, connected: Sandbox) -> None:
     titles = ["Company", "Name", "Email", "Phone", *map(str, range(2001, 2013))]
     write(",Ann,,,,", "Company,Name,Email,Phone", header=",".join(titles))
