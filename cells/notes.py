@@ -1,5 +1,6 @@
 """What a rejects file notes about its columns, when the whole column was still there to prove it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -24,12 +25,10 @@ def noted_reading(column: str, notes: "pd.Series[str]", known: Sequence[Told], t
 
 
 def _reading_in(note: str, column: str, known: Sequence[Told]) -> Told | None:
-    for part in note.split(";"):
-        name, _, told = part.strip().rpartition("=")
-        reading = next((each for each in known if each == told), None)
-        if reading and (not name or is_same_name(name, column)):
-            return reading
-    return None
+    one = rf"(?:^|(?<=;))(?:(?P<name>.+?)=)?\s*(?P<told>{'|'.join(known)})\s*(?:;|$)"  # a name may have semicolons
+    parts = re.finditer(one, note)
+    told = (each["told"] for each in parts if not each["name"] or is_same_name(each["name"].strip(), column))
+    return next((each for text in told for each in known if each == text), None)
 
 
 def note_of(readings: Mapping[str, str]) -> str:

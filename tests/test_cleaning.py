@@ -255,6 +255,18 @@ def test_a_rejects_file_remembers_the_order_that_the_whole_file_proved(write: Wr
     assert cleaned.leads[0].custom == {"Company Founded": ("2019-04-03",), "Closed": ("2019-05-06",)}
 
 
+def test_an_order_is_remembered_for_columns_whose_names_are_like_the_notes_on_orders(write: Write) -> None:
+    orders = {"custom.Signed; when?": "mdy", "custom.when?": "dmy", "custom.a=b": "dmy", "custom.; c": "mdy"}
+    row = f"A,03/04/2019,05/06/2019,03/04/2005,07/08/2019,{note_of(orders)}"
+    cleaned = clean(write(row, header=",".join(["Company", *orders, "_date_order"])))
+    assert cleaned.leads[0].custom == {
+        "Signed; when?": ("2019-03-04",),
+        "when?": ("2019-06-05",),
+        "a=b": ("2005-04-03",),
+        "; c": ("2019-07-08",),
+    }
+
+
 def test_a_row_of_a_rejects_file_that_nobody_mended_is_rejected_again(write: Write) -> None:
     rejected = clean(write('Acme, Inc,Ann,"a\nb"', header="Company,Contact Name")).rejected[0]
     header = "Company,Contact Name,_row,_column,_value,_code,_reason,_date_order"
