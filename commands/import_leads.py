@@ -36,7 +36,7 @@ from commands.files import STANDARD_INPUT, check_replaceable, opened_input
 from commands.import_files import result_path, write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
-from commands.maps import decided, keep_map, opened_with_map
+from commands.maps import decided, is_found_again, keep_map, opened_with_map
 from commands.terminal import say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
@@ -188,7 +188,8 @@ def run(args: argparse.Namespace) -> int:
         return tell_early_end(result.ended_by, args)
     if not args.quiet:
         tell_of_closed_log(close)
-        advise(args, result, written)
+        named = "" if kept_map is None or is_found_again(kept_map, path, source.header) else kept_map
+        advise(args, result, written, map_to_name=named)
     return _exit_code(result)
 
 

@@ -239,8 +239,8 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
 # What to do about it -------------------------------------------------------------------------------------------------
 
 
-def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
-    """Say what to do about each kind of outcome that needs action."""
+def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles, *, map_to_name: str) -> None:
+    """Say what to do about each kind of outcome that needs action; `map_to_name` is the map that rejects do not find."""
     listing = written.paths["imported"] or written.paths["plan"]
     if result.is_ambiguous:
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
@@ -254,7 +254,7 @@ def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles
             f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
         )
     _advise_on_conflicts(result, written)
-    _advise_on_rejects(args, result, written)
+    _advise_on_rejects(args, result, written, map_to_name)
 
 
 def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
@@ -267,7 +267,7 @@ def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
         )
 
 
-def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: WrittenFiles) -> None:
+def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: WrittenFiles, map_to_name: str) -> None:
     """Say what was lost that can be fixed in the file, where to fix it, and how to import that file."""
     rows, values = result.rows_not_imported, result.values_to_fix
     if not (rows or values):
@@ -276,7 +276,7 @@ def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: 
     to_fix = len({problem.row for problem in values} | set(rows))
     path = book if book and written.not_in_workbook < to_fix else table
     where = " in Excel or LibreOffice" if path == book else ""
-    command = f"python main.py import {shlex.quote(str(path))}" + _repeated_flags(args)
+    command = f"python main.py import {shlex.quote(str(path))}" + _repeated_flags(args, map_to_name)
     lost = _lost_words(len(rows), values, path=str(path), is_rehearsed=args.dry_run)
     place = f"in {path}" if rows else "there"
     if book and written.not_in_workbook:
@@ -300,7 +300,7 @@ def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed
     return ", and ".join(lost)
 
 
-def _repeated_flags(args: argparse.Namespace) -> str:
+def _repeated_flags(args: argparse.Namespace, map_to_name: str) -> str:
     """The flags to repeat for a rejects file; it notes itself how dates and numbers are read."""
     existing = "merge" if args.existing == "create" else args.existing  # a row that lost a value already has its lead
     zone = str(args.timezone) if args.timezone else ""
@@ -314,4 +314,5 @@ def _repeated_flags(args: argparse.Namespace) -> str:
     told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
     told += " --company-from-email" if args.company_from_email else ""
     told += " --no-map" if args.no_map else ""
+    told += f" --map {shlex.quote(map_to_name)}" if map_to_name else ""
     return f"{told} --sandbox" if args.sandbox else told

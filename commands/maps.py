@@ -196,6 +196,16 @@ def keep_map(source: SourceFile, *, is_rehearsed: bool) -> str | None:
         return column_map.name
 
 
+def is_found_again(kept: str, path: Path, header: Sequence[str]) -> bool:
+    """Whether an import of the rejects of the file at this path uses the map with the path `kept` by itself."""
+    fitting = [read_map(each) for each in _map_files() if _is_for(each, header)]
+    try:
+        used, found = read_map(Path(kept)), _chosen(path, fitting) if fitting else None
+    except MapError:
+        return False
+    return found is not None and (found.form, found.columns) == (used.form, used.columns)
+
+
 def _completed(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
     """The map with the columns that it lacked."""
     write_files([(given, _whole_text(given, column_map, source).encode())])

@@ -147,6 +147,7 @@ def _delimiter(value: object) -> str:
 
 def _encoding(value: object) -> str:
     try:
+        "".encode(_text(value))  # raises LookupError for what is no encoding of text, too
         return codecs.lookup(_text(value)).name
     except LookupError:
         raise MapError(f"{value!r} is not the name of an encoding; write utf-8, utf-16 or cp1252") from None

@@ -133,6 +133,23 @@ def test_two_maps_that_fit_ask_for_a_choice(run: Run, folder: Path, user: RawClo
     assert run("import", "leads.csv", "--map", "two.toml").code == 0
 
 
+def test_rejects_that_would_find_another_map_or_none_are_to_be_imported_with_theirs(
+    run: Run, folder: Path, user: RawClose
+) -> None:
+    put_rows(folder, HEADER, ["Acme", "Ann Lee", "bad@"])
+    put_map(folder, TEXT)
+    put_map(folder, TEXT.replace("Contact Name", "Full Name"), "other.toml")
+    rejects = "import output_data/leads_rejects.csv"
+    assert run("import", "leads.csv").err.endswith(f"{rejects}\n")
+    told = run("import", "leads.csv", "--map", "other.toml").err
+    assert told.endswith(f"{rejects} --map input_data/maps/other.toml\n")
+    (folder / "input_data" / "maps" / "leads.toml").rename(folder / "my map.toml")
+    assert run("import", "leads.csv", "--map", "other.toml").err.endswith(f"{rejects}\n")
+    (folder / "input_data").rename(folder / "elsewhere")
+    (folder / "input_data").write_text("a file where the folder should be", encoding="utf-8")
+    assert run("import", "leads.csv", "--map", "my map.toml").err.endswith(f"{rejects} --map 'my map.toml'\n")
+
+
 def test_a_map_that_all_but_fits_stops_the_import(run: Run, folder: Path, user: RawClose) -> None:
     put_rows(folder, ["Firm", "Who", "Reach", "Extra"], [*ROW, "x"])
     put_map(folder, TEXT)
@@ -290,3 +307,19 @@ def test_a_map_fits_what_comes_on_standard_input(
     assert (ran.code, ran.json["map"], close_holds(user)) == (0, "input_data/maps/leads.toml", ACME)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
     assert run("map", "-", "--json").json["map"] == "input_data/maps/stdin.toml"
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_rejects_remember_how_columns_are_read_that_a_map_gives_another_meaning(
+    run: Run, folder: Path, user: RawClose, ending: str
+) -> None:
+    header = ["Company", "Email", "custom.A", "custom.B"]
+    put_rows(folder, header, ["Oak", "", "05/13/2004", "13/05/2004"], ["Acme", "bad@", "01/02/2004", "01/02/2004"])
+    dates = {"Signed": "custom.A", "Ended": "custom.B"}
+    asked = "".join(f'[columns."{each}"]\ntarget = "custom.{name}"\ntype = "date"\n' for name, each in dates.items())
+    put_map(folder, sections(Company="Company", Email="Contact Emails") + asked)
+    assert run("import", "leads.csv", "--rejects-xlsx").code == 0
+    again = run("import", f"output_data/leads_rejects.{ending}", "--json")
+    assert (again.code, again.json["values_dropped"]) == (0, 1), again.err
+    assert again.json["leads"]["unchanged"] == 1
+    assert close_holds(user)["ACME"] == Held([], custom={"Signed": "2004-01-02", "Ended": "2004-02-01"})

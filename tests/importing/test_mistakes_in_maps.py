@@ -94,6 +94,7 @@ OF_FILES = [
     ("header_row = true", "the number of a row"),
     ('delimiter = ":"', "comma, semicolon, tab or pipe"),
     ('encoding = "klingon"', "cp1252"),
+    ('encoding = "zip"', "cp1252"),
     ("sheet = 1", "quotation marks"),
     ('columns = "all"', "the settings are sheet, header_row"),
 ]
