@@ -240,7 +240,7 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
 
 
 def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles, *, map_to_name: str) -> None:
-    """Say what to do about each kind of outcome that needs action; `map_to_name` is the map that rejects do not find."""
+    """Say what to do about each kind of outcome that needs action; rejects do not find the `map_to_name` by itself."""
     listing = written.paths["imported"] or written.paths["plan"]
     if result.is_ambiguous:
         say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")

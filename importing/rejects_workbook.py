@@ -41,8 +41,17 @@ def rejects_workbook(rejects: Rejects) -> RejectsWorkbook:
     All cells are text, also those that are still blank, so that a spreadsheet changes nothing that is typed; none is a
     formula. The cells with problems are coloured. The first 2,000 of them have the reason as a comment: with more,
     LibreOffice is slow to open the file. A row is left out if a cell is too long or has a text that workbooks can't
-    hold, and so are rows beyond the last one of a sheet.
+    hold, and so are rows beyond the last one of a sheet. Raises OSError if the disk for temporary files is full.
     """
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        return _written(rejects)
+    except FileCreateError as error:
+        raise OSError(f"The workbook of the rejects can't be written: {error}") from error
+
+
+def _written(rejects: Rejects) -> RejectsWorkbook:
     from xlsxwriter import Workbook
 
     header = [*TOLD_COLUMNS, *rejects.header, *rejects.noted]

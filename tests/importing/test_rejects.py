@@ -225,6 +225,22 @@ def test_without_a_row_that_fits_the_csv_file_is_the_one_to_fix(run: Run, write:
     assert run("import", "leads.csv", "--rejects-xlsx").err.endswith("import output_data/leads_rejects.csv\n")
 
 
+def test_a_disk_without_room_for_the_workbook_is_told_after_what_was_imported(
+    run: Run, write: Write, connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(book: Any) -> None:
+        for sheet in book.worksheets():
+            sheet.row_data_fh.close()
+        raise OSError(28, "No space left on device")
+
+    write("Acme,Ann,bad,,,,")
+    monkeypatch.setattr("xlsxwriter.Workbook._store_workbook", fill)
+    ran = run("import", "leads.csv", "--rejects-xlsx", "--json")
+    assert (ran.code, ran.json["rows"]["created"]) == (1, 1)
+    assert "No space left on device" in ran.err
+    assert "This is a bug" not in ran.err
+
+
 DIRTY = (
     "Acme, Inc,Ann,,,,,,",  # too many cells
     'Acme,  aNN ,"bad\r\nworse",=1+1,03/04/2019,"5,5",',
