@@ -36,18 +36,14 @@ def opened_with_map(path: Path, args: argparse.Namespace) -> Iterator[tuple[Open
 
     Raises MapError if the given map has mistakes or does not fit, or if several fit, and InputError.
     """
-    form = asked_form(args)
     with contextlib.ExitStack() as stack:
-        plain = _opened(stack, path, form)
+        file = _File(stack, path, asked_form(args))
         if args.map:
-            given = read_map(find_map(args.map))
-            opened = _raised(_opened_for(stack, path, form, given, plain), given)
-            given.refuse_misfit(path.name, opened.header)
-            yield opened, given
+            yield _opened_with_given(file, read_map(find_map(args.map)))
         elif args.no_map:
-            yield _raised(plain), None
+            yield _table(file.as_it_is), None
         else:
-            yield _opened_with_fitting(stack, path, form, plain, quiet=args.quiet)
+            yield _opened_with_fitting(file, quiet=args.quiet)
 
 
 def decided(column_map: ColumnMap, opened: OpenedTable, *, is_open_allowed: bool) -> ColumnMap:
@@ -70,61 +66,74 @@ def find_map(name: str) -> Path:
     return path
 
 
-Attempt = OpenedTable | InputError  # to open a file
+def _opened_with_given(file: "_File", given: ColumnMap) -> tuple[OpenedTable, ColumnMap]:
+    opened = file.as_told_by(given)
+    if isinstance(opened, InputError) and given.form != AskedForm():
+        raise MapError(f"{given.name}: [file] does not fit: {opened}")
+    table = _table(opened)
+    given.refuse_misfit(file.path.name, table.header)
+    return table, given
 
 
-def _opened(stack: contextlib.ExitStack, path: Path, form: AskedForm) -> Attempt:
-    try:
-        return stack.enter_context(open_table(path, form))
-    except InputError as error:
-        return error
+# The file, opened as maps tell ---------------------------------------------------------------------------------------
+
+Opened = OpenedTable | InputError  # a file, or why it can't be opened
 
 
-def _raised(attempt: Attempt, given: ColumnMap | None = None) -> OpenedTable:
-    """The opened file. Raises the error that came instead; it names the map if that says how to read the file."""
-    if not isinstance(attempt, InputError):
-        return attempt
-    if given and given.form != AskedForm():
-        raise MapError(f"{given.name}: [file] does not fit {attempt}") from None
-    raise attempt
+class _File:
+    """A file that is opened as it is, and as any number of maps tell; the `stack` closes all of that."""
+
+    def __init__(self, stack: contextlib.ExitStack, path: Path, asked: AskedForm) -> None:
+        self.path, self._asked, self._stack = path, asked, stack
+        self.as_it_is = self._opened(asked)
+
+    def as_told_by(self, column_map: ColumnMap) -> Opened:
+        """The file in the form that a map gives; as it is, if the map fits it only so.
+
+        Our rejects files are read as they are in any case, because we wrote them.
+        """
+        plain = self.as_it_is
+        if column_map.form == AskedForm() or (isinstance(plain, OpenedTable) and plain.is_rejects):
+            return plain
+        told = self._opened(self._asked.over(self._form_in(column_map)))
+        return plain if _fits(column_map, plain) and not _fits(column_map, told) else told
+
+    def _form_in(self, column_map: ColumnMap) -> AskedForm:
+        """What of the form in a map can be said about this file, which may have been saved by another program."""
+        form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(self.path)))
+        return replace(form, encoding="") if form.encoding and is_utf_8(self.path) else form
+
+    def _opened(self, form: AskedForm) -> Opened:
+        try:
+            return self._stack.enter_context(open_table(self.path, form))
+        except InputError as error:
+            return error
 
 
-def _opened_for(
-    stack: contextlib.ExitStack, path: Path, form: AskedForm, column_map: ColumnMap, plain: Attempt
-) -> Attempt:
-    """The file in the form that a map gives; as it is (`plain`) if the map fits it only so, as with our rejects files.
+def _table(opened: Opened) -> OpenedTable:
+    """The opened file. Raises the error that came instead."""
+    if isinstance(opened, InputError):
+        raise opened
+    return opened
 
-    Those are read as they are in any case, because we wrote them.
-    """
-    is_rejects = isinstance(plain, OpenedTable) and plain.is_rejects
-    if column_map.form == AskedForm() or is_rejects:
-        return plain
-    its_form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(path)))
-    if its_form.encoding and is_utf_8(path):  # saved anew by another program, accents would be read wrongly
-        its_form = replace(its_form, encoding="")
-    mapped = _opened(stack, path, form.over(its_form))
-    if isinstance(plain, InputError) or not column_map.fits(plain.header):
-        return mapped
-    return mapped if isinstance(mapped, OpenedTable) and column_map.fits(mapped.header) else plain
+
+def _fits(column_map: ColumnMap, opened: Opened) -> bool:
+    return isinstance(opened, OpenedTable) and column_map.fits(opened.header)
 
 
 # The map that fits ---------------------------------------------------------------------------------------------------
 
 
-def _opened_with_fitting(
-    stack: contextlib.ExitStack, path: Path, form: AskedForm, plain: Attempt, *, quiet: bool
-) -> tuple[OpenedTable, ColumnMap | None]:
-    kept = list(_kept_maps(stem_of(path), quiet=quiet))
-    attempts = [(each, _opened_for(stack, path, form, each, plain)) for each in kept]
-    fitting = [
-        (each, opened) for each, opened in attempts if isinstance(opened, OpenedTable) and each.fits(opened.header)
-    ]
+def _opened_with_fitting(file: _File, *, quiet: bool) -> tuple[OpenedTable, ColumnMap | None]:
+    kept = list(_kept_maps(stem_of(file.path), quiet=quiet))
+    opened = [(file.as_told_by(each), each) for each in kept]
+    fitting = [(_table(each), its_map) for each, its_map in opened if _fits(its_map, each)]
     if fitting:
-        chosen = _chosen(path, [each for each, _ in fitting])
-        return next((opened, each) for each, opened in fitting if each == chosen)
-    if isinstance(plain, OpenedTable):
-        _refuse_near_misses(path, plain.header, kept)
-    return _raised(plain), None
+        chosen = _chosen(file.path, [its_map for _, its_map in fitting])
+        return next(each for each in fitting if each[1] is chosen)
+    table = _table(file.as_it_is)
+    _refuse_near_misses(file.path, table.header, kept)
+    return table, None
 
 
 def _chosen(path: Path, fitting: Sequence[ColumnMap]) -> ColumnMap:
