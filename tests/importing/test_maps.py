@@ -1,6 +1,6 @@
 """Files that nobody has seen before get in with a map: each with the leads that a careful person would make of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,19 +8,12 @@ from typing import Any
 import openpyxl
 import pytest
 
-from sandbox import Sandbox
 from tests.conftest import Run
 from tests.importing.exported import Held
 from tests.importing.test_exports import FILES, as_text, close_holds, lost
 from tests.raw_close import RawClose
 
 Rows = Sequence[Sequence[str]]
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def put_map(folder: Path, text: str, name: str = "leads.toml", encoding: str = "utf-8") -> Path:

@@ -1,24 +1,17 @@
 """A map with a mistake stops the import before anything is sent, and says in which file, where, and what to write."""
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
 from tests.conftest import Run
 from tests.importing.exported import Held
 from tests.importing.test_exports import close_holds, lost
 from tests.importing.test_maps import office, put_map, put_rows, sections
 from tests.raw_close import RawClose
 from tests.what_close_holds import leads_held, table
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def in_column(settings: str) -> str:
