@@ -11,7 +11,8 @@ from typing import Any
 from cells.columns import COMPANY
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.maps.column_map import UNDECIDED
-from cells.maps.draft import DraftedColumn, draft, map_text, read_for_draft
+from cells.maps.draft import DraftedColumn, draft, read_for_draft
+from cells.maps.map_text import map_text
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, open_table
 from cells.texts import is_same_name

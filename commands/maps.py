@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from cells.maps.column_map import AskedForm, ColumnMap, MapError
-from cells.maps.draft import added_sections, changes_reading
+from cells.maps.draft import changes_reading, draft_lacking
 from cells.maps.map_file import read_map, says_same, whole_map
+from cells.maps.map_text import added_text
 from cells.source_file import OpenedTable, SourceFile, open_table
 from cells.text_form import is_utf_8
 from cells.unreadable import InputError, readable_head
@@ -229,7 +230,8 @@ def _copied(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
 
 
 def _whole_text(given: Path, column_map: ColumnMap, source: SourceFile) -> str:
-    return whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
+    added = added_text(source, draft_lacking(source, column_map))
+    return whole_map(given.read_bytes().decode("utf-8-sig"), added)
 
 
 def _is_for(path: Path, header: Sequence[str]) -> bool:
