@@ -23,7 +23,8 @@ from commands.error_words import Words
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, opened_input, stem_of, write_files
 from commands.interrupts import noticing_interrupt
-from commands.maps import MAP_SUFFIX, MAPS, asked_form
+from commands.kept_maps import MAP_SUFFIX, MAPS
+from commands.maps import asked_form
 from commands.terminal import counted, enumerated, say, show, show_json
 
 WORDS: Words = {**WORDS_OF_CLOSE, **WORDS_OF_FILES}
