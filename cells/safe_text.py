@@ -1,7 +1,8 @@
-"""Texts that are safe to open or show, without formulas or terminal control characters; and lines of CSV."""
+"""Texts that are safe to open or show, without formulas or terminal control characters; and texts in CSV and TOML."""
 
 import csv
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -66,3 +67,8 @@ def _csv_line(cells: Iterable[object]) -> str:
 def encodable(text: str) -> str:
     """A text that any file can hold: JSON may contain halves of characters (lone surrogates)."""
     return text.encode(errors="replace").decode()
+
+
+def toml_string(text: str) -> str:
+    """A text as TOML writes it in quotation marks."""
+    return json.dumps(encodable(text), ensure_ascii=False).replace("\x7f", "\\u007f")

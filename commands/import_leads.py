@@ -36,7 +36,8 @@ from commands.files import STANDARD_INPUT, check_replaceable, opened_input
 from commands.import_files import result_path, write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
-from commands.maps import decided, is_found_again, keep_map, opened_with_map
+from commands.kept_maps import keep_map
+from commands.maps import decided, is_found_again, opened_with_map
 from commands.terminal import say, show, show_json, with_progress
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse

@@ -123,7 +123,6 @@ def report_of(
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(path),
-        "map": kept_map,
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
@@ -154,6 +153,7 @@ def report_of(
         **traffic,
         "seconds": round(seconds, 3),
         "files": files,
+        "map": kept_map,
     }
 
 

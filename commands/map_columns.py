@@ -11,7 +11,8 @@ from typing import Any
 from cells.columns import COMPANY
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.maps.column_map import UNDECIDED
-from cells.maps.draft import DraftedColumn, draft, map_text, read_for_draft
+from cells.maps.draft import DraftedColumn, draft, read_for_draft
+from cells.maps.map_text import map_text
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile, open_table
 from cells.texts import is_same_name
@@ -22,7 +23,8 @@ from commands.error_words import Words
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, opened_input, stem_of, write_files
 from commands.interrupts import noticing_interrupt
-from commands.maps import MAP_SUFFIX, MAPS, asked_form
+from commands.kept_maps import MAP_SUFFIX, MAPS
+from commands.maps import asked_form
 from commands.terminal import counted, enumerated, say, show, show_json
 
 WORDS: Words = {**WORDS_OF_CLOSE, **WORDS_OF_FILES}

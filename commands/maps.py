@@ -1,27 +1,24 @@
-"""The maps of columns in input_data/maps/: the one for a file is found there, and kept there for its rejects."""
+"""Which map of columns an import uses: the one that is given, or the one in input_data/maps/ that fits the file."""
 
 import argparse
 import contextlib
-import itertools
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cells.maps.column_map import AskedForm, ColumnMap, MapError
-from cells.maps.draft import added_sections, changes_reading
-from cells.maps.map_file import read_map, says_same, whole_map
-from cells.source_file import OpenedTable, SourceFile, open_table
+from cells.maps.draft import changes_reading
+from cells.maps.map_file import read_map
+from cells.source_file import OpenedTable, open_table
 from cells.text_form import is_utf_8
 from cells.unreadable import InputError, readable_head
 from cells.workbooks.sheet import is_workbook
 from commands.errors import UsageError
-from commands.files import INPUT_FOLDER, numbered, stem_of, write_files
-from commands.terminal import counted, enumerated, say
+from commands.files import stem_of
+from commands.kept_maps import MAP_SUFFIX, MAPS, is_for, map_files
+from commands.terminal import enumerated, say
 
-MAPS = INPUT_FOLDER / "maps"
-MAP_SUFFIX = ".toml"
-REPLACED = ".old"  # what the name of a map ends with when another one has taken its place
 FEW = 3  # columns in which a map that is all but right may differ from a file
 
 
@@ -36,18 +33,14 @@ def opened_with_map(path: Path, args: argparse.Namespace) -> Iterator[tuple[Open
 
     Raises MapError if the given map has mistakes or does not fit, or if several fit, and InputError.
     """
-    form = asked_form(args)
     with contextlib.ExitStack() as stack:
-        plain = _opened(stack, path, form)
+        file = _File(stack, path, asked_form(args))
         if args.map:
-            given = read_map(find_map(args.map))
-            opened = _raised(_opened_for(stack, path, form, given, plain), given)
-            given.refuse_misfit(path.name, opened.header)
-            yield opened, given
+            yield _opened_with_given(file, read_map(find_map(args.map)))
         elif args.no_map:
-            yield _raised(plain), None
+            yield _table(file.as_it_is), None
         else:
-            yield _opened_with_fitting(stack, path, form, plain, quiet=args.quiet)
+            yield _opened_with_fitting(file, quiet=args.quiet)
 
 
 def decided(column_map: ColumnMap, opened: OpenedTable, *, is_open_allowed: bool) -> ColumnMap:
@@ -70,61 +63,74 @@ def find_map(name: str) -> Path:
     return path
 
 
-Attempt = OpenedTable | InputError  # to open a file
+def _opened_with_given(file: "_File", given: ColumnMap) -> tuple[OpenedTable, ColumnMap]:
+    opened = file.as_told_by(given)
+    if isinstance(opened, InputError) and given.form != AskedForm():
+        raise MapError(f"{given.name}: [file] does not fit: {opened}")
+    table = _table(opened)
+    given.refuse_misfit(file.path.name, table.header)
+    return table, given
 
 
-def _opened(stack: contextlib.ExitStack, path: Path, form: AskedForm) -> Attempt:
-    try:
-        return stack.enter_context(open_table(path, form))
-    except InputError as error:
-        return error
+# The file, opened as maps tell ---------------------------------------------------------------------------------------
+
+Opened = OpenedTable | InputError  # a file, or why it can't be opened
 
 
-def _raised(attempt: Attempt, given: ColumnMap | None = None) -> OpenedTable:
-    """The opened file. Raises the error that came instead; it names the map if that says how to read the file."""
-    if not isinstance(attempt, InputError):
-        return attempt
-    if given and given.form != AskedForm():
-        raise MapError(f"{given.name}: [file] does not fit {attempt}") from None
-    raise attempt
+class _File:
+    """A file that is opened as it is, and as any number of maps tell; the `stack` closes all of that."""
+
+    def __init__(self, stack: contextlib.ExitStack, path: Path, asked: AskedForm) -> None:
+        self.path, self._asked, self._stack = path, asked, stack
+        self.as_it_is = self._opened(asked)
+
+    def as_told_by(self, column_map: ColumnMap) -> Opened:
+        """The file in the form that a map gives; as it is, if the map fits it only so.
+
+        Our rejects files are read as they are in any case, because we wrote them.
+        """
+        plain = self.as_it_is
+        if column_map.form == AskedForm() or (isinstance(plain, OpenedTable) and plain.is_rejects):
+            return plain
+        told = self._opened(self._asked.over(self._form_in(column_map)))
+        return plain if _fits(column_map, plain) and not _fits(column_map, told) else told
+
+    def _form_in(self, column_map: ColumnMap) -> AskedForm:
+        """What of the form in a map can be said about this file, which may have been saved by another program."""
+        form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(self.path)))
+        return replace(form, encoding="") if form.encoding and is_utf_8(self.path) else form
+
+    def _opened(self, form: AskedForm) -> Opened:
+        try:
+            return self._stack.enter_context(open_table(self.path, form))
+        except InputError as error:
+            return error
 
 
-def _opened_for(
-    stack: contextlib.ExitStack, path: Path, form: AskedForm, column_map: ColumnMap, plain: Attempt
-) -> Attempt:
-    """The file in the form that a map gives; as it is (`plain`) if the map fits it only so, as with our rejects files.
+def _table(opened: Opened) -> OpenedTable:
+    """The opened file. Raises the error that came instead."""
+    if isinstance(opened, InputError):
+        raise opened
+    return opened
 
-    Those are read as they are in any case, because we wrote them.
-    """
-    is_rejects = isinstance(plain, OpenedTable) and plain.is_rejects
-    if column_map.form == AskedForm() or is_rejects:
-        return plain
-    its_form = column_map.form.for_workbook(is_workbook=is_workbook(readable_head(path)))
-    if its_form.encoding and is_utf_8(path):  # saved anew by another program, accents would be read wrongly
-        its_form = replace(its_form, encoding="")
-    mapped = _opened(stack, path, form.over(its_form))
-    if isinstance(plain, InputError) or not column_map.fits(plain.header):
-        return mapped
-    return mapped if isinstance(mapped, OpenedTable) and column_map.fits(mapped.header) else plain
+
+def _fits(column_map: ColumnMap, opened: Opened) -> bool:
+    return isinstance(opened, OpenedTable) and column_map.fits(opened.header)
 
 
 # The map that fits ---------------------------------------------------------------------------------------------------
 
 
-def _opened_with_fitting(
-    stack: contextlib.ExitStack, path: Path, form: AskedForm, plain: Attempt, *, quiet: bool
-) -> tuple[OpenedTable, ColumnMap | None]:
-    kept = list(_kept_maps(stem_of(path), quiet=quiet))
-    attempts = [(each, _opened_for(stack, path, form, each, plain)) for each in kept]
-    fitting = [
-        (each, opened) for each, opened in attempts if isinstance(opened, OpenedTable) and each.fits(opened.header)
-    ]
+def _opened_with_fitting(file: _File, *, quiet: bool) -> tuple[OpenedTable, ColumnMap | None]:
+    kept = list(_kept_maps(stem_of(file.path), quiet=quiet))
+    opened = [(file.as_told_by(each), each) for each in kept]
+    fitting = [(_table(each), its_map) for each, its_map in opened if _fits(its_map, each)]
     if fitting:
-        chosen = _chosen(path, [each for each, _ in fitting])
-        return next((opened, each) for each, opened in fitting if each == chosen)
-    if isinstance(plain, OpenedTable):
-        _refuse_near_misses(path, plain.header, kept)
-    return _raised(plain), None
+        chosen = _chosen(file.path, [its_map for _, its_map in fitting])
+        return next(each for each in fitting if each[1] is chosen)
+    table = _table(file.as_it_is)
+    _refuse_near_misses(file.path, table.header, kept)
+    return table, None
 
 
 def _chosen(path: Path, fitting: Sequence[ColumnMap]) -> ColumnMap:
@@ -145,7 +151,7 @@ def _is_named_after(name: str, stem: str) -> bool:
 
 def _kept_maps(stem: str, *, quiet: bool) -> Iterator[ColumnMap]:
     """All maps in input_data/maps/ but those with mistakes. Raises MapError for one with the name of the file."""
-    for path in _map_files():
+    for path in map_files():
         try:
             yield read_map(path)
         except (MapError, OSError) as error:
@@ -153,10 +159,6 @@ def _kept_maps(stem: str, *, quiet: bool) -> Iterator[ColumnMap]:
                 raise
             if not quiet:
                 say(f"The map {path} is not used, because it can't be read: {error}")
-
-
-def _map_files() -> list[Path]:
-    return sorted(MAPS.glob(f"*{MAP_SUFFIX}"))
 
 
 def _refuse_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
@@ -172,80 +174,11 @@ def _refuse_near_misses(path: Path, header: Sequence[str], kept: Sequence[Column
             )
 
 
-# Keeping it ----------------------------------------------------------------------------------------------------------
-
-
-def keep_map(source: SourceFile, *, is_rehearsed: bool) -> str | None:
-    """The path of a file's map in input_data/maps/, None if it has no map.
-
-    A map from elsewhere is copied there, so that the import of rejects finds it. The columns that it lacks are added,
-    as they were read; a dry run does not touch a map that is there already. A map that it takes the place of gets
-    another name. If it can't be kept there, that is said: by now the import is done.
-    """
-    column_map = source.column_map
-    if column_map is None:
-        return None
-    given = Path(column_map.name)
-    is_kept = given.parent.resolve() == MAPS.resolve() and given.suffix == MAP_SUFFIX
-    if is_kept and (is_rehearsed or not column_map.lacks_of(source.header)):
-        return column_map.name
-    try:
-        return str(_completed(given, column_map, source) if is_kept else _copied(given, column_map, source))
-    except OSError as error:
-        say(f"The map could not be kept in {MAPS}/ ({error}). Give it with --map when you import the rejects, too.")
-        return column_map.name
-
-
 def is_found_again(kept: str, path: Path, header: Sequence[str]) -> bool:
     """Whether an import of the rejects of the file at this path uses the map with the path `kept` by itself."""
-    fitting = [read_map(each) for each in _map_files() if _is_for(each, header)]
+    fitting = [read_map(each) for each in map_files() if is_for(each, header)]
     try:
         used, found = read_map(Path(kept)), _chosen(path, fitting) if fitting else None
     except MapError:
         return False
     return found is not None and (found.form, found.columns) == (used.form, used.columns)
-
-
-def _completed(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
-    """The map with the columns that it lacked."""
-    write_files([(given, _whole_text(given, column_map, source).encode())])
-    lacking = column_map.lacks_of(source.header)
-    say(f"{given} lacked {counted(len(lacking), 'column')} of {source.name}. Now it has all, as they were read.")
-    return given
-
-
-def _copied(given: Path, column_map: ColumnMap, source: SourceFile) -> Path:
-    """The copy of a map from elsewhere, or a map that says the same; all others with its columns are set aside."""
-    text = _whole_text(given, column_map, source)
-    others = [path for path in _map_files() if _is_for(path, source.header)]
-    same = next((path for path in others if says_same(path.read_text(encoding="utf-8-sig"), text)), None)
-    for path in others:
-        if path != same:
-            _set_aside(path)
-    if same:
-        return same
-    target = _first_free((MAPS / given.name).with_suffix(MAP_SUFFIX))
-    write_files([(target, text.encode())])
-    return target
-
-
-def _whole_text(given: Path, column_map: ColumnMap, source: SourceFile) -> str:
-    return whole_map(given.read_bytes().decode("utf-8-sig"), added_sections(source, column_map))
-
-
-def _is_for(path: Path, header: Sequence[str]) -> bool:
-    try:
-        return read_map(path).fits(header)
-    except (MapError, OSError):
-        return False
-
-
-def _set_aside(path: Path) -> None:
-    free = _first_free(path.with_name(path.name + REPLACED))
-    path.replace(free)
-    say(f"The map {path} has the same columns. It is kept as {free.name}, and is not used any more.")
-
-
-def _first_free(path: Path) -> Path:
-    """The path, or the first one with a number that no file has."""
-    return next(each for each in itertools.chain([path], numbered(path)) if not each.exists())

@@ -11,7 +11,7 @@ from tests.raw_close import RawClose
 
 def table(path: str | Path) -> list[dict[str, str]]:
     """The lines of a CSV file."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

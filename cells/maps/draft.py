@@ -1,7 +1,6 @@
 """A map drafted from a file, for a person to look through: each column as it would be read without a map."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cells.columns import COMPANY, CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES, STATE, texts_of
@@ -14,15 +13,13 @@ from cells.maps.targets import TARGETS
 from cells.new_fields import fields_to_make
 from cells.placeholders import has_value
 from cells.roles import Roles, doubled_titles, roles_of
-from cells.safe_text import encodable, harmless_line
+from cells.safe_text import toml_string
 from cells.source_file import OpenedTable, SourceFile, says_something
-from cells.text_form import DELIMITERS
 from cells.unread_columns import UnreadColumn, unread_columns
 from cells.wrapped import unwrapped
 
 SAMPLES = 3
 MOST_KINDS = 12  # distinct values that are all named, if most of them stand in several rows
-LONGEST_SAMPLE = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,14 @@ def draft(source: SourceFile, fields: Mapping[str, LeadField] | None, region: st
     return [replace(each, region=region) if at in phones else each for at, each in drafted.items()]
 
 
+def draft_lacking(source: SourceFile, column_map: ColumnMap) -> list[DraftedColumn]:
+    """The columns of a file that a map lacks, as the file was read."""
+    lacking = set(column_map.lacks_of(source.header))
+    notes = dict.fromkeys(source.roles.custom, "a lead custom field")
+    titles = own_titles(source.header).items()
+    return [_drafted(source, at, title, notes, None) for at, title in titles if title in lacking]
+
+
 def _field_notes(source: SourceFile, fields: Mapping[str, LeadField] | None) -> dict[str, str]:
     """What to say of the custom fields that a file fills, by name."""
     known = {name: f"a lead custom field of Close, of type {field.kind}" for name, field in (fields or {}).items()}
@@ -97,7 +102,7 @@ def _drafted(
 def _unknown_note(title: str, samples: Sequence[str]) -> str:
     likely = likely_target(title, samples)
     target, when = (likely, "if it is that") if likely else (CUSTOM_PREFIX + title, "to keep it in a custom field")
-    return f"left out, because its name is not known; write {_quoted(target)} {when}"
+    return f"left out, because its name is not known; write {toml_string(target)} {when}"
 
 
 def _undecided_note(unread: UnreadColumn, likely: str) -> str:
@@ -155,114 +160,3 @@ def changes_reading(column_map: ColumnMap, header: Sequence[str]) -> bool:
         return True
     targets = _targets(roles_of("", header, said=dict.fromkeys(doubled_titles(header), MappedColumn(UNDECIDED))))
     return any(each.target not in (None, targets.get(at, "")) for at, each in said.items())
-
-
-# Text ----------------------------------------------------------------------------------------------------------------
-
-
-def map_text(
-    source: SourceFile, columns: Sequence[DraftedColumn], form: AskedForm, fields: Sequence[str] | None
-) -> str:
-    """The map as a TOML file with notes; `form` is what was asked for about the file, and `fields` those of Close."""
-    head = [*_introduction(source.name, fields), "", *_file_section(source, form)]
-    return "\n".join([*head, *(line for column in columns for line in section(column, len(source.cells)))]) + "\n"
-
-
-def _introduction(name: str, fields: Sequence[str] | None) -> Iterator[str]:
-    yield from (f"# {line}".rstrip() for line in INTRODUCTION.format(name=_in_note(name)).splitlines())
-    if fields is None:
-        yield "# Close was not asked which custom fields it has."
-    elif fields:
-        yield "#"
-        yield "# The custom fields that Close has:"
-        yield from (f"#   {_quoted(CUSTOM_PREFIX + field)}" for field in fields)
-
-
-INTRODUCTION = """\
-What an import takes the columns of {name} for. Change what is wrong, save the file, and run the import.
-
-Below, each line [columns."..."] begins the section of one column: notes on what it holds, then its target, which is
-what the column is taken for. To change that, change the words between the quotation marks after target =, and keep the
-quotation marks straight: "like this". Lines that begin with # are notes for you, which the import does not read.
-
-A target is one of these:
-
-  "Company"             required: rows with the same company become one lead
-  "Contact Name"        the whole name, or its parts: "Prefix", "First Name", "Middle Name", "Last Name", "Suffix";
-                        "Full Name" is used where the first or last name is blank
-  "Contact Emails"      in any number of columns; "Types of Contact Emails" are labels such as Work beside them
-  "Contact Phones"      the same; "Types of Contact Phones" are their labels
-  "Company US State"
-  "custom.Field Name"   the lead custom field of that name; it is created if Close does not have it
-  ""                    nothing: the column is left out
-  "?"                   not decided yet: the import asks you to decide
-
-If an import reads the values of a column wrongly, say below its target, in a line of its own, how to read them:
-
-  type = "mobile"               of phones and e-mails: office, mobile, home, direct, fax or other
-  type = "text"                 of a new custom field: text, textarea, number, date or datetime
-  values = {{ hot = "Gold", "not yet" = "" }}   what to read instead of hot, and of not yet; "" reads it as blank.
-                                What has blanks in it needs quotation marks
-  separator = " / "             what stands between several values in a cell
-  region = "GB"                 the country of phone numbers without +
-  date_order = "dmy"            what comes first: day (dmy), month (mdy) or year (ymd)
-  two_digit_years = "excel"     reads 87 as 1987 and 12 as 2012
-  year_only = "january"         reads 1987 as January 1, 1987
-  decimal = "comma"             what comes before the decimals: dot or comma
-  timezone = "Europe/Berlin"    the time zone of times that are written without one
-"""
-
-
-def _file_section(source: SourceFile, form: AskedForm) -> Iterator[str]:
-    marks = {mark: name.removesuffix("s") for mark, name in DELIMITERS.items()}
-    asked = {
-        "sheet": _quoted(form.sheet) if form.sheet else "",
-        "header_row": str(form.header_row or ""),
-        "delimiter": _quoted(marks[form.delimiter]) if form.delimiter else "",
-        "encoding": _quoted(form.encoding) if form.encoding else "",
-    }
-    yield "[file]"
-    yield f"# How the file is read: {_in_note(source.form or 'as usual')}. If that is wrong, add a line such as"
-    yield '# sheet = "Leads", header_row = 3, delimiter = "semicolon" or encoding = "cp1252".'
-    yield from (f"{name} = {value}" for name, value in asked.items() if value)
-
-
-def section(column: DraftedColumn, rows: int) -> Iterator[str]:
-    """The lines of the section on a column of a file with so many rows."""
-    yield ""
-    yield f"[columns.{_quoted(column.title)}]"
-    if column.note:
-        yield f"# {_in_note(column.note)}"
-    yield f"# filled in {column.filled} of {rows} rows{': ' if column.samples else ''}{_samples(column.samples)}"
-    yield f"target = {_quoted(column.target)}"
-    if column.region:
-        yield f"region = {_quoted(column.region)}"
-
-
-def added_sections(source: SourceFile, column_map: ColumnMap) -> str:
-    """The sections on the columns of a file that a map lacks, as the file was read; "" if it has all."""
-    lacking = set(column_map.lacks_of(source.header))
-    titles = own_titles(source.header)
-    notes = dict.fromkeys(source.roles.custom, "a lead custom field")
-    added = [_drafted(source, at, title, notes, None) for at, title in titles.items() if title in lacking]
-    lines = [line for column in added for line in section(column, len(source.cells))]
-    return (
-        "\n".join(["", f"# Added, because {_in_note(source.name)} has these columns, too.", *lines, ""])
-        if added
-        else ""
-    )
-
-
-def _samples(samples: Sequence[str]) -> str:
-    return ", ".join(f'"{_in_note(each, LONGEST_SAMPLE)}"' for each in samples)
-
-
-def _in_note(text: str, longest: int | None = None) -> str:
-    """A text that can stand in a line that begins with #, cut if it is long."""
-    line = harmless_line(encodable(text)).replace("\t", " ")
-    return line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
-
-
-def _quoted(text: str) -> str:
-    """A text as TOML writes it in quotation marks."""
-    return json.dumps(encodable(text), ensure_ascii=False).replace("\x7f", "\\u007f")

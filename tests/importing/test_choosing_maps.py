@@ -2,13 +2,11 @@
 
 import io
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from sandbox import Sandbox
 from tests.conftest import Run
 from tests.importing.exported import Held
 from tests.importing.test_exports import close_holds, lost
@@ -20,12 +18,6 @@ HEADER = ["Firm", "Who", "Reach"]
 ROW = ["Acme", "Ann Lee", "ann@acme.com"]
 TEXT = sections(Firm="Company", Who="Contact Name", Reach="Contact Emails")
 ACME = {"ACME": Held([("ANN LEE", office("ann@acme.com"), {})])}
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def test_a_map_is_used_by_itself_whatever_the_order_of_the_columns(run: Run, folder: Path, user: RawClose) -> None:

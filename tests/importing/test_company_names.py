@@ -4,7 +4,6 @@ import hashlib
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,12 +16,6 @@ from tests.raw_close import RawClose
 from tests.what_close_holds import custom_ids, leads_held
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Any:
-    with RawClose(connected, "key-of-a-user") as session:
-        yield session
 
 
 @pytest.mark.parametrize(

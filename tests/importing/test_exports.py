@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,6 @@ TITLE = [["Leads of this spring"], []]
 FREE_MAIL = ["gmail.com", "web.de", "gmx.net", "outlook.com", "hotmail.com", "yahoo.co.uk", "icloud.com", "aol.com"]
 
 Rows = Sequence[Sequence[str]]
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def content_of(export: Export, user: RawClose) -> bytes:

@@ -1,6 +1,5 @@
 """`import` puts each company into Close once, and accounts for every row."""
 
-import csv
 import os
 import re
 import signal
@@ -17,17 +16,13 @@ from close_client import CloseClient
 from commands.terminal import with_progress
 from sandbox import Fault, Sandbox
 from tests.conftest import Run
+from tests.what_close_holds import table
 
 Write = Callable[..., Path]
 Connect = Callable[[Sandbox], None]
 Clock = Callable[[], float]
 
 ACME = 'Acme,Ann,"a@x.com\nb@x.com",📞 +1 415 555 0100,17.05.1987,"$1,250.50",California'
-
-
-def table(path: str) -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
 
 
 def leads_in(sandbox: Sandbox) -> dict[str, int]:

@@ -21,13 +21,6 @@ Connect = Callable[[Sandbox], None]
 Clock = Callable[[], float]
 
 
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    """A user of Close beside us."""
-    with RawClose(connected, "key-of-a-user") as session:
-        yield session
-
-
 def emails(*addresses: str) -> list[dict[str, str]]:
     return [{"type": "home", "email": address} for address in addresses]
 

@@ -1,24 +1,18 @@
 """A map with a mistake stops the import before anything is sent, and says in which file, where, and what to write."""
 
+import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sandbox import Sandbox
 from tests.conftest import Run
 from tests.importing.exported import Held
 from tests.importing.test_exports import close_holds, lost
 from tests.importing.test_maps import office, put_map, put_rows, sections
 from tests.raw_close import RawClose
 from tests.what_close_holds import leads_held, table
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def in_column(settings: str) -> str:
@@ -260,6 +254,17 @@ def test_a_map_is_never_overwritten_once_somebody_worked_on_it(run: Run, folder:
     assert (ran.code, "--output" in ran.err, path.read_bytes()) == (2, True, edited)
     assert run("map", "leads.csv", "--output", "other.toml").code == 0
     assert run("map", "leads.csv", "--output", "leads.csv").code == 2
+
+
+def test_a_target_that_a_map_suggests_can_be_copied_as_it_stands(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Company", 'Say "hi"'], ["Acme", "hello"])
+    assert run("map", "leads.csv").code == 0
+    path = Path("input_data/maps/leads.toml")
+    text = path.read_text(encoding="utf-8")
+    (suggested,) = re.findall(r"; write (.*) to keep it", text)
+    path.write_text(text.replace('target = ""', f"target = {suggested}"), encoding="utf-8")
+    assert run("import", "leads.csv").code == 0
+    assert close_holds(user) == {"ACME": Held([], custom={'Say "hi"': "hello"})}
 
 
 def test_an_output_that_no_import_would_find_is_to_be_given(run: Run, folder: Path, user: RawClose) -> None:

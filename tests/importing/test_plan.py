@@ -25,13 +25,6 @@ Clock = Callable[[], float]
 OUTCOMES = ["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 
 
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    """A user of Close beside us."""
-    with RawClose(connected, "key-of-a-user") as session:
-        yield session
-
-
 def outcomes(ran: Ran) -> dict[str, int]:
     """How many leads ended in each outcome that there is."""
     return {name: count for name, count in ran.json["leads"].items() if count}

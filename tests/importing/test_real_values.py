@@ -9,19 +9,12 @@ from typing import Any
 import pytest
 
 from cells.companies import import_key
-from sandbox import Sandbox
 from tests.conftest import Ran, Run
 from tests.raw_close import RawClose
 from tests.what_close_holds import leads_held, named, table
 
 Put = Callable[[str, str], dict[str, Any]]
 REVENUE, FOUNDED = "custom.Company Revenue", "custom.Company Founded"
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Any:
-    with RawClose(connected, "key-of-a-user") as close:
-        yield close
 
 
 def rows(folder: Path, titles: Sequence[str], *lines: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,6 @@ Write = Callable[..., Path]
 Connect = Callable[[Sandbox], None]
 Clock = Callable[[], float]
 Act = Callable[[RawClose, Any], object]
-
-
-@pytest.fixture
-def user(connected: Sandbox) -> Iterator[RawClose]:
-    """A user of Close beside us."""
-    with RawClose(connected, "key-of-a-user") as session:
-        yield session
 
 
 def make_acme(close: RawClose) -> Any:
