@@ -114,4 +114,4 @@ def warn_of_values(source: SourceFile) -> Iterator[str]:
         if beyond:
             named = ", ".join(map(repr, beyond[:MOST_NAMED])) + (", ..." if len(beyond) > MOST_NAMED else "")
             what = "a value that is" if len(beyond) == 1 else f"{len(beyond)} values that are"
-            yield f"{roles.labels[at]}: {what} not among those of the map: {named}"
+            yield f"{roles.labels[at]}: {what} not among those of the map: {named}. Add what they mean to the map"

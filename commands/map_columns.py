@@ -23,7 +23,7 @@ from commands.error_words import Words
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, opened_input, stem_of, write_files
 from commands.interrupts import noticing_interrupt
-from commands.kept_maps import MAP_SUFFIX, MAPS
+from commands.kept_maps import MAP_SUFFIX, MAPS, is_for, map_files
 from commands.maps import asked_form
 from commands.terminal import counted, enumerated, say, show, show_json
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     names = (
         None if schema is None else sorted(field.name for field in schema if not is_same_name(field.name, IMPORT_KEY))
     )
-    output = args.output or MAPS / f"{stem_of(Path(path.name))}{MAP_SUFFIX}"
+    output = args.output or _own_place(path.name, source)
     _write(output, map_text(source, columns, form, names))
     report = _report(args, source, columns, output)
     if args.json:
@@ -80,6 +80,18 @@ def _fields_of_close(args: argparse.Namespace) -> Sequence[LeadField] | None:
 def _filled(source: SourceFile, schema: Sequence[LeadField]) -> dict[str, LeadField]:
     spelled = source.roles.spelled_fields.items()
     return {name: field for name, title in spelled if (field := find_field(schema, title))}
+
+
+def _own_place(name: str, source: SourceFile) -> Path:
+    """Where the map of a file with this name is kept. Raises UsageError if another map has the columns of the file."""
+    place = MAPS / f"{stem_of(Path(name))}{MAP_SUFFIX}"
+    others = [path for path in map_files() if path != place and is_for(path, source.header)]
+    if others and not place.exists():
+        raise UsageError(
+            f"{others[0]} has the columns of {name} already, and imports of that file use it. To write another map all "
+            "the same, name it with --output"
+        )
+    return place
 
 
 def _write(path: Path, text: str) -> None:

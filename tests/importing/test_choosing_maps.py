@@ -297,7 +297,7 @@ def test_a_map_fits_what_comes_on_standard_input(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
     ran = run("import", "-", "--json")
     assert (ran.code, ran.json["map"], close_holds(user)) == (0, "input_data/maps/leads.toml", ACME)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content.replace(b"Who", b"Name"))))
     assert run("map", "-", "--json").json["map"] == "input_data/maps/stdin.toml"
 
 
@@ -315,3 +315,13 @@ def test_rejects_remember_how_columns_are_read_that_a_map_gives_another_meaning(
     assert (again.code, again.json["values_dropped"]) == (0, 1), again.err
     assert again.json["leads"]["unchanged"] == 1
     assert close_holds(user)["ACME"] == Held([], custom={"Signed": "2004-01-02", "Ended": "2004-02-01"})
+
+
+def test_a_second_map_for_the_same_columns_is_not_written_by_itself(run: Run, folder: Path, user: RawClose) -> None:
+    put_rows(folder, ["Firm", "Who", "Reach"], ROW, name="june.csv")
+    put_rows(folder, ["Who", "Reach", "Firm"], ROW, name="july.csv")
+    assert run("map", "june.csv").code == 0
+    ran = run("map", "july.csv")
+    assert ran.code == 2
+    assert "input_data/maps/june.toml has the columns of july.csv already" in ran.err
+    assert run("map", "july.csv", "--output", "july.toml").code == 0

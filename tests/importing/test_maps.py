@@ -369,7 +369,7 @@ def test_values_that_a_map_forgot_are_told(run: Run, folder: Path, user: RawClos
     )
     trades = 'target = "custom.Trade"\nvalues = { 01 = "Food", 02 = "Wood", 03 = "Paper" }'
     put_map(folder, sections(Company="Company", Trade=trades))
-    assert "Trade: a value that is not among those of the map: '07'\n" in run("import", "leads.csv").err
+    assert "Trade: a value that is not among those of the map: '07'. Add what" in run("import", "leads.csv").err
     trade_of = {name: each.custom["Trade"] for name, each in close_holds(user).items() if each.custom}
     assert trade_of == {"A": "Food", "B": "Wood", "C": "Paper", "D": "Food", "F": "07"}
     put_map(folder, sections(Company="Company", Trade='target = "custom.Trade"\nvalues = { 07 = "" }'))
