@@ -47,6 +47,7 @@ from close.journal_entries import (
     written,
 )
 from close.journal_schema import Guard, open_database, unwritable
+from close.machine import THIS_MACHINE, Machine
 
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
@@ -68,9 +69,9 @@ class NoSuchRun(Exception):
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = open_database(path)
-        self._guard = Guard()
+    def __init__(self, path: Path, machine: Machine = THIS_MACHINE) -> None:
+        self._database = open_database(path, machine)
+        self._guard = Guard(machine)
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -100,7 +101,9 @@ class JournalFile:
 
 
 @contextmanager
-def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
+def open_journal(
+    path: Path, purpose: Purpose = "import or undo", machine: Machine = THIS_MACHINE
+) -> Iterator[JournalFile]:
     """The journal, created if it does not exist, for this process only. Raises JournalBusy and JournalUnusable.
 
     There can be one process at a time for each purpose. Qualifications and imports do not share rows, so neither has to
@@ -117,7 +120,7 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
-        with closing(JournalFile(path)) as journal:
+        with closing(JournalFile(path, machine)) as journal:
             yield journal
     finally:
         os.close(held)
@@ -257,12 +260,12 @@ class Journal:
             raise NoSuchRun(f"{what} this organization; `python main.py runs` lists all runs")
         return run_of(found)
 
-    def start_run(self, run_id: str, file: str, existing: str) -> None:
-        """A run starts or is continued."""
+    def start_run(self, run_id: str, file: str, existing: str, moment: datetime) -> None:
+        """A run starts or is continued at a moment by this machine's clock."""
         self._write(
             "INSERT INTO runs (run_id, organization, file, existing, started, state, outcomes) "
             "VALUES (?, ?, ?, ?, ?, 'unfinished', '{}') ON CONFLICT (run_id) DO NOTHING",
-            *(run_id, self.organization, file, existing, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"),
+            *(run_id, self.organization, file, existing, f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"),
         )
 
     def note_run(self, run_id: str, state: RunState, outcomes: Mapping[str, int] | None = None) -> None:

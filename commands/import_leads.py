@@ -199,7 +199,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         tell_of_closed_log(close)
         advise(args, result, files)
-    return _exit_code(result)
+    return exit_code(result)
 
 
 def _name_of_source(args: argparse.Namespace, path: Path) -> str:
@@ -227,7 +227,7 @@ def _voice(args: argparse.Namespace) -> Voice:
     return Voice(lambda _: None, lambda _: None, with_bar) if args.quiet else Voice(announce, say, with_bar)
 
 
-def _exit_code(result: ImportResult) -> Exit:
+def exit_code(result: ImportResult) -> Exit:
     """The exit code of an import that was not ended early, for the most urgent reason."""
     if result.has("undetermined") or result.unsettled:
         return Exit.UNREACHABLE

@@ -6,7 +6,7 @@ read by id.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -58,7 +58,7 @@ def look_around(
     candidates = {lead.key: [key + suffix for key in _keys_of(lead)] for lead in leads}
     every = [key for keys in candidates.values() for key in keys]
     sent, deleted = organization.journal.leads(every), organization.journal.deleted()
-    with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
+    with organization.close.machine.pool(workers or READERS) as pool:
         shown = _find_keyed(organization, every, deleted, pool)
         keys = {own: _key_in_use(some, sent, shown) for own, some in candidates.items()}
         keyed = {keys[own]: [lead for key in some for lead in shown.get(key, [])] for own, some in candidates.items()}
@@ -109,7 +109,7 @@ def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
 
 
 def _find_keyed(
-    organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: ThreadPoolExecutor
+    organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: Executor
 ) -> dict[str, list[Json]]:
     """The leads that search shows for some import keys, by key, without those that we deleted."""
     if not organization.fields.import_key:
@@ -156,9 +156,7 @@ def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]
 # By id ---------------------------------------------------------------------------------------------------------------
 
 
-def _read_known(
-    organization: Organization, sent: Sequence[SentLead], pool: ThreadPoolExecutor
-) -> dict[str, Json | None]:
+def _read_known(organization: Organization, sent: Sequence[SentLead], pool: Executor) -> dict[str, Json | None]:
     """The leads that the journal knows, by key: as noted if they are newer than the index lag, otherwise read by id."""
     close = organization.close
     states = {lead.key: lead.state for lead in sent}
@@ -177,7 +175,7 @@ def _read_known(
     return believed | readings | merged | back
 
 
-def _read_again(organization: Organization, lead_ids: Iterable[str], pool: ThreadPoolExecutor) -> dict[str, Json]:
+def _read_again(organization: Organization, lead_ids: Iterable[str], pool: Executor) -> dict[str, Json]:
     """Those of the leads that Close did not find which it finds after all, by id: a 404 can last for a moment only."""
     close, missing = organization.close, list(lead_ids)
     found: dict[str, Json] = {}
@@ -200,7 +198,7 @@ def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
 
 
 def _find_named(
-    organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: ThreadPoolExecutor
+    organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: Executor
 ) -> dict[str, list[Json]]:
     """The leads that search shows for the companies' names, by the company's key.
 

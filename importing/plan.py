@@ -5,8 +5,7 @@ A match by import key beats a match by name, and a lead with another import key 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
-from secrets import token_hex
+from datetime import tzinfo
 from typing import Literal
 
 from cells.dates import DateOrder
@@ -22,6 +21,7 @@ from cleaning import CleanFile, Lead, Requests, clean_source
 from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
+from close_client import CloseClient
 from importing.custom_fields import find_fields, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
@@ -149,7 +149,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
         refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
     clean = _clean(organization, source, settings)
     earlier = organization.journal.latest_run(file, settings.existing)
-    run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id()
+    run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id(organization.close)
     is_create = settings.existing == "create"
     suffix = f":{run_id}" if is_create else ""
     sight = look_around(organization, clean.leads, suffix, by_name=not is_create, workers=settings.workers)
@@ -174,9 +174,9 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     return clean_source(source, fields, requests, Conventions(currency, settings.zone, users))
 
 
-def new_run_id() -> str:
+def new_run_id(close: CloseClient) -> str:
     """An id for a run that sorts by time and is easy to type."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+    return f"{close.now():%Y%m%d-%H%M%S}-{close.machine.token(2)}"
 
 
 # Decide --------------------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def test_the_lock_goes_with_its_process(folder: Path) -> None:
 def test_runs_can_be_read_while_another_process_writes(folder: Path) -> None:
     with open_journal(folder / "journal.sqlite") as journals:
         journal = journals.of("orga_1", "One")
-        journal.start_run("run-1", "leads.csv", "merge")
+        journal.start_run("run-1", "leads.csv", "merge", MOMENT)
         send(journal, "a")
         ((run, name),) = read_runs(folder / "journal.sqlite")
         assert (run.run_id, run.state, name) == ("run-1", "unfinished", "One")
