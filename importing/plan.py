@@ -3,7 +3,7 @@
 A match by import key beats a match by name, and a lead with another import key never matches by name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Literal
@@ -33,6 +33,7 @@ GONE = "deleted or merged in Close since it was imported; it is not created agai
 OUR_DOUBLE = "the newer one is removed if this tool created it and nobody has changed it"
 
 Existing = Literal["merge", "skip", "create"]
+Clean = Callable[[SourceFile, Mapping[str, LeadField], Requests, Conventions], CleanFile]
 Action = Literal["create", "update", "unchanged", "skip", "look up"]
 
 
@@ -131,7 +132,13 @@ class Plan:
 # Plan ----------------------------------------------------------------------------------------------------------------
 
 
-def plan_import(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> Plan:
+def plan_import(
+    organization: Organization,
+    source: SourceFile,
+    file: str,
+    settings: ImportSettings,
+    clean_file: Clean = clean_source,
+) -> Plan:
     """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
     Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if a column of dates
@@ -147,7 +154,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     )
     if source.column_map:
         refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
-    clean = _clean(organization, source, settings)
+    clean = _clean(organization, source, settings, clean_file)
     earlier = organization.journal.latest_run(file, settings.existing)
     run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id(organization.close)
     is_create = settings.existing == "create"
@@ -163,7 +170,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     return plan
 
 
-def _clean(organization: Organization, source: SourceFile, settings: ImportSettings) -> CleanFile:
+def _clean(organization: Organization, source: SourceFile, settings: ImportSettings, clean_file: Clean) -> CleanFile:
     """The leads in the file, cleaned according to the fields that Close has for its columns."""
     fields: dict[str, LeadField] = dict(organization.fields.by_name)
     currency = Currency(organization.account.currency, organization.account.currency_symbol)
@@ -171,7 +178,7 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     requests = Requests(
         settings.names, settings.region, settings.date_order, settings.decimal, settings.company_from_email
     )
-    return clean_source(source, fields, requests, Conventions(currency, settings.zone, users))
+    return clean_file(source, fields, requests, Conventions(currency, settings.zone, users))
 
 
 def new_run_id(close: CloseClient) -> str:

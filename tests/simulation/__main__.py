@@ -1,7 +1,6 @@
 """Play one history and tell it, or play as many as fit into some minutes."""
 
 import argparse
-import os
 import sys
 
 from tests.simulation.history import play

@@ -89,7 +89,7 @@ class Close:
         )
         self.limiter = RateLimiter(rate, 1.0, 1.0, "always", lambda: scheduler.now)
         self._shown: dict[str, float] = {}
-        self.watchers: list[Callable[[Sent, "Answered"], None]] = []
+        self.watchers: list[Callable[[Sent, Answered], None]] = []
 
     def answer(self, sent: Sent, headers: Mapping[str, str], key: str = OURS) -> Reply:
         """The answer to a request, which is carried out now."""

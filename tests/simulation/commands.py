@@ -1,12 +1,18 @@
 """The commands of the product as a history runs them: the layer right below their arguments and their words."""
 
+import functools
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cells.column_map import AskedForm
-from cells.source_file import open_table
+from cells.field_types import Conventions
+from cells.lead_fields import LeadField
+from cells.source_file import SourceFile, open_table
+from cleaning import CleanFile, Requests, clean_source
 from close.journal import open_journal
 from close.journal_entries import Run
 from close.workers import until_error
@@ -72,7 +78,9 @@ class Commands:
             self.said = Said(code, words)
         computer.check()
         name = Path(about).name
-        computer.story.tell(computer.scheduler.now, computer.name, "ends", name, str(int(self.said.code)), self.said.words)
+        computer.story.tell(
+            computer.scheduler.now, computer.name, "ends", name, str(int(self.said.code)), self.said.words
+        )
         return int(self.said.code)
 
     def _client(self) -> CloseClient:
@@ -81,13 +89,15 @@ class Commands:
         return CloseClient("key", BASE_URL, machine=computer.machine(), session=session)
 
     def _import(self, path: Path, settings: ImportSettings) -> Said:
-        with open_table(path, AskedForm()) as opened:
-            source = opened.read(None)
+        source = _source_of(path.name, path.read_bytes())
         disk = self._computer.disk
         disk.output.mkdir(exist_ok=True)
         with open_journal(disk.journal, machine=self._computer.machine()) as journals:
             organization = open_organization(self._client(), journals, self._index_lag, LIST_LAG)
-            result = import_file(organization, source, str(path), settings, self._voice(), self.stop)
+            result = import_file(
+                *(organization, source, str(path), settings, self._voice(), self.stop),
+                partial(_cleaned, path.read_bytes()),
+            )
             result, _ = write_result(path.stem, result, journals, is_rehearsed=False, folder=disk.output)
         check_accounts(result)
         if result.ended_by:
@@ -112,3 +122,34 @@ class Commands:
 
     def _tell(self, words: str) -> None:
         self._computer.story.tell(self._computer.scheduler.now, self._computer.name, "says", words)
+
+
+# Reading a file and cleaning it costs more than all else, and gives the same each time ---------------------------------
+
+
+@functools.cache
+def _source_of(name: str, content: bytes) -> SourceFile:
+    """A file of a history as it is read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        with open_table(path, AskedForm()) as opened:
+            return opened.read(None)
+
+
+_CLEANED: dict[Hashable, CleanFile] = {}
+
+
+def _cleaned(
+    content: bytes,
+    source: SourceFile,
+    fields: Mapping[str, LeadField],
+    requests: Requests,
+    conventions: Conventions,
+) -> CleanFile:
+    """A file of a history as it is cleaned."""
+    kinds = tuple((name, fields[name].kind) for name in sorted(fields))
+    about = content, kinds, requests
+    if about not in _CLEANED:
+        _CLEANED[about] = clean_source(source, fields, requests, conventions)
+    return _CLEANED[about]

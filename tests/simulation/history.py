@@ -26,6 +26,8 @@ from tests.simulation.story import Story
 INDEX_LAG = 60.0  # seconds, as the command line has it
 LONGEST_LAG = 590.0  # seconds; with a request's own time, ten minutes
 UNTIL_ALL_SHOWS = 1_300.0  # seconds: ten index lags, the longest lag and the latest request
+FILES = 97  # that histories begin with
+UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
 MOST_ATTEMPTS = 6  # to come to an end once nothing goes wrong any more
 FIELDS = {"Import Key": "text", "Company Founded": "date", "Company Revenue": "number"}
 MEMORY = Path("/dev/shm")
@@ -80,14 +82,15 @@ class History:
         self.network = Network(self.close, self.scheduler, self.weather, self.story)
         self.colleague = Colleague(self.close, self.scheduler, _draw(seed, "colleague"), self.story)
         self.has_colleague = draw.random() < 0.35
-        companies = draw_companies(draw, draw.randint(2, 9))
+        file = _draw(seed % FILES, "file")
+        companies = draw_companies(file, file.randint(2, 9))
+        self.has_two = draw.random() < 0.2
         self.fields_before: set[str] = set()
         self.known = self._make_known(companies)
         self.users = self._drawn_users(companies, folder)
         self.colleague.names = tuple(each.name for each in companies)
         self.before = {lead["id"]: lead for lead in self.close.store.all("lead")}
         self.invariants = Invariants(self)
-        self.lags.begin()
 
     # What is drawn ---------------------------------------------------------------------------------------------------
 
@@ -96,7 +99,9 @@ class History:
         most = draw.choice((0.0, 2.0, 30.0, 55.0, LONGEST_LAG))
         events = draw.choice((most, 0.0, 5.0, draw.uniform(0, LONGEST_LAG)))
         shards = tuple(draw.choice((0.0, 3.0, 40.0)) for _ in range(4)) if draw.random() < 0.15 else ()
-        index, log, lists = (ChangingLag(self.scheduler, draw, most) for most in (most, events, draw.choice((0.0, 8.0))))
+        index, log, lists = (
+            ChangingLag(self.scheduler, draw, most) for most in (most, events, draw.choice((0.0, 8.0)))
+        )
         return Lags(index, log, lists, shards)
 
     def _drawn_weather(self) -> Weather:
@@ -115,7 +120,7 @@ class History:
     def _make_known(self, companies: Sequence[Company]) -> dict[str, Company]:
         """Make leads for some companies, and some custom fields; by the name of the company, as the lead begins."""
         draw = self.draw
-        names = [name for name in FIELDS if draw.random() < (0.5 if name == "Import Key" else 0.8)]
+        names = [name for name in FIELDS if self.has_two or draw.random() < (0.5 if name == "Import Key" else 0.8)]
         self.fields_before.update(names)
         for name in names:
             self._make("/custom_field/lead/", {"name": name, "type": FIELDS[name]})
@@ -133,8 +138,9 @@ class History:
     def _drawn_users(self, companies: Sequence[Company], folder: Path) -> list[User]:
         draw = self.draw
         existing: Existing = draw.choice(("merge", "merge", "merge", "merge", "skip", "create"))
+        existing = "merge" if self.has_two else existing
         users = [self._user("A", companies, existing, folder)]
-        if existing != "create" and draw.random() < 0.2:
+        if self.has_two:
             others = companies if draw.random() < 0.5 else [*companies[:2], *draw_companies(draw, 2, first=40)]
             users.append(self._user("B", others, existing, folder))
         return users
@@ -164,7 +170,11 @@ class History:
         return self.invariants.broken
 
     def _happen(self) -> None:
-        tasks = [self.scheduler.spawn(each.computer.name, lambda each=each: self._troubles(each)) for each in self.users]
+        self.scheduler.sleep(UNTIL_KNOWN)
+        self.lags.begin()
+        tasks = [
+            self.scheduler.spawn(each.computer.name, lambda each=each: self._troubles(each)) for each in self.users
+        ]
         if self.has_colleague:
             times, longest = self.draw.randint(1, 6), self.draw.choice((1.0, 20.0, 150.0))
             tasks.append(self.scheduler.spawn("colleague", lambda: self.colleague.work(times, longest)))
