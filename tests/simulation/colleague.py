@@ -26,6 +26,7 @@ class Colleague:
         self._deleted: list[tuple[Json, list[Json]]] = []
         self._deleted_fields: list[tuple[Json, dict[str, object]]] = []
         self.touched: dict[str, float] = {}
+        self.worked: dict[str, float] = {}  # leads that they have changed or worked on, by id
         self.made: set[str] = set()
         self.names: tuple[str, ...] = ()  # of companies that leads may be made for
         self.has_touched_fields = False
@@ -50,8 +51,10 @@ class Colleague:
         contacts = self._close.store.all("contact")
         return self._draw.choice(contacts) if contacts else None
 
-    def _touch(self, lead: Json) -> None:
+    def _touch(self, lead: Json, *, is_work: bool = True) -> None:
         self.touched[lead["id"]] = self.touched[_name(lead)] = self._scheduler.now
+        if is_work:
+            self.worked.setdefault(lead["id"], self._scheduler.now)
 
     def _ask(self, method: str, path: str, body: Json | None = None) -> Reply:
         self._story.tell(self._scheduler.now, "colleague", method, path, body)
@@ -95,7 +98,7 @@ class Colleague:
     def _delete(self) -> None:
         lead = self._lead()
         if lead:
-            self._touch(lead)
+            self._touch(lead, is_work=False)
             self._deleted.append((lead, self._close.store.of_lead("contact", lead["id"])))
             self._ask("DELETE", f"/lead/{lead['id']}/")
 
@@ -109,7 +112,7 @@ class Colleague:
             for contact in contacts:
                 change.put("contact", contact)
             change.put("lead", {**lead, "date_updated": self._close.store.now()})
-        self._touch(lead)
+        self._touch(lead, is_work=False)
 
     def _merge(self) -> None:
         source, destination = self._lead(), self._lead()

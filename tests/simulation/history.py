@@ -26,7 +26,7 @@ from tests.simulation.story import Story
 INDEX_LAG = 60.0  # seconds, as the command line has it
 LONGEST_LAG = 590.0  # seconds; with a request's own time, ten minutes
 UNTIL_ALL_SHOWS = 1_300.0  # seconds: ten index lags, the longest lag and the latest request
-FILES = 97  # that histories begin with
+FILES = 40  # that histories begin with
 UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
 MOST_ATTEMPTS = 6  # to come to an end once nothing goes wrong any more
 FIELDS = {"Import Key": "text", "Company Founded": "date", "Company Revenue": "number"}
@@ -109,9 +109,9 @@ class History:
         faults = FAULTS if draw.random() < 0.5 else tuple(draw.sample(FAULTS, draw.randint(1, 4)))
         return Weather(
             draw,
-            probability=draw.choice((0.0, 0.02, 0.1, 0.3)),
+            probability=draw.choice((0.0, 0.05, 0.1, 0.3, 0.6)),
             faults=faults,
-            on=draw.choice(("", "", "POST /lead/", "POST", "PUT", "DELETE")),
+            on=draw.choice(("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST", "PUT", "DELETE")),
             latest=draw.choice((20.0, 100.0, 300.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
@@ -120,7 +120,7 @@ class History:
     def _make_known(self, companies: Sequence[Company]) -> dict[str, Company]:
         """Make leads for some companies, and some custom fields; by the name of the company, as the lead begins."""
         draw = self.draw
-        names = [name for name in FIELDS if self.has_two or draw.random() < (0.5 if name == "Import Key" else 0.8)]
+        names = list(FIELDS) if self.has_two else draw.choice(([], ["Company Revenue"], list(FIELDS), list(FIELDS)))
         self.fields_before.update(names)
         for name in names:
             self._make("/custom_field/lead/", {"name": name, "type": FIELDS[name]})
@@ -141,7 +141,11 @@ class History:
         existing = "merge" if self.has_two else existing
         users = [self._user("A", companies, existing, folder)]
         if self.has_two:
-            others = companies if draw.random() < 0.5 else [*companies[:2], *draw_companies(draw, 2, first=40)]
+            others = (
+                companies
+                if draw.random() < 0.5
+                else [*companies[:2], *draw_companies(_draw(self.seed % FILES, "others"), 2, first=40)]
+            )
             users.append(self._user("B", others, existing, folder))
         return users
 
@@ -150,6 +154,7 @@ class History:
         disk = SimulatedDisk(folder / name)
         disk.folder.mkdir(parents=True)
         computer = Computer(name, self.scheduler, _draw(self.seed, name), disk, self.story)
+        disk.count = self.story.count
         disk.tell = lambda *about: self.story.tell(self.scheduler.now, name, *about)
         computer.ahead = draw.choice((0.0, 0.0, 0.0, 3600.0, -3600.0))
         commands = Commands(computer, self.network, INDEX_LAG)
@@ -203,7 +208,7 @@ class History:
             if draw.random() < 0.15:
                 self._endangered(user, draw, lambda: self._undo_last(user))
             if draw.random() < 0.15:
-                user.save(edited(draw, user.companies))
+                user.save(edited(_draw(self.seed % FILES, f"edit {len(user.versions)}"), user.companies))
             if draw.random() < 0.1:
                 user.computer.ahead -= draw.choice((5.0, 100.0, 3600.0))
             self.scheduler.sleep(draw.choice((0.0, 3.0, 30.0, 200.0, 700.0)) * draw.random())

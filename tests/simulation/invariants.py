@@ -32,7 +32,7 @@ class Invariants:
         self._made: dict[str, list[Departed]] = defaultdict(list)  # by import key and kind
         self._maker: dict[str, str] = {}  # the computer that made a lead, contact or field, by id
         self._left: set[str] = set()
-        self._excused: set[str] = set()  # companies that may be there twice
+        self._shared: set[str] = set()  # keys of leads that two computers made: each may take the other's for its own
         history.close.watchers.append(self._watch)
 
     def _break(self, words: str) -> None:
@@ -67,6 +67,8 @@ class Invariants:
         key = _key_of(answered.document)
         store = self._history.close.store
         for before in self._made[key]:
+            if before.sent.by != sent.by:
+                self._shared.add(key)
             is_there = before.sent.by == sent.by and store.find("lead", before.made)
             if is_there and not self._history.colleague.has_touched(answered.document):
                 self._judge_double(before, departed, key)
@@ -79,7 +81,6 @@ class Invariants:
             self._break(f"{key} was sent again {waited:.0f} s after its answer was lost, and Close has it twice")
         elif self._shown_at(first.made) < second.sent.at - LOOKED_BEFORE:
             self._break(f"{key} was sent again although Close had shown it")
-        self._excused.add(key)
 
     def _shown_at(self, lead_id: str) -> float:
         """When the event log or search shows a lead."""
@@ -107,7 +108,7 @@ class Invariants:
         lead = answered.before or {}
         if lead["id"] not in self._maker:
             self._break(f"{lead['name']} was deleted, which no import made")
-        touched = self._history.colleague.touched.get(lead["id"])
+        touched = self._history.colleague.worked.get(lead["id"])
         if touched is not None and touched < sent.at - READING_TO_WRITE:
             self._break(f"{lead['name']} was deleted, on which the colleague had worked")
 
@@ -280,7 +281,8 @@ class Invariants:
                 if self._maker.get(lead["id"]) != user.computer.name or self._history.colleague.has_touched(lead):
                     continue
                 state = states.get(_key_of(lead))
-                if state not in ("sending", "created", "removed", "undoing"):
+                is_shared = _key_of(lead) in self._shared
+                if not is_shared and state not in ("sending", "created", "removed", "undoing"):
                     self._break(f"{lead['name']} is ours, but in the journal it is {state}")
 
     # Undo ------------------------------------------------------------------------------------------------------------
@@ -313,7 +315,8 @@ class Invariants:
 
     def _is_excused(self, lead: Json) -> bool:
         colleague = self._history.colleague
-        return colleague.has_touched(lead) or bool({lead["id"], _named(lead)} & self._left)
+        is_shared = _key_of(lead) in self._shared
+        return is_shared or colleague.has_touched(lead) or bool({lead["id"], _named(lead)} & self._left)
 
 
 def _key_of(lead: Json) -> str:
