@@ -27,6 +27,7 @@ READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
 READ_AGAIN = 2  # times, if Close does not find a lead
 ASK_AGAIN = 3  # times, if the answer is to another question
+DATES = ("date_created", "date_updated")
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
 
@@ -132,17 +133,30 @@ def find_by_key(
 
     def search(some: Sequence[str]) -> list[Json]:
         conditions = [has_value(custom_field(organization.fields.import_key), key) for key in some]
-        for _ in range(ASK_AGAIN):
-            shown = organization.close.leads_meeting_any(conditions, [*fields, column], organization.key_parts)
-            if all(not hit.get(column) or hit[column] in some for hit in shown):
-                return shown
-        raise CloseUnreachable("Close's answers to a search were about something else")
+        return _answered(
+            partial(organization.close.leads_meeting_any, conditions, [*fields, column], organization.key_parts),
+            lambda hit: _has_dates(hit, fields) and (not hit.get(column) or hit[column] in some),
+        )
 
     found: dict[str, list[Json]] = defaultdict(list)
     for shown in each(search, [keys[at : at + KEYS_PER_SEARCH] for at in range(0, len(keys), KEYS_PER_SEARCH)]):
         for lead in _showing(organization, shown):
             found[lead.get(column) or ""].append(lead)
     return dict(found)
+
+
+def _answered(ask: Callable[[], list[Json]], is_about: Callable[[Json], bool]) -> list[Json]:
+    """The hits of a search, all of which are about what was asked. Raises CloseUnreachable if others keep coming."""
+    for _ in range(ASK_AGAIN):
+        shown = ask()
+        if all(map(is_about, shown)):
+            return shown
+    raise CloseUnreachable("Close's answers to a search were about something else")
+
+
+def _has_dates(hit: Json, fields: Sequence[str]) -> bool:
+    """Whether a hit shows the dates that were asked for: each lead has them, so without them it is another answer."""
+    return all(name in hit for name in DATES if name in fields)
 
 
 def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]:
@@ -210,7 +224,8 @@ def _find_named(
 
     def search(some: Sequence[Lead]) -> list[Json]:
         fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
-        return organization.close.leads_meeting_any(_name_conditions(some), fields, organization.name_parts)
+        ask = partial(organization.close.leads_meeting_any, _name_conditions(some), fields, organization.name_parts)
+        return _answered(ask, lambda hit: _has_dates(hit, fields))
 
     batches = _in_batches(leads)
     found: dict[str, dict[str, Json]] = defaultdict(dict)
