@@ -299,7 +299,7 @@ class _CarryingOut:
                 self._sender.doubles_removed += copies.removed
                 outcome = _checked(outcome, copies.left)
             self._held[key] = outcome
-        doubles = remove_double_contacts(self._organization, {each.lead_id for each in self._held.values()})
+        doubles = remove_double_contacts(self._organization, [each.lead_id for each in self._held.values()])
         for key in keys:
             outcome = self._held.pop(key)
             yield _with_double_contacts(outcome, doubles.get(outcome.lead_id, []))

@@ -184,7 +184,7 @@ def _read_known(organization: Organization, sent: Sequence[SentLead], pool: Exec
     readings = dict(zip(to_read, pool.map(lambda lead_id: read_or_none(close, lead_id), to_read.values()), strict=True))
     gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
     merged = find_merged(close, gone) if gone else {}
-    doubtful = {lead_id for lead_id, key in gone.items() if key not in merged and states[key] != "removed"}
+    doubtful = [lead_id for lead_id, key in gone.items() if key not in merged and states[key] != "removed"]
     back = {gone[lead_id]: lead for lead_id, lead in _read_again(organization, doubtful, pool).items()}
     return believed | readings | merged | back
 

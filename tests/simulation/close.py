@@ -1,4 +1,4 @@
-"""Close as a history has it: the sandbox's endpoints without sockets, with lags that change, and a watch on each request."""
+"""Close as a history has it: the sandbox's endpoints without sockets, with lags that change and watchers."""
 
 import json
 import random

@@ -142,7 +142,7 @@ class Colleague:
         self._ask("PUT", f"/contact/{contact['id']}/", body)
 
     def _remove_contact(self) -> None:
-        self._on_contact(lambda contact: self._delete_contact(contact))
+        self._on_contact(self._delete_contact)
 
     def _delete_contact(self, contact: Json) -> None:
         self._ask("DELETE", f"/contact/{contact['id']}/")

@@ -13,7 +13,7 @@ from cells.field_types import Conventions
 from cells.lead_fields import LeadField
 from cells.source_file import SourceFile, open_table
 from cleaning import CleanFile, Requests, clean_source
-from close.journal import open_journal
+from close.journal import open_journal, read_runs
 from close.journal_entries import Run
 from close.workers import until_error
 from close_client import CloseClient
@@ -60,13 +60,8 @@ class Commands:
         return self._noted(lambda: self._undo(run_id), run_id)
 
     def runs(self) -> list[Run]:
-        """The runs that can be undone, newest first."""
-        computer = self._computer
-        machine = computer.machine()
-        with open_journal(computer.disk.journal, machine=machine) as journals:
-            organization = open_organization(self._client(), journals, self._index_lag, LIST_LAG)
-            rows = organization.journal._all("SELECT run_id FROM runs ORDER BY number DESC")
-            return [organization.journal.find_run(run_id) for (run_id,) in rows]
+        """The runs so far, newest first."""
+        return [run for run, _ in reversed(read_runs(self._computer.disk.journal))]
 
     def _noted(self, command: Callable[[], Said], about: str) -> int:
         computer = self._computer
@@ -124,7 +119,7 @@ class Commands:
         self._computer.story.tell(self._computer.scheduler.now, self._computer.name, "says", words)
 
 
-# Reading a file and cleaning it costs more than all else, and gives the same each time ---------------------------------
+# Reading a file and cleaning it costs more than all else, and gives the same each time -------------------------------
 
 
 @functools.cache

@@ -1,12 +1,12 @@
 """The disk of a computer: what it holds after the process was killed or the power failed, and calls that fail.
 
-What is modelled. The folder lies in a real one, in memory. A killed process leaves everything that it wrote. A power cut
-leaves what was synced, and any part of the rest:
+What is modelled. The folder lies in a real one, in memory. A killed process leaves everything that it wrote. A power
+cut leaves what was synced, and any part of the rest:
 
-- The journal is SQLite's own file and its `-wal`. Each statement that has returned is in the log up to its size then; with
-  `synchronous = FULL` this much is synced, otherwise only what was synced before. After a power cut the log is cut off
-  anywhere between what is synced and its end, and sectors of what is not synced may hold nothing. A death in the middle of
-  a commit leaves a part of that commit. A checkpoint, which closing the journal makes, is done as a whole.
+- The journal is SQLite's own file and its `-wal`. Each statement that has returned is in the log up to its size then;
+  with `synchronous = FULL` this much is synced, otherwise only what was synced before. After a power cut the log is cut
+  off anywhere between what is synced and its end, and sectors of what is not synced may hold nothing. A death in the
+  middle of a commit leaves a part of that commit. A checkpoint, which closing the journal makes, is done as a whole.
 - A file that was not synced holds any beginning of its content. Names (new, moved, removed) of the last 30 seconds are
   there up to any moment of these, in their order.
 - A call fails because the disk is full, or with an I/O error: before it does anything, once or for the rest of the run.

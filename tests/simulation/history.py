@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from close.journal_entries import Run
 from importing.plan import Existing
 from tests.simulation.close import ChangingLag, Close, Json, Lags, Sent
 from tests.simulation.colleague import Colleague
@@ -25,8 +25,9 @@ from tests.simulation.story import Story
 
 INDEX_LAG = 60.0  # seconds, as the command line has it
 LONGEST_LAG = 590.0  # seconds; with a request's own time, ten minutes
-UNTIL_ALL_SHOWS = 1_300.0  # seconds: ten index lags, the longest lag and the latest request
-FILES = 40  # that histories begin with
+LONGER_LAG = 900.0  # seconds; of search or of the event log, if the other one does not lag like that
+UNTIL_ALL_SHOWS = 1_900.0  # seconds: ten index lags, the longest lag and the latest request
+FILES = 16  # that histories begin with
 UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
 MOST_ATTEMPTS = 6  # to come to an end once nothing goes wrong any more
 FIELDS = {"Import Key": "text", "Company Founded": "date", "Company Revenue": "number"}
@@ -96,8 +97,11 @@ class History:
 
     def _drawn_lags(self) -> Lags:
         draw = _draw(self.seed, "lags")
-        most = draw.choice((0.0, 2.0, 30.0, 55.0, LONGEST_LAG))
+        most = draw.choice((0.0, 2.0, 30.0, 55.0, LONGEST_LAG, LONGER_LAG))
         events = draw.choice((most, 0.0, 5.0, draw.uniform(0, LONGEST_LAG)))
+        if most == LONGER_LAG:
+            events = draw.choice((0.0, 5.0, 50.0))
+            most, events = draw.choice(((most, events), (events, most)))
         shards = tuple(draw.choice((0.0, 3.0, 40.0)) for _ in range(4)) if draw.random() < 0.15 else ()
         index, log, lists = (
             ChangingLag(self.scheduler, draw, most) for most in (most, events, draw.choice((0.0, 8.0)))
@@ -112,7 +116,7 @@ class History:
             probability=draw.choice((0.0, 0.05, 0.1, 0.3, 0.6)),
             faults=faults,
             on=draw.choice(("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST", "PUT", "DELETE")),
-            latest=draw.choice((20.0, 100.0, 300.0)),
+            latest=draw.choice((2.0, 20.0, 100.0, 300.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
         )
@@ -177,9 +181,7 @@ class History:
     def _happen(self) -> None:
         self.scheduler.sleep(UNTIL_KNOWN)
         self.lags.begin()
-        tasks = [
-            self.scheduler.spawn(each.computer.name, lambda each=each: self._troubles(each)) for each in self.users
-        ]
+        tasks = [self.scheduler.spawn(each.computer.name, partial(self._troubles, each)) for each in self.users]
         if self.has_colleague:
             times, longest = self.draw.randint(1, 6), self.draw.choice((1.0, 20.0, 150.0))
             tasks.append(self.scheduler.spawn("colleague", lambda: self.colleague.work(times, longest)))
@@ -255,16 +257,9 @@ class History:
 
     def _undo_all(self, user: User) -> None:
         """Undo all runs, the newest first."""
-        runs: list[Run] = []
-
-        def list_runs() -> int:
-            runs.extend(user.commands.runs())
-            return 0
-
-        user.computer.run(list_runs)
-        for run in runs:
+        for run in user.commands.runs():
             self.invariants.doing[user.computer.name] = "undo"
-            self._run(user, lambda run=run: user.commands.undo(run.run_id))
+            self._run(user, partial(user.commands.undo, run.run_id))
             self.invariants.note_left(user)
 
 

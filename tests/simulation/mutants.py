@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant(
         "trust the event log alone",
         "importing/lost_leads.py",
-        "            self._ids[key].update(lead[\"id\"] for lead in found)\n            self._in_search",
+        '            self._ids[key].update(lead["id"] for lead in found)\n            self._in_search',
         "            self._in_search",
     ),
     Mutant(
@@ -150,15 +150,14 @@ MUTANTS = (
     Mutant(
         "take another's lead for ours",
         "importing/own_leads.py",
-        '    if copy.get("created_by") not in (None, sender) or (made_at and made_at < sent.first_sent - CLOCKS_AGREE):\n'
-        "        return None\n    if any(is_lead_as_sent(copy, body) for body in sent.bodies):\n",
+        "    if any(is_lead_as_sent(copy, body) for body in sent.bodies):\n",
         "    if True:\n",
     ),
     Mutant(
         "undo without asking who has worked on a lead",
         "importing/own_leads.py",
         "    if lead_content(lead) != lead_content(answered):\n",
-        "    work = \"\"\n    if lead_content(lead) != lead_content(answered):\n",
+        '    work = ""\n    if lead_content(lead) != lead_content(answered):\n',
     ),
     Mutant(
         "undo a lead that somebody has changed",

@@ -4,6 +4,7 @@ import heapq
 import random
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 MOST_STEPS = 200_000  # of one history; one that takes more goes round in circles
 
@@ -30,7 +31,7 @@ Waiter = tuple[Task, int]  # and the ticket of its wait
 class _Carrier(threading.Thread):
     """A thread of the operating system, which carries one task after the other."""
 
-    free: "list[_Carrier]" = []
+    free: ClassVar[list["_Carrier"]] = []
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
