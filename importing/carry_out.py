@@ -37,8 +37,8 @@ def carry_out(
     `doubles_left`, sentences are added about doubles of earlier runs that a person has to remove.
     """
     organization = plan.organization
-    todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
-    settled = [planned for planned in plan.leads if not _is_to_do(plan, planned)]
+    todo = [planned for planned in plan.leads if plan.is_to_do(planned)]
+    settled = [planned for planned in plan.leads if not plan.is_to_do(planned)]
     try:
         organization.journal.start_run(plan.run_id, plan.file, plan.existing, organization.close.now())
         fields = make_fields(organization, plan.missing_fields)
@@ -64,11 +64,6 @@ def _told_once(tell: Callable[[str], None]) -> Callable[[str], None]:
             tell(words)
 
     return tell_once
-
-
-def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
-    """Whether there is work: something to write or look up, or several copies, one of which the journal may know."""
-    return planned.writes or bool(planned.copies and planned.key in plan.sent)
 
 
 class _CarryingOut:

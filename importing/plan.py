@@ -105,10 +105,17 @@ class Plan:
         """Whether this continues a run that was not finished."""
         return self.earlier is not None and self.earlier.run_id == self.run_id
 
+    def is_to_do(self, planned: PlannedLead) -> bool:
+        """Whether there is work: something to write or look up, or several copies, one of which the journal may know.
+
+        Of such copies, one may be removed, and the other one is then given what it lacks.
+        """
+        return planned.writes or bool(planned.copies and planned.key in self.sent)
+
     @property
     def missing_fields(self) -> dict[str, str]:
         """The types of the custom fields that must be created first, by name."""
-        to_write = [planned for planned in self.leads if planned.writes]
+        to_write = [planned for planned in self.leads if self.is_to_do(planned)]
         if not to_write:
             return {}
         own = {} if self.organization.fields.import_key else {IMPORT_KEY: "text"}
