@@ -17,7 +17,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -410,20 +410,16 @@ class Journal:
 
     def note_undone(self, key: str) -> None:
         """A lead that was created has been deleted, as if it had never existed."""
-        with self._guard:
-            self._database.execute("BEGIN")
+        with self._as_a_whole():
             self._database.execute(
                 "INSERT OR IGNORE INTO deleted SELECT organization, lead_id, NULL FROM leads "
                 "WHERE organization = ? AND key = ? AND lead_id IS NOT NULL",
                 (self.organization, key),
             )
-            moved = self._database.execute(
+            self._move(
                 "UPDATE leads SET state = 'undone', sends = 0 WHERE organization = ? AND key = ? AND state = 'undoing'",
-                (self.organization, key),
-            ).rowcount
-            self._database.execute("COMMIT" if moved else "ROLLBACK")
-        if not moved:
-            raise OutOfOrder(f"note_undone: not allowed in the state of {key}")
+                *(self.organization, key),
+            )
 
     def note_deleted(self, lead_id: str, stays: str) -> None:
         """A duplicate was deleted; `stays` is the lead that it duplicated."""
@@ -617,6 +613,22 @@ class Journal:
     def _all(self, statement: str, *values: object) -> Sequence[Any]:
         with self._guard:
             return self._database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _as_a_whole(self) -> Iterator[None]:
+        """Let the statements in the block be on disk together, or none of them if one fails.
+
+        Otherwise, what others note later would belong to the same transaction, and would be lost with it.
+        """
+        with self._guard:
+            self._database.execute("BEGIN")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite may have rolled it back already
+                    self._database.execute("ROLLBACK")
+                raise
 
     def _write(self, statement: str, *values: object) -> int:
         with self._guard:
