@@ -1,14 +1,15 @@
 """Close as a history has it: the sandbox's endpoints without sockets, with lags that change and watchers."""
 
 import json
+import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sandbox.close
 from sandbox.account import Account
-from sandbox.answers import Refused
+from sandbox.answers import Refused, invalid_body, refused
 from sandbox.deeds import Deeds
 from sandbox.limits import RateLimiter
 from sandbox.store import Store, draw_ids_from
@@ -37,7 +38,9 @@ class ChangingLag:
             self._until = now + self._draw.expovariate(1 / 60)
             share = self._draw.random()
             self._lag = (
-                self._draw.random() * (self.most if share < 0.4 else min(5.0, self.most)) if share < 0.8 else 0.0
+                self._draw.choice((self._draw.random(), 1.0)) * (self.most if share < 0.4 else min(5.0, self.most))
+                if share < 0.8
+                else 0.0
             )
         self.last_due = max(self.last_due, now + min(self._lag, self.most))
         return self.last_due - now
@@ -89,6 +92,8 @@ class Close:
         )
         self.limiter = RateLimiter(rate, 1.0, 1.0, "always", lambda: scheduler.now)
         self._shown: dict[str, float] = {}
+        self.shows_log = True  # the event log, to the user of our key
+        self.refused: frozenset[str] = frozenset()  # e-mails that Close does not accept
         self.watchers: list[Callable[[Sent, Answered], None]] = []
 
     def answer(self, sent: Sent, headers: Mapping[str, str], key: str = OURS) -> Reply:
@@ -97,6 +102,7 @@ class Close:
         request = HttpRequest(sent.method, sent.path, sent.query, headers, body)
         answered = Answered(self.store, sent)
         try:
+            self._refuse(sent)
             with self.store.as_user(is_colleague=key == COLLEAGUE):
                 answered.document = sandbox.close.answer(self.account, request, key)
                 reply = Reply.of(200, answered.document)
@@ -104,11 +110,23 @@ class Close:
             answered.status = refusal.status
             reply = Reply.of(refusal.status, refusal.body)
         if answered.status == 200 and sent.route == "POST /lead/":
-            shown = min(self.lags.index.last_due, self.lags.events.last_due)
+            shown = min(self.lags.index.last_due, self.lags.events.last_due if self.shows_log else math.inf)
             self._shown[answered.document["id"]] = shown + max(self.lags.shards, default=0.0)
         for watch in self.watchers:
             watch(sent, answered)
         return reply
+
+    def _refuse(self, sent: Sent) -> None:
+        """Raise Refused for what Close does not show or accept, where the sandbox would."""
+        if not self.shows_log and sent.path.startswith("/api/v1/event/"):
+            raise refused(403, "The event log is not for you.")
+        body = sent.body or {}
+        found = _in_mails(body, self.refused)
+        people = {str(at): _in_mails(each, self.refused) for at, each in enumerate(body.get("contacts") or [])}
+        people = {at: invalid_body(errors) for at, errors in people.items() if errors}
+        found |= {"contacts": {"errors": people}} if people else {}
+        if found:
+            raise Refused(400, invalid_body(found))
 
     def shown_at(self, lead_id: str) -> float:
         """When the event log or search shows a lead, whichever does so first."""
@@ -143,3 +161,10 @@ class Answered:
         self.before: Json | None = store.find(kind, sent.object_id) if kind else None
         self.status = 200
         self.document: Json = {}
+
+
+def _in_mails(contact: Json, refused: Collection[str]) -> Json:
+    """The errors about the e-mails of a contact that are refused; empty if none is."""
+    places = [str(at) for at, item in enumerate(contact.get("emails") or []) if item.get("email") in refused]
+    errors = {at: invalid_body({"email": "Invalid email address."}) for at in places}
+    return {"emails": {"errors": errors}} if errors else {}

@@ -11,6 +11,7 @@ HEADER = (
     *("Company", "Contact Name", "Contact Emails", "Contact Phones"),
     *("custom.Company Founded", "custom.Company Revenue", "Company US State"),
 )
+BAD_PHONE = "12"
 STATES = ("CA", "NY", "TX", "WA")
 
 
@@ -71,9 +72,20 @@ def as_csv(companies: Sequence[Company]) -> bytes:
     rows.writerow(HEADER)
     for each in companies:
         for place, person in enumerate(each.people or (Person("", (), ()),)):
-            phones = [*person.phones, *(["12"] if each.is_bad and not place else [])]
+            phones = [*person.phones, *([BAD_PHONE] if each.is_bad and not place else [])]
             values = (each.founded, each.revenue, each.state) if not place else ("", "", "")
             rows.writerow((each.name, person.name, "; ".join(person.emails), "; ".join(phones), *values))
+    return text.getvalue().encode()
+
+
+def as_mended(rejects: str) -> bytes:
+    """A file of rejects after somebody has removed the phones that are none."""
+    rows = list(csv.reader(io.StringIO(rejects)))
+    at = rows[0].index("Contact Phones")
+    for row in rows[1:]:
+        row[at] = "; ".join(phone for phone in row[at].split("; ") if phone != BAD_PHONE)
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
     return text.getvalue().encode()
 
 

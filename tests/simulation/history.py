@@ -17,7 +17,7 @@ from tests.simulation.colleague import Colleague
 from tests.simulation.commands import Commands
 from tests.simulation.computer import Computer
 from tests.simulation.disk import SimulatedDisk, Trouble
-from tests.simulation.files import Company, as_csv, draw_companies, edited, lead_body, partly_known
+from tests.simulation.files import Company, as_csv, as_mended, draw_companies, edited, lead_body, partly_known
 from tests.simulation.invariants import Invariants
 from tests.simulation.network import FAULTS, Network, Weather
 from tests.simulation.scheduler import Scheduler
@@ -88,6 +88,7 @@ class History:
         self.has_two = draw.random() < 0.2
         self.fields_before: set[str] = set()
         self.known = self._make_known(companies)
+        self._draw_refusals(companies)
         self.users = self._drawn_users(companies, folder)
         self.colleague.names = tuple(each.name for each in companies)
         self.before = {lead["id"]: lead for lead in self.close.store.all("lead")}
@@ -133,6 +134,15 @@ class History:
         for each in known.values():
             self._make("/lead/", lead_body(each, ids))
         return known
+
+    def _draw_refusals(self, companies: Sequence[Company]) -> None:
+        """Let Close refuse what it may refuse: a look at its event log, and values."""
+        draw = _draw(self.seed, "refusals")
+        self.close.shows_log = draw.random() < 0.9
+        known = {email for each in self.known.values() for person in each.people for email in person.emails}
+        new = {email for each in companies for person in each.people for email in person.emails} - known
+        if draw.random() < 0.15:
+            self.close.refused = frozenset(email for email in sorted(new) if draw.random() < 0.3)
 
     def _make(self, path: str, body: Json) -> None:
         sent = Sent("setup", "POST", f"/api/v1{path}", "", body, 0.0)
@@ -193,6 +203,8 @@ class History:
         self.scheduler.sleep(UNTIL_ALL_SHOWS)
         for user in (*self.users, *(self.users[:1] if len(self.users) > 1 else ())):
             self._come_to_an_end(user)
+        for user in self.users:
+            self._import_mended(user)
         self.invariants.check_imported()
         if self.draw.random() < 0.5:
             self.scheduler.sleep(30)
@@ -211,6 +223,8 @@ class History:
                 self._endangered(user, draw, lambda: self._undo_last(user))
             if draw.random() < 0.15:
                 user.save(edited(_draw(self.seed % FILES, f"edit {len(user.versions)}"), user.companies))
+            if draw.random() < 0.2 and self._has_rejects(user):
+                self._endangered(user, draw, partial(self._import_rejects, user))
             if draw.random() < 0.1:
                 user.computer.ahead -= draw.choice((5.0, 100.0, 3600.0))
             self.scheduler.sleep(draw.choice((0.0, 3.0, 30.0, 200.0, 700.0)) * draw.random())
@@ -241,6 +255,25 @@ class History:
     def _import(self, user: User) -> int:
         self.invariants.doing[user.computer.name] = "import"
         return user.commands.import_file(user.path, user.existing, user.workers)
+
+    def _has_rejects(self, user: User) -> bool:
+        """Whether there are rows to mend."""
+        path = user.computer.disk.output / "leads_rejects.csv"
+        return path.exists() and path.read_bytes().count(b"\n") > 1
+
+    def _import_rejects(self, user: User) -> int:
+        """Import the rows that were rejected or lost a value, once they are mended."""
+        self.invariants.doing[user.computer.name] = "import"
+        mended = user.path.with_name("mended.csv")
+        mended.write_bytes(as_mended((user.computer.disk.output / "leads_rejects.csv").read_text(encoding="utf-8-sig")))
+        return user.commands.import_file(mended, user.existing, user.workers)
+
+    def _import_mended(self, user: User) -> None:
+        """The same with nothing in the way, unless that would create all leads once more."""
+        if user.existing != "create" and self._has_rejects(user) and not self.colleague.has_touched_fields:
+            said = user.commands.said
+            self._run(user, partial(self._import_rejects, user))
+            user.commands.said = said
 
     def _undo_last(self, user: User) -> int:
         self.invariants.doing[user.computer.name] = "undo"

@@ -126,7 +126,7 @@ class Invariants:
         said = user.commands.said
         if code == 1 and said and not any(words in said.words for words in DISK_WORDS):
             self._break(said.words)
-        if code in (0, 4) and said and said.result:
+        if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
             self._check_file(user)
 
     def _check_file(self, user: "User") -> None:
@@ -197,7 +197,8 @@ class Invariants:
         known = self._history.known.get(company.called)
         for kind, part in (("emails", "email"), ("phones", "phone")):
             there = Counter(item[part].casefold() for contact in lead["contacts"] for item in contact[kind])
-            wanted = [value for person in company.people for value in getattr(person, kind)]
+            every = [value for person in company.people for value in getattr(person, kind)]
+            wanted = [value for value in every if value not in self._history.close.refused]
             for value in wanted:
                 if there[value.casefold()] != 1 and not self._is_contact_reported(company):
                     self._break(f"{company.called} has {value} {there[value.casefold()]} times")
