@@ -203,6 +203,7 @@ class History:
         self.scheduler.sleep(UNTIL_ALL_SHOWS)
         for user in (*self.users, *(self.users[:1] if len(self.users) > 1 else ())):
             self._come_to_an_end(user)
+            self.scheduler.sleep(UNTIL_KNOWN)
         for user in self.users:
             self._import_mended(user)
         self.invariants.check_imported()

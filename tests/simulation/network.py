@@ -214,7 +214,8 @@ class Network:
         elif fate.endswith(" after"):
             self._end(exchange, back, reply=Reply(int(fate[:3]), b"{}"))
         elif fate == "doubled":
-            self._end(exchange, back, reply=before)
+            # a refusal of another request can't be told from one of this request
+            self._end(exchange, back, reply=before if before.status < 400 else reply)
         elif fate == "slow":
             self._end(exchange, draw.uniform(1, READ_TIMEOUT - 1), reply=reply)
         else:
