@@ -26,7 +26,7 @@ from tests.simulation.story import Story
 INDEX_LAG = 60.0  # seconds, as the command line has it
 LONGEST_LAG = 590.0  # seconds; with a request's own time, ten minutes
 LONGER_LAG = 900.0  # seconds; of search or of the event log, if the other one does not lag like that
-UNTIL_ALL_SHOWS = 1_900.0  # seconds: ten index lags, the longest lag and the latest request
+UNTIL_ALL_SHOWS = 2_500.0  # seconds: ten index lags, the longest lag and the latest request
 FILES = 16  # that histories begin with
 UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
 MOST_ATTEMPTS = 6  # to come to an end once nothing goes wrong any more
@@ -117,7 +117,7 @@ class History:
             probability=draw.choice((0.0, 0.05, 0.1, 0.3, 0.6)),
             faults=faults,
             on=draw.choice(("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST", "PUT", "DELETE")),
-            latest=draw.choice((2.0, 20.0, 100.0, 300.0)),
+            latest=draw.choice((2.0, 20.0, 100.0, 300.0, 1_200.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
         )
@@ -130,7 +130,8 @@ class History:
         for name in names:
             self._make("/custom_field/lead/", {"name": name, "type": FIELDS[name]})
         ids = {each["name"]: each["id"] for each in self.close.store.all("custom_field")}
-        known = {each.called: partly_known(draw, each) for each in companies if draw.random() < draw.choice((0, 0.3))}
+        share = draw.choice((0.0, 0.3, 0.8))
+        known = {each.called: partly_known(draw, each) for each in companies if draw.random() < share}
         for each in known.values():
             self._make("/lead/", lead_body(each, ids))
         return known

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_COMMAND = 4 * 3600.0  # seconds of virtual time
 SEND_AGAIN_AFTER = 450.0  # seconds after it was sent, before which a lead of so small a file can't be proved absent
+SEND_CONTACT_AGAIN_AFTER = 55.0  # seconds, a little less than the index lag, for which contacts are looked for
 LOOKED_BEFORE = 60.0  # seconds before a request in which the last look of the one who sends it was
 READING_TO_WRITE = 45.0  # seconds between a reading and the write that rests on it, if the answer takes its time
 DISK_WORDS = ("disk", "No space left", "Input/output")  # of errors that the disk caused
@@ -48,7 +49,7 @@ class Invariants:
         if sent.route == "POST /lead/":
             self._watch_lead(sent, answered)
         elif sent.route == "POST /contact/":
-            self._maker[answered.document["id"]] = sent.by
+            self._watch_new_contact(sent, answered)
         elif sent.route == "PUT /lead/{id}/" and self.doing[sent.by] == "import":
             self._watch_change(sent, answered)
         elif sent.route == "PUT /contact/{id}/" and self.doing[sent.by] == "import":
@@ -74,6 +75,27 @@ class Invariants:
             if is_there and not self._history.colleague.has_touched(answered.document):
                 self._judge_double(before, departed, key)
         self._made[key].append(departed)
+
+    def _watch_new_contact(self, sent: Sent, answered: Answered) -> None:
+        """A contact was made: the same computer must not have made it before, unless it may have thought otherwise."""
+        departed = self._history.network.arriving
+        assert departed
+        departed.made = answered.document["id"]
+        self._maker[departed.made] = sent.by
+        about = f"{answered.document['lead_id']} {answered.document['name']}"
+        for before in self._made[about]:
+            is_there = before.sent.by == sent.by and self._history.close.store.find("contact", before.made)
+            if is_there and answered.document["lead_id"] not in self._history.colleague.touched:
+                self._judge_double_contact(before, departed)
+        self._made[about].append(departed)
+
+    def _judge_double_contact(self, before: Departed, departed: Departed) -> None:
+        first, second = sorted((before, departed), key=lambda each: each.sent.at)
+        waited = second.sent.at - first.sent.at
+        if waited < SEND_CONTACT_AGAIN_AFTER:
+            self._break(f"a contact was sent again after {waited:.0f} s, and its lead has it twice")
+        elif first.arrived_at < second.sent.at - READING_TO_WRITE:
+            self._break("a contact was sent again although its lead had it")
 
     def _judge_double(self, before: Departed, departed: Departed, key: str) -> None:
         first, second = sorted((before, departed), key=lambda each: each.sent.at)
@@ -319,6 +341,8 @@ class Invariants:
     def _is_excused(self, lead: Json) -> bool:
         colleague = self._history.colleague
         is_shared = _key_of(lead) in self._shared
+        # what another computer has changed since can't be told from the work of people without the event log
+        is_shared |= len(self._history.users) > 1 and not self._history.close.shows_log
         return is_shared or colleague.has_touched(lead) or bool({lead["id"], _named(lead)} & self._left)
 
 

@@ -118,10 +118,10 @@ MUTANTS = (
         'elif change.kind == "new contact" and seconds_left(change) > 1_000:',
     ),
     Mutant(
-        "delete the oldest of two copies",
+        "delete the wrong double",
         "importing/own_leads.py",
-        "    copies = read_copies(organization.close, lead_ids)\n    for copy in copies[1:]:",
-        "    copies = read_copies(organization.close, lead_ids)[::-1]\n    for copy in copies[1:]:",
+        '    try:\n        organization.close.delete_lead(copy["id"])\n',
+        '    try:\n        organization.close.delete_lead(oldest["id"])\n',
     ),
     Mutant(
         "never look for late doubles of leads",
