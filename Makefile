@@ -1,4 +1,4 @@
-.PHONY: demo test soak bench check pictures
+.PHONY: demo test soak simulate bench check pictures
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,6 +30,11 @@ soak: SOAK = SOAK_KILLS=200 SOAK_SEEDS=8
 soak: $(VENV)/developer-ready
 	@echo 'Killing commands and losing their answers many times over: about a quarter of an hour on two cores.'
 	$(PYTEST) tests/importing/test_kill.py tests/qualifying/test_qualify_kill.py tests/importing/test_lost_answers.py
+
+# Imports and undos in one process, under a seeded clock, network and disk: thousands of histories, each from a seed.
+simulate: $(VENV)/developer-ready
+	@echo 'Playing histories on all cores: five minutes.'
+	$(BARE) $(BIN)/python -m tests.simulation
 
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
 bench: $(VENV)/developer-ready

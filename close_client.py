@@ -5,13 +5,11 @@ Facts about Close come from its developer documentation (developer.close.com).
 
 import logging
 import math
-import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -48,6 +46,7 @@ from close.errors import (
     WayBlocked,
 )
 from close.fields import custom_lead_field
+from close.machine import THIS_MACHINE, Machine
 from close.part_size import PartSize
 from close.rate_gate import LONGEST_CLOSURE, LONGEST_ROUNDING, GateClosed, Passage, RateGate, RateGates
 from close.retry_after import retry_after
@@ -145,6 +144,8 @@ class Account:
 class CloseClient:
     """A connection to one organization in Close, safe to share between threads.
 
+    It keeps time by the `machine`, on which it also sleeps, unless a `sleep` or a `clock` is given; with a `session`,
+    it sends its requests through that.
     `requests_made` counts every attempt to send a request, `throttled` the answers that asked us to wait.
     `is_log_closed` once Close has refused to show its event log to this user. With `is_redacted`, errors do not repeat
     Close's words, which may contain what was sent.
@@ -158,20 +159,22 @@ class CloseClient:
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] | None = None,
         is_redacted: bool = False,
+        machine: Machine = THIS_MACHINE,
+        session: requests.Session | None = None,
     ) -> None:
         self._is_redacted = is_redacted
         self._base_url = base_url.rstrip("/")
-        self._sleep = sleep or time.sleep
-        self._gates = RateGates(clock or time.monotonic, self._sleep)
-        self._session = open_session(base_url, MOST_CONNECTIONS)
+        self.machine = replace(machine, sleep=sleep or machine.sleep, monotonic=clock or machine.monotonic)
+        self._sleep, self._clock = self.machine.sleep, self.machine.monotonic
+        self._gates = RateGates(self._clock, self._sleep, machine)
+        self._session = session or open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = (api_key, "")
         self._session.headers.update({"User-Agent": "close-lead-pipeline", "X-TZ-Offset": "0"})
-        self._counting, self._alone = threading.Lock(), threading.Lock()
-        self._reading, self._stamps = _Reading(), _Stamps()
-        self._page_parts = PartSize(PAGE_SIZE)
+        self._counting, self._alone = threading.Lock(), machine.lock()
+        self._reading, self._stamps = _Reading(), _Stamps(machine)
+        self._page_parts = PartSize(PAGE_SIZE, self._clock)
         self._has_answered = False
-        self._clock = clock or time.monotonic
-        self._began, self._began_at = datetime.fromtimestamp(time.time(), UTC), self._clock()
+        self._began, self._began_at = datetime.fromtimestamp(machine.wall(), UTC), self._clock()
         self.requests_made = 0
         self.throttled = 0
         self.is_log_closed = False
@@ -225,12 +228,12 @@ class CloseClient:
         Attempts that are made again take turns: side by side, they would make each other wait for ever. Raises
         CloseUnreachable if Close keeps asking to wait.
         """
-        began = time.monotonic()
+        began = self._clock()
         try:
             return self._on_new_reading(attempt)
         except StaleReading as stale:
             has_left = stale.has_left
-        while time.monotonic() - began <= LONGEST_CLOSURE:
+        while self._clock() - began <= LONGEST_CLOSURE:
             try:
                 with self._alone:
                     return self._on_new_reading(attempt)
@@ -554,7 +557,7 @@ class CloseClient:
         """
         is_write = method in ("POST", "PUT") and path != "/data/search/"
         longest = LONGEST_WAIT_WITHOUT_READING - self._reading.waited if is_based_on_reading else math.inf
-        gate, delay = self._gates.of(method, path), _Delay(time.monotonic(), longest)
+        gate, delay = self._gates.of(method, path), _Delay(self.machine, self._clock(), longest)
         try:
             return self._repeating(is_write, is_divisible, gate, delay)(
                 self._send, method, path, params, body, ids, gate, delay
@@ -592,7 +595,7 @@ class CloseClient:
 
     def _is_out_of_patience(self, state: RetryCallState, delay: "_Delay") -> bool:
         assert state.outcome is not None
-        idle, since_start = state.idle_for, state.seconds_since_start or 0.0
+        idle, since_start = state.idle_for, self._clock() - delay.began
         if isinstance(state.outcome.exception(), Throttled):
             rounding = LONGEST_ROUNDING if state.attempt_number == 1 else 0.0  # of one wait that is as long as allowed
             return max(idle, since_start) + state.upcoming_sleep > LONGEST_CLOSURE + rounding
@@ -629,7 +632,7 @@ class CloseClient:
                 self.throttled += 1
             raise Throttled(gate.was_refused(passage, headers))
         if response.status_code == 503:
-            self._gates.close_for(retry_after(headers) or 0.0)
+            self._gates.close_for(retry_after(headers, self.machine.wall) or 0.0)
         try:
             return _read_answer(response, json_or_none(content), ids.get("id"))
         except AnswerLost:
@@ -652,7 +655,7 @@ class CloseClient:
     ) -> tuple[requests.Response, bytes]:
         with self._counting:
             self.requests_made += 1
-        began = time.monotonic()
+        began = self._clock()
         try:
             response = self._session.request(
                 method,
@@ -665,18 +668,21 @@ class CloseClient:
             )
             content = read_content(response, LARGEST_ANSWER)
         except requests.RequestException as error:
-            log.info("%s %s no answer (%s) %.0f ms", method, path, type(error).__name__, _ms_since(began))
+            log.info("%s %s no answer (%s) %.0f ms", method, path, type(error).__name__, self._ms_since(began))
             raise _connection_failure(error, self._base_url) from None
-        log.info("%s %s %d %.0f ms", method, path, response.status_code, _ms_since(began))
+        log.info("%s %s %d %.0f ms", method, path, response.status_code, self._ms_since(began))
         self._has_answered = True
         return response, content
+
+    def _ms_since(self, began: float) -> float:
+        return (self._clock() - began) * 1000
 
 
 class _Stamps:
     """The latest moment that Close has noted in anything that it answered."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, machine: Machine) -> None:
+        self._guard = machine.lock()
         self._latest: datetime | None = None
 
     def note(self, moment: datetime | None) -> None:
@@ -714,6 +720,7 @@ class _Reading(threading.local):
 class _Delay:
     """How many seconds Close's rate limit delayed one request; they do not count against our patience with failures."""
 
+    machine: Machine
     began: float
     longest: float  # seconds from the beginning after which the request is not to be sent any more
     before_sending: float = 0.0  # seconds from the beginning to the latest attempt
@@ -728,14 +735,14 @@ class _Delay:
 
     def enter(self, gate: RateGate) -> Passage:
         """The passage through the gate. Raises Throttled if it stays closed."""
-        began = time.monotonic()
+        began = self.machine.monotonic()
         try:
             return gate.enter()
         except GateClosed as closed:
             raise Throttled(closed.wait) from None
         finally:
-            self.at_gate += time.monotonic() - began
-            self.before_sending = time.monotonic() - self.began
+            self.at_gate += self.machine.monotonic() - began
+            self.before_sending = self.machine.monotonic() - self.began
 
     def until_next_attempt(self, state: RetryCallState) -> float:
         """Seconds to wait: until the gate opens after a refusal, otherwise longer each time."""
@@ -744,7 +751,7 @@ class _Delay:
         if isinstance(error, Throttled):
             self.throttled += error.wait
             return error.wait
-        return random.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
+        return self.machine.uniform(0.5, 1) * min(8.0, 2.0 ** (state.attempt_number - 1))
 
 
 def is_safe_to_repeat(error: BaseException, is_write: bool) -> bool:
@@ -820,10 +827,6 @@ def _connection_failure(error: requests.RequestException, url: str) -> CloseErro
 def _log_retry(state: RetryCallState) -> None:
     method, path = state.args[:2]
     log.info("%s %s again in %.1f s, attempt %d", method, path, state.upcoming_sleep, state.attempt_number + 1)
-
-
-def _ms_since(began: float) -> float:
-    return (time.monotonic() - began) * 1000
 
 
 def _name_of_user(user: Json) -> str:

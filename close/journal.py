@@ -17,7 +17,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,7 @@ from close.journal_entries import (
     written,
 )
 from close.journal_schema import Guard, open_database, unwritable
+from close.machine import THIS_MACHINE, Machine
 
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
@@ -68,9 +69,9 @@ class NoSuchRun(Exception):
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = open_database(path)
-        self._guard = Guard()
+    def __init__(self, path: Path, machine: Machine = THIS_MACHINE) -> None:
+        self._database = open_database(path, machine)
+        self._guard = Guard(machine)
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -100,7 +101,9 @@ class JournalFile:
 
 
 @contextmanager
-def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
+def open_journal(
+    path: Path, purpose: Purpose = "import or undo", machine: Machine = THIS_MACHINE
+) -> Iterator[JournalFile]:
     """The journal, created if it does not exist, for this process only. Raises JournalBusy and JournalUnusable.
 
     There can be one process at a time for each purpose. Qualifications and imports do not share rows, so neither has to
@@ -117,7 +120,7 @@ def open_journal(path: Path, purpose: Purpose = "import or undo") -> Iterator[Jo
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
-        with closing(JournalFile(path)) as journal:
+        with closing(JournalFile(path, machine)) as journal:
             yield journal
     finally:
         os.close(held)
@@ -257,12 +260,12 @@ class Journal:
             raise NoSuchRun(f"{what} this organization; `python main.py runs` lists all runs")
         return run_of(found)
 
-    def start_run(self, run_id: str, file: str, existing: str) -> None:
-        """A run starts or is continued."""
+    def start_run(self, run_id: str, file: str, existing: str, moment: datetime) -> None:
+        """A run starts or is continued at a moment by this machine's clock."""
         self._write(
             "INSERT INTO runs (run_id, organization, file, existing, started, state, outcomes) "
             "VALUES (?, ?, ?, ?, ?, 'unfinished', '{}') ON CONFLICT (run_id) DO NOTHING",
-            *(run_id, self.organization, file, existing, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"),
+            *(run_id, self.organization, file, existing, f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"),
         )
 
     def note_run(self, run_id: str, state: RunState, outcomes: Mapping[str, int] | None = None) -> None:
@@ -407,20 +410,16 @@ class Journal:
 
     def note_undone(self, key: str) -> None:
         """A lead that was created has been deleted, as if it had never existed."""
-        with self._guard:
-            self._database.execute("BEGIN")
+        with self._as_a_whole():
             self._database.execute(
                 "INSERT OR IGNORE INTO deleted SELECT organization, lead_id, NULL FROM leads "
                 "WHERE organization = ? AND key = ? AND lead_id IS NOT NULL",
                 (self.organization, key),
             )
-            moved = self._database.execute(
+            self._move(
                 "UPDATE leads SET state = 'undone', sends = 0 WHERE organization = ? AND key = ? AND state = 'undoing'",
-                (self.organization, key),
-            ).rowcount
-            self._database.execute("COMMIT" if moved else "ROLLBACK")
-        if not moved:
-            raise OutOfOrder(f"note_undone: not allowed in the state of {key}")
+                *(self.organization, key),
+            )
 
     def note_deleted(self, lead_id: str, stays: str) -> None:
         """A duplicate was deleted; `stays` is the lead that it duplicated."""
@@ -614,6 +613,22 @@ class Journal:
     def _all(self, statement: str, *values: object) -> Sequence[Any]:
         with self._guard:
             return self._database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _as_a_whole(self) -> Iterator[None]:
+        """Let the statements in the block be on disk together, or none of them if one fails.
+
+        Otherwise, what others note later would belong to the same transaction, and would be lost with it.
+        """
+        with self._guard:
+            self._database.execute("BEGIN")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # SQLite may have rolled it back already
+                    self._database.execute("ROLLBACK")
+                raise
 
     def _write(self, statement: str, *values: object) -> int:
         with self._guard:

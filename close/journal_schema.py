@@ -1,10 +1,11 @@
 """The SQLite file of a journal: its tables, how a file of an earlier version gets what it lacks, and damage to it."""
 
 import sqlite3
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from close.machine import THIS_MACHINE, Machine
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS organizations (id TEXT PRIMARY KEY, name TEXT NOT NULL, key_field TEXT);
@@ -75,8 +76,8 @@ class JournalDamaged(sqlite3.DatabaseError):
 class Guard:
     """Lets one thread at a time use the database of a journal. Damage that it meets is raised as JournalDamaged."""
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
+    def __init__(self, machine: Machine = THIS_MACHINE) -> None:
+        self._lock = machine.condition()
 
     def __enter__(self) -> Self:
         self._lock.acquire()
@@ -90,11 +91,11 @@ class Guard:
             raise JournalDamaged(str(error)) from None
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, machine: Machine = THIS_MACHINE) -> sqlite3.Connection:
     """The database of a journal, created if it does not exist. Raises JournalUnusable and JournalDamaged."""
     try:
         path.touch(mode=0o600)
-        database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        database = machine.disk.connect(path)
     except (OSError, sqlite3.Error) as error:
         raise unwritable(path, error) from None
     try:

@@ -12,14 +12,13 @@ than it announces (developer.close.com, rate limits; limitlion, Close's open-sou
 """
 
 import math
-import random
 import re
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from close.machine import THIS_MACHINE, Lock, Machine
 from close.retry_after import retry_after
 
 LONGEST_CLOSURE = 300.0  # seconds that anybody waits for a gate to open
@@ -75,12 +74,12 @@ def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     return RateLimit(int(float(limit)), int(float(remaining)), _at_most(reset), 2 * _last_place(reset) or WHOLE_SECOND)
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
+def asked_wait(headers: Mapping[str, str], wall: Callable[[], float] = THIS_MACHINE.wall) -> float | None:
     """The number of seconds that a refusal asks us to wait; None if it does not say.
 
     `RateLimit` is finer than `Retry-After`, and either may be missing. If they disagree, the longer wait counts.
     """
-    told, after = _figure("reset", headers.get("RateLimit", "")), retry_after(headers)
+    told, after = _figure("reset", headers.get("RateLimit", "")), retry_after(headers, wall)
     if told is None:
         return after
     reset = _at_most(told)
@@ -123,9 +122,12 @@ class Passage:
 class RateGates:
     """The gates of one client, by endpoint group: the method and the first part of the path."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._clock, self._sleep = clock, sleep
-        self._guard = threading.Lock()
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], None], machine: Machine = THIS_MACHINE
+    ) -> None:
+        self._machine = replace(machine, monotonic=clock, sleep=sleep)
+        self._clock = clock
+        self._guard = machine.lock()
         self._gates: dict[tuple[str, str], RateGate] = {}
         self._closed_until = -math.inf
 
@@ -134,7 +136,7 @@ class RateGates:
         group = method, path.strip("/").split("/")[0]
         with self._guard:
             if group not in self._gates:
-                self._gates[group] = RateGate(self._clock, self._sleep)
+                self._gates[group] = RateGate(self._clock, self._machine.sleep, self._machine)
                 self._gates[group].close_for(self._closed_until - self._clock())
             return self._gates[group]
 
@@ -154,12 +156,14 @@ class RateGates:
 class RateGate:
     """The gate of one endpoint group. After entering, the caller must report how the request came back."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], None], machine: Machine = THIS_MACHINE
+    ) -> None:
         self._clock, self._sleep = clock, sleep
         self._latest = -math.inf
-        self._queue = _Queue()
-        self._news = threading.Condition(threading.RLock())
-        self._pace = Pace()
+        self._queue = _Queue(machine)
+        self._news = machine.condition()
+        self._pace = Pace(machine)
         self.waiting = 0
 
     def enter(self) -> Passage:
@@ -223,7 +227,8 @@ class Wait:
 class Pace:
     """Decides from the answers so far when requests to one endpoint group may leave. Times are seconds of any clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine = THIS_MACHINE) -> None:
+        self._uniform, self._wall = machine.uniform, machine.wall
         self._sent = 0
         self._in_flight = 0
         self._next_at = -math.inf
@@ -290,7 +295,7 @@ class Pace:
         self._in_flight -= 1
         if passage.sent_at >= self._closed_until:
             self._refusals += 1
-        told, asked = read_rate_limit(headers), asked_wait(headers)
+        told, asked = read_rate_limit(headers), asked_wait(headers, self._wall)
         rounding = told.rounding if told else WHOLE_SECOND
         wait = self._back_off() if asked is None else self._as_asked(asked, rounding)
         if told and self._window and self._window.explains(told):
@@ -308,7 +313,7 @@ class Pace:
 
     def _back_off(self) -> float:
         doublings = min(max(self._refusals - 1, 0), MOST_DOUBLINGS)
-        return random.uniform(0.5, 1) * min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0**doublings)
+        return self._uniform(0.5, 1) * min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2.0**doublings)
 
     def _as_asked(self, asked: float, rounding: float) -> float:
         """Seconds until another try.
@@ -316,7 +321,7 @@ class Pace:
         If the last try was still too early, or others took its turn, a random time within the rounding is tried.
         """
         jitter = rounding if self._refusals > 1 else MOST_JITTER
-        return max(asked, SHORTEST_CLOSURE) + random.uniform(0, jitter)
+        return max(asked, SHORTEST_CLOSURE) + self._uniform(0, jitter)
 
 
 class _Window:
@@ -485,16 +490,17 @@ class _Ceiling:
 class _Queue:
     """A lock that is granted in the order of requests, so that no thread waits forever."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, machine: Machine) -> None:
+        self._new_lock = machine.lock
+        self._guard = machine.lock()
         self._is_taken = False
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[Lock] = deque()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the lock inside the block."""
         with self._guard:
-            place = threading.Lock()
+            place = self._new_lock()
             place.acquire()
             if self._is_taken:
                 self._waiting.append(place)

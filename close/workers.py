@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from typing import TypeVar
+
+from close.machine import THIS_MACHINE, Machine
 
 MOST_WORKERS = 32
 SPARE = 2  # jobs whose requests wait for their turn; with more, they would only wait longer
@@ -20,6 +22,7 @@ def work_off(
     waiting: Callable[[], int],
     is_ended: Callable[[], bool],
     workers: int | None = None,
+    machine: Machine = THIS_MACHINE,
 ) -> Generator[tuple[Job, Future[Result]], None, None]:
     """Yield each job with its finished future, in the order of finishing.
 
@@ -29,9 +32,9 @@ def work_off(
     `jobs`. A caller that leaves early has to close this generator, which then waits for the jobs in flight.
     """
     in_flight: dict[Future[Result], Job] = {}
-    done: set[Future[Result]] = set()
+    done: list[Future[Result]] = []
     finished = 0
-    with ThreadPoolExecutor(max_workers=workers or MOST_WORKERS) as pool:
+    with machine.pool(workers or MOST_WORKERS) as pool:
         while True:
             room = (workers or min(SPARE + finished // 2, MOST_WORKERS)) - len(in_flight)
             if not workers:
@@ -42,7 +45,7 @@ def work_off(
                 room -= 1
             if not in_flight:
                 return
-            done = wait(in_flight, return_when=FIRST_COMPLETED).done
+            done = machine.first_done(in_flight)
             finished += len(done)
             for future in done:
                 yield in_flight.pop(future), future

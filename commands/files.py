@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from cells.safe_text import csv_text
+from close.machine import THIS_MACHINE, Disk
 from commands.errors import UsageError
 
 INPUT_FOLDER = Path("input_data")
@@ -75,9 +76,9 @@ def check_replaceable(path: Path) -> None:
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def write_csv(path: Path, lines: Iterable[Iterable[object]]) -> None:
+def write_csv(path: Path, lines: Iterable[Iterable[object]], disk: Disk = THIS_MACHINE.disk) -> None:
     """Write a CSV file that only its owner can read, for people who open it in a spreadsheet."""
-    write_files([(path, csv_bytes(lines))])
+    write_files([(path, csv_bytes(lines))], disk)
 
 
 def csv_bytes(lines: Iterable[Iterable[object]], *, has_bom: bool = False) -> bytes:
@@ -102,58 +103,46 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def write_files(files: Iterable[tuple[Path, bytes]]) -> None:
+def write_files(files: Iterable[tuple[Path, bytes]], disk: Disk = THIS_MACHINE.disk) -> None:
     """Write files that only their owner can read: either all of them, or none, and then the old files stay."""
     target_of: dict[Path, Path] = {}
     try:
         for path, content in files:
             target = path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-            target_of[Path(name)] = target
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        _move_all(target_of)
+            descriptor, new = disk.new_file(target.parent, ".new-")
+            target_of[new] = target
+            disk.write(descriptor, content)
+        _move_all(target_of, disk)
     finally:  # Ctrl-C too must leave no half-written file behind
         for new in target_of:
-            new.unlink(missing_ok=True)
+            disk.remove(new)
 
 
-def _move_all(target_of: Mapping[Path, Path]) -> None:
+def _move_all(target_of: Mapping[Path, Path], disk: Disk) -> None:
     """Move new files to where they belong; if one can't be moved, put the old files back."""
     olds = {new: new.with_name(f"{new.name}-old") for new, target in target_of.items() if target.exists()}
     try:
         for new, old in olds.items() if len(target_of) > 1 else ():
-            _keep(target_of[new], old)
+            disk.keep(target_of[new], old)
         for new, target in target_of.items():
-            new.replace(target)
+            disk.replace(new, target)
     except BaseException:  # Ctrl-C too must not leave new files among old ones
         for new, target in target_of.items():
             if not new.exists():  # only files that were moved are taken back
-                _put_back(target, olds.get(new))
+                _put_back(target, olds.get(new), disk)
             elif new in olds:
-                olds[new].unlink(missing_ok=True)
+                disk.remove(olds[new])
         raise
     for old in olds.values():
-        old.unlink(missing_ok=True)
+        disk.remove(old)
 
 
-def _keep(path: Path, old: Path) -> None:
-    """Give a file a second name, or copy it if the disk does not support hard links."""
-    try:
-        os.link(path, old)
-    except OSError:
-        old.touch(mode=0o600)
-        shutil.copyfile(path, old)
-
-
-def _put_back(path: Path, old: Path | None) -> None:
+def _put_back(path: Path, old: Path | None, disk: Disk) -> None:
     if old is None:
-        path.unlink(missing_ok=True)
+        disk.remove(path)
     elif old.exists():
-        old.replace(path)
+        disk.replace(old, path)
 
 
 def numbered(path: Path) -> Iterator[Path]:

@@ -191,7 +191,7 @@ def run(args: argparse.Namespace) -> int:
         tell_of_closed_log(close)
         named = "" if kept_map is None or is_found_again(kept_map, path, source.header) else kept_map
         advise(args, result, written, map_to_name=named)
-    return _exit_code(result)
+    return exit_code(result)
 
 
 def _read(args: argparse.Namespace) -> tuple[Path, SourceFile]:
@@ -247,7 +247,7 @@ def _voice(args: argparse.Namespace) -> Voice:
     return Voice(lambda _: None, lambda _: None, with_bar) if args.quiet else Voice(announce, say, with_bar)
 
 
-def _exit_code(result: ImportResult) -> Exit:
+def exit_code(result: ImportResult) -> Exit:
     """The exit code of an import that was not ended early, for the most urgent reason."""
     if result.has("undetermined") or result.unsettled:
         return Exit.UNREACHABLE

@@ -29,7 +29,9 @@ class RejectsFiles:
     rows_left_out: int = 0
 
 
-def write_rejects(path: Path, result: ImportResult, journals: JournalFile, *, as_workbook: bool) -> RejectsFiles:
+def write_rejects(
+    path: Path, result: ImportResult, journals: JournalFile, folder: Path = OUTPUT_FOLDER, *, as_workbook: bool
+) -> RejectsFiles:
     """Write the rows to fix of the file at this path, also `as_workbook`; a workbook that stands beside is renewed.
 
     Both files have one number. A file that somebody has edited is never overwritten, and a numbered one never at all,
@@ -43,20 +45,21 @@ def write_rejects(path: Path, result: ImportResult, journals: JournalFile, *, as
         book = place.with_suffix(".xlsx")
         return {place: table} | ({book: made().content} if as_workbook or book.exists() else {})
 
-    candidates = map(contents_at, _places(path, result.source))
+    candidates = map(contents_at, _places(path, result.source, folder))
     contents = next(each for each in candidates if all(_is_free(*file, path, journals) for file in each.items()))
-    write_files([file for file in contents.items() if not _holds(*file)])
+    disk = result.plan.organization.close.machine.disk
+    write_files([file for file in contents.items() if not _holds(*file)], disk)
     for written, content in contents.items():
         journals.note_file(written, digest(content))
     first, *books = contents
     return RejectsFiles(first, books[0], made().rows_left_out) if books else RejectsFiles(first)
 
 
-def _places(path: Path, source: SourceFile) -> Iterator[Path]:
+def _places(path: Path, source: SourceFile, folder: Path) -> Iterator[Path]:
     """Where the rejects of a file may be, best first; the rejects of rejects have a number after the first name."""
     stem = stem_of(path)
     end = _end_of_name(stem, has_codes=CODE_COLUMN in source.roles.ours)
-    first = OUTPUT_FOLDER / f"{stem[:end]}{REJECTS}.csv"
+    first = folder / f"{stem[:end]}{REJECTS}.csv"
     return numbered(first) if end is not None else itertools.chain([first], numbered(first))
 
 

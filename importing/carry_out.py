@@ -6,7 +6,6 @@ moment is continued by the next one.
 """
 
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -38,18 +37,18 @@ def carry_out(
     `doubles_left`, sentences are added about doubles of earlier runs that a person has to remove.
     """
     organization = plan.organization
-    todo = [planned for planned in plan.leads if _is_to_do(plan, planned)]
-    settled = [planned for planned in plan.leads if not _is_to_do(plan, planned)]
+    todo = [planned for planned in plan.leads if plan.is_to_do(planned)]
+    settled = [planned for planned in plan.leads if not plan.is_to_do(planned)]
     try:
-        organization.journal.start_run(plan.run_id, plan.file, plan.existing)
+        organization.journal.start_run(plan.run_id, plan.file, plan.existing, organization.close.now())
         fields = make_fields(organization, plan.missing_fields)
     except Exception as error:  # whatever it is, no lead was sent
         yield from map(outcome_as_planned, settled)
         yield from (not_sent(planned, error) for planned in todo)
         raise
     plan = replace(plan, organization=replace(organization, fields=fields))
-    sender = Sender(plan, workers=workers, stop=stop, clock=time.monotonic)
-    yield from _CarryingOut(plan, sender, _told_once(tell), time.monotonic).outcomes(settled, todo)
+    sender = Sender(plan, workers=workers, stop=stop)
+    yield from _CarryingOut(plan, sender, _told_once(tell)).outcomes(settled, todo)
     doubles_left.extend(sender.doubles_left)
     if sender.ended_by:
         raise sender.ended_by
@@ -67,18 +66,13 @@ def _told_once(tell: Callable[[str], None]) -> Callable[[str], None]:
     return tell_once
 
 
-def _is_to_do(plan: Plan, planned: PlannedLead) -> bool:
-    """Whether there is work: something to write or look up, or several copies, one of which the journal may know."""
-    return planned.writes or bool(planned.copies and planned.key in plan.sent)
-
-
 class _CarryingOut:
     """One run: it sends leads, handles lost answers and removes duplicates until every planned lead has an outcome."""
 
-    def __init__(self, plan: Plan, sender: Sender, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, sender: Sender, tell: Callable[[str], None]) -> None:
         self._plan, self._organization = plan, plan.organization
         self._close, self._journal = plan.organization.close, plan.organization.journal
-        self._sender, self._tell, self._clock = sender, tell, clock
+        self._sender, self._tell, self._clock = sender, tell, self._close.machine.monotonic
         self._lost: dict[str, LostLead] = {}
         self._found: set[str] = set()  # keys of leads whose answers were lost but that Close has
         self._without_contact: dict[str, LostContact] = {}
@@ -86,7 +80,7 @@ class _CarryingOut:
         self._lost_contacts: Counter[str] = Counter()  # by the lead's key
         self._is_told: set[str] = set()  # keys of leads whose lost contacts were told
         self._uncertain = self._journal.leads_with_lost_changes()  # by an earlier run
-        self._last_resend = clock()
+        self._last_resend = self._clock()
         self._held: dict[str, LeadOutcome] = {}
 
     def outcomes(self, settled: Iterable[PlannedLead], todo: Sequence[PlannedLead]) -> Iterator[LeadOutcome]:
@@ -300,7 +294,7 @@ class _CarryingOut:
                 self._sender.doubles_removed += copies.removed
                 outcome = _checked(outcome, copies.left)
             self._held[key] = outcome
-        doubles = remove_double_contacts(self._organization, {each.lead_id for each in self._held.values()})
+        doubles = remove_double_contacts(self._organization, [each.lead_id for each in self._held.values()])
         for key in keys:
             outcome = self._held.pop(key)
             yield _with_double_contacts(outcome, doubles.get(outcome.lead_id, []))

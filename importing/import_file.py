@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cells.source_file import SourceFile
+from cleaning import clean_source
 from close.workers import until_error
 from importing.carry_out import carry_out
 from importing.organization import Organization
 from importing.outcomes import ImportResult, LeadOutcome, conclude, foresee, note_result
-from importing.plan import ImportSettings, Plan, plan_import
+from importing.plan import Clean, ImportSettings, Plan, plan_import
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,14 @@ def import_file(
     settings: ImportSettings,
     voice: Voice,
     stop: threading.Event,
+    clean_file: Clean = clean_source,
 ) -> ImportResult:
     """The result of importing a file, and the error that ended it early, if any: the journal records all of it.
 
     `file` is the path under which the journal knows it; once `stop` is set, nothing more is sent. Raises any error that
     prevents planning.
     """
-    plan = plan_import(organization, source, file, settings)
+    plan = plan_import(organization, source, file, settings, clean_file)
     voice.announce(plan)
     outcomes: list[LeadOutcome] = []
     doubles: list[str] = []

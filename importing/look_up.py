@@ -6,7 +6,7 @@ read by id.
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ READERS = 8  # requests at a time, unless the user says otherwise
 NAMES_PER_SEARCH = 100  # company names looked up with one request
 READ_AGAIN = 2  # times, if Close does not find a lead
 ASK_AGAIN = 3  # times, if the answer is to another question
+DATES = ("date_created", "date_updated")
 LOOKED_AT = ("id", "name", "html_url", "status_id", "addresses", "contacts", "custom", "date_created", "date_updated")
 
 
@@ -58,7 +59,7 @@ def look_around(
     candidates = {lead.key: [key + suffix for key in _keys_of(lead)] for lead in leads}
     every = [key for keys in candidates.values() for key in keys]
     sent, deleted = organization.journal.leads(every), organization.journal.deleted()
-    with ThreadPoolExecutor(max_workers=workers or READERS) as pool:
+    with organization.close.machine.pool(workers or READERS) as pool:
         shown = _find_keyed(organization, every, deleted, pool)
         keys = {own: _key_in_use(some, sent, shown) for own, some in candidates.items()}
         keyed = {keys[own]: [lead for key in some for lead in shown.get(key, [])] for own, some in candidates.items()}
@@ -109,7 +110,7 @@ def _not_among(ids: Collection[str], leads: Iterable[Json]) -> list[Json]:
 
 
 def _find_keyed(
-    organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: ThreadPoolExecutor
+    organization: Organization, keys: Sequence[str], deleted: Collection[str], pool: Executor
 ) -> dict[str, list[Json]]:
     """The leads that search shows for some import keys, by key, without those that we deleted."""
     if not organization.fields.import_key:
@@ -132,17 +133,30 @@ def find_by_key(
 
     def search(some: Sequence[str]) -> list[Json]:
         conditions = [has_value(custom_field(organization.fields.import_key), key) for key in some]
-        for _ in range(ASK_AGAIN):
-            shown = organization.close.leads_meeting_any(conditions, [*fields, column], organization.key_parts)
-            if all(not hit.get(column) or hit[column] in some for hit in shown):
-                return shown
-        raise CloseUnreachable("Close's answers to a search were about something else")
+        return _answered(
+            partial(organization.close.leads_meeting_any, conditions, [*fields, column], organization.key_parts),
+            lambda hit: _has_dates(hit, fields) and (not hit.get(column) or hit[column] in some),
+        )
 
     found: dict[str, list[Json]] = defaultdict(list)
     for shown in each(search, [keys[at : at + KEYS_PER_SEARCH] for at in range(0, len(keys), KEYS_PER_SEARCH)]):
         for lead in _showing(organization, shown):
             found[lead.get(column) or ""].append(lead)
     return dict(found)
+
+
+def _answered(ask: Callable[[], list[Json]], is_about: Callable[[Json], bool]) -> list[Json]:
+    """The hits of a search, all of which are about what was asked. Raises CloseUnreachable if others keep coming."""
+    for _ in range(ASK_AGAIN):
+        shown = ask()
+        if all(map(is_about, shown)):
+            return shown
+    raise CloseUnreachable("Close's answers to a search were about something else")
+
+
+def _has_dates(hit: Json, fields: Sequence[str]) -> bool:
+    """Whether a hit shows the dates that were asked for: each lead has them, so without them it is another answer."""
+    return all(name in hit for name in DATES if name in fields)
 
 
 def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]:
@@ -156,9 +170,7 @@ def _showing(organization: Organization, hits: Iterable[Json]) -> Iterator[Json]
 # By id ---------------------------------------------------------------------------------------------------------------
 
 
-def _read_known(
-    organization: Organization, sent: Sequence[SentLead], pool: ThreadPoolExecutor
-) -> dict[str, Json | None]:
+def _read_known(organization: Organization, sent: Sequence[SentLead], pool: Executor) -> dict[str, Json | None]:
     """The leads that the journal knows, by key: as noted if they are newer than the index lag, otherwise read by id."""
     close = organization.close
     states = {lead.key: lead.state for lead in sent}
@@ -172,12 +184,12 @@ def _read_known(
     readings = dict(zip(to_read, pool.map(lambda lead_id: read_or_none(close, lead_id), to_read.values()), strict=True))
     gone = {to_read[key]: key for key, lead in readings.items() if lead is None}
     merged = find_merged(close, gone) if gone else {}
-    doubtful = {lead_id for lead_id, key in gone.items() if key not in merged and states[key] != "removed"}
+    doubtful = [lead_id for lead_id, key in gone.items() if key not in merged and states[key] != "removed"]
     back = {gone[lead_id]: lead for lead_id, lead in _read_again(organization, doubtful, pool).items()}
     return believed | readings | merged | back
 
 
-def _read_again(organization: Organization, lead_ids: Iterable[str], pool: ThreadPoolExecutor) -> dict[str, Json]:
+def _read_again(organization: Organization, lead_ids: Iterable[str], pool: Executor) -> dict[str, Json]:
     """Those of the leads that Close did not find which it finds after all, by id: a 404 can last for a moment only."""
     close, missing = organization.close, list(lead_ids)
     found: dict[str, Json] = {}
@@ -200,7 +212,7 @@ def read_copies(close: CloseClient, lead_ids: Sequence[str]) -> list[Json]:
 
 
 def _find_named(
-    organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: ThreadPoolExecutor
+    organization: Organization, leads: Sequence[Lead], deleted: Collection[str], pool: Executor
 ) -> dict[str, list[Json]]:
     """The leads that search shows for the companies' names, by the company's key.
 
@@ -212,7 +224,8 @@ def _find_named(
 
     def search(some: Sequence[Lead]) -> list[Json]:
         fields = [*LOOKED_AT, *([column] if organization.fields.import_key else [])]
-        return organization.close.leads_meeting_any(_name_conditions(some), fields, organization.name_parts)
+        ask = partial(organization.close.leads_meeting_any, _name_conditions(some), fields, organization.name_parts)
+        return _answered(ask, lambda hit: _has_dates(hit, fields))
 
     batches = _in_batches(leads)
     found: dict[str, dict[str, Json]] = defaultdict(dict)

@@ -1,8 +1,7 @@
 """The organization in Close that leads go into, with everything that an import or undo needs to know about it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from close.journal import Journal, JournalFile
 from close.journal_entries import Change
@@ -30,8 +29,8 @@ class Organization:
     fields: LeadFields
     index_lag: float
     list_lag: float
-    key_parts: PartSize = field(default_factory=partial(PartSize, KEYS_PER_SEARCH))
-    name_parts: PartSize = field(default_factory=partial(PartSize, MOST_CONDITIONS))
+    key_parts: PartSize
+    name_parts: PartSize
 
     def seconds_to_look_for(self, change: Change) -> float:
         """For how many seconds a change whose answer was lost may still show before it is sent again."""
@@ -50,4 +49,6 @@ def open_organization(close: CloseClient, journals: JournalFile, index_lag: floa
     """The organization that a client's API key belongs to, with the import key field that its journal knows."""
     account = close.account()
     journal = journals.of(account.organization_id, account.organization_name)
-    return Organization(close, journal, account, LeadFields({}, journal.key_field or ""), index_lag, list_lag)
+    lags = index_lag, list_lag
+    parts = (PartSize(most, close.machine.monotonic) for most in (KEYS_PER_SEARCH, MOST_CONDITIONS))
+    return Organization(close, journal, account, LeadFields({}, journal.key_field or ""), *lags, *parts)

@@ -3,10 +3,9 @@
 A match by import key beats a match by name, and a lead with another import key never matches by name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
-from secrets import token_hex
+from datetime import tzinfo
 from typing import Literal
 
 from cells.dates import DateOrder
@@ -23,6 +22,7 @@ from cleaning import CleanFile, Lead, Requests, clean_source
 from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
+from close_client import CloseClient
 from importing.custom_fields import find_fields, refuse_doubles, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
@@ -34,6 +34,7 @@ GONE = "deleted or merged in Close since it was imported; it is not created agai
 OUR_DOUBLE = "the newer one is removed if this tool created it and nobody has changed it"
 
 Existing = Literal["merge", "skip", "create"]
+Clean = Callable[[SourceFile, Mapping[str, LeadField], Requests, Conventions], CleanFile]
 Action = Literal["create", "update", "unchanged", "skip", "look up"]
 
 
@@ -105,10 +106,17 @@ class Plan:
         """Whether this continues a run that was not finished."""
         return self.earlier is not None and self.earlier.run_id == self.run_id
 
+    def is_to_do(self, planned: PlannedLead) -> bool:
+        """Whether there is work: something to write or look up, or several copies, one of which the journal may know.
+
+        Of such copies, one may be removed, and the other one is then given what it lacks.
+        """
+        return planned.writes or bool(planned.copies and planned.key in self.sent)
+
     @property
     def new_fields(self) -> list[NewField]:
         """The custom fields that must be created first, each with the reason for its type."""
-        to_write = [planned for planned in self.leads if planned.writes]
+        to_write = [planned for planned in self.leads if self.is_to_do(planned)]
         if not to_write:
             return []
         own = [] if self.organization.fields.import_key else [NewField(IMPORT_KEY, "text", AS_ALWAYS)]
@@ -137,7 +145,13 @@ class Plan:
 # Plan ----------------------------------------------------------------------------------------------------------------
 
 
-def plan_import(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> Plan:
+def plan_import(
+    organization: Organization,
+    source: SourceFile,
+    file: str,
+    settings: ImportSettings,
+    clean_file: Clean = clean_source,
+) -> Plan:
     """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
     Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if a column of dates
@@ -155,9 +169,9 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     source = source.with_several(name for name, field in organization.fields.by_name.items() if field.is_multiple)
     if source.column_map:
         refuse_unfit_settings(source.column_map.name, source.roles, organization.fields.by_name)
-    clean = _clean(organization, source, settings)
+    clean = _clean(organization, source, settings, clean_file)
     earlier = organization.journal.latest_run(file, settings.existing)
-    run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id()
+    run_id = earlier.run_id if earlier and earlier.state == "unfinished" else new_run_id(organization.close)
     is_create = settings.existing == "create"
     suffix = f":{run_id}" if is_create else ""
     sight = look_around(organization, clean.leads, suffix, by_name=not is_create, workers=settings.workers)
@@ -171,7 +185,7 @@ def plan_import(organization: Organization, source: SourceFile, file: str, setti
     return plan
 
 
-def _clean(organization: Organization, source: SourceFile, settings: ImportSettings) -> CleanFile:
+def _clean(organization: Organization, source: SourceFile, settings: ImportSettings, clean_file: Clean) -> CleanFile:
     """The leads in the file, cleaned according to the fields that Close has for its columns."""
     fields: dict[str, LeadField] = dict(organization.fields.by_name)
     currency = Currency(organization.account.currency, organization.account.currency_symbol)
@@ -179,12 +193,12 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     requests = Requests(
         settings.names, settings.region, settings.date_order, settings.decimal, settings.company_from_email
     )
-    return clean_source(source, fields, requests, Conventions(currency, settings.zone, users))
+    return clean_file(source, fields, requests, Conventions(currency, settings.zone, users))
 
 
-def new_run_id() -> str:
+def new_run_id(close: CloseClient) -> str:
     """An id for a run that sorts by time and is easy to type."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+    return f"{close.now():%Y%m%d-%H%M%S}-{close.machine.token(2)}"
 
 
 # Decide --------------------------------------------------------------------------------------------------------------

@@ -6,9 +6,8 @@ is handed back, because nobody knows yet whether Close has it.
 
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from functools import partial
 
 from close.contents import kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
+from close.machine import Lock
 from close.workers import work_off
 from importing.fill import fill_lead
 from importing.lost_changes import StillLost
@@ -69,12 +69,12 @@ class Sender:
         *,
         workers: int | None,
         stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan, self._organization = plan, plan.organization
         self._close, self._journal = plan.organization.close, plan.organization.journal
-        self._workers, self._stop, self._clock = workers, stop, clock
-        self._being_filled: dict[str, threading.Lock] = {}
+        self._workers, self._stop, self._machine = workers, stop, self._close.machine
+        self._clock = self._machine.monotonic
+        self._being_filled: dict[str, Lock] = {}
         self._lost_in_a_row = 0
         self.ended_by: Exception | None = None
         self.witnesses: deque[Witness] = deque(maxlen=MOST_WITNESSES)
@@ -87,7 +87,13 @@ class Sender:
 
     def send(self, jobs: deque[PlannedLead]) -> Iterator[tuple[str, Sent]]:
         """Yield the key and outcome of each job. Once sending has ended, jobs that did not start are left in `jobs`."""
-        working = work_off(jobs, self._do, workers=self._workers, waiting=self._close.waiting, is_ended=self._is_ended)
+        working = work_off(
+            *(jobs, self._do),
+            workers=self._workers,
+            waiting=self._close.waiting,
+            is_ended=self._is_ended,
+            machine=self._machine,
+        )
         with closing(working) as done:
             for planned, future in done:
                 sent = self._result_of(future, planned)
@@ -175,7 +181,7 @@ class Sender:
         """
         lead, found = planned.lead, planned.found or {}
         try:
-            with self._being_filled.setdefault(found["id"], threading.Lock()):
+            with self._being_filled.setdefault(found["id"], self._machine.lock()):
                 filled = fill_lead(self._organization, self._plan.run_id, lead, planned.key, found["id"])
         except StillLost as still:
             return LostContact(planned, still.seconds, still.is_news)

@@ -7,7 +7,6 @@ alone and listed. Leads that are already gone count as done, so an interrupted u
 
 import math
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -107,8 +106,9 @@ def _settle_lost(organization: Organization, run: Run, tell: Callable[[str], Non
     journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if _may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
-    lost_at = lost_earlier(organization, lost.values(), time.monotonic())
-    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), time.monotonic, tell):
+    clock = organization.close.machine.monotonic
+    lost_at = lost_earlier(organization, lost.values(), clock())
+    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), clock, tell):
         yield from _after_fate(organization, lost[key], fate)
     yield from _remove_double_leads(organization, leads)
     maker_for(organization).remove_doubles(tell)
@@ -208,7 +208,7 @@ def _in_rounds(
                 later.append(done)
             else:
                 yield done
-        left = max((each.due for each in later), default=0.0) - time.monotonic()
+        left = max((each.due for each in later), default=0.0) - close.machine.monotonic()
         if left > 0:
             leads = "1 lead" if len(later) == 1 else f"{len(later)} leads"
             tell(f"Waiting {math.ceil(left)} s, because Close may not show yet what happened recently to {leads}.")
@@ -224,7 +224,8 @@ def _side_by_side(jobs: Iterable[Job], close: CloseClient, stop: threading.Event
         return ended_by is not None or stop.is_set()
 
     todo = deque(jobs)
-    with closing(work_off(todo, lambda job: job(), waiting=close.waiting, is_ended=is_ended)) as done:
+    working = work_off(todo, lambda job: job(), waiting=close.waiting, is_ended=is_ended, machine=close.machine)
+    with closing(working) as done:
         for _, future in done:
             error = future.exception()
             if error is None:
@@ -260,7 +261,7 @@ def _delete(
         reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead, noted))
     except ListsLag as lag:
         again = partial(_delete, organization, lead, [], lag.noted, is_back=is_back)
-        return Later(time.monotonic() + lag.seconds, again)
+        return Later(organization.close.machine.monotonic() + lag.seconds, again)
     except NotFound:
         again = partial(_delete, organization, lead, [], is_back=True)
         is_old = organization.close.seconds_since(lead.last_sent) > EVENTS_KEPT
@@ -305,7 +306,7 @@ def _look_for_missing(organization: Organization, lead_id: str, company: str, mi
 
     A lead that was merged into another one is left, because its people are there.
     """
-    now, close = time.monotonic(), organization.close
+    now, close = organization.close.machine.monotonic(), organization.close
     merged = find_merged(close, {lead_id: lead_id}).get(lead_id)
     if merged:
         return UndoneLead("left", lead_id, company, _merged_words(merged))
@@ -375,10 +376,10 @@ def _restore(
             return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
         except StillLost as still:
             again = partial(_restore, organization, changes, noted, is_back=is_back)
-            return Later(time.monotonic() + still.seconds, again)
+            return Later(organization.close.machine.monotonic() + still.seconds, again)
         except ListsLag as lag:
             again = partial(_restore, organization, changes, lag.noted, is_back=is_back)
-            return Later(time.monotonic() + lag.seconds, again)
+            return Later(organization.close.machine.monotonic() + lag.seconds, again)
         except NotFound:
             again = partial(_restore, organization, changes, is_back=True)
             is_old = organization.close.seconds_since(changes[0].last_sent) > EVENTS_KEPT

@@ -92,7 +92,7 @@ def _as_shown(event: Document, account: Account) -> Document:
     """The event, without what it holds if it is older than this user may see."""
     if account.event_data_seconds is None:
         return event
-    age = datetime.now(UTC) - datetime.fromisoformat(event["date_created"]).replace(tzinfo=UTC)
+    age = account.store.instant() - datetime.fromisoformat(event["date_created"]).replace(tzinfo=UTC)
     is_hidden = age.total_seconds() >= account.event_data_seconds
     return {**event, "data": None, "previous_data": None} if is_hidden else event
 

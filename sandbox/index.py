@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from sandbox.answers import Document
 
 INDEXED = ("lead", "contact")
+Lag = float | Callable[[], float]  # seconds, or what returns them for something that happens now
 
 
 class Index:
     """The objects of some kinds as they were `lag` seconds ago, in order of creation."""
 
-    def __init__(self, lag: float, clock: Callable[[], float], kinds: Sequence[str] = INDEXED) -> None:
-        self._lag = lag
+    def __init__(self, lag: Lag, clock: Callable[[], float], kinds: Sequence[str] = INDEXED) -> None:
+        self._lag = lag if callable(lag) else lambda: lag
         self._clock = clock
         self._lock = threading.Lock()
         self._frozen = False
@@ -30,7 +31,7 @@ class Index:
         """Add a new version, or None for a deletion; it shows after the lag, and `more_lag`."""
         if kind in self._shown:
             with self._lock:
-                due = max(self._clock() + self._lag + more_lag, self._due.get(object_id, 0.0))
+                due = max(self._clock() + self._lag() + more_lag, self._due.get(object_id, 0.0))
                 self._due[object_id] = due  # no version shows before the one that it replaced
                 heapq.heappush(self._pending, (due, next(self._numbers), kind, object_id, document))
 
@@ -75,8 +76,8 @@ class EventLog:
     Events that were loaded stay JSON until they are shown: a month of them would take seconds to parse.
     """
 
-    def __init__(self, lag: float, clock: Callable[[], float]) -> None:
-        self._lag = lag
+    def __init__(self, lag: Lag, clock: Callable[[], float]) -> None:
+        self._lag = lag if callable(lag) else lambda: lag
         self._clock = clock
         self._events: list[tuple[float, Document | str]] = []
 
@@ -85,7 +86,7 @@ class EventLog:
         self._events.append((self._clock(), event))
 
     def add(self, event: Document, more_lag: float = 0.0) -> None:
-        self._events.append((self._clock() + self._lag + more_lag, event))
+        self._events.append((self._clock() + self._lag() + more_lag, event))
 
     def find(self, event_id: str) -> Document | None:
         return next((event for _, event in self.newest_first(about=[event_id]) if event["id"] == event_id), None)

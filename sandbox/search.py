@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -83,7 +83,7 @@ def scopes(account: Account, tz_offset: timedelta, query: Any) -> dict[str, Scop
     kinds = searched_kinds(query)
     if not kinds:
         raise invalid("query", "The query must say which object_type to search.")
-    here = Here(datetime.now(UTC), tz_offset)
+    here = Here(account.store.instant(), tz_offset)
     custom_fields = {custom["id"]: custom for custom in account.store.all("custom_field")}
     view = partial(account.store.find, "saved_search")
     return {kind: Scope(kind, kinds, custom_fields, partial(_notes, account), here, view) for kind in kinds}

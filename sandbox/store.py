@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sandbox.answers import Document
 from sandbox.disk import Disk
-from sandbox.index import EventLog, Index
+from sandbox.index import EventLog, Index, Lag
 
 PREFIXES = {
     "organization": "orga_",
@@ -65,6 +65,11 @@ ALPHABET = string.ascii_letters + string.digits
 _letters = random.Random()  # seeded by the operating system, so that no two runs draw the same ids
 
 
+def draw_ids_from(seed: int) -> None:
+    """Let all ids from now on be those that any sandbox draws from this seed."""
+    _letters.seed(seed)
+
+
 def new_id(prefix: str, length: int = 43) -> str:
     """An id that no other object has, in this or any other state file."""
     return prefix + "".join(_letters.choices(ALPHABET, k=length))
@@ -87,17 +92,19 @@ class Store:
         self,
         *,
         state: Path | None,
-        index_lag: float,
-        event_lag: float,
+        index_lag: Lag,
+        event_lag: Lag,
         clock: Callable[[], float],
         currency: str,
-        list_lag: float = 0.0,
+        list_lag: Lag = 0.0,
         shard_lags: Sequence[float] = (),
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._lock = threading.RLock()
         self._objects: dict[str, dict[str, Document]] = {kind: {} for kind in PREFIXES}
         self._of_lead: dict[str, dict[str, dict[str, Document]]] = {kind: {} for kind in CHILDREN}
         self._last_microsecond = 0
+        self._wall_ns = wall_ns
         self.index = Index(index_lag, clock)
         self._late_lists = Index(list_lag, clock, LISTED) if list_lag else None
         self._shard_lags = itertools.cycle(shard_lags or [0.0])
@@ -153,10 +160,14 @@ class Store:
         finally:
             self._acting.position = 0
 
+    def instant(self) -> datetime:
+        """The present moment by the clock on the wall."""
+        return EPOCH + timedelta(microseconds=self._wall_ns() // 1000)
+
     def now(self) -> str:
         """The present moment, always later than any given before."""
         with self._lock:
-            self._last_microsecond = max(time.time_ns() // 1000, self._last_microsecond + 1)
+            self._last_microsecond = max(self._wall_ns() // 1000, self._last_microsecond + 1)
             return (EPOCH + timedelta(microseconds=self._last_microsecond)).isoformat(timespec="microseconds")
 
     def stamps(self) -> Document:
@@ -237,7 +248,7 @@ class Store:
             self._load_events(self._disk)
 
     def _load_events(self, disk: Disk) -> None:
-        oldest = datetime.now(UTC) - EVENTS_KEPT
+        oldest = self.instant() - EVENTS_KEPT
         newest = ""
         for date_created, event in disk.events_since(without_offset(oldest.isoformat(timespec="microseconds"))):
             self.events.load(event)

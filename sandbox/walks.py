@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sandbox.answers import Document, invalid
+from sandbox.store import new_id
 
 CURSOR_LIFE = 30.0  # seconds from one page to the next
 MOST_WALKED = 10_000  # objects that one walk can reach
@@ -46,7 +46,7 @@ class Walks:
         """A new cursor for the rest of the walk; None if there is no rest."""
         if walk.position >= len(walk.found):
             return None
-        cursor = secrets.token_urlsafe(24)
+        cursor = new_id("", 32)
         with self._lock:
             now = self._clock()
             self._under_way[cursor] = now + self._cursor_life, walk

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -35,7 +35,7 @@ class HttpRequest:
     method: str
     path: str
     query: str
-    headers: Message
+    headers: Message | Mapping[str, str]
     body: bytes | None
 
     def header(self, name: str) -> str:

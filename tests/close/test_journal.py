@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import shutil
 import signal
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -27,6 +28,7 @@ from close.journal import (
     read_latest_leads,
     read_runs,
 )
+from close.machine import Disk, Machine
 from close_client import CloseClient
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
@@ -219,7 +221,7 @@ def test_the_lock_goes_with_its_process(folder: Path) -> None:
 def test_runs_can_be_read_while_another_process_writes(folder: Path) -> None:
     with open_journal(folder / "journal.sqlite") as journals:
         journal = journals.of("orga_1", "One")
-        journal.start_run("run-1", "leads.csv", "merge")
+        journal.start_run("run-1", "leads.csv", "merge", MOMENT)
         send(journal, "a")
         ((run, name),) = read_runs(folder / "journal.sqlite")
         assert (run.run_id, run.state, name) == ("run-1", "unfinished", "One")
@@ -253,3 +255,33 @@ def test_a_file_that_is_no_journal_is_told_so(run: Run, folder: Path, connected:
     ran = run("import", "leads.csv")
     assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert "can't be used as a journal" in ran.err
+
+
+class FullDisk(Disk):
+    """A disk that is full when something is to be noted as deleted."""
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        connection = super().connect(path)
+
+        def refuse(action: int, table: str | None, *_: object) -> int:
+            is_refused = action == sqlite3.SQLITE_INSERT and table == "deleted"
+            return sqlite3.SQLITE_DENY if is_refused else sqlite3.SQLITE_OK
+
+        connection.set_authorizer(refuse)
+        return connection
+
+
+def test_what_is_noted_after_a_failure_does_not_go_with_it(folder: Path) -> None:
+    path = folder / "journal.sqlite"
+    with open_journal(path, machine=Machine(disk=FullDisk())) as journals:
+        journal = journals.of("orga_1", "One")
+        for key in "ab":
+            send(journal, key)
+            journal.note_created(key, {"id": f"lead_{key}"})
+        journal.note_undoing("a")
+        with pytest.raises(sqlite3.DatabaseError):
+            journal.note_undone("a")
+        journal.note_undoing("b")
+    with open_journal(path) as journals:
+        states = {key: lead.state for key, lead in journals.of("orga_1", "One").leads("ab").items()}
+    assert states == {"a": "undoing", "b": "undoing"}

@@ -92,6 +92,30 @@ def test_the_answer_for_one_lead_given_twice_puts_no_person_onto_another(
     assert emails_of(made["beta"]) == ["bo@x.com", "di@x.com"]
 
 
+def test_a_search_that_shows_less_than_was_asked_for_is_asked_again(
+    run: Run, write: Write, sandbox: Watched, user: RawClose
+) -> None:
+    write("Acme,Ann,ann@x.com,,,,")
+    assert run(*IMPORT).code == 0
+    acme = leads_of(user)["acme"]
+    key = next(name for name in acme if name.startswith("custom.") and str(acme[name]).startswith("k1:"))
+    write("Acme,Ann,ann@x.com,415 555 0100,,,")
+    assert run(*IMPORT).code == 0
+    few = [{"id": acme["id"], key: acme[key]}]
+    asked: list[str] = []
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        reply = answer(request)
+        if not is_for(request, "POST", "/data/search/"):
+            return reply
+        asked.append(request.path)
+        return reply if len(asked) > 1 else rewritten(reply, lambda page: {**page, "data": few})
+
+    sandbox.watch = watch
+    assert run(*IMPORT).json["leads"]["unchanged"] == 1
+    assert len(asked) == 2
+
+
 def test_a_created_lead_whose_answer_shows_another_lead_is_looked_for(
     run: Run, write: Write, sandbox: Watched, user: RawClose
 ) -> None:

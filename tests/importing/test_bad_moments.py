@@ -222,6 +222,22 @@ def test_a_double_lead_that_is_not_found_for_a_moment_goes_in_the_end(
         assert len(leads_held(user)) == 2
 
 
+def test_a_lead_that_was_there_twice_gets_a_value_for_which_there_is_no_field_yet(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    with opened(clock, connect, late_seconds=600) as (sandbox, user):
+        write("Acme,,,,,,", "Beta,,,,,,")
+        with sandbox.troubled([LATE_LEAD]):
+            assert run(*IMPORT, "--workers", "1").code == 0
+        time.sleep(600)
+        assert len(leads_held(user)) == 3
+        time.sleep(3)
+        write("Acme,,,,,7,")
+        assert run(*IMPORT).code == 0
+        (acme,) = (lead for lead in leads_held(user).values() if lead["name"] == "ACME")
+        assert 7 in acme.values()
+
+
 @pytest.mark.parametrize("what", ["contact", "field"])
 def test_another_double_that_is_not_found_for_a_moment_goes_in_the_end(
     run: Run, write: Write, clock: Clock, connect: Any, what: str

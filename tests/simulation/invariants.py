@@ -1,0 +1,367 @@
+"""What must hold at each request, after each command, and in the end. Close itself is asked, and no command."""
+
+import csv
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from close.contents import lead_content
+from tests.simulation.close import Answered, Json, Sent
+from tests.simulation.files import Company, count_rows
+from tests.simulation.network import Departed
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History, User
+
+LONGEST_COMMAND = 4 * 3600.0  # seconds of virtual time
+SEND_AGAIN_AFTER = 450.0  # seconds after it was sent, before which a lead of so small a file can't be proved absent
+SEND_CONTACT_AGAIN_AFTER = 55.0  # seconds, a little less than the index lag, for which contacts are looked for
+LOOKED_BEFORE = 60.0  # seconds before a request in which the last look of the one who sends it was
+READING_TO_WRITE = 45.0  # seconds between a reading and the write that rests on it, if the answer takes its time
+DISK_WORDS = ("disk", "No space left", "Input/output")  # of errors that the disk caused
+BLANK: tuple[Any, ...] = (None, "", [])
+
+
+class Invariants:
+    """Watches over one history. `broken` are sentences about what did not hold."""
+
+    def __init__(self, history: "History") -> None:
+        self._history = history
+        self.broken: list[str] = []
+        self.doing: dict[str, str] = {}
+        self._made: dict[str, list[Departed]] = defaultdict(list)  # by import key and kind
+        self._maker: dict[str, str] = {}  # the computer that made a lead, contact or field, by id
+        self._left: set[str] = set()
+        self._shared: set[str] = set()  # keys of leads that two computers made: each may take the other's for its own
+        history.close.watchers.append(self._watch)
+
+    def _break(self, words: str) -> None:
+        self.broken.append(words)
+        self._history.story.tell(self._history.scheduler.now, "", "BROKEN", words)
+
+    # At each request -------------------------------------------------------------------------------------------------
+
+    def _watch(self, sent: Sent, answered: Answered) -> None:
+        if answered.status != 200 or sent.by not in self._computers():
+            return
+        if sent.route == "POST /lead/":
+            self._watch_lead(sent, answered)
+        elif sent.route == "POST /contact/":
+            self._watch_new_contact(sent, answered)
+        elif sent.route == "PUT /lead/{id}/" and self.doing[sent.by] == "import":
+            self._watch_change(sent, answered)
+        elif sent.route == "PUT /contact/{id}/" and self.doing[sent.by] == "import":
+            self._watch_contact(sent, answered)
+        elif sent.route == "DELETE /lead/{id}/":
+            self._watch_deletion(sent, answered)
+
+    def _computers(self) -> list[str]:
+        return [user.computer.name for user in self._history.users]
+
+    def _watch_lead(self, sent: Sent, answered: Answered) -> None:
+        """A lead was made: the same computer must not have made it before, unless it had reason to think otherwise."""
+        departed = self._history.network.arriving
+        assert departed
+        departed.made = answered.document["id"]
+        self._maker[departed.made] = sent.by
+        key = _key_of(answered.document)
+        store = self._history.close.store
+        for before in self._made[key]:
+            if before.sent.by != sent.by:
+                self._shared.add(key)
+            is_there = before.sent.by == sent.by and store.find("lead", before.made)
+            if is_there and not self._history.colleague.has_touched(answered.document):
+                self._judge_double(before, departed, key)
+        self._made[key].append(departed)
+
+    def _watch_new_contact(self, sent: Sent, answered: Answered) -> None:
+        """A contact was made: the same computer must not have made it before, unless it may have thought otherwise."""
+        departed = self._history.network.arriving
+        assert departed
+        departed.made = answered.document["id"]
+        self._maker[departed.made] = sent.by
+        about = f"{answered.document['lead_id']} {answered.document['name']}"
+        for before in self._made[about]:
+            is_there = before.sent.by == sent.by and self._history.close.store.find("contact", before.made)
+            if is_there and answered.document["lead_id"] not in self._history.colleague.touched:
+                self._judge_double_contact(before, departed)
+        self._made[about].append(departed)
+
+    def _judge_double_contact(self, before: Departed, departed: Departed) -> None:
+        first, second = sorted((before, departed), key=lambda each: each.sent.at)
+        waited = second.sent.at - first.sent.at
+        if waited < SEND_CONTACT_AGAIN_AFTER:
+            self._break(f"a contact was sent again after {waited:.0f} s, and its lead has it twice")
+        elif first.arrived_at < second.sent.at - READING_TO_WRITE:
+            self._break("a contact was sent again although its lead had it")
+
+    def _judge_double(self, before: Departed, departed: Departed, key: str) -> None:
+        first, second = sorted((before, departed), key=lambda each: each.sent.at)
+        waited = second.sent.at - first.sent.at
+        if waited < SEND_AGAIN_AFTER:
+            self._break(f"{key} was sent again after {waited:.0f} s, and Close has it twice")
+        elif self._shown_at(first.made) < second.sent.at - LOOKED_BEFORE:
+            self._break(f"{key} was sent again although Close had shown it")
+
+    def _shown_at(self, lead_id: str) -> float:
+        """When the event log or search shows a lead."""
+        return self._history.close.shown_at(lead_id)
+
+    def _watch_change(self, sent: Sent, answered: Answered) -> None:
+        """An import fills what is blank; it overwrites nothing."""
+        before = answered.before or {}
+        for key, value in (sent.body or {}).items():
+            if before.get(key) not in BLANK and before[key] != value and not self._is_just_touched(before):
+                self._break(f"{key} of {before['name']} was {before[key]!r} and is now {value!r}")
+
+    def _watch_contact(self, sent: Sent, answered: Answered) -> None:
+        """An import adds to a contact; nothing goes."""
+        before = answered.before or {}
+        lead = self._history.close.store.find("lead", before.get("lead_id")) or {"id": ""}
+        for part, name in (("emails", "email"), ("phones", "phone")):
+            sent_items = [item[name] for item in (sent.body or {}).get(part) or before.get(part) or []]
+            gone = [item[name] for item in before.get(part, []) if item[name] not in sent_items]
+            if gone and not self._is_just_touched(lead):
+                self._break(f"{gone} of {before['name']} went")
+
+    def _watch_deletion(self, sent: Sent, answered: Answered) -> None:
+        """Only a lead that a computer of ours made is deleted, and none on which the colleague has worked."""
+        lead = answered.before or {}
+        if lead["id"] not in self._maker:
+            self._break(f"{lead['name']} was deleted, which no import made")
+        touched = self._history.colleague.worked.get(lead["id"])
+        if touched is not None and touched < sent.at - READING_TO_WRITE:
+            self._break(f"{lead['name']} was deleted, on which the colleague had worked")
+
+    def _is_just_touched(self, lead: Json) -> bool:
+        touched = self._history.colleague.touched.get(lead["id"])
+        return touched is not None and self._history.scheduler.now - touched < READING_TO_WRITE
+
+    # After each command ----------------------------------------------------------------------------------------------
+
+    def check_end(self, user: "User", code: int | None, seconds: float) -> None:
+        """A command must end in time, and never with a bug."""
+        if seconds > LONGEST_COMMAND:
+            self._break(f"a command took {seconds:.0f} s")
+        said = user.commands.said
+        if code == 1 and said and not any(words in said.words for words in DISK_WORDS):
+            self._break(said.words)
+        if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
+            self._check_file(user)
+
+    def _check_file(self, user: "User") -> None:
+        """The file with outcomes has a line for each row, and agrees with Close."""
+        path = user.computer.disk.output / "leads_imported.csv"
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        if len(rows) != count_rows(user.companies):
+            self._break(f"the file has {len(rows)} outcomes for {count_rows(user.companies)} rows")
+        store = self._history.close.store
+        for row in rows:
+            if row["outcome"] in ("created", "updated", "unchanged"):
+                is_there = store.find("lead", row["lead id"])
+                if not is_there and not self._may_be_gone(row):
+                    self._break(f"{row['company']} is {row['outcome']}, but Close does not have {row['lead id']}")
+
+    def _may_be_gone(self, row: dict[str, str]) -> bool:
+        is_touched = {row["lead id"], row["company"].casefold()} & self._history.colleague.touched.keys()
+        return bool(is_touched) or len(self._history.users) > 1
+
+    def note_endless(self, user: "User", code: int | None) -> None:
+        """An import did not come to its end although nothing was in its way."""
+        said = user.commands.said
+        words = said.words if said else ""
+        if not (code in (2, 3) and self._history.colleague.has_touched_fields):
+            self._break(f"the import on {user.computer.name} ends with {code}: {words}")
+
+    # In the end ------------------------------------------------------------------------------------------------------
+
+    def check_imported(self) -> None:
+        """Each company is there once, and whole; the journals know all that we made."""
+        if self._history.colleague.has_touched_fields:
+            return
+        for user in self._history.users:
+            if user.existing != "create":
+                for company in user.companies:
+                    self._check_company(user, company)
+        self._check_keys()
+        self._check_fields()
+        self._check_journals()
+
+    def _check_company(self, user: "User", company: Company) -> None:
+        colleague = self._history.colleague
+        if company.called.casefold() in colleague.touched:
+            return
+        leads = [lead for lead in self._history.close.store.all("lead") if _named(lead) == company.called.casefold()]
+        if not leads:
+            self._break(f"{company.called} is missing")
+        elif len(leads) > 1:
+            self._left.add(company.called.casefold())  # which of them an undo removes, nobody can tell
+            if not self._is_reported(company):
+                self._break(f"{company.called} is there {len(leads)} times")
+        elif user.existing == "merge" and len(leads) == 1:
+            self._check_content(company, leads[0])
+
+    def _is_reported(self, company: Company) -> bool:
+        """Whether an import has said that Close has several leads for a company."""
+        for user in self._history.users:
+            result = user.commands.said.result if user.commands.said else None
+            for lead in result.leads if result else ():
+                if lead.lead.name == company.called and lead.is_ambiguous:
+                    return True
+            if result and any(company.called in words for words in result.doubles):
+                return True
+        return False
+
+    def _check_content(self, company: Company, lead: Json) -> None:
+        known = self._history.known.get(company.called)
+        for kind, part in (("emails", "email"), ("phones", "phone")):
+            there = Counter(item[part].casefold() for contact in lead["contacts"] for item in contact[kind])
+            every = [value for person in company.people for value in getattr(person, kind)]
+            wanted = [value for value in every if value not in self._history.close.refused]
+            for value in wanted:
+                if there[value.casefold()] != 1 and not self._is_contact_reported(company):
+                    self._break(f"{company.called} has {value} {there[value.casefold()]} times")
+        names = Counter((contact["name"] or "").casefold() for contact in lead["contacts"])
+        for person in company.people:
+            if names[person.name.casefold()] != 1 and not self._is_contact_reported(company):
+                self._break(f"{company.called} has {person.name} {names[person.name.casefold()]} times")
+        self._check_values(company, known, lead)
+
+    def _is_contact_reported(self, company: Company) -> bool:
+        """Whether an import has said that a contact is there twice. Two computers may both add it unawares."""
+        if len(self._history.users) > 1:
+            return True
+        for user in self._history.users:
+            result = user.commands.said.result if user.commands.said else None
+            for lead in result.leads if result else ():
+                if lead.lead.name == company.called and "is there twice" in lead.reason:
+                    return True
+            if result and any("is there twice" in words for words in result.doubles):
+                return True
+        return False
+
+    def _check_values(self, company: Company, known: Company | None, lead: Json) -> None:
+        held = self._custom(lead)
+        states = [address.get("state") for address in lead["addresses"]]
+        shown = {
+            "founded": held.get("Company Founded", ""),
+            "revenue": f"{held['Company Revenue']:.0f}" if "Company Revenue" in held else "",
+            "state": next((state for state in states if state), ""),
+        }
+        for name, value in shown.items():
+            before = getattr(known, name) if known else ""
+            versions = {getattr(each, name) for each in self._versions(company)} - {""}
+            if name != "state" and before and name in ("founded", "revenue") and not self._had(name):
+                before = ""
+            allowed = {before} if before else versions
+            if (allowed or value) and value not in allowed:
+                self._break(f"{company.called} has {name} {value!r} instead of {sorted(allowed)}")
+
+    def _had(self, name: str) -> bool:
+        """Whether the custom field for a value was there before."""
+        title = {"founded": "Company Founded", "revenue": "Company Revenue"}[name]
+        return title in self._history.fields_before
+
+    def _versions(self, company: Company) -> Iterator[Company]:
+        """A company in all versions of all files."""
+        for user in self._history.users:
+            for version in user.versions:
+                yield from (each for each in version if each.called == company.called)
+
+    def _custom(self, lead: Json) -> dict[str, Any]:
+        names = {f"custom.{each['id']}": each["name"] for each in self._history.close.store.all("custom_field")}
+        return {names[key]: value for key, value in lead.items() if key in names}
+
+    def _check_keys(self) -> None:
+        """No two leads have one key, unless the colleague or another computer had a part in it, or it was reported."""
+        keys: dict[str, list[Json]] = defaultdict(list)
+        for lead in self._history.close.store.all("lead"):
+            if _key_of(lead) and not self._history.colleague.has_touched(lead):
+                keys[_key_of(lead)].append(lead)
+        for key, leads in keys.items():
+            company = Company(leads[0]["name"] or "")
+            if len(leads) > 1 and self._is_in_a_file(company) and not self._is_reported(company):
+                self._break(f"{len(leads)} leads have the key {key}")
+
+    def _is_in_a_file(self, company: Company) -> bool:
+        """Whether a file still has a company: otherwise, no import looks for it any more."""
+        return any(each.called == company.called for user in self._history.users for each in user.companies)
+
+    def _check_fields(self) -> None:
+        if len(self._history.users) > 1:
+            return
+        names = Counter(each["name"] for each in self._history.close.store.all("custom_field"))
+        for name, times in names.items():
+            if times > 1:
+                self._break(f"Close has {times} custom fields named {name}")
+
+    def _check_journals(self) -> None:
+        """Each lead that a computer made is in its journal."""
+        for user in self._history.users:
+            states = _states(user)
+            for lead in self._history.close.store.all("lead"):
+                if self._maker.get(lead["id"]) != user.computer.name or self._history.colleague.has_touched(lead):
+                    continue
+                state = states.get(_key_of(lead))
+                is_shared = _key_of(lead) in self._shared
+                if not is_shared and state not in ("sending", "created", "removed", "undoing"):
+                    self._break(f"{lead['name']} is ours, but in the journal it is {state}")
+
+    # Undo ------------------------------------------------------------------------------------------------------------
+
+    def note_left(self, user: "User") -> None:
+        """An undo has said what it left."""
+        said = user.commands.said
+        for lead in said.undone if said else ():
+            if lead.outcome == "left":
+                self._left |= {lead.lead_id, lead.company.casefold()}
+
+    def check_undone(self) -> None:
+        """Close is as it was, but for what the colleague touched and what was said to be left."""
+        history = self._history
+        if history.colleague.has_touched_fields:
+            return
+        now = {lead["id"]: lead for lead in history.close.store.all("lead")}
+        for lead_id, lead in now.items():
+            if self._is_excused(lead):
+                continue
+            if lead_id not in history.before:
+                self._break(f"{lead['name']} ({lead_id}) is still there after the undo")
+            elif lead_content(lead) != lead_content(history.before[lead_id]):
+                self._break(
+                    f"{lead['name']} ({lead_id}) is not as it was: {_difference(history.before[lead_id], lead)}"
+                )
+        for lead_id, lead in history.before.items():
+            if lead_id not in now and not self._is_excused(lead):
+                self._break(f"{lead['name']} ({lead_id}) is gone after the undo")
+
+    def _is_excused(self, lead: Json) -> bool:
+        colleague = self._history.colleague
+        is_shared = _key_of(lead) in self._shared
+        # what another computer has changed since can't be told from the work of people without the event log
+        is_shared |= len(self._history.users) > 1 and not self._history.close.shows_log
+        return is_shared or colleague.has_touched(lead) or bool({lead["id"], _named(lead)} & self._left)
+
+
+def _key_of(lead: Json) -> str:
+    """The import key of a lead, whatever its field is called by now."""
+    values = (value for name, value in lead.items() if name.startswith("custom."))
+    return next((value for value in values if str(value).startswith("k1:")), "")
+
+
+def _named(lead: Json) -> str:
+    return " ".join((lead["name"] or "").split()).casefold()
+
+
+def _difference(before: Json, now: Json) -> str:
+    then, there = lead_content(before), lead_content(now)
+    return str({name: (then.get(name), value) for name, value in there.items() if then.get(name) != value})
+
+
+def _states(user: "User") -> dict[str, str]:
+    """The state of each lead in a journal, by its key."""
+    with closing(sqlite3.connect(user.computer.disk.journal)) as database:
+        return dict(database.execute("SELECT key, state FROM leads").fetchall())
