@@ -79,6 +79,7 @@ class SimulatedDisk(Disk):
         self._open: dict[int, str] = {}
         self._frozen: Files | None = None
         self._numbers = 0
+        self.written: set[bytes] = set()  # the contents of all files so far
         self.output = self.folder / "output_data"
 
     @property
@@ -119,6 +120,7 @@ class SimulatedDisk(Disk):
         except BaseException:
             os.close(descriptor)
             raise
+        self.written.add(content)
         if name in self._names:
             self._names[name].content = content
         super().write(descriptor, content)

@@ -111,12 +111,16 @@ class History:
 
     def _drawn_weather(self) -> Weather:
         draw = _draw(self.seed, "weather")
-        faults = FAULTS if draw.random() < 0.5 else tuple(draw.sample(FAULTS, draw.randint(1, 4)))
+        few = tuple(draw.sample(FAULTS, draw.randint(1, 4)))
+        faults = draw.choice((FAULTS, few, ("late", "lost after", "cut", "504 after")))
+        on = draw.choice(
+            ("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST /contact/", "PUT", "DELETE")
+        )
         return Weather(
             draw,
-            probability=draw.choice((0.0, 0.05, 0.1, 0.3, 0.6)),
+            probability=draw.choice((0.1, 0.3, 0.6) if on else (0.0, 0.05, 0.1, 0.3)),
             faults=faults,
-            on=draw.choice(("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST", "PUT", "DELETE")),
+            on=on,
             latest=draw.choice((2.0, 20.0, 100.0, 300.0, 1_200.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
@@ -131,6 +135,7 @@ class History:
             self._make("/custom_field/lead/", {"name": name, "type": FIELDS[name]})
         ids = {each["name"]: each["id"] for each in self.close.store.all("custom_field")}
         share = draw.choice((0.0, 0.3, 0.8))
+        share = 0.8 if self.weather.on in ("POST /contact/", "PUT") else share  # or there is little that it strikes
         known = {each.called: partly_known(draw, each) for each in companies if draw.random() < share}
         for each in known.values():
             self._make("/lead/", lead_body(each, ids))

@@ -72,7 +72,8 @@ class Invariants:
             if before.sent.by != sent.by:
                 self._shared.add(key)
             is_there = before.sent.by == sent.by and store.find("lead", before.made)
-            if is_there and not self._history.colleague.has_touched(answered.document):
+            is_ours_alone = key not in self._shared and not self._history.colleague.has_touched(answered.document)
+            if is_there and is_ours_alone:
                 self._judge_double(before, departed, key)
         self._made[key].append(departed)
 
@@ -145,11 +146,20 @@ class Invariants:
         """A command must end in time, and never with a bug."""
         if seconds > LONGEST_COMMAND:
             self._break(f"a command took {seconds:.0f} s")
+        if code is None:
+            self._check_files_are_whole(user)
         said = user.commands.said
         if code == 1 and said and not any(words in said.words for words in DISK_WORDS):
             self._break(said.words)
         if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
             self._check_file(user)
+
+    def _check_files_are_whole(self, user: "User") -> None:
+        """After a crash, each file for people is as it was written once, from its beginning to its end."""
+        disk = user.computer.disk
+        for path in disk.output.glob("*.csv"):
+            if path.read_bytes() not in disk.written:
+                self._break(f"{path.name} is cut off")
 
     def _check_file(self, user: "User") -> None:
         """The file with outcomes has a line for each row, and agrees with Close."""
