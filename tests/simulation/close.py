@@ -57,6 +57,7 @@ class Sent:
     query: str
     body: Json | None
     at: float
+    during: str = ""  # the command that sent it
 
     @property
     def route(self) -> str:

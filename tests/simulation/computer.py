@@ -33,6 +33,7 @@ class Computer:
         self.ahead = 0.0  # seconds by which its clock on the wall is wrong
         self.tasks: list[Task] = []
         self.crashes = 0
+        self.doing = ""  # the command that runs on it
         disk.moment = self.moment
         disk.clock = lambda: scheduler.now
 

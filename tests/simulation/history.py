@@ -112,9 +112,20 @@ class History:
     def _drawn_weather(self) -> Weather:
         draw = _draw(self.seed, "weather")
         few = tuple(draw.sample(FAULTS, draw.randint(1, 4)))
-        faults = draw.choice((FAULTS, few, ("late", "lost after", "cut", "504 after")))
+        faults = draw.choice((FAULTS, few, ("late", "lost after", "cut", "504 after"), ("late",)))
         on = draw.choice(
-            ("", "", "", "POST /lead/", "POST /lead/", "POST /contact/", "POST /contact/", "PUT", "DELETE")
+            (
+                "",
+                "",
+                "",
+                "POST /lead/",
+                "POST /lead/",
+                "POST /contact/",
+                "POST /contact/",
+                "POST /custom",
+                "PUT",
+                "DELETE",
+            )
         )
         return Weather(
             draw,
@@ -260,7 +271,7 @@ class History:
         return code
 
     def _import(self, user: User) -> int:
-        self.invariants.doing[user.computer.name] = "import"
+        user.computer.doing = "import"
         return user.commands.import_file(user.path, user.existing, user.workers)
 
     def _has_rejects(self, user: User) -> bool:
@@ -270,7 +281,7 @@ class History:
 
     def _import_rejects(self, user: User) -> int:
         """Import the rows that were rejected or lost a value, once they are mended."""
-        self.invariants.doing[user.computer.name] = "import"
+        user.computer.doing = "import"
         mended = user.path.with_name("mended.csv")
         mended.write_bytes(as_mended((user.computer.disk.output / "leads_rejects.csv").read_text(encoding="utf-8-sig")))
         return user.commands.import_file(mended, user.existing, user.workers)
@@ -283,7 +294,7 @@ class History:
             user.commands.said = said
 
     def _undo_last(self, user: User) -> int:
-        self.invariants.doing[user.computer.name] = "undo"
+        user.computer.doing = "undo"
         return user.commands.undo("last")
 
     def _come_to_an_end(self, user: User) -> None:
@@ -298,7 +309,7 @@ class History:
     def _undo_all(self, user: User) -> None:
         """Undo all runs, the newest first."""
         for run in user.commands.runs():
-            self.invariants.doing[user.computer.name] = "undo"
+            user.computer.doing = "undo"
             self._run(user, partial(user.commands.undo, run.run_id))
             self.invariants.note_left(user)
 

@@ -30,11 +30,10 @@ class Invariants:
     def __init__(self, history: "History") -> None:
         self._history = history
         self.broken: list[str] = []
-        self.doing: dict[str, str] = {}
         self._made: dict[str, list[Departed]] = defaultdict(list)  # by import key and kind
         self._maker: dict[str, str] = {}  # the computer that made a lead, contact or field, by id
         self._left: set[str] = set()
-        self._shared: set[str] = set()  # keys of leads that two computers made: each may take the other's for its own
+        self._shared: set[str] = set()  # keys of leads, and leads with contacts, that two computers made
         history.close.watchers.append(self._watch)
 
     def _break(self, words: str) -> None:
@@ -50,9 +49,9 @@ class Invariants:
             self._watch_lead(sent, answered)
         elif sent.route == "POST /contact/":
             self._watch_new_contact(sent, answered)
-        elif sent.route == "PUT /lead/{id}/" and self.doing[sent.by] == "import":
+        elif sent.route == "PUT /lead/{id}/" and sent.during == "import":
             self._watch_change(sent, answered)
-        elif sent.route == "PUT /contact/{id}/" and self.doing[sent.by] == "import":
+        elif sent.route == "PUT /contact/{id}/" and sent.during == "import":
             self._watch_contact(sent, answered)
         elif sent.route == "DELETE /lead/{id}/":
             self._watch_deletion(sent, answered)
@@ -85,6 +84,8 @@ class Invariants:
         self._maker[departed.made] = sent.by
         about = f"{answered.document['lead_id']} {answered.document['name']}"
         for before in self._made[about]:
+            if before.sent.by != sent.by:
+                self._shared.add(answered.document["lead_id"])
             is_there = before.sent.by == sent.by and self._history.close.store.find("contact", before.made)
             if is_there and answered.document["lead_id"] not in self._history.colleague.touched:
                 self._judge_double_contact(before, departed)
@@ -350,7 +351,7 @@ class Invariants:
 
     def _is_excused(self, lead: Json) -> bool:
         colleague = self._history.colleague
-        is_shared = _key_of(lead) in self._shared
+        is_shared = bool({_key_of(lead), lead["id"]} & self._shared)  # each may have taken the other's for its own
         # what another computer has changed since can't be told from the work of people without the event log
         is_shared |= len(self._history.users) > 1 and not self._history.close.shows_log
         return is_shared or colleague.has_touched(lead) or bool({lead["id"], _named(lead)} & self._left)

@@ -284,6 +284,7 @@ class _Session(requests.Session):
             urlencode(settings.get("params") or {}),
             json.loads(json.dumps(body)) if body is not None else None,
             self._network.scheduler.now,
+            self._computer.doing,
         )
         headers = {"Content-Type": "application/json", "X-TZ-Offset": "0"}
         return response_of(method, self._network.exchange(self._computer, sent, headers))

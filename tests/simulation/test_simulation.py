@@ -21,7 +21,7 @@ def test_what_must_hold_holds_in_each_history(part: int) -> None:
         assert played.broken == [], f"python -m tests.simulation --seed {seed}"
         counts += played.story.counts
     assert counts["crashes"] > SEEDS / PARTS / 4
-    assert sum(counts[fault] for fault in FAULTS) > SEEDS / PARTS / 2
+    assert sum(counts[fault] for fault in FAULTS) > SEEDS / PARTS / 4
 
 
 def test_a_seed_gives_the_same_history_byte_for_byte() -> None:
