@@ -6,16 +6,13 @@ Anything but a plain answer decides nothing.
 import hashlib
 import hmac
 import math
-import random
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from close.machine import THIS_MACHINE, Machine
 from qualifying.check_service import Call, Check, CheckService, OtherName, Unavailable
 from qualifying.person import BIRTH_DATE, NAME, Person, is_day
 from qualifying.person_name import PersonName
@@ -158,9 +155,9 @@ def check_score(
     return service.ask(judge, "POST", "/scores", person, call, body, headers)
 
 
-def draw_score(rule: Rule = USUAL_RULE) -> Check:
+def draw_score(rule: Rule = USUAL_RULE, machine: Machine = THIS_MACHINE) -> Check:
     """A random score from 0 to 100, for rehearsals; callers that show it must say so."""
-    return replace(_judge_score(random.randint(0, 100), rule), attempts=1)
+    return replace(_judge_score(round(machine.uniform(-0.5, 100.5)), rule), attempts=1)
 
 
 def _judge_score(score: int, rule: Rule) -> Check:
@@ -220,13 +217,18 @@ def _text_or_nothing(answer: Mapping[str, Any], field: str) -> str:
 # The rule of all checks together -------------------------------------------------------------------------------------
 
 
-def new_attempt_id() -> str:
+def new_attempt_id(machine: Machine = THIS_MACHINE) -> str:
     """An id for one attempt to decide on a person."""
-    return f"q-{secrets.token_hex(8)}"
+    return f"q-{machine.token(8)}"
 
 
 def decide(
-    person_id: str, checks: Mapping[str, Check], remark: str = "", rule: Rule = USUAL_RULE, attempt_id: str = ""
+    person_id: str,
+    checks: Mapping[str, Check],
+    remark: str = "",
+    rule: Rule = USUAL_RULE,
+    attempt_id: str = "",
+    machine: Machine = THIS_MACHINE,
 ) -> Verdict:
     """The verdict on what is known: a failed first check decides, and only passing all checks makes a prospect."""
     outcome, result = _decided(checks)
@@ -235,8 +237,8 @@ def decide(
         outcome=outcome,
         result=result,
         checks=checks,
-        decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        attempt_id=attempt_id or new_attempt_id(),
+        decided_at=datetime.fromtimestamp(machine.wall(), UTC).isoformat(timespec="seconds"),
+        attempt_id=attempt_id or new_attempt_id(machine),
         remark=remark,
         threshold=rule.threshold,
         rule_version=RULE_VERSION,
@@ -275,11 +277,19 @@ class Qualifier:
     left behind, and its late result no longer counts.
     """
 
-    def __init__(self, services: Mapping[str, CheckService], *, workers: int, rule: Rule = USUAL_RULE) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, CheckService],
+        *,
+        workers: int,
+        rule: Rule = USUAL_RULE,
+        machine: Machine = THIS_MACHINE,
+    ) -> None:
         self.workers = workers
         self._rule = rule
         self._services = services
-        self._threads = {name: ThreadPoolExecutor(workers, "check") for name in services}
+        self._machine = machine
+        self._threads = {name: machine.pool(workers) for name in services}
 
     @property
     def services(self) -> Mapping[str, CheckService]:
@@ -316,35 +326,35 @@ class Qualifier:
             name: self._begin(name, ends_at, check, [person], [self._rule]) for name, check in FIRST_CHECKS.items()
         }
         first = {name: wait() for name, wait in begun.items()}
-        attempt_id = new_attempt_id()
+        attempt_id = new_attempt_id(self._machine)
         checks = {**first, SCORE: self._score(person, first, ends_at, attempt_id)}
-        return decide(person.person_id, checks, self.remark, self._rule, attempt_id)
+        return decide(person.person_id, checks, self.remark, self._rule, attempt_id, self._machine)
 
     def _score(self, person: Person, first: Mapping[str, Check], ends_at: float, attempt_id: str) -> Check:
         if any(check.status != "passed" for check in first.values()):
             return Check("unavailable", "not requested because a check was not passed")
         if SCORE not in self._services:
-            return draw_score(self._rule)
+            return draw_score(self._rule, self._machine)
         return self._begin(SCORE, ends_at, check_score, [person, first], [self._rule, attempt_id])()
 
     def _begin(
         self, name: str, ends_at: float, check: Callable[..., Check], about: Sequence[object], by: Sequence[object]
     ) -> Callable[[], Check]:
         """Start a check; the returned function waits for its result, but no longer than the service may take."""
-        now = time.monotonic()
-        service = self._services[name]
+        clock = self._machine.monotonic
+        now, service = clock(), self._services[name]
         latest = min(now + service.deadline, ends_at) + GRACE
         call = Call(ends_at)
         begun = self._threads[name].submit(check, service, *about, call, *by)
 
         def wait() -> Check:
             try:
-                return begun.result(max(0.0, latest - time.monotonic()))
+                return begun.result(max(0.0, latest - clock()))
             except TimeoutError:
-                if begun.cancel() and ends_at <= time.monotonic():
+                if begun.cancel() and ends_at <= clock():
                     return service.out_of_time()
                 if begun.cancelled():
                     return service.unavailable("not asked: it is still busy with earlier requests")
-                return service.leave_behind(call, time.monotonic() - now)
+                return service.leave_behind(call, clock() - now)
 
         return wait

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from statistics import median, quantiles
 from typing import Any
@@ -54,7 +53,7 @@ def segment_leads(
         raise OtherCurrency(account.currency)
     segment = plan_segment(close, request)
     found = read_segment(close, account.organization_id, segment, imports, listener)
-    requests, now = close.requests_made, datetime.now(UTC)
+    requests, now = close.requests_made, close.now()
     provenance = Provenance(account, segment, len(found.leads), requests, now, presentation.version)
     reading = take_apart(found.leads, segment, Currency(account.currency, account.currency_symbol))
     return report_on(reading, provenance, found, presentation)

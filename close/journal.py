@@ -141,7 +141,9 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
         return [(_with_outcomes(database, run_of(row[:-1])), str(row[-1])) for row in rows]
 
 
-def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[list[Json], set[str]]:
+def read_latest_leads(
+    path: Path, organization: str, since: datetime, machine: Machine = THIS_MACHINE
+) -> tuple[list[Json], set[str]]:
     """The leads that imports sent to an organization since a moment by this machine's clock, as Close answered.
 
     And the ids of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be
@@ -149,7 +151,7 @@ def read_latest_leads(path: Path, organization: str, since: datetime) -> tuple[l
     """
     if not path.exists():
         return [], set()
-    with closing(open_database(path)) as database, Guard():
+    with closing(open_database(path, machine)) as database, Guard(machine):
         made = database.execute(
             "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
             (organization, written(since)),

@@ -1,5 +1,6 @@
 """What a command gets from the machine that it runs on: time, chance, threads that take turns, and a disk."""
 
+import hashlib
 import os
 import random
 import secrets
@@ -33,7 +34,9 @@ class Condition(Lock, Protocol):
     """A lock that a thread may hold several times over, and on which it can wait for news from others."""
 
     def wait(self, timeout: float | None = None) -> bool: ...
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool: ...
     def notify(self) -> None: ...
+    def notify_all(self) -> None: ...
 
 
 class Disk:
@@ -52,6 +55,20 @@ class Disk:
         """Write the content of a new file and close it, once it is on the disk."""
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            self.sync(file.fileno())
+
+    def append(self, path: Path, line: str) -> None:
+        """Append a line to a file that only its owner can read, and wait until it is on the disk.
+
+        Even if a crash cut off the last line, this one starts on a new line.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            is_torn = file.read(1) not in (b"", b"\n")
+            file.write("".join(["\n" * is_torn, line, "\n"]).encode())
             file.flush()
             self.sync(file.fileno())
 
@@ -88,6 +105,10 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def _stretched(text: bytes, salt: bytes) -> bytes:
+    return hashlib.scrypt(text, salt=salt, n=2**12, r=8, p=1, dklen=32)
+
+
 def _first_done(futures: Collection[Future[Result]]) -> list[Future[Result]]:
     """Those of the futures that are done, in their order, once there are any."""
     done = wait(futures, return_when=FIRST_COMPLETED).done
@@ -99,7 +120,9 @@ class Machine:
     """The machine: its clocks in seconds, its sleep, chance, what threads need to take turns, and its disk.
 
     `monotonic` moves on evenly, `wall` is the seconds since 1970 by the clock that people can set. `token` returns
-    random bytes as hexadecimal digits. `pool` runs jobs in so many threads, and `first_done` waits for the first.
+    random bytes as hexadecimal digits. `pool` runs jobs in so many threads, and `first_done` waits for the first;
+    a `future` is for what one thread finds out and others wait for. `stretched` makes a digest of a text and a salt,
+    slowly, so that short texts can't be guessed from it.
     """
 
     monotonic: Callable[[], float] = _monotonic
@@ -110,7 +133,9 @@ class Machine:
     lock: Callable[[], Lock] = threading.Lock
     condition: Callable[[], Condition] = lambda: threading.Condition(threading.RLock())
     pool: Callable[[int], Executor] = ThreadPoolExecutor
+    future: Callable[[], Future[Any]] = Future
     first_done: Callable[[Collection[Future[Any]]], list[Future[Any]]] = _first_done
+    stretched: Callable[[bytes, bytes], bytes] = _stretched
     disk: Disk = field(default_factory=Disk)
 
 

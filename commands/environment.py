@@ -27,6 +27,7 @@ from close.errors import (
 from close.fields import AmbiguousName
 from close.journal import JournalBusy, JournalFile, NoSuchRun, Purpose, open_journal
 from close.journal_schema import JournalDamaged, JournalUnusable
+from close.machine import THIS_MACHINE, Machine
 from close.transport import host_of, is_loopback
 from close_client import CLOSE_URL, CloseClient
 from commands.arguments import INDEX_LAG
@@ -139,14 +140,16 @@ def open_sandbox(quiet: bool) -> Iterator[Sandbox]:
 
 
 @contextlib.contextmanager
-def open_own_journal(purpose: Purpose = "import or undo") -> Iterator[JournalFile]:
+def open_own_journal(
+    purpose: Purpose = "import or undo", machine: Machine = THIS_MACHINE, folder: Path = OUTPUT_FOLDER
+) -> Iterator[JournalFile]:
     """The journal in output_data/. It is created before anything is sent, because everything must be recorded."""
     try:
-        OUTPUT_FOLDER.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
-        words = f"{OUTPUT_FOLDER}/ can't be created here ({error.strerror}). Go to a folder that you can write to"
+        words = f"{folder}/ can't be created here ({error.strerror}). Go to a folder that you can write to"
         raise UsageError(words) from None
-    with open_journal(JOURNAL, purpose) as journals:
+    with open_journal(folder / JOURNAL.name, purpose, machine) as journals:
         yield journals
 
 

@@ -105,22 +105,6 @@ def write_csv_beside_edits(
     return free, _digest(free)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append a line to a file that only its owner can read, and wait until it is on disk.
-
-    Even if a crash cut off the last line, this one starts on a new line.
-    """
-    path.parent.mkdir(exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(handle, "a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        is_torn = file.read(1) not in (b"", b"\n")
-        file.write("".join(["\n" * is_torn, line, "\n"]).encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def write_files(files: Iterable[tuple[Path, bytes]], disk: Disk = THIS_MACHINE.disk) -> None:
     """Write files that only their owner can read: either all of them, or none, and then the old files stay."""
     target_of: dict[Path, Path] = {}

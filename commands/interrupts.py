@@ -5,10 +5,10 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 from close.errors import Stopped
+from close.machine import THIS_MACHINE, Machine
 from commands.errors import Exit
 from commands.terminal import say
 
@@ -40,7 +40,7 @@ def noticing_interrupt(stop: threading.Event, words: str = "") -> Iterator[None]
             signal.signal(number, handler)
 
 
-def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
+def sleep_unless(stop: threading.Event, machine: Machine = THIS_MACHINE) -> Callable[[float], None]:
     """A sleep that raises close.errors.Stopped soon after `stop` is set.
 
     A short sleep is not interrupted: requests wait that long to keep their distance, and a lead must not be left
@@ -49,12 +49,12 @@ def sleep_unless(stop: threading.Event) -> Callable[[float], None]:
 
     def sleep(seconds: float) -> None:
         if seconds <= SHORT_WAIT:
-            time.sleep(seconds)
+            machine.sleep(seconds)
             return
         while seconds > 0:
             if stop.is_set():
                 raise Stopped("stopped while waiting")
-            time.sleep(min(seconds, STOP_CHECK_INTERVAL))
+            machine.sleep(min(seconds, STOP_CHECK_INTERVAL))
             seconds -= STOP_CHECK_INTERVAL
 
     return sleep

@@ -4,14 +4,13 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from close.errors import CloseUnreachable, NotFound, OutcomeUnknown, Stopped
 from close.journal import JournalBusy
 from close.workers import until_error
 from close_client import CloseClient
 from commands.agreement import agree_to
-from commands.environment import index_lag, open_own_journal
+from commands.environment import index_lag
 from commands.error_words import RUN_AGAIN, tell_early_end
 from commands.errors import Exit
 from commands.qualify_advice import advise, alike_words, refused_token
@@ -73,7 +72,7 @@ def qualifying_in(close: CloseClient, args: argparse.Namespace) -> QualifyingInC
             is_dry_run=args.dry_run,
             shows_ids=not args.redact,
         ),
-        back_off=BackOff() if args.watch else None,
+        back_off=BackOff(close.machine.monotonic) if args.watch else None,
     )
 
 
@@ -116,10 +115,10 @@ def qualify_in_close(asking: Asking, close: CloseClient, people: Sequence[Person
     """Qualify the people of leads, show the verdicts and write them back."""
     args, this_round = asking.args, asking.new_round(people)
     handled: list[Handled] = []
-    with open_own_journal("qualification") as journals:
+    with asking.opened_journal() as journals:
         begun = qualifying_in(close, args).begin(journals, this_round, people)
         with_bar = with_progress(begun.handled, begun.total, "leads", args.quiet or begun.total <= FEW)
-        error = until_error(showing(with_bar, lambda lead: lead.verdict, args), handled)
+        error = until_error(showing(with_bar, lambda lead: lead.verdict, asking), handled)
     _tell_handled(handled, asking, this_round)
     if error:
         return tell_early_end(error, args)
@@ -222,7 +221,7 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
         while not stop.is_set():
             look = Look(asking.new_round())
             try:
-                _look_once(in_close, look, is_first=is_first)
+                _look_once(asking, in_close, look, is_first=is_first)
             finally:
                 decided += _verdicts_of(look.handled) if args.json else []
             is_first = is_first and bool(look.trouble)
@@ -241,13 +240,13 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
     return Exit.INTERRUPTED
 
 
-def _look_once(in_close: QualifyingInClose, look: Look, *, is_first: bool) -> None:
+def _look_once(asking: Asking, in_close: QualifyingInClose, look: Look, *, is_first: bool) -> None:
     """Look for leads once, and keep what became of them and what ended it early.
 
     That Close knows nothing of an address is a passing fault once it has answered there before.
     """
     try:
-        with open_own_journal("qualification") as journals:
+        with asking.opened_journal() as journals:
             begun = in_close.begin(journals, look.this_round, [])
             look.resting = begun.resting
             for lead in begun.handled:
@@ -285,5 +284,5 @@ def _tell_round(look: Look, again: str, asking: Asking, said_before: Sequence[st
         if each.is_given_up
     ]
     line = "; ".join(filter(None, [*words, look.trouble])) + again
-    (say if args.json else show)(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}")
+    (say if args.json else show)(f"{asking.now():%Y-%m-%d %H:%M:%S}  {line}")
     return besides if handled else list(said_before)

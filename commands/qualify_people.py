@@ -9,14 +9,18 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
-from commands.environment import secret, service_urls
+from close.journal import JournalFile
+from close.machine import THIS_MACHINE, Machine
+from commands.environment import open_own_journal, secret, service_urls
 from commands.error_words import RUN_AGAIN
 from commands.errors import Exit, UsageError
-from commands.files import OUTPUT_FOLDER, append_line, find_input
+from commands.files import OUTPUT_FOLDER, find_input
 from commands.qualify_advice import advise, alike_words, refused_token
 from commands.terminal import complain, counted, listed, say, show, show_json, with_progress
 from qualification import PASSING_SCORE, Qualifier, Rule, is_consistent
@@ -38,25 +42,39 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A command's way to check people until `stop` is set; with a `redact_key`, ids must not be shown."""
+    """A command's way to check people until `stop` is set; with a `redact_key`, ids must not be shown.
+
+    The trail and the journal are in the `folder`.
+    """
 
     args: argparse.Namespace
     qualifier: Qualifier
     stop: threading.Event
     redact_key: str
     distrusted: set[str] = field(default_factory=set)  # checks that said the same of everybody in a round
+    machine: Machine = THIS_MACHINE
+    folder: Path = OUTPUT_FOLDER
+
+    def opened_journal(self) -> AbstractContextManager[JournalFile]:
+        """The journal, while this qualification writes to it."""
+        return open_own_journal("qualification", self.machine, self.folder)
+
+    def now(self) -> datetime:
+        """The time of the day where the command runs."""
+        return datetime.fromtimestamp(self.machine.wall())
 
     def new_round(self, people: Sequence[Person] = ()) -> Round:
         """A round whose verdicts are on disk before anything else is done with them.
 
         With a time limit, it goes on where an earlier run on the same `people` ended, unless that is not wanted.
         """
-        lock = threading.Lock()
+        lock = self.machine.lock()
 
         def record(verdict: Verdict) -> None:
             line = trail_line(verdict, is_rehearsal=self.args.sandbox, is_dry_run=self.args.dry_run)
             with lock:
-                append_line(TRAIL, line)
+                self.folder.mkdir(exist_ok=True)
+                self.machine.disk.append(self.folder / TRAIL.name, line)
 
         list_id = ""
         if people and self.args.deadline:
@@ -70,10 +88,13 @@ class Asking:
             list_id=list_id,
             distrusted=self.distrusted,
             earlier={} if self.args.again else self._earlier(list_id, len({person.person_id for person in people})),
+            machine=self.machine,
         )
 
     def _earlier(self, list_id: str, people: int) -> dict[str, Earlier]:
-        earlier = earlier_on_list(TRAIL, list_id, people, self.qualifier.remark, is_dry_run=self.args.dry_run)
+        earlier = earlier_on_list(
+            self.folder / TRAIL.name, list_id, people, self.qualifier.remark, is_dry_run=self.args.dry_run
+        )
         return {shown: each for shown, each in earlier.items() if is_consistent(each.verdict)}
 
 
@@ -143,7 +164,7 @@ def qualify_people(asking: Asking, people: Sequence[Person]) -> Exit:
     """Show a verdict on each of the people, in the given order."""
     args, this_round = asking.args, asking.new_round(people)
     with_bar = with_progress(this_round.decide_all(people), len(people), "people", args.quiet or len(people) <= FEW)
-    decided = list(showing(with_bar, lambda verdict: verdict, args))
+    decided = list(showing(with_bar, lambda verdict: verdict, asking))
     if args.json:
         show_verdicts(decided)
     if len(people) > 1 and not args.quiet:
@@ -165,23 +186,21 @@ def _outcome_counts(verdicts: Iterable[Verdict], total: int) -> dict[str, int]:
     return {**counts, **({"not checked": total - counts.total()} if counts.total() < total else {})}
 
 
-def showing(
-    items: Iterable[Item], verdict_of: Callable[[Item], Verdict | None], args: argparse.Namespace
-) -> Iterator[Item]:
+def showing(items: Iterable[Item], verdict_of: Callable[[Item], Verdict | None], asking: Asking) -> Iterator[Item]:
     """Pass items through and show the verdict of each that has one, unless verdicts are shown as one document.
 
     An item is shown when the next one is asked for, so that the caller has stored it by then.
     """
-    if args.json:
+    if asking.args.json:
         yield from items
         return
-    show(f"started at {datetime.now():%H:%M:%S}\n{RULE}")
+    show(f"started at {asking.now():%H:%M:%S}\n{RULE}")
     for item in items:
         yield item
         verdict = verdict_of(item)
         if verdict:
             show(_verdict_words(verdict))
-    show(f"finished at {datetime.now():%H:%M:%S}")
+    show(f"finished at {asking.now():%H:%M:%S}")
 
 
 def _verdict_words(verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cells.safe_text import csv_text
+from close.machine import THIS_MACHINE, Disk
 from commands.errors import UsageError
 from commands.files import OUTPUT_FOLDER, check_replaceable, write_files
 from segmenting.chart import draw_report, inline_svg, letters_lacking
@@ -75,7 +76,9 @@ def top_beside(output: Path | None) -> Path:
     return beside.with_stem(f"{beside.stem}_top")
 
 
-def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, str | None]:
+def write_segment_files(
+    files: SegmentFiles, findings: Findings, disk: Disk = THIS_MACHINE.disk
+) -> dict[str, str | None]:
     """Write the files; return their paths by kind. None is written before all are made, so they belong together."""
     currency = findings.provenance.account.currency
     contents: dict[Path, bytes] = {}
@@ -85,7 +88,7 @@ def write_segment_files(files: SegmentFiles, findings: Findings) -> dict[str, st
         contents[files.top] = in_format(findings.top, files.top.suffix)
     if files.chart:
         contents[files.chart] = draw_report(findings.groups, files.chart.suffix, currency)
-    write_files(contents.items())
+    write_files(contents.items(), disk)
     paths = {"output": files.output, "top": files.top, "chart": files.chart}
     return {kind: str(path) if path else None for kind, path in paths.items()}
 

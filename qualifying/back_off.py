@@ -1,7 +1,6 @@
 """When leads that stay undetermined are tried again."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qualifying.waiting import WaitingLead
@@ -22,7 +21,8 @@ class BackOff:
     A lead is tried at once if search shows a new id or new names for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._rests: dict[str, _Rest] = {}
         self._tried: dict[str, WaitingLead] = {}
 
@@ -45,10 +45,10 @@ class BackOff:
         seconds = FIRST_REST
         if before and before.known == lead.known:
             seconds = min(2 * before.seconds, LONGEST_REST)
-        self._rests[lead_id] = _Rest(lead.known, seconds, time.monotonic() + seconds)
+        self._rests[lead_id] = _Rest(lead.known, seconds, self._clock() + seconds)
 
     def _is_resting(self, lead: WaitingLead) -> bool:
         rest = self._rests.get(lead.lead_id)
         if rest is None or lead.is_unfinished or rest.known != lead.known:
             return False
-        return time.monotonic() < rest.ends_at
+        return self._clock() < rest.ends_at

@@ -3,15 +3,15 @@
 import hashlib
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from close.machine import THIS_MACHINE, Machine
 from close.retry_after import retry_after
 from close.transport import AnswerTooLarge, open_session, plain_json_or_none, read_content, what_blocks
 from qualifying.circuit_breaker import Came, CircuitBreaker, CircuitOpen, Passage
@@ -82,19 +82,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is asked about one person, until `deadline` on the monotonic clock."""
+    """What is asked about one person, from when it `began` until its `deadline`, both on the monotonic clock."""
 
     method: str
     path: str
     person_id: str
     body: object
     headers: Mapping[str, str] | None
+    began: float
     deadline: float
 
-    def is_over(self, state: RetryCallState) -> bool:
-        """Whether the next attempt would begin too late. A simulated sleep counts as if it had been slept."""
-        spent = max(state.idle_for, state.seconds_since_start or 0.0)
-        return state.start_time + spent + state.upcoming_sleep >= self.deadline
+    def is_over(self, state: RetryCallState, now: float) -> bool:
+        """Whether the next attempt would begin too late. A sleep that was none counts as if it had been slept."""
+        return max(self.began + state.idle_for, now) + state.upcoming_sleep >= self.deadline
 
 
 class Unavailable(Exception):
@@ -129,7 +129,8 @@ class CheckService:
     """One of the services over HTTP: its answer to one request, repeated within a deadline while it fails.
 
     `deadline` is in seconds; once `is_ended` is true, nothing is repeated. Threads may share it; they then share its
-    circuit breaker. Once it has refused its token, it is not asked any more.
+    circuit breaker. Once it has refused its token, it is not asked any more. It keeps time by the `machine`, on which
+    it also sleeps, unless a `sleep` is given; with a `session`, it sends its requests through that.
     """
 
     def __init__(
@@ -141,15 +142,18 @@ class CheckService:
         deadline: float = CHECK_DEADLINE,
         sleep: Callable[[float], None] | None = None,
         is_ended: Callable[[], bool] = lambda: False,
+        machine: Machine = THIS_MACHINE,
+        session: requests.Session | None = None,
     ) -> None:
         self.name = name
         self.deadline = deadline
         self.base_url = base_url.rstrip("/")
-        self._sleep = sleep or time.sleep
+        self._machine = replace(machine, sleep=sleep or machine.sleep)
+        self._clock = machine.monotonic
         self._is_ended = is_ended
-        self._breaker = CircuitBreaker()
+        self._breaker = CircuitBreaker(machine)
         self._token_refusal = ""
-        self._session = open_session(base_url, MOST_CONNECTIONS)
+        self._session = session or open_session(base_url, MOST_CONNECTIONS)
         self._session.auth = BearerToken(token)
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -194,29 +198,30 @@ class CheckService:
 
         This returns by the deadline, and by the end of the call.
         """
-        began = time.monotonic()
+        began = self._clock()
         call = call or Call()
         deadline = min(began + self.deadline, call.ends_at)
-        request = _Request(method, path, person.person_id, body, headers, deadline)
+        request = _Request(method, path, person.person_id, body, headers, began, deadline)
         if self._token_refusal:
             return self.unavailable("not asked: it does not accept its token", "token_refused")
         try:
             call.passage = self._breaker.enter(request.deadline - began)
         except CircuitOpen:
             return self.unavailable("not asked: it kept failing")
-        came, check = self._asked(judge, request, call) if time.monotonic() < request.deadline else self._late(call)
+        came, check = self._asked(judge, request, call) if self._clock() < request.deadline else self._late(call)
         if came == "failure" and call.ends_at < began + self.deadline:
             came = "nothing"  # the time for all checks was up, which says nothing about the service
             check = replace(check, why="not_in_time")
         self._note(call.passage, came)
-        seconds = round(time.monotonic() - began, 3)
+        seconds = round(self._clock() - began, 3)
         return replace(check, attempts=call.attempts, seconds=seconds, digest=call.digest)
 
     def leave_behind(self, call: Call, seconds: float) -> Check:
         """The check when we stop waiting for it after so many seconds."""
+        is_over = call.ends_at <= self._clock()
         if call.passage:
-            self._note(call.passage, "nothing" if call.ends_at <= time.monotonic() else "failure")
-        why: Why = "not_in_time" if call.ends_at <= time.monotonic() else ""
+            self._note(call.passage, "nothing" if is_over else "failure")
+        why: Why = "not_in_time" if is_over else ""
         check = self.unavailable("no answer in time" if call.attempts else "not asked in time", why)
         return replace(check, attempts=call.attempts, seconds=round(seconds, 3))
 
@@ -234,7 +239,7 @@ class CheckService:
             return "failure", self.unavailable(f"the answer can't be read: {type(error).__name__}")
 
     def _late(self, call: Call) -> tuple[Came, Check]:
-        if call.ends_at <= time.monotonic():
+        if call.ends_at <= self._clock():
             return "nothing", self.out_of_time()
         return "nothing", self.unavailable("not asked: no time was left for it")
 
@@ -247,9 +252,11 @@ class CheckService:
         is_probe = call.passage is not None and call.passage.is_probe
         return Retrying(
             retry=retry_if_exception_type(Passing),
-            wait=_wait_before_next,
-            stop=lambda state: is_probe or self._breaker.is_open or self._is_ended() or request.is_over(state),
-            sleep=self._sleep,
+            wait=self._wait_before_next,
+            stop=lambda state: (
+                is_probe or self._breaker.is_open or self._is_ended() or request.is_over(state, self._clock())
+            ),
+            sleep=self._machine.sleep,
             reraise=True,
         )
 
@@ -261,7 +268,7 @@ class CheckService:
 
     def _send(self, request: _Request) -> tuple[int, bytes]:
         """The status and the body of an answer. Raises Unavailable, or Passing if a later try may do better."""
-        began = time.monotonic()
+        began = self._clock()
         left = max(0.1, request.deadline - began)
         where = f"{request.method} {request.path}"
         try:
@@ -274,10 +281,12 @@ class CheckService:
                 allow_redirects=False,
                 stream=True,
             )
-            log.info("%s %d %.0f ms", where, response.status_code, (time.monotonic() - began) * 1000)
+            log.info("%s %d %.0f ms", where, response.status_code, (self._clock() - began) * 1000)
             with response:  # the rest of an answer from a service in trouble is not read
                 if response.status_code == 429 or response.status_code >= 500:
-                    raise Passing(f"status {response.status_code}", retry_after(response.headers) or 0.0)
+                    raise Passing(
+                        f"status {response.status_code}", retry_after(response.headers, self._machine.wall) or 0.0
+                    )
                 return response.status_code, read_content(response, LARGEST_ANSWER)
         except AnswerTooLarge as error:
             raise Unavailable(str(error)) from None
@@ -288,9 +297,9 @@ class CheckService:
                 raise Unavailable(blocked.words) from None
             raise Passing(blocked.words if blocked else f"no answer: {type(error).__name__}") from None
 
-
-def _wait_before_next(state: RetryCallState) -> float:
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    drawn = wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)(state)
-    return max(drawn, error.wait if isinstance(error, Passing) else 0.0)
+    def _wait_before_next(self, state: RetryCallState) -> float:
+        """Seconds, drawn from a range that grows with each attempt, and at least as many as the service asks for."""
+        assert state.outcome is not None
+        error = state.outcome.exception()
+        drawn = self._machine.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1)))
+        return max(drawn, error.wait if isinstance(error, Passing) else 0.0)

@@ -8,11 +8,11 @@ moment for the results of others under way; otherwise each of the first callers 
 """
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import Literal
+
+from close.machine import THIS_MACHINE, Machine
 
 FAILURES = 5  # in a row
 PATIENCE = 2.0  # seconds after a probe's start, or after the first failure, in which others wait for the result
@@ -37,10 +37,10 @@ class Passage:
 class CircuitBreaker:
     """The circuit to one service, safe to share between threads; `turned_away` counts callers that found it open."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, machine: Machine = THIS_MACHINE) -> None:
         self.turned_away = 0
-        self._clock = clock
-        self._changed = threading.Condition()
+        self._clock = machine.monotonic
+        self._changed = machine.condition()
         self._answers = 0
         self._failures = 0
         self._under_way = 0

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from close.machine import THIS_MACHINE, Machine
 
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
@@ -16,6 +17,7 @@ def work_in_order(
     workers: int,
     is_ended: Callable[[], bool],
     turn: Callable[[Key], int] | None = None,
+    machine: Machine = THIS_MACHINE,
 ) -> Iterator[Result]:
     """Do several jobs at a time and yield their results in the order of the jobs; equal jobs are done once.
 
@@ -37,7 +39,7 @@ def work_in_order(
 
     in_turn = sorted(dict.fromkeys(jobs), key=turn) if turn else dict.fromkeys(jobs)
     error: BaseException | None = None
-    with ThreadPoolExecutor(workers) as pool:
+    with machine.pool(workers) as pool:
         futures = {job: pool.submit(attempt, job) for job in in_turn}
         try:
             for job in jobs:

@@ -5,7 +5,6 @@ attempt, by which it is looked for on the lead before it is written. A lead is r
 somebody has moved it or changed its id in the meantime, it is left as it is.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from close.contents import Json, lead_link
 from close.errors import CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, RequestRejected
 from close.journal import Journal
 from close.journal_entries import LONG_AGO, WriteBack
+from close.machine import Machine
 from close_client import Account, CloseClient
 from qualifying.statuses import Workflow
 
@@ -128,9 +128,10 @@ class LeadWriter:
         if write_back.to_status and write_back.to_status not in self._workflow.labels:
             return "the status it should move to was deleted in the meantime"
         of_id, _, of_names = write_back.id_digest.partition(":")
-        if digest(write_back.attempt_id, self._workflow.typed_id(lead)) != of_id:
+        machine = self._close.machine
+        if digest(write_back.attempt_id, self._workflow.typed_id(lead), machine) != of_id:
             return f"its {self._workflow.id_field.name} was changed in the meantime"
-        if of_names and digest(write_back.attempt_id, repr(contact_names(lead))) != of_names:
+        if of_names and digest(write_back.attempt_id, repr(contact_names(lead)), machine) != of_names:
             return "the names of its contacts were changed in the meantime"
         is_moved_by_us = write_back.state == "noted" and status == write_back.to_status
         if status != write_back.from_status and not is_moved_by_us:
@@ -191,11 +192,11 @@ def contact_names(lead: Json) -> list[str]:
     return sorted(str(contact.get("name") or "") for contact in lead.get("contacts") or [])
 
 
-def digest_of_lead(of: str, typed: str, names: Sequence[str]) -> str:
+def digest_of_lead(of: str, typed: str, names: Sequence[str], machine: Machine) -> str:
     """Digests of an id and of the names of contacts, which show whether one of them has changed since."""
-    return f"{digest(of, typed)}:{digest(of, repr(list(names)))}"
+    return f"{digest(of, typed, machine)}:{digest(of, repr(list(names)), machine)}"
 
 
-def digest(of: str, typed: str) -> str:
+def digest(of: str, typed: str, machine: Machine) -> str:
     """A digest that shows whether a text is unchanged; slow to make, since short ids could otherwise be guessed."""
-    return hashlib.scrypt(typed.encode("utf-8", "surrogatepass"), salt=of.encode(), n=2**12, r=8, p=1, dklen=32).hex()
+    return machine.stretched(typed.encode("utf-8", "surrogatepass"), of.encode()).hex()

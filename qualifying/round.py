@@ -1,15 +1,14 @@
 """Verdicts on people, each of whom is checked once in a round."""
 
 import math
-import secrets
 import threading
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
+from close.machine import THIS_MACHINE, Machine
 from qualifying.check_service import Check
 from qualifying.evidence import Evidence
 from qualifying.in_order import work_in_order
@@ -65,30 +64,32 @@ class Round:
         list_id: str = "",
         earlier: Mapping[str, Earlier] | None = None,
         distrusted: set[str] | None = None,
+        machine: Machine = THIS_MACHINE,
     ) -> None:
         self.remark = qualifier.remark
         self.is_ended = is_ended
         self._qualifier = qualifier
         self._record = record
+        self._machine = machine
         self._seconds = seconds
-        self._ends_at = time.monotonic() + seconds
+        self._ends_at = machine.monotonic() + seconds
         self._redact_key = redact_key
         self._list_id = list_id
         self._verdicts: dict[Person, Future[Verdict]] = {}
         self._guard = threading.Lock()
-        self._run_id = secrets.token_hex(8)
+        self._run_id = machine.token(8)
         self._earlier = earlier or {}
         self.evidence = Evidence(set() if distrusted is None else distrusted)
         self.evidence.expect(len(self._earlier))
 
     def begin(self) -> None:
         """Let the time for all checks begin only now."""
-        self._ends_at = time.monotonic() + self._seconds
+        self._ends_at = self._machine.monotonic() + self._seconds
 
     @property
     def is_over(self) -> bool:
         """Whether the time for all checks is over."""
-        return time.monotonic() >= self._ends_at
+        return self._machine.monotonic() >= self._ends_at
 
     def name_of(self, person_id: str) -> str:
         """The id, or the pseudonym that replaces it in verdicts."""
@@ -101,7 +102,9 @@ class Round:
 
         With a `turn`, they begin in its order.
         """
-        return work_in_order(jobs, do, workers=self._qualifier.workers, is_ended=self.is_ended, turn=turn)
+        return work_in_order(
+            jobs, do, workers=self._qualifier.workers, is_ended=self.is_ended, turn=turn, machine=self._machine
+        )
 
     def decide_all(self, people: Sequence[Person]) -> Iterator[Verdict]:
         """The verdict on each of the people, in their order."""
@@ -132,7 +135,7 @@ class Round:
             return earlier
         with self._guard:
             is_first = person not in self._verdicts
-            verdict = self._verdicts.setdefault(person, Future())
+            verdict = self._verdicts.setdefault(person, self._machine.future())
         if is_first:
             try:
                 verdict.set_result(self._decide(person, lead_id))
@@ -159,9 +162,9 @@ class Round:
 
     # Earlier runs ----------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _stands(earlier: Earlier) -> bool:
-        age = datetime.now(UTC) - datetime.fromisoformat(earlier.verdict.decided_at)
+    def _stands(self, earlier: Earlier) -> bool:
+        now = datetime.fromtimestamp(self._machine.wall(), UTC)
+        age = now - datetime.fromisoformat(earlier.verdict.decided_at)
         return earlier.is_believable and earlier.verdict.is_settled and -CLOCKS_DIFFER < age < LONGEST_STANDING
 
     def _about(self, person: Person) -> str:

@@ -1,6 +1,5 @@
 """Which leads wait to be qualified."""
 
-import random
 from dataclasses import dataclass, replace
 
 from close.conditions import is_one_of, regular_field
@@ -36,7 +35,7 @@ def waiting_leads(close: CloseClient, journal: Journal, workflow: Workflow) -> l
         is_waiting = is_one_of(regular_field(STATUS.key), [workflow.waiting])
         fields = ["id", "contacts", *filter(None, [workflow.id_field.key])]
         shown = [_as_shown(lead, workflow) for lead in close.walk_leads(is_waiting, fields)]
-        random.shuffle(shown)
+        shown.sort(key=lambda _: close.machine.uniform(0, 1))
     known = {lead.lead_id: lead for lead in shown}
     begun = [replace(known.get(lead_id, WaitingLead(lead_id)), is_unfinished=True) for lead_id in unfinished]
     return [*begun, *(lead for lead in shown if lead.lead_id not in unfinished)]

@@ -238,7 +238,7 @@ class WritingBack:
             state="decided",
             from_status=str(lead.get("status_id")),
             to_status=goal,
-            id_digest=digest_of_lead(verdict.attempt_id, typed, contact_names(lead)),
+            id_digest=digest_of_lead(verdict.attempt_id, typed, contact_names(lead), self._close.machine),
             note=verdict_text(verdict, has_detail=self._options.has_note_detail),
             verdict=journal_line(verdict),
         )
@@ -255,12 +255,12 @@ class WritingBack:
         """Leave a lead where it is, and say in a note what somebody can do about it, if there is anything."""
         field = self._workflow.id_field.name
         if verdict.has("request_refused"):
-            attempt_id = _told_id(lead, "refused", typed)
+            attempt_id = self._told_id(lead, "refused", typed)
             note = refused_id_text(field, verdict, attempt_id)
             handled = _handled(lead, "id_refused", f"a service refuses its {field}", verdict)
             return self._tell_once(lead, typed, attempt_id, note, handled)
         if verdict.has("other_name"):
-            attempt_id = _told_id(lead, "other name", typed, *_names_told(verdict))
+            attempt_id = self._told_id(lead, "other name", typed, *_names_told(verdict))
             note = other_name_text(field, verdict, attempt_id, has_detail=self._options.has_note_detail)
             reason = f"not moved: the registry has another name for its {field}"
             return self._tell_once(lead, typed, attempt_id, note, _handled(lead, "undetermined", reason, verdict))
@@ -275,7 +275,7 @@ class WritingBack:
         if not typed and not self._options.notes_missing_id:
             return _handled(lead, "blank", f"its {field} is blank")
         handled = _handled(lead, "without_id", self._invalid_words(typed))
-        attempt_id = f"n-{digest(lead['id'], typed)[:16]}"
+        attempt_id = f"n-{digest(lead['id'], typed, self._close.machine)[:16]}"
         return self._tell_once(lead, typed, attempt_id, missing_id_text(field, typed, attempt_id), handled)
 
     def _invalid_words(self, typed: str) -> str:
@@ -297,7 +297,7 @@ class WritingBack:
             state="decided",
             from_status=str(lead.get("status_id")),
             to_status="",
-            id_digest=digest(attempt_id, typed),
+            id_digest=digest(attempt_id, typed, self._close.machine),
             note=note,
             verdict=None,
         )
@@ -315,8 +315,12 @@ class WritingBack:
         """Whether a service has refused the lead's id, and a note says so."""
         if self._options.asks_refused:
             return False
-        told = self._journal.find_write_back(lead["id"], _told_id(lead, "refused", typed))
+        told = self._journal.find_write_back(lead["id"], self._told_id(lead, "refused", typed))
         return told is not None and told.state == "finished"
+
+    def _told_id(self, lead: Json, what: str, *about: str) -> str:
+        """The id of a note that is written once for all that it is about."""
+        return f"n-{digest(lead['id'], ' '.join([what, *map(repr, about)]), self._close.machine)[:16]}"
 
     @property
     def _refused_words(self) -> str:
@@ -397,11 +401,6 @@ def _handled(lead: Json, kind: Kind, reason: str, verdict: Verdict | None = None
     return Handled(
         kind, lead_link(lead), reason, verdict, lead["id"], lead.get("display_name") or lead.get("name") or ""
     )
-
-
-def _told_id(lead: Json, what: str, *about: str) -> str:
-    """The id of a note that is written once for all that it is about."""
-    return f"n-{digest(lead['id'], ' '.join([what, *map(repr, about)]))[:16]}"
 
 
 def _names_told(verdict: Verdict) -> list[str]:

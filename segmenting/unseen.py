@@ -62,7 +62,7 @@ def read_segment(
 ) -> Found:
     """The leads of a segment; if asked for, after waiting for those that search does not show yet."""
     since = close.now() - timedelta(seconds=imports.index_lag)
-    latest = functools.partial(read_latest_leads, imports.journal, organization, since)
+    latest = functools.partial(read_latest_leads, imports.journal, organization, since, close.machine)
     found = _look(close, segment, latest, listener)
     missing = found.not_shown_yet
     if not (missing and imports.is_awaited):

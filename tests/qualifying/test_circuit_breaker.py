@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from close.machine import Machine
 from qualifying import circuit_breaker
 from qualifying.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST, CircuitBreaker, CircuitOpen, Passage
 from tests.patience import STUCK
@@ -20,7 +21,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def circuit(clock: Clock) -> CircuitBreaker:
-    return CircuitBreaker(clock)
+    return CircuitBreaker(Machine(monotonic=clock))
 
 
 @pytest.fixture
@@ -225,7 +226,7 @@ def test_whatever_happens_one_probe_is_out_at_most_and_an_answer_opens_the_way(s
 
 def check_steps(steps: list[str]) -> None:
     clock = Clock()
-    circuit = CircuitBreaker(clock)
+    circuit = CircuitBreaker(Machine(monotonic=clock))
     out: list[Passage] = []
     for step in steps:
         if step == "wait":
