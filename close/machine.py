@@ -72,6 +72,14 @@ class Disk:
             file.flush()
             self.sync(file.fileno())
 
+    def settle(self, path: Path) -> None:
+        """Wait until a file is on the disk as it can be read now, whoever wrote it and did not come to the end."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def sync(self, descriptor: int) -> None:
         """Wait until what was written to a file is on the disk."""
         os.fsync(descriptor)

@@ -92,9 +92,10 @@ class Asking:
         )
 
     def _earlier(self, list_id: str, people: int) -> dict[str, Earlier]:
-        earlier = earlier_on_list(
-            self.folder / TRAIL.name, list_id, people, self.qualifier.remark, is_dry_run=self.args.dry_run
-        )
+        trail = self.folder / TRAIL.name
+        if list_id and trail.exists():
+            self.machine.disk.settle(trail)
+        earlier = earlier_on_list(trail, list_id, people, self.qualifier.remark, is_dry_run=self.args.dry_run)
         return {shown: each for shown, each in earlier.items() if is_consistent(each.verdict)}
 
 

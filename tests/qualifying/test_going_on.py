@@ -1,6 +1,7 @@
 """A list with a time limit: the same command goes on where it ended, until everybody on the list is decided on."""
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -100,6 +101,18 @@ def test_people_who_were_never_asked_come_before_those_whom_a_service_always_fai
         ran = hours.run(run, *PEOPLE)
     assert decided(ran) == list(others)
     assert {hours.server.heard.people["score", person_id] for person_id in others} == {1}
+
+
+def test_what_an_earlier_run_left_is_on_disk_before_it_is_shown(
+    run: Run, hours: Hours, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed may have written its last verdict without waiting for the disk."""
+    assert hours.run(run, *FEW).code == 0
+    (trail,) = folder.rglob("qualifications.jsonl")
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.path.samestat(os.fstat(number), trail.stat())))
+    assert hours.run(run, *FEW).code == 0
+    assert (synced, hours.asked(FEW[0])) == ([True], 1)
 
 
 def test_everybody_is_asked_anew_where_that_is_wanted(run: Run, hours: Hours) -> None:

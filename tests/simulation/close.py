@@ -29,6 +29,7 @@ class ChangingLag:
     def __init__(self, scheduler: Scheduler, draw: random.Random, most: float) -> None:
         self._scheduler, self._draw, self.most, self.is_on = scheduler, draw, most, False
         self._lag = self._until = self.last_due = 0.0
+        self.longest = most
 
     def __call__(self) -> float:
         if not self.is_on:

@@ -1,6 +1,8 @@
 """A computer of ours: its clocks, its locks and threads, its disk, and its end at any moment."""
 
+import hashlib
 import random
+import threading
 from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
@@ -11,6 +13,7 @@ from tests.simulation.disk import SimulatedDisk
 from tests.simulation.scheduler import Scheduler, Task, Waiter
 from tests.simulation.story import Story
 
+SHORTEST = 1e-6  # seconds; a wait that is shorter is over
 EPOCH = 1_790_000_000.0  # seconds since 1970; when all histories begin
 
 
@@ -50,6 +53,8 @@ class Computer:
             condition=lambda: SimulatedCondition(self),
             pool=lambda most: Pool(self, most),
             first_done=self.first_done,
+            future=lambda: SimulatedFuture(self),
+            stretched=lambda text, salt: hashlib.sha256(salt + b" " + text).digest(),
             disk=self.disk,
         )
 
@@ -87,19 +92,24 @@ class Computer:
             self.scheduler.wake(task)
 
     def run(self, command: Callable[[], int]) -> int | None:
-        """The exit code of a command; None if the computer died. Then it is started again."""
+        """The exit code of a command; None if the computer died. Then it is started again.
+
+        The process ends with its first thread; what others of it still do has no effect.
+        """
         self.tasks = [self.scheduler.current]
         self.moments = 0
         try:
             code: int | None = command()
         except Crash:
             code = None
-        if self.is_dead:
+        has_crashed, self.is_dead = self.is_dead, True
+        for task in self.tasks[1:]:
+            self.scheduler.wake(task)
+            self.scheduler.join(task)
+        if has_crashed:
             code = None
-            for task in self.tasks[1:]:
-                self.scheduler.join(task)
             self.disk.restore()
-            self.is_dead = False
+        self.is_dead = False
         self.dies_at = 0
         return code
 
@@ -202,9 +212,23 @@ class SimulatedCondition:
         self._holder, self._depth = scheduler.current, depth
         return True
 
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        scheduler = self._computer.scheduler
+        end = None if timeout is None else scheduler.now + timeout
+        while not predicate():
+            left = None if end is None else end - scheduler.now
+            if left is not None and left <= SHORTEST:
+                return False
+            self.wait(left)
+        return True
+
     def notify(self) -> None:
         while self._waiting and not self._computer.scheduler.wake(*self._waiting.popleft()):
             pass
+
+    def notify_all(self) -> None:
+        while self._waiting:
+            self._computer.scheduler.wake(*self._waiting.popleft())
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -222,12 +246,59 @@ class SimulatedFuture(Future[Any]):
         self.waiting: list[Waiter] = []
 
     def result(self, timeout: float | None = None) -> Any:
-        self._computer.first_done([self])
-        return super().result(timeout)
+        self._await(timeout)
+        return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._computer.first_done([self])
-        return super().exception(timeout)
+        self._await(timeout)
+        return super().exception(0)
+
+    def set_result(self, result: Any) -> None:
+        super().set_result(result)
+        self._wake_all()
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        super().set_exception(exception)
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for waiter in self.waiting:
+            self._computer.scheduler.wake(*waiter)
+
+    def _await(self, timeout: float | None) -> None:
+        scheduler = self._computer.scheduler
+        end = None if timeout is None else scheduler.now + timeout
+        while not self.done():
+            left = None if end is None else end - scheduler.now
+            if left is not None and left <= SHORTEST:
+                return
+            self.waiting.append(scheduler.waiter())
+            if left is not None:
+                scheduler.wake_later(left)
+            self._computer.park()
+
+
+class SimulatedEvent(threading.Event):
+    """An event that passes the baton on instead of blocking."""
+
+    def __init__(self, computer: Computer) -> None:
+        super().__init__()
+        self._computer = computer
+        self._waiting: list[Waiter] = []
+
+    def set(self) -> None:
+        super().set()
+        for waiter in self._waiting:
+            self._computer.scheduler.wake(*waiter)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        scheduler = self._computer.scheduler
+        if not self.is_set():
+            self._waiting.append(scheduler.waiter())
+            if timeout is not None:
+                scheduler.wake_later(timeout)
+            self._computer.park()
+        return self.is_set()
 
 
 class Pool(Executor):
@@ -259,10 +330,10 @@ class Pool(Executor):
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            for waiter in future.waiting:
-                self._computer.scheduler.wake(*waiter)
         self._running -= 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        for future, _ in self._jobs if cancel_futures else ():
+            future.cancel()
         for worker in self._workers if wait and not self._computer.is_dead else ():
             self._computer.scheduler.join(worker)

@@ -7,6 +7,7 @@ cut leaves what was synced, and any part of the rest:
   with `synchronous = FULL` this much is synced, otherwise only what was synced before. After a power cut the log is cut
   off anywhere between what is synced and its end, and sectors of what is not synced may hold nothing. A death in the
   middle of a commit leaves a part of that commit. A checkpoint, which closing the journal makes, is done as a whole.
+- A file to which lines are appended holds what was synced, and any part of what was not.
 - A file that was not synced holds any beginning of its content. Names (new, moved, removed) of the last 30 seconds are
   there up to any moment of these, in their order.
 - A call fails because the disk is full, or with an I/O error: before it does anything, once or for the rest of the run.
@@ -77,6 +78,8 @@ class SimulatedDisk(Disk):
         self._names: dict[str, _Content] = {}
         self._steps: list[_Step] = []
         self._open: dict[int, str] = {}
+        self._appended: dict[str, int] = {}  # how much of a file with lines is synced
+        self._appending = ""
         self._frozen: Files | None = None
         self._numbers = 0
         self.written: set[bytes] = set()  # the contents of all files so far
@@ -126,11 +129,31 @@ class SimulatedDisk(Disk):
         super().write(descriptor, content)
         self.moment(f"has written {name}")
 
+    def append(self, path: Path, line: str) -> None:
+        self._before(f"appends to {path.name}")
+        self._appended.setdefault(path.name, 0)
+        self._appending = path.name
+        super().append(path, line)
+        self._appending = ""
+        self.moment(f"has appended to {path.name}")
+
     def sync(self, descriptor: int) -> None:
-        name = self._open.get(descriptor, "")
+        name = self._open.get(descriptor, "") or self._appending
         self._before(f"syncs {name}")
         if name in self._names:
             self._names[name].is_synced = True
+        elif name in self._appended:
+            self._appended[name] = os.fstat(descriptor).st_size
+
+    def settle(self, path: Path) -> None:
+        self._appending = path.name
+        super().settle(path)
+        self._appending = ""
+
+    def synced(self, name: str) -> bytes:
+        """What is certainly in a file to which lines are appended."""
+        path = self.output / name
+        return path.read_bytes()[: self._appended.get(name, 0)] if path.exists() else b""
 
     def replace(self, path: Path, target: Path) -> None:
         self._before(f"moves {path.name} to {target.name}")
@@ -191,6 +214,7 @@ class SimulatedDisk(Disk):
         files = {path.name: path.read_bytes() for path in self.output.iterdir()} if self.output.exists() else {}
         if loses_power:
             self._lose_names(files, draw)
+            self._lose_lines(files, draw)
             self._lose_log(files, draw)
         files = {name: content for name, content in files.items() if not name.endswith("-shm")}
         self._frozen = files
@@ -209,6 +233,12 @@ class SimulatedDisk(Disk):
                     kept[start:stop] = bytes(stop - start)
         files[self.log.name] = bytes(kept)
         self.tell("disk", f"{len(log) - end} bytes of the journal's log are gone")
+
+    def _lose_lines(self, files: Files, draw: random.Random) -> None:
+        """Cut files with lines off behind what is synced."""
+        for name, synced in self._appended.items():
+            if len(files.get(name, b"")) > synced:
+                files[name] = files[name][: draw.randint(synced, len(files[name]))]
 
     def _lose_names(self, files: Files, draw: random.Random) -> None:
         """Take the newest changes of names back, and what was not synced of the files."""
@@ -233,8 +263,12 @@ class SimulatedDisk(Disk):
             path.unlink()
         for name, content in frozen.items():
             (self.output / name).write_bytes(content)
+        self._appended = {name: len(frozen.get(name, b"")) for name in self._appended}
+        self._appending = ""
         self._names = {
-            name: _Content(content, True) for name, content in frozen.items() if not name.startswith("journal.")
+            name: _Content(content, True)
+            for name, content in frozen.items()
+            if not name.startswith("journal.") and name not in self._appended
         }
         self._steps.clear()
         self._open.clear()

@@ -5,8 +5,8 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ MOST_ATTEMPTS = 6  # to come to an end once nothing goes wrong any more
 FIELDS = {"Import Key": "text", "Company Founded": "date", "Company Revenue": "number"}
 MEMORY = Path("/dev/shm")
 
-for _name in ("close_client", "importing", "close"):
+for _name in ("close_client", "importing", "close", "qualifying", "segmenting"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).propagate = False
 
@@ -316,12 +316,19 @@ class History:
 
 def play(seed: int) -> Played:
     """The history of a seed."""
-    memory = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
-    folder = memory / f"simulation-{os.getpid():08}"  # always as long, for its path is in the journal
-    try:
+    with folder_of_histories() as folder:
         history = History(seed, folder)
         broken = history.play()
         return Played(seed, history.story, broken, history.scheduler.now)
+
+
+@contextmanager
+def folder_of_histories() -> Iterator[Path]:
+    """A folder for the disks of one history, in memory if that is possible."""
+    memory = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
+    folder = memory / f"simulation-{os.getpid():08}"  # always as long, for its path is in the journal
+    try:
+        yield folder
     finally:
         with suppress(OSError):
             shutil.rmtree(folder)

@@ -287,7 +287,7 @@ class _Session(requests.Session):
             self._computer.doing,
         )
         headers = {"Content-Type": "application/json", "X-TZ-Offset": "0"}
-        return _response(method, self._network.exchange(self._computer, sent, headers))
+        return response_of(method, self._network.exchange(self._computer, sent, headers))
 
 
 class _Body:
@@ -304,7 +304,8 @@ class _Body:
         """Nothing is open."""
 
 
-def _response(method: str, reply: Reply) -> requests.Response:
+def response_of(method: str, reply: Reply) -> requests.Response:
+    """The answer to a request as `requests` gives it."""
     response = requests.Response()
     response.status_code = reply.status
     response.headers = CaseInsensitiveDict(reply.headers)
