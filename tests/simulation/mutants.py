@@ -22,12 +22,13 @@ MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: in a file, this text in place of that."""
+    """One mistake: in a file, this text in place of that; histories of this kind have to find it."""
 
     name: str
     file: str
     right: str
     wrong: str
+    kind: str = "import"
 
 
 MUTANTS = (
@@ -242,7 +243,16 @@ def catch(mutant: Mutant, count: int) -> Caught:
         if text.count(mutant.right) != 1:
             raise ValueError(f"{mutant.name}: {mutant.file} has this text {text.count(mutant.right)} times")
         path.write_text(text.replace(mutant.right, mutant.wrong), encoding="utf-8")
-        command = [sys.executable, "-m", "tests.simulation", "--count", str(count), "--until-broken"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.simulation",
+            "--kind",
+            mutant.kind,
+            "--count",
+            str(count),
+            "--until-broken",
+        ]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     found = re.search(r"^seed (\d+): (.*)$", ran.stdout, re.MULTILINE)
     if not found and ran.returncode not in (0, 1):
@@ -264,14 +274,14 @@ def catch_all(mutants: Sequence[Mutant], count: int) -> Iterator[Caught]:
         yield from pool.map(lambda mutant: catch(mutant, count), mutants)
 
 
-def main() -> int:
+def main(mutants: Sequence[Mutant] = MUTANTS) -> int:
     """The exit code: 1 if a mutant was not caught."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
     parser.add_argument("--count", type=int, default=2_000, help="seeds to try at most (default: 2000)")
     parser.add_argument("--only", default="", help="only mutants with these words in their names")
     args = parser.parse_args()
     missed = 0
-    for caught in catch_all([each for each in MUTANTS if args.only in each.name], args.count):
+    for caught in catch_all([each for each in mutants if args.only in each.name], args.count):
         where = "not caught" if caught.seed is None else f"seed {caught.seed}"
         missed += caught.seed is None
         sys.stdout.write(f"{where:>10}  {caught.mutant.name}: {caught.words[:150]}\n")

@@ -13,7 +13,7 @@ from tests.simulation.close import ChangingLag, Close, Json, Lags, Sent
 from tests.simulation.computer import Computer
 from tests.simulation.disk import SimulatedDisk, Trouble
 from tests.simulation.history import Played, folder_of_histories
-from tests.simulation.network import FAULTS, Network, Weather
+from tests.simulation.network import DONE, FAULTS, Network, Weather
 from tests.simulation.qualify_commands import QualifyCommands, consoles
 from tests.simulation.qualify_invariants import NOTE_LAG, QualifyInvariants
 from tests.simulation.scheduler import Scheduler
@@ -23,6 +23,7 @@ from tests.simulation.story import Story
 LATEST = 80.0  # seconds; how late a note may be, so that the tool still looks for it
 UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
 UNTIL_ALL_SHOWS = 400.0  # seconds: the longest lag, the latest request, and ten lags of a note
+LONG_WATCH = 1_500.0  # seconds, in which a watch tries everybody again
 LEAST_RUNS, MOST_RUNS = 3, 8  # to come to an end once nothing goes wrong any more
 ID_FIELD = "National ID"
 Mode = Literal["from close", "watch", "write back", "people"]
@@ -77,7 +78,8 @@ class QualifyHistory:
 
     def _drawn_weather(self) -> Weather:
         draw = _draw(self.seed, "weather")
-        faults = FAULTS if draw.random() < 0.5 else tuple(draw.sample(FAULTS, draw.randint(1, 4)))
+        some = tuple(draw.sample(FAULTS, draw.randint(1, 4)))
+        faults = draw.choice((FAULTS, FAULTS, some, some, DONE, ("late",)))
         return Weather(
             draw,
             probability=draw.choice((0.0, 0.05, 0.1, 0.3, 0.6)),
@@ -211,16 +213,32 @@ class QualifyHistory:
             tasks.append(self.scheduler.spawn("agent", lambda: self.agent.work(times, longest)))
         for task in tasks:
             self.scheduler.join(task)
+        if "watch" in self.modes[:1] and self.draw.random() < 0.5:
+            self._watch_into_the_calm(self.checkers[0])
         self._calm_down()
         for checker in self.checkers:
             self.scheduler.join(self.scheduler.spawn(checker.computer.name, partial(self._come_to_an_end, checker)))
         self.invariants.check_end_of_history()
 
-    def _calm_down(self) -> None:
+    def _watch_into_the_calm(self, checker: Checker) -> None:
+        """Let a watch go on until nothing has gone wrong for a while: then it has tried everybody again."""
+        began = self.scheduler.now
+        watch = partial(self._run, checker, [*checker.words, "--again"], LONG_WATCH)
+        task = self.scheduler.spawn(checker.computer.name, watch)
+        self.scheduler.sleep(self.draw.uniform(30, 200))
+        self._clear_up()
+        self.scheduler.join(task)
+        if self.scheduler.now - began >= LONG_WATCH:  # otherwise a token was refused, and it ended
+            self.invariants.check_all_decided()
+
+    def _clear_up(self) -> None:
         self.weather.clear_up()
         self.services.weather.clear_up()
         self.lags.end()
         self.story.tell(self.scheduler.now, "", "calm", "nothing goes wrong from now on")
+
+    def _calm_down(self) -> None:
+        self._clear_up()
         self.scheduler.sleep(UNTIL_ALL_SHOWS)
         self.invariants.calm_since = self.scheduler.now
 
@@ -248,7 +266,10 @@ class QualifyHistory:
         self._run(checker, words, draw.uniform(20, 700 if checker.mode == "watch" else 60) if stops else 0.0)
         computer.disk.trouble = Trouble()
 
-    def _run(self, checker: Checker, words: Sequence[str], stops_after: float) -> int | None:
+    def _run(self, checker: Checker, words: Sequence[str], stops_after: float) -> None:
+        self._ran(checker, words, stops_after)
+
+    def _ran(self, checker: Checker, words: Sequence[str], stops_after: float) -> int | None:
         began = self.scheduler.now
         self.story.tell(began, checker.computer.name, "runs", "qualify " + _without_folder(words))
 
@@ -267,7 +288,7 @@ class QualifyHistory:
             return
         for number in range(MOST_RUNS):
             again = checker.mode != "people" and "--deadline" not in checker.words
-            code = self._run(checker, [*checker.words, *(["--again"] if again else [])], 0.0)
+            code = self._ran(checker, [*checker.words, *(["--again"] if again else [])], 0.0)
             self.scheduler.sleep(120.0)
             if code in (0, 4) and number + 1 >= LEAST_RUNS:
                 return

@@ -257,6 +257,8 @@ class QualifyInvariants:
         """All requests for a score in one attempt have the same idempotency key, and no other attempt has it."""
         people: dict[str, set[str]] = defaultdict(set)
         for asked in self._history.services.asked:
+            if asked.service == "score" and {asked.body["registry"], asked.body["judicial"]} != {"passed"}:
+                self._break(f"a score was asked for although {asked.person_id} had not passed")
             if asked.key:
                 people[asked.key].add(asked.person_id)
             elif asked.service == "score":
@@ -281,6 +283,17 @@ class QualifyInvariants:
         for checker in history.checkers:
             if checker.mode == "people" and "--deadline" not in checker.words:
                 self._check_people(checker)
+
+    def check_all_decided(self) -> None:
+        """No lead waits on whose person one can decide."""
+        waiting = self._history.agent.status("To qualify")
+        for lead in self._history.close.store.all("lead"):
+            if self._states[lead["id"]][-1].status == waiting and not self._has_refused_note(lead):
+                self._check_waiting(lead, self._states[lead["id"]][-1])
+
+    def _has_refused_note(self, lead: Json) -> bool:
+        """Whether a note says that a service refused the id, so that it is not asked about any more."""
+        return any("was refused in the" in note["note"] for _, note in self._notes_on(lead))
 
     def _notes_on(self, lead: Json) -> list[tuple[str, Json]]:
         """The notes of ours on a lead, oldest first, with their attempts."""
@@ -315,7 +328,8 @@ class QualifyInvariants:
         ]
         acted = agent.deeds.get(lead["id"], [])
         waits = state.status == agent.status("To qualify")
-        if verdicts and not acted and state.status != agent.status(LABELS[verdicts[-1][1]]):
+        is_alone = len(self._history.checkers) == 1
+        if is_alone and verdicts and not acted and state.status != agent.status(LABELS[verdicts[-1][1]]):
             self._break(f"{lead['name']} has a note of {verdicts[-1][1]}, but another status")
         if not verdicts and not acted and state.status in map(agent.status, LABELS.values()):
             self._break(f"{lead['name']} was moved, but has no note")

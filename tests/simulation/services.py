@@ -22,12 +22,13 @@ from tests.simulation.scheduler import Scheduler
 from tests.simulation.story import Story
 
 NAMES = ("registry", "judicial", "score")
-NOT_HEARD = ("no connection", "no answer", "cut off")
+NOT_HEARD = ("no connection", "no answer", "cut off", "stuck")
 REFUSALS = ("500", "503", "503 asks", "429", "429 asks", "302", "204", "418", "400", "401")
 NOT_FOUND = ("404 page", "404 list", "404 denied", "404 other")
 UNREADABLE = ("page", "half", "not a number", "twice", "a list", "wrong kind", "missing", "error", "null")
 OTHERS = ("another person", "more", "late", "overtaken")
 WRONG = (*NOT_HEARD, *REFUSALS, *NOT_FOUND, *UNREADABLE, *OTHERS)
+STUCK = 10_000.0  # seconds
 Means = Literal["passed", "failed", "nothing"]
 
 
@@ -157,6 +158,8 @@ class Services:
         error: requests.RequestException
         if fate == "no connection":
             error = requests.ConnectionError(NewConnectionError(None, "refused"))  # type: ignore[arg-type]
+        elif fate == "stuck":  # as in a look-up of its name, which no timeout ends
+            error, seconds = requests.ConnectionError(NewConnectionError(None, "")), STUCK  # type: ignore[arg-type]
         elif fate == "cut off":
             error = requests.ConnectionError(ProtocolError("connection lost"))
         elif seconds < self.weather.latency / 4:
