@@ -96,11 +96,15 @@ class Close:
         self._shown: dict[str, float] = {}
         self.shows_log = True  # the event log, to the user of our key
         self.refused: frozenset[str] = frozenset()  # e-mails that Close does not accept
+        self.most_per_page: int | None = None  # leads of a search; Close may give fewer than were asked for
         self.watchers: list[Callable[[Sent, Answered], None]] = []
 
     def answer(self, sent: Sent, headers: Mapping[str, str], key: str = OURS) -> Reply:
         """The answer to a request, which is carried out now."""
-        body = json.dumps(sent.body).encode() if sent.body is not None else b""
+        told = sent.body
+        if told and self.most_per_page and sent.path.endswith("/data/search/") and "_limit" in told:
+            told = {**told, "_limit": min(told["_limit"], self.most_per_page)}
+        body = json.dumps(told).encode() if told is not None else b""
         request = HttpRequest(sent.method, sent.path, sent.query, headers, body)
         answered = Answered(self.store, sent)
         try:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from tests.simulation import history, qualify_history
+from tests.simulation import history, qualify_history, segment_history
 from tests.simulation.history import Played
 
 KINDS: dict[str, Callable[[int], Played]] = {
     "import": history.play,
     "qualify": qualify_history.play,
+    "segment": segment_history.play,
 }
 ALL = "all"  # one after the other, seed by seed
 

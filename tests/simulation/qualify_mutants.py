@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.simulation.mutants import Mutant, main
 
-Qualify = partial(Mutant, kind="qualify")
+Qualify, Segment = partial(Mutant, kind="qualify"), partial(Mutant, kind="segment")
 
 MUTANTS = (
     Qualify(
@@ -148,6 +148,60 @@ MUTANTS = (
         "qualifying/back_off.py",
         "        return self._clock() < rest.ends_at\n",
         "        return True\n",
+    ),
+    Segment(
+        "count a lead again for each page that shows it",
+        "segmenting/unseen.py",
+        "        leads=[lead for lead_id, lead in shown.items() if lead_id not in deleted],\n",
+        "        leads=[*(lead for lead_id, lead in shown.items() if lead_id not in deleted), *made],\n",
+    ),
+    Segment(
+        "end a walk when its cursor expires, and believe it",
+        "close/walk.py",
+        "        if total <= read < LONGEST_WALK:",
+        "        counted = len(found)\n        if True:",
+    ),
+    Segment(
+        "read the first page only",
+        "close_client.py",
+        "            read, cursor = read + size, following\n            if not cursor:\n",
+        "            read, cursor = read + size, following\n            if True:\n",
+    ),
+    Segment(
+        "forget what imports have just made",
+        "segmenting/unseen.py",
+        '    missing = [lead for lead in made if lead["id"] not in shown and question.admits(lead)]\n',
+        "    missing = []\n",
+    ),
+    Segment(
+        "count what an undo has deleted",
+        "segmenting/unseen.py",
+        "        leads=[lead for lead_id, lead in shown.items() if lead_id not in deleted],\n",
+        "        leads=list(shown.values()),\n",
+    ),
+    Segment(
+        "report leads that are gone as not shown yet",
+        "segmenting/unseen.py",
+        "        still_missing = _not_shown_for_other_reasons(close, missing, question)\n",
+        "        still_missing = missing\n",
+    ),
+    Segment(
+        "read the journal before the walk",
+        "segmenting/unseen.py",
+        '    shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}\n'
+        "    made, deleted = latest()\n",
+        "    made, deleted = latest()\n"
+        '    shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}\n',
+    ),
+    Segment(
+        "write a table in place",
+        "commands/files.py",
+        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
+        "            disk.write(descriptor, content)\n",
+        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
+        "            disk.write(descriptor, content[: len(content) // 2])\n            disk.replace(new, target)\n"
+        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
+        "            disk.write(descriptor, content)\n",
     ),
 )
 
