@@ -185,24 +185,6 @@ MUTANTS = (
         "        still_missing = _not_shown_for_other_reasons(close, missing, question)\n",
         "        still_missing = missing\n",
     ),
-    Segment(
-        "read the journal before the walk",
-        "segmenting/unseen.py",
-        '    shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}\n'
-        "    made, deleted = latest()\n",
-        "    made, deleted = latest()\n"
-        '    shown = {lead["id"]: lead for lead in close.all_leads(question.condition, fields, note)}\n',
-    ),
-    Segment(
-        "write a table in place",
-        "commands/files.py",
-        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
-        "            disk.write(descriptor, content)\n",
-        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
-        "            disk.write(descriptor, content[: len(content) // 2])\n            disk.replace(new, target)\n"
-        '            descriptor, new = disk.new_file(target.parent, ".new-")\n            target_of[new] = target\n'
-        "            disk.write(descriptor, content)\n",
-    ),
 )
 
 
