@@ -34,7 +34,7 @@ soak: $(VENV)/developer-ready
 # Imports and undos in one process, under a seeded clock, network and disk: thousands of histories, each from a seed.
 simulate: $(VENV)/developer-ready
 	@echo 'Playing histories on all cores: five minutes.'
-	$(BARE) $(BIN)/python -m tests.simulation
+	$(BARE) $(BIN)/python -m tests.simulation --kind all
 
 # How fast, beside what one would use without the product; up to 20 minutes, and best with nothing else going on.
 bench: $(VENV)/developer-ready

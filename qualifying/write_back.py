@@ -170,6 +170,11 @@ class WritingBack:
         self._unreachable = 0
         return self._qualify_on(leads[0], person) if len(leads) == 1 else self._without_one_lead(leads, person)
 
+    def _unfinished_among(self, leads: Sequence[Json]) -> Handled | None:
+        """Complete what was decided while each of these was the person's only lead; what came of one that fails."""
+        completed = [self._complete_all(lead["id"]) for lead in leads]
+        return next((each for each in completed if each and each.kind in ("unknown", "refused")), None)
+
     def _qualify_on(self, lead: Json, person: Person) -> Handled:
         completed = self._complete_all(lead["id"])
         if completed and completed.kind != "left" and completed.verdict:
@@ -189,7 +194,10 @@ class WritingBack:
         return self._write_back(lead, person.person_id, verdict)
 
     def _without_one_lead(self, leads: Sequence[Json], person: Person) -> Handled:
+        unfinished = self._unfinished_among(leads)
         verdict = self._round.verdict_on(person)
+        if unfinished:
+            return replace(unfinished, verdict=verdict)
         field, name = self._workflow.id_field.name, self._round.name_of(person.person_id)
         if not leads:
             reason = f"no lead in Close has {name} in the field {field}; search may not show recent changes yet"

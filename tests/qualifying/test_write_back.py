@@ -545,6 +545,19 @@ def test_a_person_whom_no_lead_holds_gets_a_verdict_and_is_told(desk: Desk) -> N
     desk.check_untouched(other_id)
 
 
+def test_what_was_decided_on_a_lead_is_completed_although_another_one_has_its_id_by_now(desk: Desk) -> None:
+    lead_id = desk.lead()
+    with desk.sandbox.troubled([Fault("drop-before", on=PUT)]):
+        assert desk.qualify("123", "--write-back").code == 5
+    other = desk.lead()
+    with desk.sandbox.troubled([Fault("drop-before", on=PUT)]):
+        assert desk.qualify("123", "--write-back").code == 5
+    ran = desk.qualify("123", "--write-back")
+    assert (ran.code, "2 leads have 123" in ran.err) == (4, True)
+    desk.check_written(lead_id)
+    desk.check_untouched(other)
+
+
 def test_a_person_whom_two_leads_hold_gets_a_verdict_and_both_are_told(desk: Desk) -> None:
     leads = [desk.lead(), desk.lead(status="Potential")]
     ran = desk.qualify("123", "--write-back")

@@ -46,6 +46,7 @@ class SegmentInvariants:
         self._own: set[str] = set()  # leads that an import on the same computer has made
         self._undone: set[str] = set()  # leads that it has deleted
         history.close.watchers.append(self._watch)
+        self._note_states()
 
     def note_broken(self, words: str) -> None:
         """Something did not hold."""

@@ -28,7 +28,7 @@ NOT_FOUND = ("404 page", "404 list", "404 denied", "404 other")
 UNREADABLE = ("page", "half", "not a number", "twice", "a list", "wrong kind", "missing", "error", "null")
 OTHERS = ("another person", "more", "late", "overtaken")
 WRONG = (*NOT_HEARD, *REFUSALS, *NOT_FOUND, *UNREADABLE, *OTHERS)
-STUCK = 10_000.0  # seconds
+STUCK = 120.0  # seconds
 Means = Literal["passed", "failed", "nothing"]
 
 
