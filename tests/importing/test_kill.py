@@ -214,6 +214,13 @@ CHECKS: Mapping[Check, int] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in that outlasts each test: in it begin the processes of seeds that others wait for."""
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())
+    return tmp_path_factory.getbasetemp()
+
+
 @pytest.fixture(scope="module")
 def started(server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """What each seed of each check comes to."""
