@@ -37,10 +37,13 @@ class Trouble:
     first: int = 0
     times: int = 0
     kind: str = "full"  # or "io"
+    on: str = ""  # only calls that begin so, such as "syncs"
     calls: int = 0
 
-    def strikes(self) -> bool:
+    def strikes(self, what: str) -> bool:
         """Whether this call fails."""
+        if not what.startswith(self.on):
+            return False
         self.calls += 1
         return self.first <= self.calls < self.first + self.times if self.first else False
 
@@ -120,7 +123,7 @@ class SimulatedDisk(Disk):
         name = self._open.get(descriptor, "")
         try:
             self._before(f"writes {name}")
-        except BaseException:
+        except BaseException:  # a crash, too, closes what was open
             os.close(descriptor)
             raise
         self.written.add(content)
@@ -177,7 +180,7 @@ class SimulatedDisk(Disk):
 
     def _before(self, what: str, *, can_fail: bool = True) -> None:
         self.moment(what)
-        if can_fail and self.trouble.strikes():
+        if can_fail and self.trouble.strikes(what):
             self.count("disk trouble")
             self.tell("disk", "full" if self.trouble.kind == "full" else "I/O error", what)
             number = errno.ENOSPC if self.trouble.kind == "full" else errno.EIO
@@ -191,7 +194,7 @@ class SimulatedDisk(Disk):
 
     def refuse_statement(self) -> None:
         """Raise what SQLite raises if the disk does not do its part."""
-        if self.trouble.strikes():
+        if self.trouble.strikes("writes the journal"):
             self.count("disk trouble")
             self.tell("disk", "full" if self.trouble.kind == "full" else "I/O error", "journal")
             if self.trouble.kind == "full":
@@ -236,9 +239,10 @@ class SimulatedDisk(Disk):
 
     def _lose_lines(self, files: Files, draw: random.Random) -> None:
         """Cut files with lines off behind what is synced."""
-        for name, synced in self._appended.items():
+        for name, synced in list(self._appended.items()):
             if len(files.get(name, b"")) > synced:
                 files[name] = files[name][: draw.randint(synced, len(files[name]))]
+            self._appended[name] = len(files.get(name, b""))
 
     def _lose_names(self, files: Files, draw: random.Random) -> None:
         """Take the newest changes of names back, and what was not synced of the files."""
@@ -263,7 +267,6 @@ class SimulatedDisk(Disk):
             path.unlink()
         for name, content in frozen.items():
             (self.output / name).write_bytes(content)
-        self._appended = {name: len(frozen.get(name, b"")) for name in self._appended}
         self._appending = ""
         self._names = {
             name: _Content(content, True)

@@ -201,7 +201,7 @@ class History:
         self.scheduler.spawn("all", self._happen)
         try:
             self.scheduler.run()
-        except Exception as error:
+        except Exception as error:  # a fault of the simulation itself also has to name its seed
             self.invariants.broken.append(f"{type(error).__name__}: {error}")
         return self.invariants.broken
 

@@ -122,7 +122,7 @@ class Network:
             exchange.waiter = scheduler.waiter()
             try:
                 computer.park()
-            except BaseException:
+            except BaseException:  # a crash is when the answer is lost
                 departed.lost_at = min(departed.lost_at, scheduler.now)
                 raise
         self._note_lost(departed, exchange)

@@ -39,6 +39,7 @@ class Checker:
     words: list[str]
     people: list[str] = field(default_factory=list)
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # in the file, by id
+    workers: int = 8
 
 
 class QualifyHistory:
@@ -158,7 +159,8 @@ class QualifyHistory:
     def _drawn_words(self, draw: random.Random, checker: Checker) -> list[str]:
         """The arguments of the command."""
         words = ["--threshold", "40"] if self.threshold == 40 else []
-        words += ["--workers", str(draw.choice((1, 2, 4)))] if draw.random() < 0.5 else []
+        checker.workers = draw.choice((1, 2, 4)) if draw.random() < 0.5 else checker.workers
+        words += ["--workers", str(checker.workers)]
         words += ["--check-deadline", draw.choice(("1", "3"))] if draw.random() < 0.2 else []
         words += ["--json"] if draw.random() < 0.1 else []
         if checker.mode in ("from close", "watch"):
@@ -196,7 +198,7 @@ class QualifyHistory:
         with consoles(self.scheduler, self.invariants.watch_shown, self._note_said):
             try:
                 self.scheduler.run()
-            except Exception as error:
+            except Exception as error:  # a fault of the simulation itself also has to name its seed
                 self.invariants.broken.append(f"{type(error).__name__}: {error}")
         return self.invariants.broken
 
@@ -257,7 +259,9 @@ class QualifyHistory:
         if draw.random() < 0.6:
             computer.dies_at = draw.randint(1, draw.choice((40, 100, 200, 400)))
             computer.loses_power = draw.random() < 0.5
-        if draw.random() < 0.1:
+        if "--deadline" in checker.words and draw.random() < 0.3:
+            computer.disk.trouble = Trouble(draw.randint(1, 4), 1, "io", on="syncs")
+        elif draw.random() < 0.1:
             computer.disk.trouble = Trouble(
                 draw.randint(1, 60), draw.choice((1, 1, 10_000)), draw.choice(("full", "io"))
             )

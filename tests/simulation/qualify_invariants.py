@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.qualify_history import Checker, QualifyHistory
 
 LONGEST_COMMAND = 2 * 3600.0  # seconds of virtual time
-LONGEST_ON_PERSON = 60.0  # seconds, if nothing is written to Close
+LONGEST_ON_PERSON = 25.0  # seconds, if nothing is written to Close: two checks, one after the other
 LONGEST_STOP = 200.0  # seconds from Ctrl-C to the end
 NOTE_LAG = 10.0  # seconds, as the command line has it
 LOOKED_BEFORE = 60.0  # seconds before a request in which the last look of the one who sends it was
@@ -197,8 +197,8 @@ class QualifyInvariants:
 
     def check_end(self, checker: "Checker", code: int | None, seconds: float, *, was_stopped: bool) -> None:
         """A command ends in time, never with a bug, and what it decided is what the services said."""
-        people = len(checker.people)
-        longest = LONGEST_ON_PERSON * people if checker.mode == "people" else LONGEST_COMMAND
+        at_a_time = math.ceil(len(checker.people) / checker.workers)
+        longest = LONGEST_ON_PERSON * at_a_time if checker.mode == "people" else LONGEST_COMMAND
         if seconds > (LONGEST_STOP if was_stopped else longest):
             self._break(f"a command took {seconds:.0f} s")
         said = checker.commands.said
