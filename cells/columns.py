@@ -229,6 +229,6 @@ def known_parsers(names: NameCase, region: str) -> dict[str, Parser]:
 
 
 def phone_parser(region: str) -> Parser:
-    """The parser for phones, of which those without a country are of a `region`."""
+    """The parser for phones; a number without a country code belongs to the `region`."""
     plain = functools.partial(plain_phone, region=region)
     return Parser(functools.partial(parse_phones, region=region), plain, is_slow=True)

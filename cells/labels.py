@@ -34,7 +34,7 @@ def labels_of(titles: Sequence[str], ours: Collection[int] = ()) -> tuple[str, .
 def own_titles(header: Sequence[str]) -> dict[int, str]:
     """What maps call the columns of a file, by position, without those that our rejects files add.
 
-    Columns with one title, or without any, are told apart by their numbers, which do not count ours.
+    Columns that share a title, or have none, get their number; the columns that we add are not counted.
     """
     own = [at for at, title in enumerate(header) if title.strip() not in OUR_COLUMNS]
     return dict(zip(own, labels_of([header[at] for at in own]), strict=True))

@@ -84,7 +84,7 @@ class Roles:
 
     @property
     def lists(self) -> frozenset[int]:
-        """The positions of the columns of contacts, each cell of which may have several values."""
+        """The positions of the columns of contacts, whose cells may hold several values."""
         return frozenset({*self.names, *(each.position for each in (*self.emails, *self.phones))})
 
     @property

@@ -31,9 +31,9 @@ from cells.workbooks.sheet import is_workbook, open_sheet
 class SourceFile:
     """A file: its `header`, and `cells`, a frame of text indexed by row number, with a column per header cell.
 
-    If a map says what to read instead of what stands there, `cells` have that; `written` has all as it is. Row numbers
-    are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say what each
-    column is taken for, and the `column_map` is the map that was used, if any. `surplus` has the cells beyond the
+    If a map replaces values, `cells` have the new ones, and `written` has the cells as they are in the file. Row
+    numbers are those of a spreadsheet: the first row is 1, and blank ones are counted but not kept. `roles` say what
+    each column is taken for, and the `column_map` is the map that was used, if any. `surplus` has the cells beyond the
     header's last one, by row number. `has_bom` says whether the file began with a byte order mark, and `form` in words
     how it was read, "" if in the usual way. `rows_left_out` stand above or below the table. `other_sheets` are those of
     a workbook that were not read; `is_workbook` says whether it is one.

@@ -222,7 +222,7 @@ class Journal:
         self._write("DELETE FROM fields WHERE organization = ? AND name = ?", *self._thing(name))
 
     def unsettled_things(self) -> dict[str, SentThing]:
-        """The custom fields and statuses that may not exist yet, or of which there may be two, by name."""
+        """The custom fields and statuses that may not exist yet, or may exist twice, by name."""
         rows = self._all("SELECT name, sends, sender, last_sent FROM fields WHERE organization = ?", self.organization)
         return {name: SentThing(name, sends, sender, moment_in(sent)) for name, sends, sender, sent in rows}
 
@@ -627,7 +627,7 @@ class Journal:
             try:
                 yield
                 self._database.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it is, a transaction left open would swallow what is noted later
                 with suppress(sqlite3.Error):  # SQLite may have rolled it back already
                     self._database.execute("ROLLBACK")
                 raise

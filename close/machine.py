@@ -73,7 +73,7 @@ class Disk:
             self.sync(file.fileno())
 
     def settle(self, path: Path) -> None:
-        """Wait until a file is on the disk as it can be read now, whoever wrote it and did not come to the end."""
+        """Wait until a file is on the disk as it reads now, even if the process that wrote it has died."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             self.sync(descriptor)

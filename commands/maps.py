@@ -162,7 +162,7 @@ def _kept_maps(stem: str, *, quiet: bool) -> Iterator[ColumnMap]:
 
 
 def _refuse_near_misses(path: Path, header: Sequence[str], kept: Sequence[ColumnMap]) -> None:
-    """Raise MapError for a map that would fit but for a few columns, if the file would be read otherwise without it."""
+    """Raise MapError for a map that fits except for a few columns, if the file would be read differently without it."""
     for each in kept:
         missing, beyond = each.missing_in(header), each.lacks_of(header)
         is_near = len(missing) + len(beyond) <= FEW and len(missing) < len(each.columns) / 2

@@ -225,7 +225,7 @@ def watch(asking: Asking, close: CloseClient) -> Exit:
             finally:
                 decided += _verdicts_of(look.handled) if args.json else []
             is_first = is_first and bool(look.trouble)
-            if not is_first:  # an id that a service refused is asked about anew once, not in each round
+            if not is_first:  # an id that a service refused is asked about once more, not in each round
                 in_close = replace(in_close, options=replace(in_close.options, asks_refused=False))
             wait = min(2 * wait, max(LONGEST_WATCH_WAIT, args.watch)) if look.trouble else args.watch
             again = f"; trying again in {wait:.0f} s" if look.trouble and not stop.is_set() else ""

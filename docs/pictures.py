@@ -1,6 +1,6 @@
 """The pictures of the README: what the commands show and write, from real runs against the sandbox.
 
-`python docs/pictures.py` makes them anew in docs/pictures/. It needs Linux or macOS, and Chromium for the page.
+`python docs/pictures.py` draws them again in docs/pictures/. It needs Linux or macOS, and Chromium for the page.
 """
 
 import itertools
@@ -55,7 +55,7 @@ def save(name: str, drawing: str) -> None:
 
 
 def say(words: str) -> None:
-    """Tell whoever makes the pictures."""
+    """Tell the person who makes the pictures."""
     print(words, file=sys.stderr)
 
 

@@ -146,7 +146,7 @@ def find_by_key(
 
 
 def _answered(ask: Callable[[], list[Json]], is_about: Callable[[Json], bool]) -> list[Json]:
-    """The hits of a search, all of which are about what was asked. Raises CloseUnreachable if others keep coming."""
+    """The hits of a search that all answer what was asked. Raises CloseUnreachable if others keep coming."""
     for _ in range(ASK_AGAIN):
         shown = ask()
         if all(map(is_about, shown)):

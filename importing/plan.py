@@ -107,9 +107,9 @@ class Plan:
         return self.earlier is not None and self.earlier.run_id == self.run_id
 
     def is_to_do(self, planned: PlannedLead) -> bool:
-        """Whether there is work: something to write or look up, or several copies, one of which the journal may know.
+        """Whether there is work: something to write or look up, or several copies, if the journal may know one.
 
-        Of such copies, one may be removed, and the other one is then given what it lacks.
+        One of the copies may then be removed, and the other one gets what it lacks.
         """
         return planned.writes or bool(planned.copies and planned.key in self.sent)
 

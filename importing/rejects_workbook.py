@@ -1,4 +1,4 @@
-"""The rows of an import to fix, as a workbook that can be mended in a spreadsheet and imported as it is."""
+"""The rows of an import to fix, as a workbook that can be fixed in a spreadsheet and imported as it is."""
 
 import datetime
 import io

@@ -122,7 +122,7 @@ class Round:
         return earlier.verdict if earlier and self._stands(earlier) else None
 
     def forget(self, person: Person) -> None:
-        """Let the person be asked about anew, whatever earlier runs left."""
+        """Let the person be asked about again, whatever earlier runs left."""
         with self._guard:
             self._earlier = {
                 shown: each for shown, each in self._earlier.items() if shown != self.name_of(person.person_id)

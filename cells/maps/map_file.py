@@ -57,7 +57,7 @@ def _refuse_doubles(path: Path, titles: Iterable[str]) -> None:
 
 
 def whole_map(text: str, added: str) -> str:
-    """The text of a map with more sections at its end; without them if they can't stand there."""
+    """The text of a map with more sections added at its end, or without them if TOML does not allow them there."""
     try:
         tomllib.loads(text + added)
     except tomllib.TOMLDecodeError:

@@ -31,7 +31,7 @@ _SHORT_YEAR_ALONE = re.compile(r"(?P<before>\s*)['’]?(?P<year>[0-9]{2})\s*")
 def rewritten(cells: pd.DataFrame, said: Mapping[int, MappedColumn], lists: Container[int]) -> pd.DataFrame:
     """The cells of a file, by position of the column, as a map says that they are to be read.
 
-    Only in the columns at the positions `lists` can a cell have several values, each of which is looked at.
+    A cell can have several values only in the columns at the positions in `lists`; there, each value is looked up.
     """
     changed = {
         at: _read_as(cells[at], _rewriting(column) if at in lists else _rewriting_whole(column))

@@ -50,7 +50,7 @@ def _held_at(roles: Roles, at: int) -> str:
 
 
 def _given(said: MappedColumn) -> list[str]:
-    """The settings that a map gives to a column, but for its target and its values, which any column may have."""
+    """The settings that a map gives to a column, except its target and its values, which any column may have."""
     given = {
         "type": said.type,
         "region": said.region,

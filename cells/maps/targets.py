@@ -74,7 +74,7 @@ def target_of(meaning: Meaning | None) -> str:
 def meaning_for(target: str, title: str, told: Meaning | None) -> Meaning:
     """What a column with a target holds; `told` is what its title alone says.
 
-    A title that says the same says more: of which type or in which currency the values are, and which of several
+    A title that says the same also says more: the type or currency of the values, and which of several
     columns counts. Raises MapError for a target that only the title can give.
     """
     if told is not None and is_same_name(target_of(told), target):
