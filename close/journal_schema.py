@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
     WHERE state IN ('decided', 'noting', 'noted');
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS plans (
+    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, plan_id TEXT NOT NULL, parts BLOB NOT NULL,
+    run_id TEXT NOT NULL DEFAULT '', UNIQUE (organization, plan_id)
+);
 """
 
 _ADDED_LATER = {  # columns that a journal of an earlier version lacks

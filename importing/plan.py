@@ -62,7 +62,8 @@ class PlannedLead:
     """What to do about one lead in the file, and the lead in Close (`found`) that the decision is based on.
 
     `key` is the import key to send: the company's, followed by the run id if existing leads are to be ignored. `copies`
-    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's.
+    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's. If the plan was
+    approved, nothing but what is `allowed` may be added to the lead in Close.
     """
 
     lead: Lead
@@ -73,6 +74,7 @@ class PlannedLead:
     found: Json | None = None
     copies: tuple[str, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    allowed: Gaps | None = None
 
     @property
     def writes(self) -> bool:
