@@ -371,14 +371,14 @@ class Journal:
         """
         self._move(
             f"INSERT INTO leads (organization, {LEAD_COLUMNS}) "
-            "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?) "
+            "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?, 0) "
             "ON CONFLICT (organization, key) "
             "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
             "first_sent = CASE WHEN sends = 0 THEN excluded.first_sent ELSE first_sent END, "
             "bodies = CASE WHEN sends = 0 THEN excluded.bodies "
             "ELSE json_insert(bodies, '$[#]', json_extract(excluded.bodies, '$[0]')) END, "
             "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL, "
-            "sender = excluded.sender, last_sent = excluded.last_sent "
+            "sender = excluded.sender, last_sent = excluded.last_sent, is_refused = 0 "
             "WHERE state IN ('absent', 'undone')",
             *(self.organization, key, run_id, company, written(since), json.dumps(body), sender, written(moment)),
         )
@@ -391,12 +391,12 @@ class Journal:
             *(json.dumps(body), self.organization, key),
         )
 
-    def note_not_sent(self, key: str) -> None:
+    def note_not_sent(self, key: str, *, is_refused: bool = False) -> None:
         """A lead that was about to be sent never was, or was refused: Close did nothing."""
         self._move(
-            "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2) "
-            "WHERE organization = ? AND key = ? AND state = 'sending'",
-            *(self.organization, key),
+            "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2), "
+            "is_refused = ? WHERE organization = ? AND key = ? AND state = 'sending'",
+            *(is_refused, self.organization, key),
         )
 
     def note_absent(self, key: str) -> None:
@@ -523,6 +523,11 @@ class Journal:
     def changes_of_lead(self, lead_id: str, run_id: str = "") -> list[Change]:
         """The changes to a lead that may be in effect, in order: only those of one run, if it is given."""
         return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
+
+    def leads_changed_by(self, run_id: str) -> set[str]:
+        """The ids of the existing leads that a run changed, or tried to."""
+        rows = self._all("SELECT lead_id FROM changes WHERE organization = ? AND run_id = ?", self.organization, run_id)
+        return {lead_id for (lead_id,) in rows}
 
     def leads_with_lost_changes(self) -> set[str]:
         """The ids of the leads with changes whose answers were lost."""

@@ -12,6 +12,7 @@ from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
 from cells.source_file import SourceFile
 from cells.unread_columns import NoCompanyColumn, NoCompanyInMap, UnreadColumns, refuse_without_company
+from close.journal import JournalFile
 from commands.arguments import (
     TABLE_HELP,
     add_form_of_file,
@@ -31,14 +32,17 @@ from commands.environment import (
     tell_of_closed_log,
 )
 from commands.error_words import Words, tell_early_end
-from commands.errors import Exit
+from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, check_replaceable, opened_input
+from commands.import_brakes import add_brakes, brakes_of, refusal_of
 from commands.import_files import result_path, write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.kept_maps import keep_map
 from commands.maps import decided, is_found_again, opened_with_map
+from commands.rejects_files import write_rejects
 from commands.terminal import say, show, show_json, with_progress
+from importing.brakes import TooManyRejects
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
@@ -115,6 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
+    add_brakes(parser)
 
 
 def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
@@ -174,7 +179,10 @@ def run(args: argparse.Namespace) -> int:
         for kind in ("plan" if args.dry_run else "imported", "conflicts"):
             check_replaceable(result_path(path, kind))
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
-        result = _imported(args, organization, path, source, stop)
+        try:
+            result = _imported(args, organization, path, source, stop)
+        except TooManyRejects as refused:
+            raise _refusal(args, path, refused.result, journals) from None
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
@@ -191,7 +199,16 @@ def run(args: argparse.Namespace) -> int:
         tell_of_closed_log(close)
         named = "" if kept_map is None or is_found_again(kept_map, path, source.header) else kept_map
         advise(args, result, written, map_to_name=named)
+    if not brakes_of(args).allow_rejects(result.plan):  # in a dry run; an import would not have begun
+        raise refusal_of(result, args.max_rejects, str(written.paths["rejects_xlsx"] or written.paths["rejects"]))
     return exit_code(result)
+
+
+def _refusal(args: argparse.Namespace, path: Path, foreseen: ImportResult, journals: JournalFile) -> UsageError:
+    """The error that keeps an import from its beginning, once the rows to fix are written for the person."""
+    as_workbook = args.rejects_xlsx or foreseen.source.is_workbook
+    written = write_rejects(path, foreseen, journals, as_workbook=as_workbook)
+    return refusal_of(foreseen, args.max_rejects, str(written.workbook or written.table))
 
 
 def _read(args: argparse.Namespace) -> tuple[Path, SourceFile]:
@@ -214,8 +231,8 @@ def _imported(
     """What became of a file, or with `--dry-run` would, whose plan is then told."""
     file, settings = _name_of_source(args, path), _settings(args)
     if not args.dry_run:
-        return import_file(organization, source, file, settings, _voice(args), stop)
-    result = rehearse(organization, source, file, settings)
+        return import_file(organization, source, file, settings, _voice(args), stop, brakes=brakes_of(args))
+    result = rehearse(organization, source, file, settings, args.limit)
     if not args.quiet:
         tell_columns(result.source, result.source.count_left_out())
         warn(result.plan)

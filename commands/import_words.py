@@ -15,6 +15,7 @@ from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
 from commands.error_words import RUN_AGAIN
+from commands.import_brakes import remaining_words
 from commands.import_files import WrittenFiles
 from commands.terminal import counted, enumerated, listed, say
 from importing.outcomes import ImportResult, count_outcomes
@@ -95,7 +96,11 @@ def warn(plan: Plan) -> None:
 def _plan_words(plan: Plan) -> str:
     """The plan in one line: `plan: create 58, update 2; custom fields to create: Industry (text)`."""
     actions: Counter[str] = Counter(planned.action for planned in plan.leads)
-    todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
+    todo = [
+        f"{name} {actions[name]}"
+        for name in ("create", "update", "unchanged", "skip", "look up", "wait")
+        if actions[name]
+    ]
     made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
     fields = f"; custom fields to create: {', '.join(made)}" if made else ""
     return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
@@ -126,6 +131,7 @@ def report_of(
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
+        "remaining": result.plan.remaining,
         "values_dropped": len(result.dropped),
         "placeholders": result.plan.clean.placeholders,
         "columns": {
@@ -169,6 +175,7 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    lines += remaining_words(result, args)
     codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
     if report["placeholders"]:

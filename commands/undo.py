@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cells.safe_text import harmless_line
+from close.journal_entries import Run
 from close.workers import until_error
+from commands.agreement import add_yes, agree_to_changes
 from commands.arguments import add_index_lag, add_service_flags
 from commands.environment import (
     WORDS_OF_CLOSE,
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_service_flags(parser)
     parser.add_argument("run_id", metavar="RUN_ID", help="id of an import, as listed by `runs`; last for the newest")
     add_index_lag(parser)
+    add_yes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             say(f"Run {run.run_id} was already undone.")
         elif not args.quiet:
             say(f"Undoing run {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
+        agree_to_changes(args, total, _words_ahead(run, total, organization.account.organization_name))
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
             undoing = undo_run(organization, run, stop, _silent if args.quiet else say)
             ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
@@ -63,6 +67,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _silent(_: str) -> None:
     """Say nothing, as `--quiet` asks."""
+
+
+def _words_ahead(run: Run, total: int, organization_name: str) -> str:
+    """What a person is asked to agree to."""
+    return (
+        f"This undoes run {run.run_id} in {organization_name} (Close): it deletes up to {total} leads, or takes back "
+        "what was added to them."
+    )
 
 
 def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:

@@ -162,7 +162,7 @@ class Sender:
         except OutcomeUnknown as lost:
             return LostLead(planned, Lost(self._clock()), str(lost))
         except InvalidRequest as refused:
-            self._journal.note_not_sent(key)
+            self._journal.note_not_sent(key, is_refused=True)
             return LeadOutcome(lead, "failed", str(refused))
         except CloseError:
             self._journal.note_not_sent(key)

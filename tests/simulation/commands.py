@@ -21,6 +21,7 @@ from commands.error_words import in_words
 from commands.errors import Exit
 from commands.import_files import write_result
 from commands.import_leads import WORDS, exit_code
+from importing.brakes import Brakes
 from importing.import_file import Voice, import_file
 from importing.organization import open_organization
 from importing.outcomes import ImportResult, check_accounts
@@ -51,9 +52,10 @@ class Commands:
         self.said: Said | None = None
         self.stop = threading.Event()
 
-    def import_file(self, path: Path, existing: Existing, workers: int | None) -> int:
-        """Import a file; returns the exit code."""
-        return self._noted(lambda: self._import(path, ImportSettings(existing=existing, workers=workers)), str(path))
+    def import_file(self, path: Path, existing: Existing, workers: int | None, limit: int | None = None) -> int:
+        """Import a file, or with a limit only so many of its leads; returns the exit code."""
+        settings = ImportSettings(existing=existing, workers=workers)
+        return self._noted(lambda: self._import(path, settings, Brakes(limit)), str(path))
 
     def undo(self, run_id: str) -> int:
         """Undo a run; returns the exit code."""
@@ -83,7 +85,7 @@ class Commands:
         session = self._network.session(computer)
         return CloseClient("key", BASE_URL, machine=computer.machine(), session=session)
 
-    def _import(self, path: Path, settings: ImportSettings) -> Said:
+    def _import(self, path: Path, settings: ImportSettings, brakes: Brakes) -> Said:
         source = _source_of(path.name, path.read_bytes())
         disk = self._computer.disk
         disk.output.mkdir(exist_ok=True)
@@ -91,7 +93,7 @@ class Commands:
             organization = open_organization(self._client(), journals, self._index_lag, LIST_LAG)
             result = import_file(
                 *(organization, source, str(path), settings, self._voice(), self.stop),
-                partial(_cleaned, path.read_bytes()),
+                *(partial(_cleaned, path.read_bytes()), brakes),
             )
             result, _ = write_result(path, result, journals, is_rehearsed=False, as_workbook=False, folder=disk.output)
         check_accounts(result)

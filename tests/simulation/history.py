@@ -58,8 +58,15 @@ class User:
     existing: Existing
     workers: int | None
     path: Path
+    limits: random.Random
     versions: list[list[Company]] = field(default_factory=list)
     has_set_clock: bool = False
+
+    @property
+    def is_through(self) -> bool:
+        """Whether the last import left no leads to the next one."""
+        result = self.commands.said.result if self.commands.said else None
+        return not (result and result.plan.remaining)
 
     def save(self, companies: Sequence[Company]) -> None:
         """Save the file."""
@@ -190,7 +197,8 @@ class History:
         computer.ahead = draw.choice((0.0, 0.0, 0.0, 3600.0, -3600.0))
         commands = Commands(computer, self.network, INDEX_LAG)
         workers = draw.choice((None, None, 1, 2, 4))
-        user = User(computer, commands, [], existing, workers, disk.folder / "leads.csv")
+        limits = _draw(self.seed, f"limits of {name}")
+        user = User(computer, commands, [], existing, workers, disk.folder / "leads.csv", limits)
         user.save(companies)
         return user
 
@@ -235,7 +243,7 @@ class History:
         draw = _draw(self.seed, f"troubles of {user.computer.name}")
         for _ in range(draw.randint(1, 3)):
             code = self._endangered(user, draw, lambda: self._import(user))
-            if code in (0, 4) and user.existing == "create":
+            if code in (0, 4) and user.existing == "create" and user.is_through:
                 return
             if draw.random() < 0.15:
                 self._endangered(user, draw, lambda: self._undo_last(user))
@@ -272,7 +280,8 @@ class History:
 
     def _import(self, user: User) -> int:
         user.computer.doing = "import"
-        return user.commands.import_file(user.path, user.existing, user.workers)
+        limit = user.limits.choice((None, None, 1, 2, 5))
+        return user.commands.import_file(user.path, user.existing, user.workers, limit)
 
     def _has_rejects(self, user: User) -> bool:
         """Whether there are rows to mend."""
@@ -299,10 +308,10 @@ class History:
 
     def _come_to_an_end(self, user: User) -> None:
         """Import the file until it is in Close, with nothing in the way."""
-        for _ in range(MOST_ATTEMPTS):
+        for _ in range(MOST_ATTEMPTS + len(user.companies)):
             user.commands.stop.clear()
             code = self._run(user, lambda: self._import(user))
-            if code in (0, 4):
+            if code in (0, 4) and user.is_through:
                 return
         self.invariants.note_endless(user, code)
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from close.contents import lead_content
+from importing.plan import Plan
 from tests.simulation.close import Answered, Json, Sent
 from tests.simulation.files import Company, count_rows
 from tests.simulation.network import Departed
@@ -154,6 +155,7 @@ class Invariants:
             self._break(said.words)
         if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
             self._check_file(user)
+            self._check_waiting(said.result.plan)
 
     def _check_files_are_whole(self, user: "User") -> None:
         """After a crash, each file for people is as it was written once, from its beginning to its end."""
@@ -175,6 +177,13 @@ class Invariants:
                 is_there = store.find("lead", row["lead id"])
                 if not is_there and not self._may_be_gone(row):
                     self._break(f"{row['company']} is {row['outcome']}, but Close does not have {row['lead id']}")
+
+    def _check_waiting(self, plan: Plan) -> None:
+        """A lead that waits for the next part of a limited run is not in Close by our making."""
+        made = {_key_of(lead) for lead in self._history.close.store.all("lead") if lead["id"] in self._maker}
+        for planned in plan.leads:
+            if planned.action == "wait" and not planned.found and planned.key in made:
+                self._break(f"{planned.lead.name} is said to wait, but Close has it")
 
     def _may_be_gone(self, row: dict[str, str]) -> bool:
         is_touched = {row["lead id"], row["company"].casefold()} & self._history.colleague.touched.keys()
