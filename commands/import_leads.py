@@ -34,6 +34,7 @@ from commands.environment import (
 from commands.error_words import Words, tell_early_end
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, check_replaceable, opened_input
+from commands.import_approval import add_plan, basis_of, digest_of
 from commands.import_brakes import add_brakes, brakes_of, refusal_of
 from commands.import_files import result_path, write_result
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
@@ -42,7 +43,8 @@ from commands.kept_maps import keep_map
 from commands.maps import decided, is_found_again, opened_with_map
 from commands.rejects_files import write_rejects
 from commands.terminal import say, show, show_json, with_progress
-from importing.brakes import TooManyRejects
+from importing.approval import Basis, PlanChanged, note_shown
+from importing.brakes import Brakes, TooManyRejects
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
@@ -89,6 +91,10 @@ WORDS: Words = {
         "--ignore-columns to leave such columns out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
+    PlanChanged: (
+        Exit.USAGE,
+        "Nothing was written to Close: {}. Run it with --dry-run again, and look at the new plan.",
+    ),
 }
 
 
@@ -119,6 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
+    add_plan(parser)
     add_brakes(parser)
 
 
@@ -172,7 +179,8 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    path, source = _read(args)
+    path, source, basis = _read(args)
+    brakes = brakes_of(args, basis)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
@@ -180,14 +188,16 @@ def run(args: argparse.Namespace) -> int:
             check_replaceable(result_path(path, kind))
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         try:
-            result = _imported(args, organization, path, source, stop)
+            result = _imported(args, organization, path, source, brakes, stop)
         except TooManyRejects as refused:
             raise _refusal(args, path, refused.result, journals) from None
+        shown_id = note_shown(result.plan, basis) if args.dry_run else args.plan or ""
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         seconds = time.monotonic() - began
         report = report_of(path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run)
+        report["plan_id"] = shown_id or None
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:
@@ -199,7 +209,7 @@ def run(args: argparse.Namespace) -> int:
         tell_of_closed_log(close)
         named = "" if kept_map is None or is_found_again(kept_map, path, source.header) else kept_map
         advise(args, result, written, map_to_name=named)
-    if not brakes_of(args).allow_rejects(result.plan):  # in a dry run; an import would not have begun
+    if not brakes.allow_rejects(result.plan):  # in a dry run; an import would not have begun
         raise refusal_of(result, args.max_rejects, str(written.paths["rejects_xlsx"] or written.paths["rejects"]))
     return exit_code(result)
 
@@ -211,28 +221,38 @@ def _refusal(args: argparse.Namespace, path: Path, foreseen: ImportResult, journ
     return refusal_of(foreseen, args.max_rejects, str(written.workbook or written.table))
 
 
-def _read(args: argparse.Namespace) -> tuple[Path, SourceFile]:
-    """The file and its contents, read as its map says if it has one; says how, if that is not as usual."""
+def _read(args: argparse.Namespace) -> tuple[Path, SourceFile, Basis]:
+    """The file and its contents, read as its map says if it has one, and what a plan for it rests on.
+
+    Says how it was read, if that is not as usual.
+    """
     with opened_input(args.file) as path, opened_with_map(path, args) as (opened, found):
         column_map = decided(found, opened, is_open_allowed=args.ignore_columns) if found else None
         source = opened.read(column_map)
+        basis = basis_of(args, digest_of(path), column_map)
         if not args.company_from_email:
             refuse_without_company(source)
     if source.form and not args.quiet:
         say(f"{path.name}: {source.form}")
     if column_map and not args.quiet:
         say(f"map: {column_map.name}")
-    return (Path(path.name) if args.file == STANDARD_INPUT else path), source  # what was read from there is no file now
+    named = Path(path.name) if args.file == STANDARD_INPUT else path  # what was read from there is no file now
+    return named, source, basis
 
 
 def _imported(
-    args: argparse.Namespace, organization: Organization, path: Path, source: SourceFile, stop: threading.Event
+    args: argparse.Namespace,
+    organization: Organization,
+    path: Path,
+    source: SourceFile,
+    brakes: Brakes,
+    stop: threading.Event,
 ) -> ImportResult:
     """What became of a file, or with `--dry-run` would, whose plan is then told."""
     file, settings = _name_of_source(args, path), _settings(args)
     if not args.dry_run:
-        return import_file(organization, source, file, settings, _voice(args), stop, brakes=brakes_of(args))
-    result = rehearse(organization, source, file, settings, args.limit)
+        return import_file(organization, source, file, settings, _voice(args), stop, brakes=brakes)
+    result = rehearse(organization, source, file, settings, brakes)
     if not args.quiet:
         tell_columns(result.source, result.source.count_left_out())
         warn(result.plan)

@@ -7,7 +7,7 @@ as digests only, so that a refusal can say which of them have changed.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from importing.plan import Action, Plan, PlannedLead
 GROUPS, GROUP_SIZE = 4, 4  # of hex digits in a plan id
 DIGITS = 16  # hex digits of a lead's digest
 MOST_NAMED = 5  # leads
+NEW = "new "  # before the type of a custom field that has to be created
+LATER = "not imported yet, because the approved plan leaves it to a later run"
 SEEN_OF_LEADS = ("name", "status_id", "addresses")  # by every search of a plan, beside custom values and contacts
 SEEN_OF_CONTACTS = ("id", "name", "emails", "phones")
 TO_BE: Mapping[Action, str] = {
@@ -28,6 +30,7 @@ TO_BE: Mapping[Action, str] = {
     "unchanged": "complete in Close",
     "skip": "left alone",
     "look up": "to be looked up",
+    "wait": "left to a later run",
 }
 
 
@@ -79,11 +82,11 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
 
     If a run of that plan was interrupted, what this run has done already is not a difference.
     """
-    journal, now = plan.organization.journal, _fingerprint(plan, basis)
+    now = _fingerprint(plan, basis)
     if now.plan_id == plan_id:
-        journal.note_plan(plan_id, asdict(now), plan.run_id)
+        plan.organization.journal.note_plan(plan_id, asdict(now), plan.run_id)
     else:
-        _refuse_changed(plan, now, plan_id)
+        plan = _continued(plan, now, plan_id)
     return replace(plan, leads=[replace(planned, allowed=_allowed(planned)) for planned in plan.leads])
 
 
@@ -96,8 +99,12 @@ def _allowed(planned: PlannedLead) -> Gaps | None:
 
 
 def _fingerprint(plan: Plan, basis: Basis) -> Fingerprint:
-    leads = {planned.lead.key: (planned.action, _lead_digest(plan, planned)) for planned in plan.leads}
-    return Fingerprint(plan.organization.journal.organization, basis, _fields(plan), leads)
+    return Fingerprint(plan.organization.journal.organization, basis, _fields(plan), _parts(plan))
+
+
+def _parts(plan: Plan) -> dict[str, tuple[Action, str]]:
+    """What is to be done about each lead, and a digest of that, by import key."""
+    return {planned.lead.key: (planned.action, _lead_digest(plan, planned)) for planned in plan.leads}
 
 
 def _fields(plan: Plan) -> dict[str, str]:
@@ -106,7 +113,7 @@ def _fields(plan: Plan) -> dict[str, str]:
     written = plan.written_fields
     there = {name: _in_close(field) for name, field in fields.by_name.items() if field.id in written}
     keyed = {IMPORT_KEY: f"{fields.import_key} text"} if fields.import_key else {}
-    return there | keyed | {name: f"new {kind}" for name, kind in plan.missing_fields.items()}
+    return there | keyed | {name: f"{NEW}{kind}" for name, kind in plan.missing_fields.items()}
 
 
 def _in_close(field: LeadField) -> str:
@@ -154,19 +161,41 @@ def _digest(content: object) -> str:
 # What has changed ----------------------------------------------------------------------------------------------------
 
 
-def _refuse_changed(plan: Plan, now: Fingerprint, plan_id: str) -> None:
-    """Raise PlanChanged with all that differs from the plan with this id, unless a run of it has done just that."""
+def _continued(plan: Plan, now: Fingerprint, plan_id: str) -> Plan:
+    """What is left of the plan with this id, a run of which was interrupted. Raises PlanChanged for any other plan."""
     shown = plan.organization.journal.shown_plan(plan_id)
     if shown is None:
         raise PlanChanged(f"no plan {plan_id} was shown in this folder lately, and the plan is another one now")
-    then = _read(shown.parts)
     is_run_of_it = plan.carries_on and shown.run_id == plan.run_id
     if shown.run_id and not is_run_of_it:
-        raise PlanChanged(f"the plan {plan_id} was carried out in run {shown.run_id}, so there is nothing left of it")
-    done = _done_by_run(plan) if is_run_of_it else set()
-    differences = list(_differences(plan, then, now, done, is_run_of_it=is_run_of_it))
+        raise PlanChanged(f"the plan {plan_id} was carried out in run {shown.run_id} already")
+    then = _read(shown.parts)
+    if is_run_of_it:
+        plan = _without_later(plan, then)
+        now = _without_done(plan, then, replace(now, leads=_parts(plan)))
+    differences = list(_differences(plan, then, now))
     if differences:
-        raise PlanChanged(f"since the plan {plan_id} was shown, these have changed: {'; '.join(differences)}")
+        raise PlanChanged(f"since the plan {plan_id} was shown, there are changes in {'; '.join(differences)}")
+    return plan
+
+
+def _without_later(plan: Plan, then: Fingerprint) -> Plan:
+    """The plan, in which the leads wait that waited in the approved one."""
+    waiting = {key for key, (action, _) in then.leads.items() if action == "wait"}
+    leads = [
+        replace(planned, action="wait", reason=LATER, gaps=Gaps()) if planned.lead.key in waiting else planned
+        for planned in plan.leads
+    ]
+    return replace(plan, leads=leads)
+
+
+def _without_done(plan: Plan, then: Fingerprint, now: Fingerprint) -> Fingerprint:
+    """The fingerprint as it would be if the run had not done anything yet."""
+    done = _done_by_run(plan)
+    leads = {key: then.leads.get(key, part) if key in done else part for key, part in now.leads.items()}
+    made = {name for name, part in then.fields.items() if part.startswith(NEW)}
+    fields = then.fields | {name: part for name, part in now.fields.items() if name not in made}
+    return replace(now, fields=fields, leads=leads)
 
 
 def _read(parts: Mapping[str, Any]) -> Fingerprint:
@@ -187,27 +216,21 @@ def _done_by_run(plan: Plan) -> set[str]:
     }
 
 
-def _differences(
-    plan: Plan, then: Fingerprint, now: Fingerprint, done: Collection[str], *, is_run_of_it: bool
-) -> Iterator[str]:
-    """What differs, in words. What follows from another file, map or setting is not told on top of it."""
+def _differences(plan: Plan, then: Fingerprint, now: Fingerprint) -> Iterator[str]:
+    """What differs, in words. What follows from another file, map or setting is not told beside it."""
     outside = list(_differences_outside(then.basis, now.basis))
     yield from outside
     if outside:
         return
-    made = {name for name, field in then.fields.items() if field.startswith("new ")} if is_run_of_it else set()
     names = sorted(then.fields.keys() | now.fields.keys())
-    fields = [name for name in names if name not in made and then.fields.get(name) != now.fields.get(name)]
-    if fields and not is_run_of_it:
-        yield f"custom fields in Close ({', '.join(fields)})"
-    named = [
-        _difference(planned, then.leads.get(planned.lead.key), now.leads[planned.lead.key])
-        for planned in plan.leads
-        if planned.lead.key not in done and then.leads.get(planned.lead.key) != now.leads[planned.lead.key]
-    ]
-    if named:
-        more = f", and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        yield f"leads in Close: {', '.join(named[:MOST_NAMED])}{more}"
+    fields = [name for name in names if then.fields.get(name) != now.fields.get(name)]
+    if fields:
+        yield f"custom fields of Close ({', '.join(fields)})"
+    leads = [planned for planned in plan.leads if then.leads.get(planned.lead.key) != now.leads[planned.lead.key]]
+    if leads:
+        named = [_difference(planned, then, now) for planned in leads[:MOST_NAMED]]
+        more = f", and {len(leads) - MOST_NAMED} more" if len(leads) > MOST_NAMED else ""
+        yield f"leads of Close: {', '.join(named)}{more}"
 
 
 def _differences_outside(then: Basis, now: Basis) -> Iterator[str]:
@@ -221,9 +244,9 @@ def _differences_outside(then: Basis, now: Basis) -> Iterator[str]:
             yield f"{name} (was {was}, is {now_is})"
 
 
-def _difference(planned: PlannedLead, then: tuple[Action, str] | None, now: tuple[Action, str]) -> str:
+def _difference(planned: PlannedLead, then: Fingerprint, now: Fingerprint) -> str:
     """The lead, and what has become of the plan for it."""
-    name = planned.lead.name
-    if then is None or then[0] == now[0]:
-        return f"{name} (differs in Close)"
-    return f"{name} (was {TO_BE[then[0]]}, is now {TO_BE[now[0]]})"
+    was, now_is = then.leads.get(planned.lead.key), now.leads[planned.lead.key]
+    if was is None or was[0] == now_is[0]:
+        return f"{planned.lead.name} (differs in Close)"
+    return f"{planned.lead.name} (was {TO_BE[was[0]]}, is now {TO_BE[now_is[0]]})"
