@@ -50,6 +50,7 @@ from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import ImportSettings
+from importing.preview_facts import preview_of
 
 WORDS: Words = {
     **WORDS_OF_CLOSE,
@@ -194,14 +195,17 @@ def run(args: argparse.Namespace) -> int:
         shown_id = note_shown(result.plan, basis) if args.dry_run else args.plan or ""
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
+        preview = preview_of(result, is_rehearsed=True, plan_id=shown_id) if args.dry_run else None
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
         seconds = time.monotonic() - began
-        report = report_of(path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run)
+        report = report_of(
+            path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run, preview=preview
+        )
         report["plan_id"] = shown_id or None
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:
-            show(summary_of(report, result, args))
+            show(summary_of(report, result, args, preview))
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
@@ -275,6 +279,7 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
         workers=args.workers,
         company_from_email=args.company_from_email,
         ignore_columns=args.ignore_columns,
+        keeps_columns=args.dry_run,
     )
 
 

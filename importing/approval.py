@@ -194,7 +194,7 @@ def _without_done(plan: Plan, then: Fingerprint, now: Fingerprint) -> Fingerprin
     done = _done_by_run(plan)
     leads = {key: then.leads.get(key, part) if key in done else part for key, part in now.leads.items()}
     made = {name for name, part in then.fields.items() if part.startswith(NEW)}
-    fields = then.fields | {name: part for name, part in now.fields.items() if name not in made}
+    fields = {**then.fields} | {name: part for name, part in now.fields.items() if name not in made}
     return replace(now, fields=fields, leads=leads)
 
 
