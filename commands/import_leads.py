@@ -94,7 +94,8 @@ WORDS: Words = {
     SetupError: (Exit.SETUP, "{}."),
     PlanChanged: (
         Exit.USAGE,
-        "Nothing was written to Close: {}. Run it with --dry-run again, and look at the new plan.",
+        "Nothing was written to Close: {}. Run the same command with --dry-run instead of --plan, and look at the new "
+        "plan.",
     ),
 }
 

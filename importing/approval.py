@@ -175,7 +175,7 @@ def _continued(plan: Plan, now: Fingerprint, plan_id: str) -> Plan:
         now = _without_done(plan, then, replace(now, leads=_parts(plan)))
     differences = list(_differences(plan, then, now))
     if differences:
-        raise PlanChanged(f"since the plan {plan_id} was shown, there are changes in {'; '.join(differences)}")
+        raise PlanChanged(f"since the plan {plan_id} was shown, this has changed: {'; '.join(differences)}")
     return plan
 
 
@@ -222,15 +222,15 @@ def _differences(plan: Plan, then: Fingerprint, now: Fingerprint) -> Iterator[st
     yield from outside
     if outside:
         return
-    names = sorted(then.fields.keys() | now.fields.keys())
-    fields = [name for name in names if then.fields.get(name) != now.fields.get(name)]
+    names = sorted(then.fields.keys() & now.fields.keys())
+    fields = [name for name in names if then.fields[name] != now.fields[name]]
     if fields:
-        yield f"custom fields of Close ({', '.join(fields)})"
+        yield f"custom fields in Close ({', '.join(fields)})"
     leads = [planned for planned in plan.leads if then.leads.get(planned.lead.key) != now.leads[planned.lead.key]]
     if leads:
         named = [_difference(planned, then, now) for planned in leads[:MOST_NAMED]]
         more = f", and {len(leads) - MOST_NAMED} more" if len(leads) > MOST_NAMED else ""
-        yield f"leads of Close: {', '.join(named)}{more}"
+        yield f"leads in Close: {', '.join(named)}{more}"
 
 
 def _differences_outside(then: Basis, now: Basis) -> Iterator[str]:
