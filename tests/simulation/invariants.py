@@ -155,7 +155,7 @@ class Invariants:
             self._break(said.words)
         if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
             self._check_file(user)
-            self._check_waiting(said.result.plan)
+            self._check_waiting(user, said.result.plan)
 
     def _check_files_are_whole(self, user: "User") -> None:
         """After a crash, each file for people is as it was written once, from its beginning to its end."""
@@ -178,9 +178,10 @@ class Invariants:
                 if not is_there and not self._may_be_gone(row):
                     self._break(f"{row['company']} is {row['outcome']}, but Close does not have {row['lead id']}")
 
-    def _check_waiting(self, plan: Plan) -> None:
-        """A lead that waits for the next part of a limited run is not in Close by our making."""
-        made = {_key_of(lead) for lead in self._history.close.store.all("lead") if lead["id"] in self._maker}
+    def _check_waiting(self, user: "User", plan: Plan) -> None:
+        """A lead that waits for the next part of a limited run was not made by the same computer."""
+        leads = self._history.close.store.all("lead")
+        made = {_key_of(lead) for lead in leads if self._maker.get(lead["id"]) == user.computer.name}
         for planned in plan.leads:
             if planned.action == "wait" and not planned.found and planned.key in made:
                 self._break(f"{planned.lead.name} is said to wait, but Close has it")
