@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -49,24 +50,19 @@ class Overview:
 
 def overview(store: Store, sought: str, page: str) -> Overview:
     """What the store holds now, without the lag of search; the page nearest to the one asked for."""
-    words = sought.casefold().split()
-    leads, shown = store.all("lead"), _Shown(store)
-    found = (
-        [lead for lead in reversed(leads) if all(_has(shown, lead, word) for word in words)] if words else leads[::-1]
-    )
+    leads, fields, shown = store.all("lead"), store.all("custom_field"), _Shown(store)
+    found = _found(shown, leads[::-1], sought.casefold().split())
     pages = max(1, math.ceil(len(found) / LEADS_ON_PAGE))
     number = min(max(1, int(page) if PAGE_NUMBER.fullmatch(page) else 1), pages)
     first = (number - 1) * LEADS_ON_PAGE
     return Overview(
         organization=store.organization,
         users=store.users,
-        fields=store.all("custom_field"),
+        fields=fields,
         statuses=store.all("status"),
         counts=_counts(store, leads),
         leads_by_status=Counter(lead["status_id"] for lead in leads),
-        leads_by_field=Counter(
-            key.removeprefix("custom.") for lead in leads for key in lead if key.startswith("custom.")
-        ),
+        leads_by_field=_leads_by_field(fields, leads),
         leads=[shown.whole(lead) for lead in found[first : first + LEADS_ON_PAGE]],
         sought=sought,
         found=len(found),
@@ -87,6 +83,11 @@ def _counts(store: Store, leads: Sequence[Document]) -> Mapping[str, int]:
         "custom fields": store.count("custom_field"),
         "statuses": store.count("status"),
     }
+
+
+def _leads_by_field(fields: Sequence[Document], leads: Sequence[Document]) -> Mapping[str, int]:
+    keys = Counter(itertools.chain.from_iterable(leads))
+    return {field["id"]: keys[f"custom.{field['id']}"] for field in fields}
 
 
 class _Shown:
@@ -125,9 +126,15 @@ def name_of(person: Document) -> str:
     return str(person["display_name"] if "display_name" in person else f"{person['first_name']} {person['last_name']}")
 
 
-def _has(shown: _Shown, lead: Document, word: str) -> bool:
-    """Whether a word, in small letters, is part of anything that people see of a lead, or is its id."""
-    return word == lead["id"].casefold() or any(word in text.casefold() for text in _texts(shown.whole(lead)))
+def _found(shown: _Shown, leads: Sequence[Document], words: Sequence[str]) -> Sequence[Document]:
+    """The leads with all the words, given in small letters; with no words, every lead."""
+    return [lead for lead in leads if _has(shown, lead, words)] if words else leads
+
+
+def _has(shown: _Shown, lead: Document, words: Sequence[str]) -> bool:
+    """Whether each word is part of something that people see of a lead, or is its id."""
+    seen = "\n".join(_texts(shown.whole(lead))).casefold()
+    return all(word in seen or word == lead["id"].casefold() for word in words)
 
 
 def _texts(shown: LeadShown) -> Iterator[str]:
