@@ -276,6 +276,8 @@ def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles
         )
     _advise_on_conflicts(result, written)
     _advise_on_rejects(args, result, written, map_to_name)
+    if args.sandbox and result.has("created") and not args.dry_run:
+        say("To look at what was imported, run `python main.py sandbox` and open the address that it prints.")
 
 
 def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:

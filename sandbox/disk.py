@@ -78,7 +78,9 @@ def _locked(path: Path) -> int:
     while is_locked_by_another(descriptor):
         if time.monotonic() > give_up:
             os.close(descriptor)
-            reason = f"{path} is in use by another command with --sandbox. Wait until it has finished, or stop it"
+            reason = (
+                f"{path} is in use by another command, by `sandbox` or by one with --sandbox. Stop it, or wait for it"
+            )
             raise StateFileError(errno.EAGAIN, reason)
         time.sleep(0.05)
     return descriptor
