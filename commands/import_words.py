@@ -82,7 +82,7 @@ def announce(plan: Plan) -> None:
     for new in plan.new_fields:
         say(_new_field_words(new))
     for reading in proved(plan.clean.readings):
-        say(_reading_words(reading))
+        say(reading.in_words())
     warn(plan)
 
 
@@ -175,7 +175,7 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
         words = counted(report["placeholders"], "cell says", "cells say")
         lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
     lines += _left_out_words(report)
-    lines += map(_reading_words, proved(result.plan.clean.readings))
+    lines += map(Reading.in_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
     lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
@@ -209,19 +209,6 @@ def _left_out_words(report: Mapping[str, Any]) -> list[str]:
 
 
 WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
-READING_WORDS = {
-    "dmy": "the day comes first",
-    "mdy": "the month comes first",
-    "ymd": "the year comes first",
-    "dot": "a dot comes before decimals",
-    "comma": "a comma comes before decimals",
-}
-
-
-def _reading_words(reading: Reading) -> str:
-    """How a column was read, and what decided it."""
-    few = f"; only {reading.deciding} of {reading.concerned} values say so, so check this" if reading.is_weak else ""
-    return f"{reading.column}: {READING_WORDS[reading.reading]}, as in {reading.value!r} (row {reading.row}){few}"
 
 
 def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:

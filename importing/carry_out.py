@@ -14,7 +14,7 @@ from close.contents import Json, lead_link
 from close.errors import CloseError
 from close.journal_entries import SentLead
 from importing.double_contacts import late_contacts, remove_double_contacts
-from importing.gaps import find_gaps
+from importing.gaps import everything_in, find_gaps, without_values
 from importing.lost_changes import settle_late_changes
 from importing.lost_leads import LOOKS_PER_LAG, SHORTEST_PAUSE, Fate, Look, lost_earlier, settle
 from importing.made_fields import make_fields, maker_for
@@ -129,7 +129,7 @@ class _CarryingOut:
                 self._lost_contacts[key] += result.is_news
                 continue
             is_found = key in self._found and result.outcome in ("updated", "unchanged")
-            outcome = replace(result, outcome="created") if is_found else result
+            outcome = _created_after_all(result) if is_found else result
             if not outcome.lead_id or not self._may_be_double(key, outcome.lead_id):
                 yield outcome
                 continue
@@ -317,6 +317,12 @@ def _with_double_contacts(outcome: LeadOutcome, reasons: Sequence[str]) -> LeadO
     if not reasons:
         return outcome
     return replace(outcome, reason="; ".join([*filter(None, [outcome.reason]), *reasons]), is_ambiguous=True)
+
+
+def _created_after_all(outcome: LeadOutcome) -> LeadOutcome:
+    """The outcome of a lead that Close has created although its answer was lost."""
+    written = without_values(everything_in(outcome.lead), outcome.dropped)
+    return replace(outcome, outcome="created", changes=written.in_words())
 
 
 def _undetermined(planned: PlannedLead, reason: str) -> LeadOutcome:

@@ -44,6 +44,7 @@ class ImportSettings:
 
     Without a number of `workers`, there are as many as Close can keep up with. `company_from_email` names leads after
     e-mails where the file has no company; `ignore_columns` allows columns that seem to matter to be left out.
+    `keeps_columns` keeps the parsed columns in memory, which a preview needs.
     """
 
     existing: Existing = "merge"
@@ -55,6 +56,7 @@ class ImportSettings:
     workers: int | None = None
     company_from_email: bool = False
     ignore_columns: bool = False
+    keeps_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,12 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     currency = Currency(organization.account.currency, organization.account.currency_symbol)
     users = organization.close.users() if any(field.kind == "user" for field in fields.values()) else {}
     requests = Requests(
-        settings.names, settings.region, settings.date_order, settings.decimal, settings.company_from_email
+        settings.names,
+        settings.region,
+        settings.date_order,
+        settings.decimal,
+        settings.company_from_email,
+        settings.keeps_columns,
     )
     return clean_file(source, fields, requests, Conventions(currency, settings.zone, users))
 

@@ -70,10 +70,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The requests that an import will need, and how many minutes they take at the rate that Close allows."""
+    """The requests that an import will need, and how many minutes they take at the rate that Close allows.
+
+    `rate` is in requests a second; unless Close has told it, it is the usual one.
+    """
 
     requests: int
     minutes: float
+    rate: float = 0.0
+    is_rate_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound,
 from close.machine import Lock
 from close.workers import work_off
 from importing.fill import fill_lead
+from importing.gaps import everything_in, without_values
 from importing.lost_changes import StillLost
 from importing.lost_leads import MOST_WITNESSES, Lost, Witness
 from importing.missing_leads import DeletionUnproved, find_missing
@@ -172,7 +173,8 @@ class Sender:
         if lead.contacts and not made.get("contacts"):  # an undo compares the whole lead with what is noted
             with suppress(CloseError):
                 self._journal.note_created(key, kept(self._close.read_lead(made["id"])))
-        return outcome_in_close(made, lead, "created", dropped=dropped)
+        written = without_values(everything_in(lead), dropped)
+        return outcome_in_close(made, lead, "created", changes=written.in_words(), dropped=dropped)
 
     def _fill(self, planned: PlannedLead, *, is_back: bool = False) -> Sent:
         """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close.
