@@ -32,8 +32,9 @@ from commands.environment import (
 )
 from commands.error_words import Words, tell_early_end
 from commands.errors import Exit
-from commands.files import STANDARD_INPUT, check_replaceable, opened_input
+from commands.files import STANDARD_INPUT, check_replaceable, opened_input, page_file
 from commands.import_files import result_path, write_result
+from commands.import_report import refuse_own_input, write_report
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.kept_maps import keep_map
@@ -102,6 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the rows to fix as a workbook, too, as is done anyway if FILE is one",
     )
     parser.add_argument(
+        "--report",
+        type=page_file,
+        metavar="FILE.html",
+        help="write one page about the import, or with --dry-run about what it would do, for the person who has to "
+        "approve it",
+    )
+    parser.add_argument(
         "--existing",
         choices=["merge", "skip", "create"],
         default="merge",
@@ -168,6 +176,7 @@ def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
     path, source = _read(args)
+    refuse_own_input(args.report, path, args)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
@@ -178,6 +187,8 @@ def run(args: argparse.Namespace) -> int:
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
+        if args.report:
+            result = write_report(args.report, result, written, traffic, args)
         seconds = time.monotonic() - began
         report = report_of(path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run)
         if args.json:
@@ -238,6 +249,7 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
         workers=args.workers,
         company_from_email=args.company_from_email,
         ignore_columns=args.ignore_columns,
+        keeps_columns=args.report is not None,
     )
 
 

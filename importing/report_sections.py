@@ -84,7 +84,7 @@ def _decisions(preview: Preview, _: Occasion) -> Section:
 
 
 def _decision(decision: Decision) -> Html:
-    return f"<strong><bdi>{text(decision.subject)}</bdi></strong> <bdi>{text(decision.words)}</bdi>"
+    return f"<strong><bdi>{text(decision.subject)}</bdi>:</strong> <bdi>{text(decision.words)}</bdi>"
 
 
 def _outcomes(preview: Preview, _: Occasion) -> Section:
@@ -111,12 +111,13 @@ def _outcome(name: str, leads: int, rows: int) -> list[Cell]:
 
 def _lost(preview: Preview) -> Html:
     """How many values are lost, and how many cells say that there is none."""
-    values = sum(len(kind.problems) for kind in preview.problems if not kind.of_rows)
+    values = sum(len(kind.problems) for kind in preview.problems if not kind.of_rows) + len(preview.conflicts)
     would = "would be" if preview.is_rehearsed else ("was" if values == 1 else "were")
-    words = f"{counted(values, 'value')} {would} lost; each is listed below." if values else f"No value {would} lost."
+    differ = f", {len(preview.conflicts):,} of them because others disagree" if preview.conflicts else ""
+    words = f"{counted(values, 'value')} {would} lost{differ}; each is listed below." if values else ""
     nothing = counted(preview.placeholders, "cell says", "cells say")
     said = f" {nothing} that there is no value (N/A, -, none, ...)." if preview.placeholders else ""
-    return f"<p>{words}{said}</p>"
+    return f"<p>{words or f'No value {would} lost.'}{said}</p>"
 
 
 def _effort(preview: Preview, occasion: Occasion) -> Section:
@@ -126,9 +127,12 @@ def _effort(preview: Preview, occasion: Occasion) -> Section:
 
 
 def _estimate(preview: Preview) -> str:
-    minutes, requests = preview.effort.minutes, counted(preview.effort.requests, "request")
-    time = "less than a minute" if minutes < 1 else f"about {counted(round(minutes), 'minute')}"
-    return f"The import would take about {requests} to Close, and {time} at the rate that Close allows."
+    effort, requests = preview.effort, counted(preview.effort.requests, "request")
+    time = "less than a minute" if effort.minutes < 1 else f"about {counted(round(effort.minutes), 'minute')}"
+    rate = (
+        f"{effort.rate:g} requests a second, {'as Close allows' if effort.is_rate_told else 'the usual limit of Close'}"
+    )
+    return f"The import would take about {requests} to Close, and {time} at {rate}."
 
 
 # Columns, leads and fields -------------------------------------------------------------------------------------------

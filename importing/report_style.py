@@ -85,7 +85,7 @@ th[aria-sort=descending] button::after { content: "\\2193"; color: inherit; }
 .swatch { width: .8rem; height: .8rem; margin-inline-end: .5rem; vertical-align: -.06rem; }
 
 .columns td:nth-child(1) { font-weight: 600; }
-.columns td:nth-child(1), .columns td:nth-child(2) { min-width: 10rem; }
+.columns td:nth-child(1) { min-width: 11rem; } .columns td:nth-child(2) { min-width: 10rem; }
 .columns td:nth-child(3), .columns td:nth-child(4) { min-width: 6.5rem; }
 .columns td:nth-child(7), .columns td:nth-child(8) { min-width: 12.5rem; }
 .columns th:nth-child(n+3):nth-child(-n+6) { width: 1%; }
