@@ -45,6 +45,7 @@ from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import ImportSettings
+from importing.preview_facts import preview_of
 
 WORDS: Words = {
     **WORDS_OF_CLOSE,
@@ -186,15 +187,19 @@ def run(args: argparse.Namespace) -> int:
         result = _imported(args, organization, path, source, stop)
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
+        preview = preview_of(result, is_rehearsed=args.dry_run) if args.dry_run or args.report else None
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
-        if args.report:
-            result = write_report(args.report, result, written, traffic, args)
+        if args.report and preview:
+            result = write_report(args.report, preview, result, written, args)
+        shown = preview if args.dry_run else None
         seconds = time.monotonic() - began
-        report = report_of(path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run)
+        report = report_of(
+            path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run, preview=shown
+        )
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:
-            show(summary_of(report, result, args))
+            show(summary_of(report, result, args, shown))
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
@@ -249,7 +254,7 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
         workers=args.workers,
         company_from_email=args.company_from_email,
         ignore_columns=args.ignore_columns,
-        keeps_columns=args.report is not None,
+        keeps_columns=args.dry_run or args.report is not None,
     )
 
 

@@ -1,7 +1,6 @@
 """The page about an import, written for the person who has to approve it."""
 
 import argparse
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,8 @@ from commands.error_words import in_words
 from commands.errors import UsageError
 from commands.files import STANDARD_INPUT, write_files
 from commands.import_files import WrittenFiles
-from commands.terminal import counted, enumerated
 from importing.outcomes import ImportResult
-from importing.preview_facts import preview_of
+from importing.preview import Preview
 from importing.report_page import report_page
 from importing.report_sections import Occasion
 
@@ -23,17 +21,14 @@ def refuse_own_input(report: Path | None, imported: Path, args: argparse.Namespa
 
 
 def write_report(
-    path: Path, result: ImportResult, written: WrittenFiles, traffic: Mapping[str, int], args: argparse.Namespace
+    path: Path, preview: Preview, result: ImportResult, written: WrittenFiles, args: argparse.Namespace
 ) -> ImportResult:
     """Write the page about a result, and note its path among the files that were written.
 
     The result must be shown even if the disk is full, so such an error becomes the one that ended the run.
     """
     close = result.plan.organization.close
-    preview = preview_of(result, is_rehearsed=args.dry_run)
-    occasion = Occasion(
-        close.now(), _undo(result, args), written.paths, _traffic_words(traffic), _early_end(result, args)
-    )
+    occasion = Occasion(close.now(), _undo(result, args), written.paths, _early_end(result, args))
     try:
         write_files([(path, report_page(preview, occasion).encode())], close.machine.disk)
     except OSError as error:
@@ -51,8 +46,3 @@ def _undo(result: ImportResult, args: argparse.Namespace) -> str:
 def _early_end(result: ImportResult, args: argparse.Namespace) -> str:
     """Why the import ended early, "" if it did not."""
     return in_words(result.ended_by, args.command, args.words)[1] if result.ended_by else ""
-
-
-def _traffic_words(traffic: Mapping[str, int]) -> str:
-    delayed = f"{traffic['throttled']} delayed by Close's rate limit" if traffic["throttled"] else ""
-    return f"It took {enumerated([*filter(None, [counted(traffic['requests'], 'request'), delayed])])}."

@@ -16,9 +16,18 @@ from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
 from commands.error_words import RUN_AGAIN
 from commands.import_files import WrittenFiles
+from commands.preview_words import (
+    about_lines,
+    effort_json,
+    effort_words,
+    preview_json,
+    terminal_width,
+    told_preview,
+)
 from commands.terminal import counted, enumerated, listed, say
 from importing.outcomes import ImportResult, count_outcomes
 from importing.plan import Plan
+from importing.preview import Preview
 
 MOST_TITLES = 20  # in a sentence
 
@@ -118,8 +127,10 @@ def report_of(
     seconds: float,
     *,
     is_rehearsed: bool,
+    preview: Preview | None,
 ) -> dict[str, Any]:
-    """What `--json` prints; for a dry run, with the outcomes that an import would have."""
+    """What `--json` prints; for a dry run, with the outcomes that an import would have, and a preview of it."""
+    account = result.plan.organization.account
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(path),
@@ -154,21 +165,29 @@ def report_of(
         "seconds": round(seconds, 3),
         "files": files,
         "map": kept_map,
+        "organization": account.organization_name,
+        "user": account.user_name,
+        "preview": preview_json(preview) if preview else None,
+        "effort": effort_json(preview.effort) if preview else None,
     }
 
 
-def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
-    """The report in words."""
+def summary_of(
+    report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace, preview: Preview | None
+) -> str:
+    """The report in words, for a dry run with a preview."""
     title = f"{harmless_line(report['file'])}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
         lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
+        lines += about_lines(preview) if preview else []
         lines += map(_new_field_words, result.plan.new_fields)
         lines.append("if imported now, the rows would be:")
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    lines += told_preview(preview, terminal_width()) if preview else []
     codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
     if report["placeholders"]:
@@ -180,7 +199,14 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
     lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
+    lines += _ways_on(preview) if preview else []
     return "\n".join(lines)
+
+
+def _ways_on(preview: Preview) -> list[str]:
+    """What it takes to carry out what was shown, and how to do that."""
+    plan_id = [f"plan id: {preview.plan_id}"] if preview.plan_id else []
+    return [effort_words(preview.effort), *plan_id]
 
 
 def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:

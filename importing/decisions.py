@@ -36,11 +36,12 @@ def _many_rejects(result: ImportResult) -> Iterator[Decision]:
 
 def _columns_with_losses(columns: Iterable[ColumnPreview]) -> Iterator[Decision]:
     for column in columns:
-        if column.dropped > SHARE_OF_LOSS * column.filled:
+        is_invalid = column.worst is not None and column.worst.code != "conflict"
+        if is_invalid and column.dropped > SHARE_OF_LOSS * column.filled:
             yield Decision(
                 column.title,
-                f"{column.dropped} of {column.filled} values can't be kept. Check that this column is {column.target}, "
-                "or fix its values first.",
+                f"{column.dropped} of {column.filled} cells lose a value. Check that the column belongs in "
+                f"{column.target}, or fix its values first.",
             )
 
 

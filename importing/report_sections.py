@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from importing.preview import Decision, Preview, PreviewedLead
+from importing.preview import Decision, Effort, Preview, PreviewedLead
 from importing.report_columns import columns_table
 from importing.report_markup import (
     Cell,
@@ -45,14 +45,13 @@ class Occasion:
     """What a report says beside its preview: when it was `made` (UTC), and about what was done.
 
     `next_command` carries out the plan, or takes the run back; it is "" if there is nothing to carry out or take back.
-    `files` has the paths of the files with all details, by kind. `traffic` is what an import took, in words, and
-    `ended_early` why it did not come to its end, "" if it did.
+    `files` has the paths of the files with all details, by kind, and `ended_early` why an import did not come to its
+    end, "" if it did.
     """
 
     made: datetime
     next_command: str
     files: Mapping[str, str | None]
-    traffic: str = ""
     ended_early: str = ""
 
 
@@ -76,7 +75,7 @@ def sections_of(preview: Preview, occasion: Occasion) -> list[Section]:
 
 
 def _decisions(preview: Preview, _: Occasion) -> Section:
-    heading = "What a person should decide" if preview.is_rehearsed else "What a person should look at"
+    heading = "What a person should decide" if preview.is_rehearsed else "What there was to decide before the import"
     items = _items(map(_decision, preview.decisions), len(preview.decisions), tag="ol")
     return Section(
         "decisions", "To decide", heading, items or "<p>Nothing needs a decision.</p>", len(preview.decisions)
@@ -120,19 +119,19 @@ def _lost(preview: Preview) -> Html:
     return f"<p>{words or f'No value {would} lost.'}{said}</p>"
 
 
-def _effort(preview: Preview, occasion: Occasion) -> Section:
+def _effort(preview: Preview, _: Occasion) -> Section:
     """What the import would take, or what it took."""
-    told = _estimate(preview) if preview.is_rehearsed else occasion.traffic
-    return Section("effort", "Effort", "Effort", f"<p>{text(told)}</p>" if told else "")
-
-
-def _estimate(preview: Preview) -> str:
-    effort, requests = preview.effort, counted(preview.effort.requests, "request")
-    time = "less than a minute" if effort.minutes < 1 else f"about {counted(round(effort.minutes), 'minute')}"
-    rate = (
-        f"{effort.rate:g} requests a second, {'as Close allows' if effort.is_rate_told else 'the usual limit of Close'}"
+    requests = counted(preview.effort.requests, "request")
+    took = f"The import took {requests} to Close."
+    return Section(
+        "effort", "Effort", "Effort", f"<p>{_estimate(preview.effort, requests) if preview.is_rehearsed else took}</p>"
     )
-    return f"The import would take about {requests} to Close, and {time} at {rate}."
+
+
+def _estimate(effort: Effort, requests: str) -> Html:
+    minutes = "less than a minute" if effort.minutes < 1 else f"about {counted(round(effort.minutes), 'minute')}"
+    rate = f"Close {'allows' if effort.is_rate_told else 'usually allows'} about {effort.rate:.0f} a second"
+    return f"The import would take about {requests} to Close, and {minutes}: {rate}."
 
 
 # Columns, leads and fields -------------------------------------------------------------------------------------------

@@ -120,6 +120,10 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
             "seconds",
             "files",
             "map",
+            "organization",
+            "user",
+            "preview",
+            "effort",
         ],
     ]
     assert {name: dry.json[name] for name in list(dry.json)[:6]} == {
