@@ -11,7 +11,7 @@ from commands.rejects_files import RejectsFiles, write_rejects
 from importing.outcomes import ImportResult
 from importing.result_files import conflict_lines, imported_lines, plan_lines
 
-KINDS = ("imported", "rejects", "rejects_xlsx", "conflicts", "plan")
+KINDS = ("imported", "rejects", "rejects_xlsx", "conflicts", "plan", "report")
 
 
 @dataclass(slots=True)

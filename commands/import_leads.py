@@ -33,10 +33,11 @@ from commands.environment import (
 )
 from commands.error_words import Words, tell_early_end
 from commands.errors import Exit, UsageError
-from commands.files import STANDARD_INPUT, check_replaceable, opened_input
+from commands.files import STANDARD_INPUT, check_replaceable, opened_input, page_file
 from commands.import_approval import add_plan, basis_of, digest_of
 from commands.import_brakes import add_brakes, brakes_of, refusal_of
 from commands.import_files import result_path, write_result
+from commands.import_report import refuse_own_input, write_report
 from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.kept_maps import keep_map
@@ -50,6 +51,7 @@ from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import ImportSettings
+from importing.preview import Preview
 from importing.preview_facts import preview_of
 
 WORDS: Words = {
@@ -112,6 +114,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rejects-xlsx",
         action="store_true",
         help="write the rows to fix as a workbook, too, as is done anyway if FILE is one",
+    )
+    parser.add_argument(
+        "--report",
+        type=page_file,
+        metavar="FILE.html",
+        help="write one page about the import, or with --dry-run about what it would do, for the person who has to "
+        "approve it",
     )
     parser.add_argument(
         "--existing",
@@ -183,6 +192,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     path, source, basis = _read(args)
     brakes = brakes_of(args, basis)
+    refuse_own_input(args.report, path, args)
     stop = threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
@@ -196,17 +206,20 @@ def run(args: argparse.Namespace) -> int:
         shown_id = note_shown(result.plan, basis) if args.dry_run else args.plan or ""
         kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
         result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
-        preview = preview_of(result, is_rehearsed=True, plan_id=shown_id) if args.dry_run else None
+        preview = _preview(args, result, shown_id)
         traffic = {"requests": close.requests_made, "throttled": close.throttled}
+        if args.report and preview:
+            result = write_report(args.report, preview, result, written, args)
+        shown = preview if args.dry_run else None
         seconds = time.monotonic() - began
         report = report_of(
-            path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run, preview=preview
+            path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run, preview=shown
         )
         report["plan_id"] = shown_id or None
         if args.json:
             show_json(json.dumps(report, indent=2))
         else:
-            show(summary_of(report, result, args, preview))
+            show(summary_of(report, result, args, shown))
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
@@ -217,6 +230,12 @@ def run(args: argparse.Namespace) -> int:
     if not brakes.allow_rejects(result.plan):  # in a dry run; an import would not have begun
         raise refusal_of(result, args.max_rejects, str(written.paths["rejects_xlsx"] or written.paths["rejects"]))
     return exit_code(result)
+
+
+def _preview(args: argparse.Namespace, result: ImportResult, plan_id: str) -> Preview | None:
+    """What a dry run, or a page about an import, shows; None if neither is asked for."""
+    is_wanted = args.dry_run or args.report
+    return preview_of(result, is_rehearsed=args.dry_run, plan_id=plan_id) if is_wanted else None
 
 
 def _refusal(args: argparse.Namespace, path: Path, foreseen: ImportResult, journals: JournalFile) -> UsageError:
@@ -280,7 +299,7 @@ def _settings(args: argparse.Namespace) -> ImportSettings:
         workers=args.workers,
         company_from_email=args.company_from_email,
         ignore_columns=args.ignore_columns,
-        keeps_columns=args.dry_run,
+        keeps_columns=args.dry_run or args.report is not None,
     )
 
 

@@ -137,6 +137,7 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
         "rejects_xlsx": None,
         "conflicts": None,
         "plan": "output_data/leads_plan.csv",
+        "report": None,
     }
     assert not (folder / "output_data" / "leads_imported.csv").exists()
     assert (folder / "output_data" / "leads_plan.csv").stat().st_mode & 0o777 == 0o600
