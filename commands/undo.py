@@ -22,7 +22,8 @@ from commands.errors import Exit
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.terminal import counted, say, show, show_json, with_progress
 from importing.organization import open_organization
-from importing.undo import UndoneLead, count_to_undo, undo_run
+from importing.undo import count_to_undo, undo_run
+from importing.undo_rounds import UndoneLead
 
 WORDS = WORDS_OF_CLOSE
 
