@@ -13,15 +13,35 @@ from functools import partial
 
 from close.journal import Journal
 from close.journal_entries import Change, Run
+from importing.dry_run import DryRunClient
 from importing.organization import Organization
 from importing.undo_added import take_back
 from importing.undo_created import delete_created
 from importing.undo_rounds import Job, UndoneLead, in_rounds
 from importing.undo_unsettled import may_be_there, settle_lost
 
+DRY_RUN_PATIENCE = 10.0  # seconds to wait for what Close does not show yet; an undo may wait for minutes
+
+
+def foresee_undo(
+    organization: Organization, run: Run, stop: threading.Event, tell: Callable[[str], None]
+) -> Iterator[UndoneLead]:
+    """Yield what would become of each lead if a run were undone now: the undo itself, with nothing that it writes.
+
+    The organization's client must be one for dry runs, and its journal a copy. What takes long to find out is left as
+    not known yet.
+    """
+    if not isinstance(organization.close, DryRunClient):
+        raise TypeError("a dry run needs a client that keeps writes to itself")
+    return undo_run(organization, run, stop, tell, DRY_RUN_PATIENCE)
+
 
 def undo_run(
-    organization: Organization, run: Run, stop: threading.Event, tell: Callable[[str], None]
+    organization: Organization,
+    run: Run,
+    stop: threading.Event,
+    tell: Callable[[str], None],
+    patience: float = math.inf,
 ) -> Iterator[UndoneLead]:
     """Yield what becomes of each lead that a run created or changed. An error that ends the undo is raised at the end.
 
@@ -30,13 +50,13 @@ def undo_run(
     _refuse_without_permission(organization, run)
     organization.journal.note_run(run.run_id, "partly undone")
     left = 0
-    for settled in settle_lost(organization, run, tell):
+    for settled in settle_lost(organization, run, tell, patience):
         left += settled.outcome == "left"
         yield settled
-    for done in in_rounds(_jobs(organization, run), organization.close, stop, tell):
+    for done in in_rounds(_jobs(organization, run), organization.close, stop, tell, patience):
         left += done.outcome == "left"
         yield done
-    _tell_of_late_requests(organization, run, tell)
+    _tell_of_late_requests(organization, run, tell, again="" if patience < math.inf else " again")
     if not left:
         organization.journal.note_run(run.run_id, "undone")
 
@@ -54,7 +74,7 @@ def count_to_undo(journal: Journal, run: Run) -> int:
     return len(made | {change.lead_id for change in journal.changes_of_run(run.run_id)})
 
 
-def _tell_of_late_requests(organization: Organization, run: Run, tell: Callable[[str], None]) -> None:
+def _tell_of_late_requests(organization: Organization, run: Run, tell: Callable[[str], None], again: str) -> None:
     """Say that a request of the run whose answer was lost may still be carried out, although all else was undone."""
     journal = organization.journal
     late = [change.last_sent for change in journal.late_changes() if change.run_id == run.run_id]
@@ -63,7 +83,7 @@ def _tell_of_late_requests(organization: Organization, run: Run, tell: Callable[
     if left > 0:
         tell(
             "Close may still carry out a request of this import whose answer was lost. To take back what that may add, "
-            f"run the undo again in {math.ceil(left)} s."
+            f"run the undo{again} in {math.ceil(left)} s."
         )
 
 

@@ -13,7 +13,7 @@ from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.organization import Organization
 from importing.own_leads import work_on_contact, work_on_contact_shown_on
 from importing.undo_missing import EVENTS_KEPT, Missing, look_for_missing
-from importing.undo_rounds import Later, UndoneLead
+from importing.undo_rounds import LISTS_LAG, Later, UndoneLead
 
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 
@@ -40,10 +40,12 @@ def take_back(
             return UndoneLead("left", lead_id, company, f"Close refused to restore it: {refused}")
         except StillLost as still:
             again = partial(take_back, organization, changes, noted, is_back=is_back)
-            return Later(organization.close.machine.monotonic() + still.seconds, again)
+            due = organization.close.machine.monotonic() + still.seconds
+            return Later(due, again, lead_id, company, "Close may still add a contact, because its answer was lost")
         except ListsLag as lag:
             again = partial(take_back, organization, changes, lag.noted, is_back=is_back)
-            return Later(organization.close.machine.monotonic() + lag.seconds, again)
+            due = organization.close.machine.monotonic() + lag.seconds
+            return Later(due, again, lead_id, company, LISTS_LAG)
         except NotFound:
             again = partial(take_back, organization, changes, is_back=True)
             is_old = organization.close.seconds_since(changes[0].last_sent) > EVENTS_KEPT

@@ -11,7 +11,7 @@ from importing.organization import Organization
 from importing.own_leads import why_not_ours_to_delete
 from importing.undo_added import later_run, take_back
 from importing.undo_missing import EVENTS_KEPT, Missing, look_for_missing
-from importing.undo_rounds import Later, UndoneLead
+from importing.undo_rounds import LISTS_LAG, Later, UndoneLead
 
 
 def delete_created(
@@ -34,7 +34,8 @@ def delete_created(
         reason = organization.close.on_fresh_reading(lambda: _delete_if_untouched(organization, lead, noted))
     except ListsLag as lag:
         again = partial(delete_created, organization, lead, [], lag.noted, is_back=is_back)
-        return Later(organization.close.machine.monotonic() + lag.seconds, again)
+        due = organization.close.machine.monotonic() + lag.seconds
+        return Later(due, again, lead.lead_id, lead.company, LISTS_LAG)
     except NotFound:
         again = partial(delete_created, organization, lead, [], is_back=True)
         is_old = organization.close.seconds_since(lead.last_sent) > EVENTS_KEPT

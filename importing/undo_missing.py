@@ -38,18 +38,19 @@ def look_for_missing(organization: Organization, lead_id: str, company: str, mis
         return UndoneLead("left", lead_id, company, merged_words(merged))
     if read_or_none(close, lead_id):
         if missing.was_back:
-            return UndoneLead("left", lead_id, company, "Close sometimes does not find it; run the undo again")
-        return Later(now + PAUSE, missing.again)
+            return UndoneLead("left", lead_id, company, "Close sometimes does not find it; run the same command again")
+        return Later(now + PAUSE, missing.again, lead_id, company, "Close did not find it for a moment")
     since = now if missing.since is None else missing.since
     if is_deleted(close, lead_id):
         return missing.gone()
     if now - since >= organization.index_lag:
         if missing.is_old or not shows_events(close):
             return missing.gone()
-        reason = "Close does not find it, but does not say either that it was deleted; run the undo again"
+        reason = "Close does not find it, but does not say either that it was deleted; run the same command again"
         return UndoneLead("left", lead_id, company, reason)
     again = partial(look_for_missing, organization, lead_id, company, replace(missing, since=since))
-    return Later(since + organization.index_lag, again)
+    reason = "Close does not find it, but its event log does not say that it was deleted"
+    return Later(since + organization.index_lag, again, lead_id, company, reason)
 
 
 def merged_words(merged: Json) -> str:

@@ -20,17 +20,22 @@ def may_be_there(lead: SentLead) -> bool:
     return lead.state in ("sending", "created", "undoing")
 
 
-def settle_lost(organization: Organization, run: Run, tell: Callable[[str], None]) -> Iterator[UndoneLead]:
-    """Look for what answers were lost to, and remove duplicates; yield the leads that remain unclear, or came late."""
+def settle_lost(
+    organization: Organization, run: Run, tell: Callable[[str], None], patience: float
+) -> Iterator[UndoneLead]:
+    """Look for what answers were lost to, and remove duplicates; yield the leads that remain unclear, or came late.
+
+    What would take more than `patience` seconds to find out remains unclear.
+    """
     journal = organization.journal
     leads = [lead for lead in journal.leads_of_run(run.run_id) if may_be_there(lead)]
     lost = {lead.key: lead for lead in leads if lead.state == "sending"}
     clock = organization.close.machine.monotonic
     lost_at = lost_earlier(organization, lost.values(), clock())
-    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), clock, tell):
-        yield from _after_fate(organization, lost[key], fate)
+    for key, fate in settle(organization, lost_at, _sent_after(leads, lost), clock, tell, patience):
+        yield from _after_fate(organization, lost[key], fate, patience)
     yield from _remove_double_leads(organization, leads)
-    maker_for(organization).remove_doubles(tell)
+    _remove_double_fields(organization, tell, patience)
     late = sorted({change.lead_id for change in journal.late_changes() if change.run_id == run.run_id})
     remove_double_contacts(organization, late)
     for lead_id in late:
@@ -38,12 +43,21 @@ def settle_lost(organization: Organization, run: Run, tell: Callable[[str], None
     yield from _delete_late_leads(organization, run)
 
 
-def _after_fate(organization: Organization, sent: SentLead, fate: Fate) -> Iterator[UndoneLead]:
+def _remove_double_fields(organization: Organization, tell: Callable[[str], None], patience: float) -> None:
+    """Delete custom fields that are there twice because an answer was lost; that takes longer than a dry run waits."""
+    if patience == math.inf:
+        maker_for(organization).remove_doubles(tell)
+    elif any(sent.sends > 1 for sent in organization.journal.unsettled_things().values()):
+        tell("An undo would first look for a custom field that is there twice because an answer from Close was lost.")
+
+
+def _after_fate(organization: Organization, sent: SentLead, fate: Fate, patience: float) -> Iterator[UndoneLead]:
     """Note what became of a lead whose answer was lost; yield it if it has to be left."""
     journal, key = organization.journal, sent.key
     if fate.kind == "unknown":
-        reason = "it is not known yet whether Close has this lead; run the undo again"
-        yield UndoneLead("left", "", sent.company, reason)
+        next_step = "run the undo again" if patience == math.inf else "an undo looks for it first"
+        reason = f"it is not known yet whether Close has this lead; {next_step}"
+        yield UndoneLead("left", "", sent.company, reason, is_known=False)
         return
     if fate.kind == "found":
         found = adopt(organization, key, fate.leads)

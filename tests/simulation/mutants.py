@@ -193,7 +193,7 @@ MUTANTS = (
     Mutant(
         "undo a run without what was lost",
         "importing/undo.py",
-        "    for settled in settle_lost(organization, run, tell):\n",
+        "    for settled in settle_lost(organization, run, tell, patience):\n",
         "    for settled in ():\n",
     ),
     Mutant(
