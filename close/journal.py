@@ -48,7 +48,7 @@ from close.journal_entries import (
     write_back_of,
     written,
 )
-from close.journal_schema import Guard, JournalDamaged, open_database, unwritable
+from close.journal_schema import Guard, JournalDamaged, copy_in_memory, open_database, unwritable
 from close.machine import THIS_MACHINE, Machine
 
 Purpose = Literal["import or undo", "qualification"]
@@ -72,9 +72,15 @@ class NoSuchRun(Exception):
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
-    def __init__(self, path: Path, machine: Machine = THIS_MACHINE) -> None:
-        self._database = open_database(path, machine)
+    def __init__(self, database: sqlite3.Connection, machine: Machine = THIS_MACHINE) -> None:
+        self._database = database
+        self._machine = machine
         self._guard = Guard(machine)
+
+    def copy(self) -> "JournalFile":
+        """A copy in memory: what is noted in it never reaches the file."""
+        with self._guard:
+            return JournalFile(copy_in_memory(self._database), self._machine)
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -123,7 +129,7 @@ def open_journal(
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
-        with closing(JournalFile(path, machine)) as journal:
+        with closing(JournalFile(open_database(path, machine), machine)) as journal:
             yield journal
     finally:
         os.close(held)

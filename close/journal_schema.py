@@ -121,6 +121,13 @@ def open_database(path: Path, machine: Machine = THIS_MACHINE) -> sqlite3.Connec
     return database
 
 
+def copy_in_memory(database: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy of the database of a journal that is gone with its connection; threads may share it."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database.backup(copy)
+    return copy
+
+
 def _add_columns(database: sqlite3.Connection) -> None:
     """Give a journal of an earlier version the columns that it lacks."""
     for table, columns in _ADDED_LATER.items():
