@@ -306,8 +306,8 @@ def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: 
         say(
             f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
         )
-    when = "run, once the file itself is imported" if args.dry_run else "then run"
-    say(f"{lost}. Fix the rows {place}{where}, {when}: {command}")
+    then = ". Once the file itself is imported, run" if args.dry_run else ", then run"
+    say(f"{lost}. Fix the rows {place}{where}{then}: {command}")
 
 
 def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:
