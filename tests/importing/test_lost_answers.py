@@ -32,7 +32,8 @@ COMPANIES = [company(number) for number in range(100)]
 MOST_RUNS = 8
 LONGEST_LAG = 20.0  # seconds until everything shows, and everything that is late has arrived
 SEEDS = int(os.environ.get("SOAK_SEEDS", "1"))
-MANY = COMPANIES if SEEDS > 1 else COMPANIES[:50]  # where each request may fail
+MANY = COMPANIES if SEEDS > 1 else COMPANIES[:20]  # where each request may fail
+OFTEN = 0.1 if SEEDS > 1 else 0.2  # of all requests: so that as many fail
 FAULTS = [
     *("drop-before", "drop-after", "502-after", "504-after", "503-before"),
     *("408-before", "408-after", "odd-status-after"),
@@ -122,11 +123,11 @@ def name_sent(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_every_tenth_request_makes_no_double(
+def test_a_fault_on_many_requests_makes_no_double(
     run: Run, clock: Clock, connect: Any, name: str, seed: int
 ) -> None:
     with opened(clock, connect, MANY) as (sandbox, close):
-        with sandbox.troubled([Fault(name, 0.1, on=ON.get(name, ""))], seed):
+        with sandbox.troubled([Fault(name, OFTEN, on=ON.get(name, ""))], seed):
             run_until_done(run)
         if name in ON:
             run_after_late_arrivals(run)
@@ -134,7 +135,7 @@ def test_a_fault_on_every_tenth_request_makes_no_double(
         check_made(shown(close), MANY)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_all_faults_together_make_no_double(run: Run, clock: Clock, connect: Any, seed: int) -> None:
     with opened(clock, connect, MANY, **UNEVEN) as (sandbox, close):
         with sandbox.troubled(TOGETHER, seed):
@@ -146,19 +147,19 @@ def test_all_faults_together_make_no_double(run: Run, clock: Clock, connect: Any
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_every_tenth_request_merges_everything_once(
+def test_a_fault_on_many_requests_merges_everything_once(
     run: Run, clock: Clock, connect: Any, name: str, seed: int
 ) -> None:
-    check_merges(run, clock, connect, [Fault(name, 0.1, on=ON.get(name, ""))], seed)
+    check_merges(run, clock, connect, [Fault(name, OFTEN, on=ON.get(name, ""))], seed)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_all_faults_together_merge_everything_once(run: Run, clock: Clock, connect: Any, seed: int) -> None:
     check_merges(run, clock, connect, TOGETHER, seed, **UNEVEN)
 
 
 def check_merges(run: Run, clock: Clock, connect: Any, faults: list[Fault], seed: int, **settings: Any) -> None:
-    companies = MANY[:40]
+    companies = MANY[: len(MANY) * 4 // 5]
     with opened(clock, connect, companies, **settings) as (sandbox, close):
         put_beforehand(close, companies)
         time.sleep(LONGEST_LAG)
@@ -169,7 +170,7 @@ def check_merges(run: Run, clock: Clock, connect: Any, faults: list[Fault], seed
         check_merged(shown(close), companies, before)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in ("404-passing", "doubled-answer")])
 def test_a_field_whose_creation_fails_often_is_made_once(
     run: Run, clock: Clock, connect: Any, name: str, seed: int
