@@ -2,8 +2,9 @@
 
 import argparse
 import contextlib
+import functools
 import threading
-from pathlib import Path
+from collections.abc import Sequence
 
 from commands.arguments import add_verbose, amount
 from commands.environment import SANDBOX_STATE, sandbox_urls
@@ -12,7 +13,7 @@ from commands.errors import Exit, UsageError
 from commands.files import OUTPUT_FOLDER
 from commands.interrupts import noticing_interrupt
 from commands.terminal import say, show
-from sandbox import Fault, Sandbox, StateFileError
+from sandbox import Fault, Sandbox, StateFileBusy, StateFileError
 
 DEFAULT_PORT = 8722
 WORDS: Words = {**COMMON_WORDS, StateFileError: (Exit.USAGE, "{}.")}
@@ -70,28 +71,30 @@ def run(args: argparse.Namespace) -> int:
         faults = [Fault.parse(text) for text in args.fault]
     except ValueError as error:
         raise UsageError(str(error)) from None
-    lags = {"latency": args.latency / 1000, "index_lag": args.index_lag}
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        sandbox = Sandbox(port=args.port, state=_state(args), rate=args.rate, faults=faults, **lags)
-        _start(sandbox, args.port)
+        sandbox, keeps = _started(args, faults)
         stack.callback(sandbox.stop)
         stack.enter_context(noticing_interrupt(stop))
-        _introduce(sandbox, args)
+        _introduce(sandbox, keeps=keeps)
         stop.wait()
     return Exit.DONE
 
 
-def _state(args: argparse.Namespace) -> Path | None:
-    """The file with the leads of rehearsals, or None to begin without any."""
-    if args.empty:
-        return None
-    OUTPUT_FOLDER.mkdir(exist_ok=True)
-    return SANDBOX_STATE
+def _started(args: argparse.Namespace, faults: Sequence[Fault]) -> tuple[Sandbox, bool]:
+    """A sandbox that listens, and whether it keeps its leads: not while another command has the file with them."""
+    lags = {"latency": args.latency / 1000, "index_lag": args.index_lag}
+    make = functools.partial(Sandbox, port=args.port, rate=args.rate, faults=faults, **lags)
+    if not args.empty:
+        OUTPUT_FOLDER.mkdir(exist_ok=True)
+        with contextlib.suppress(StateFileBusy):
+            return _listening(make(state=SANDBOX_STATE), args.port), True
+        say(f"{SANDBOX_STATE} is in use by another command, so this sandbox begins without its leads.")
+    return _listening(make(state=None), args.port), False
 
 
-def _start(sandbox: Sandbox, port: int) -> None:
-    """Let the sandbox listen. UsageError is raised if the port can't be used."""
+def _listening(sandbox: Sandbox, port: int) -> Sandbox:
+    """The sandbox, once it listens. Raises UsageError if the port can't be used, and StateFileError."""
     try:
         sandbox.start()
     except OSError as error:
@@ -99,9 +102,10 @@ def _start(sandbox: Sandbox, port: int) -> None:
             raise
         words = f"{error.strerror}. Use another port, or --port 0 for any free one"
         raise UsageError(f"Port {port}: {words}") from None
+    return sandbox
 
 
-def _introduce(sandbox: Sandbox, args: argparse.Namespace) -> None:
+def _introduce(sandbox: Sandbox, *, keeps: bool) -> None:
     """Show what to export, and say where the leads can be seen and whether they stay."""
     variables = {"CLOSE_API_URL": sandbox.close_url, "CLOSE_API_KEY": "sandbox"}
     variables |= {f"{name.upper()}_URL": url for name, url in sandbox_urls(sandbox).items()}
@@ -111,4 +115,4 @@ def _introduce(sandbox: Sandbox, args: argparse.Namespace) -> None:
         "Press Ctrl-C to stop it."
     )
     say(f"Look at its leads at {sandbox.page_url}")
-    say("Its leads are gone when it stops." if args.empty else f"Its leads are kept in {SANDBOX_STATE}.")
+    say(f"Its leads are kept in {SANDBOX_STATE}." if keeps else "Its leads are gone when it stops.")
