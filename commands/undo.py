@@ -1,12 +1,14 @@
 """undo: undo an import."""
 
 import argparse
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cells.safe_text import harmless_line
+from close.journal import JournalFile
 from close.workers import until_error
 from close_client import CloseClient
 from commands.arguments import add_index_lag, add_service_flags
@@ -45,9 +47,8 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     done: list[UndoneLead] = []
     kind = DryRunClient if args.dry_run else CloseClient
-    with open_own_journal() as journals, open_close(args, stop, kind=kind) as close:
-        journal_file = journals.copy() if args.dry_run else journals
-        organization = open_organization(close, journal_file, index_lag(args), list_lag(args))
+    with _open_journal(is_copy=args.dry_run) as journals, open_close(args, stop, kind=kind) as close:
+        organization = open_organization(close, journals, index_lag(args), list_lag(args))
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
         if run.state == "undone" and not args.quiet:
@@ -75,6 +76,14 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run and not all(lead.is_known for lead in done):
         return Exit.UNREACHABLE
     return Exit.INCOMPLETE if report["left"] else Exit.DONE
+
+
+@contextlib.contextmanager
+def _open_journal(*, is_copy: bool) -> Iterator[JournalFile]:
+    """The journal, or a copy of it for a dry run, which notes nothing for good."""
+    with contextlib.ExitStack() as stack:
+        journals = stack.enter_context(open_own_journal())
+        yield stack.enter_context(contextlib.closing(journals.copy())) if is_copy else journals
 
 
 def _silent(_: str) -> None:
