@@ -1,12 +1,14 @@
 """undo: undo an import."""
 
 import argparse
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cells.safe_text import harmless_line
+from close.journal import JournalFile
 from close.journal_entries import Run
 from close.workers import until_error
 from close_client import CloseClient
@@ -48,9 +50,8 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     done: list[UndoneLead] = []
     kind = DryRunClient if args.dry_run else CloseClient
-    with open_own_journal() as journals, open_close(args, stop, kind=kind) as close:
-        journal_file = journals.copy() if args.dry_run else journals
-        organization = open_organization(close, journal_file, index_lag(args), list_lag(args))
+    with _open_journal(is_copy=args.dry_run) as journals, open_close(args, stop, kind=kind) as close:
+        organization = open_organization(close, journals, index_lag(args), list_lag(args))
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
         if run.state == "undone" and not args.quiet:
@@ -81,6 +82,14 @@ def run(args: argparse.Namespace) -> int:
     return Exit.INCOMPLETE if report["left"] else Exit.DONE
 
 
+@contextlib.contextmanager
+def _open_journal(*, is_copy: bool) -> Iterator[JournalFile]:
+    """The journal, or a copy of it for a dry run, which notes nothing for good."""
+    with contextlib.ExitStack() as stack:
+        journals = stack.enter_context(open_own_journal())
+        yield stack.enter_context(contextlib.closing(journals.copy())) if is_copy else journals
+
+
 def _silent(_: str) -> None:
     """Say nothing, as `--quiet` asks."""
 
@@ -94,10 +103,9 @@ def _words_ahead(run: Run, total: int, organization_name: str) -> str:
 
 
 def _report(run_id: str, done: Sequence[UndoneLead], *, is_dry_run: bool, plan_file: str | None) -> dict[str, Any]:
-    """What `--json` prints; for a dry run, with the counts that an undo would have."""
-    return {
+    """What `--json` prints; for a dry run, the counts that an undo would have, and where its plan is."""
+    report = {
         "run_id": run_id,
-        "dry_run": is_dry_run,
         "deleted": sum(lead.outcome == "deleted" for lead in done),
         "restored": sum(lead.outcome == "restored" for lead in done),
         "left": [
@@ -105,8 +113,8 @@ def _report(run_id: str, done: Sequence[UndoneLead], *, is_dry_run: bool, plan_f
             for lead in done
             if lead.outcome == "left"
         ],
-        "files": {"plan": plan_file},
     }
+    return report | {"dry_run": True, "files": {"plan": plan_file}} if is_dry_run else report
 
 
 def _summary(report: Mapping[str, Any], waiting: int) -> str:

@@ -53,7 +53,7 @@ ADDING_TO_ACME = (
 def undo_of(run_id: str, deleted: int = 0, restored: int = 0) -> Any:
     """What `--json` prints of an undo that left nothing."""
     counts = {"deleted": deleted, "restored": restored, "left": []}
-    return {"run_id": run_id, "dry_run": False, **counts, "files": {"plan": None}}
+    return {"run_id": run_id, **counts}
 
 
 # Close as it was

@@ -96,7 +96,7 @@ def test_an_undo_does_what_its_dry_run_told_and_the_dry_run_writes_nothing(
 
     undone = run("undo", "last", "--json")
     assert (undone.code, counts(undone.json)) == (4, counts(foreseen.json))
-    assert (undone.json["dry_run"], undone.json["files"]) == (False, {"plan": None})
+    assert undone.json.keys() == {"run_id", "deleted", "restored", "left"}
     after = leads_held(user)
     assert not {line["lead id"] for line in by_action["delete"]} & after.keys()
     for line in by_action["leave"]:
