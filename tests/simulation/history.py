@@ -120,7 +120,8 @@ class History:
     def _drawn_weather(self) -> Weather:
         draw = _draw(self.seed, "weather")
         few = tuple(draw.sample(FAULTS, draw.randint(1, 4)))
-        faults = draw.choice((FAULTS, few, ("late", "lost after", "cut", "504 after"), ("late",), ("404 passing",)))
+        often = (("late", "lost after", "cut", "504 after"), ("late",), ("404 passing",), ("lost after", "doubled"))
+        faults = draw.choice((FAULTS, few, *often))
         on = draw.choice(
             (
                 "",
@@ -135,7 +136,7 @@ class History:
                 "DELETE",
             )
         )
-        on = "" if faults == ("404 passing",) else on
+        on = "" if {"404 passing", "doubled"} & {*faults} and len(faults) < 3 else on
         return Weather(
             draw,
             probability=draw.choice((0.1, 0.3, 0.6) if on else (0.0, 0.05, 0.1, 0.3)),
