@@ -180,8 +180,8 @@ def summary_of(
     lines = [title]
     if report["dry_run"]:
         lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
-        lines += about_lines(preview) if preview else []
         lines += map(_new_field_words, result.plan.new_fields)
+        lines += about_lines(preview) if preview else []
         lines.append("if imported now, the rows would be:")
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)

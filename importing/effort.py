@@ -5,6 +5,7 @@ from importing.plan import Plan, PlannedLead
 from importing.preview import Effort
 
 USUAL_RATE = 20.0  # requests a second for one API key, as Close's documentation has it; a key may have more
+REQUESTS_PER_FIELD = 2  # to create it, and to see that it is the only one
 SECONDS_PER_MINUTE = 60
 
 
@@ -19,7 +20,8 @@ def effort_of(result: ImportResult, *, is_rehearsed: bool) -> Effort:
 
 def _requests_to_write(plan: Plan) -> int:
     """The requests that carry a plan out."""
-    return len(plan.new_fields) + sum(map(_requests_for, plan.leads))
+    begins = any(planned.action == "create" for planned in plan.leads)  # with a look at what Close has created last
+    return REQUESTS_PER_FIELD * len(plan.new_fields) + begins + sum(map(_requests_for, plan.leads))
 
 
 def _requests_for(planned: PlannedLead) -> int:
