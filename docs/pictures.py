@@ -24,11 +24,12 @@ from PIL import Image, ImageFont, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-PAGE, SANDBOX_PAGE = "docs/pictures/page.png", "docs/pictures/sandbox.png"
+PAGES = "page.png, sandbox.png, report.png and report_narrow.png"
 IMPORT = ("import", "leads.csv", "--rejects-xlsx", "--sandbox")
 SERVE = ("sandbox", "--port", "0", "--index-lag", "0")
 SEGMENT = ("segment", "1950-01-01", "2022-12-31", "--output", "report.html", "--chart", "chart.png", "--sandbox", "-q")
 LOOK_AT = re.compile(r"Look at its leads at (\S+)")
+REPORT = ("import", "leads.csv", "--dry-run", "--report", "import.html", "--sandbox", "-q")
 GONE_WELL = (0, 4)  # 4 says that not every row got into Close, which the sample file is there to show
 
 
@@ -38,20 +39,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "input_data", folder / "input_data")
+        run(REPORT, folder)
         save("terminal.svg", draw_terminal(IMPORT, list(watch(IMPORT, folder))))
         save("rejects.svg", draw_sheet(folder / "output_data" / "leads_rejects.xlsx"))
         run(SEGMENT, folder)
         shutil.copyfile(folder / "chart.png", PICTURES / "chart.png")
         chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
         if chromium:
-            photograph(chromium, (folder / "report.html").as_uri(), ROOT / PAGE, REPORT_SIZE)
+            photograph(chromium, (folder / "report.html").as_uri(), PICTURES / "page.png", (1100, 780))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report.png", (1280, 1500))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report_narrow.png", (390, 1500))
             with served_page(folder) as address:
-                photograph(chromium, address, ROOT / SANDBOX_PAGE, SANDBOX_SIZE)
+                photograph(chromium, address, PICTURES / "sandbox.png", (1278, 858))
     for picture in sorted(PICTURES.iterdir()):
         say(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
     if not chromium:
-        say(f"There is no Chromium, so {PAGE} and {SANDBOX_PAGE} are not new.")
-        say("Install it (apt-get install chromium) and run this again.")
+        say(f"There is no Chromium, so {PAGES} are not new. Install it (apt-get install chromium) and run this again.")
     return 0 if chromium else 1
 
 
@@ -70,7 +73,11 @@ def say(words: str) -> None:
 
 def run(argv: Sequence[str], folder: Path) -> None:
     """Run a command of the product in a folder for the files that it writes."""
-    subprocess.run(command_line(argv), cwd=folder, env=environment(folder), check=True, stdout=subprocess.DEVNULL)
+    ran = subprocess.run(
+        command_line(argv), cwd=folder, env=environment(folder), stdout=subprocess.DEVNULL, check=False
+    )
+    if ran.returncode not in GONE_WELL:
+        raise SystemExit(ran.returncode)
 
 
 @contextlib.contextmanager
@@ -382,7 +389,7 @@ def svg(width: float, height: float, title: str, parts: Iterable[str]) -> str:
     )
 
 
-# The picture of a page -----------------------------------------------------------------------------------------------
+# The pictures of pages ------------------------------------------------------------------------------------------------
 
 
 CHROMIUMS = (
@@ -403,19 +410,18 @@ QUIET = (  # it opens one page, and is to ask nobody about anything
     "--disable-quic",
     "--hide-scrollbars",
 )
-REPORT_SIZE, SANDBOX_SIZE = (1100, 780), (1278, 858)  # a frame of one pixel is added
-PAGE_COLOURS = 64
+PAGE_COLOURS = 128
 
 
 def photograph(chromium: str, address: str, picture: Path, size: tuple[int, int]) -> None:
-    """The top of a page as Chromium shows it, in few colours, to be small."""
+    """The top of a page as Chromium shows it in a window of this size in pixels, in few colours, to be small."""
     with tempfile.TemporaryDirectory() as profile:
-        window = ",".join(map(str, size))
-        flags = [*QUIET, f"--user-data-dir={profile}", f"--window-size={window}", f"--screenshot={picture}"]
+        window = "--window-size={},{}".format(*size)
+        flags = [*QUIET, f"--user-data-dir={profile}", window, f"--screenshot={picture}"]
         subprocess.run([chromium, *flags, address], check=True, capture_output=True, timeout=120)
     with Image.open(picture) as image:
         framed = ImageOps.expand(image.convert("RGB"), border=1, fill=GRID)
-    few = framed.quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
+    few = framed.quantize(PAGE_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)
 
 

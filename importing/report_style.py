@@ -88,7 +88,6 @@ th[aria-sort=descending] button::after { content: "\\2193"; color: inherit; }
 .columns td:nth-child(1) { min-width: 11rem; } .columns td:nth-child(2) { min-width: 10rem; }
 .columns td:nth-child(3), .columns td:nth-child(4) { min-width: 6.5rem; }
 .columns td:nth-child(7), .columns td:nth-child(8) { min-width: 12.5rem; }
-.columns th:nth-child(n+3):nth-child(-n+6) { width: 1%; } .columns th:nth-child(7) { width: 24%; }
 .columns .bar { margin: .35rem 0 .2rem; }
 .sample { margin-bottom: .25rem; } .columns .reason { display: block; }
 .problems td:nth-child(1), .conflicts td:nth-child(1), .left-rows td:nth-child(1) { width: 5rem;
@@ -108,6 +107,8 @@ details > .more { padding: 0 .8rem; }
 .card h3 { font-size: 1.05rem; overflow-wrap: anywhere; } .card dl { margin: .6rem 0; }
 .card dl > div { margin: .3rem 0; } .card ul { margin: 0; }
 
+@media print, (min-width: 60.01rem) {
+  .columns th:nth-child(n+3):nth-child(-n+6) { width: 1%; } .columns th:nth-child(7) { width: 24%; } }
 @media screen and (max-width: 60rem) {
   .columns, .columns tbody, .columns tr, .columns td { display: block; }
   .columns tr { padding: .6rem 0; border-bottom: 1px solid var(--line); }
