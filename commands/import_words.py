@@ -4,6 +4,7 @@ import argparse
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -124,22 +125,29 @@ def _new_field_words(new: NewField) -> str:
 # The result ----------------------------------------------------------------------------------------------------------
 
 
-def report_of(
-    path: Path,
-    result: ImportResult,
-    files: Mapping[str, str | None],
-    kept_map: str | None,
-    traffic: Mapping[str, int],
-    seconds: float,
-    *,
-    is_rehearsed: bool,
-    preview: Preview | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of an import beside its result: the path of the file, and the files that were `written`.
+
+    And the name of the map that was kept for the columns, if any; the plan that was shown or carried out, "" if that
+    does not matter; and for a dry run, its preview.
+    """
+
+    path: Path
+    written: WrittenFiles
+    kept_map: str | None
+    plan_id: str
+    preview: Preview | None
+
+
+def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any]:
     """What `--json` prints; for a dry run, with the outcomes that an import would have, and a preview of it."""
+    preview, is_rehearsed = told.preview, told.preview is not None
+    close = result.plan.organization.close
     account = result.plan.organization.account
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
-        "file": str(path),
+        "file": str(told.path),
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
@@ -168,14 +176,16 @@ def report_of(
             }
             for new in result.plan.new_fields
         ],
-        **traffic,
+        "requests": close.requests_made,
+        "throttled": close.throttled,
         "seconds": round(seconds, 3),
-        "files": files,
-        "map": kept_map,
+        "files": told.written.paths,
+        "map": told.kept_map,
         "organization": account.organization_name,
         "user": account.user_name,
         "preview": preview_json(preview) if preview else None,
         "effort": effort_json(preview.effort) if preview else None,
+        "plan_id": told.plan_id or None,
     }
 
 
