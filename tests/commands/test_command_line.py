@@ -113,9 +113,10 @@ def test_a_port_that_is_taken(run: Run, sandbox: Sandbox) -> None:
     check_one_line(run("sandbox", "--port", port), 2, port, "--port 0")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("is_open", [True, False])
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("stream", "is_open", "unbuffered"),
+    [("stdout", True, ""), ("stdout", True, "1"), ("stdout", False, ""), ("stderr", True, "1"), ("stderr", False, "")],
+)
 def test_nobody_reading_changes_nothing(write: Write, stream: str, is_open: bool, unbuffered: str) -> None:
     write("Acme,,,,01.02.2003,7,", ",Ann,,,,,")
     reader, unread = os.pipe()
@@ -294,18 +295,19 @@ def test_help_needs_no_third_party_package() -> None:
     assert told.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_sandbox_serves_until_it_is_ended(write: Write) -> None:
+def test_the_sandbox_serves_until_it_is_ended(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("Acme,,,,01.02.2003,7,")
-    command = [sys.executable, str(ROOT / "main.py")]
-    serve = [*command, "sandbox", "--port", "0", "--index-lag", "0"]
+    serve = [sys.executable, str(ROOT / "main.py"), "sandbox", "--port", "0", "--index-lag", "0"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as serving:
         try:
             assert serving.stdout is not None
             exports = "".join(serving.stdout.readline() for _ in range(5))
             environment = dict(re.findall(r"export (\w+)=(\S+)", exports))
             assert environment.keys() == {"CLOSE_API_URL", "CLOSE_API_KEY", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"}
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
             for argv in (["import", "leads.csv"], ["segment", "2000-01-01"], ["qualify", "123"]):
-                subprocess.run([*command, *argv, "-q"], env=environment, stdout=subprocess.DEVNULL, check=True)
+                assert run(*argv, "-q").code == 0
             serving.send_signal(signal.SIGINT)
             assert serving.wait(STUCK) == 0
         finally:

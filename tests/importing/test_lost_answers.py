@@ -116,9 +116,7 @@ def name_sent(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_many_requests_makes_no_double(
-    run: Run, clock: Clock, connect: Any, name: str, seed: int
-) -> None:
+def test_a_fault_on_many_requests_makes_no_double(run: Run, clock: Clock, connect: Any, name: str, seed: int) -> None:
     with opened(clock, connect, MANY) as (sandbox, close):
         with sandbox.troubled([Fault(name, OFTEN, on=ON.get(name, ""))], seed):
             run_until_done(run)
