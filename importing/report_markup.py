@@ -100,7 +100,7 @@ def not_shown(number: int, noun: str, path: str | None = None) -> Html:
     if number <= 0:
         return ""
     where = f"; all of them are in <code>{text(path)}</code>" if path else ""
-    return f'<p class="more">{counted(number, f"more {noun} is", f"more {noun}s are")} not on this page{where}.</p>'
+    return f'<p class="more cut">{counted(number, f"more {noun} is", f"more {noun}s are")} not on this page{where}.</p>'
 
 
 # Bars ----------------------------------------------------------------------------------------------------------------

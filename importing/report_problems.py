@@ -8,6 +8,7 @@ from importing.problem_words import problem_words
 from importing.report_markup import Cell, Html, Sort, not_shown, pill, table, text, text_cell, value
 
 ROOM = 2_400_000  # bytes for the problems of all kinds
+MOST_ON_PAPER = 500  # problems of a kind; report_style.py hides the others
 ROOM_OF_CONFLICTS = 400_000
 HEADS: Mapping[str, Sort] = {"Row": "number", "Column": "text", "Value": "text", "Reason": "text"}
 HEADS_OF_CONFLICTS: Mapping[str, Sort] = {
@@ -27,7 +28,8 @@ def problem_kinds(kinds: Sequence[ProblemKind], path: str | None) -> Html:
 def _kind(kind: ProblemKind, room: int, path: str | None) -> Html:
     made = table("problems", problem_words(kind.code), HEADS, map(_cells, kind.problems), room)
     more = not_shown(len(kind.problems) - made.shown, "problem", path)
-    return f"<details>{_summary(kind)}\n{made.html}{more}</details>\n"
+    paper = f'<p class="more paper">The first {MOST_ON_PAPER} are printed.</p>' if made.shown > MOST_ON_PAPER else ""
+    return f"<details>{_summary(kind)}\n{made.html}{paper}{more}</details>\n"
 
 
 def _summary(kind: ProblemKind) -> Html:

@@ -68,6 +68,7 @@ function filterSection(section, words) {
   for (const table of all("table", section)) {
     const inTable = filterTable(table, words), details = table.closest("details");
     if (details) open(details, words.length > 0, inTable);
+    table.closest(".scroll").hidden = words.length > 0 && inTable === 0;
     matching += inTable;
   }
   section.querySelector("h2 .found").textContent = words.length ? matches(matching) : "";
@@ -78,7 +79,8 @@ function filter() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const sections = all("section").filter((section) => section.querySelector("table"));
   const total = sections.reduce((sum, section) => sum + filterSection(section, words), 0);
-  found.textContent = words.length ? `${matches(total)} “${search.value.trim()}”` : "";
+  const more = document.querySelector(".cut") ? "; not every row is on this page" : "";
+  found.textContent = words.length ? `${matches(total)} “${search.value.trim()}”${more}` : "";
 }
 
 let waiting = 0;

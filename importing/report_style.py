@@ -32,7 +32,7 @@ code { font: .92em/1.4 ui-monospace, Menlo, Consolas, monospace; overflow-wrap: 
 .pill.created { color: var(--created); } .pill.skipped { color: var(--skipped); }
 .pill.rejected, .pill.failed { color: var(--bad); } .pill.undetermined { color: var(--alert); }
 .state { font-weight: 600; } .alert { color: var(--bad); font-weight: 600; }
-.more { color: var(--alert); }
+.more { color: var(--alert); } .paper { display: none; }
 em { color: var(--bad); font-style: normal; }
 
 .facts { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: .8rem 0 1rem; }
@@ -68,7 +68,7 @@ th[data-sort=number]:not(:first-child), .outcomes td:nth-child(2), .outcomes td:
   text-align: end; font-variant-numeric: tabular-nums; }
 .columns th:nth-child(3), .columns th:nth-child(4) { text-align: start; }
 tbody tr:hover > td { background: var(--panel); }
-tr[hidden], details[hidden] { display: none; }
+tr[hidden], details[hidden] { display: none !important; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
   text-align: inherit; }
 th button::after { content: "\\2195"; color: var(--muted); font-weight: 400; padding-inline-start: .3em; }
@@ -123,7 +123,6 @@ details > .more { padding: 0 .8rem; }
   .columns td:nth-child(1), .columns td:nth-child(2), .columns td:nth-child(7), .columns td:nth-child(8) {
     grid-column: 1 / -1; }
   .columns tr { display: grid; grid-template-columns: 1fr 1fr; gap: .2rem 1.2rem; }
-  .columns tr[hidden] { display: none; }
   .columns thead tr { display: flex; flex-wrap: wrap; gap: .3rem 1rem; }
   .columns thead { display: block; } .columns thead th:nth-child(n) { border: 0; padding: 0; width: auto;
     font-weight: 400; }
@@ -146,7 +145,6 @@ details > .more { padding: 0 .8rem; }
   html:not(.js) .problems thead, html:not(.js) .conflicts thead { display: none; }
   .problems tbody tr, .conflicts tbody tr { display: grid; grid-template-columns: auto 1fr; gap: .1rem .8rem;
     padding: .5rem .8rem; border-bottom: 1px solid var(--line); }
-  .problems tr[hidden], .conflicts tr[hidden] { display: none; }
   .problems tbody td, .conflicts tbody td { border: 0; padding: 0; width: auto; }
   .problems td:nth-child(1)::before, .conflicts td:nth-child(1)::before { content: "row "; }
   .problems td:nth-child(1), .conflicts td:nth-child(1) { width: auto; color: var(--muted); }
@@ -170,7 +168,8 @@ details > .more { padding: 0 .8rem; }
   th, td { padding: .2rem .4rem; } .scroll { overflow: visible; }
   #columns { page: wide; font-size: 8pt; } .columns td { min-width: 0; }
   .columns td:nth-child(7), .columns td:nth-child(8) { min-width: 5cm; } a { color: inherit; }
-  .cards { grid-template-columns: repeat(3, 1fr); }
+  .cards { grid-template-columns: repeat(3, minmax(0, 1fr)); }
   .problems td:nth-child(2), .conflicts td:nth-child(2) { width: 4.5cm; } .problems td:nth-child(3) { width: 30%; }
+  .paper { display: block; } .problems tbody tr:nth-child(n+501 of :not([hidden])) { display: none; }
   @page wide { size: landscape; margin: 1cm; } }
 """
