@@ -47,7 +47,6 @@ def _as_json(run: Run) -> dict[str, Any]:
         "started": run.started,
         "state": run.state,
         "leads": {name: run.outcomes.get(name, 0) for name in OUTCOMES},
-        "remaining": run.outcomes.get(REMAINING, 0),
     }
 
 
