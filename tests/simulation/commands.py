@@ -146,7 +146,7 @@ def _cleaned(
     conventions: Conventions,
 ) -> CleanFile:
     """A file of a history as it is cleaned."""
-    kinds = tuple((name, fields[name].kind) for name in sorted(fields))
+    kinds = tuple((name, fields[name].kind) for name in sorted(fields) if name in source.roles.custom)
     about = content, kinds, requests
     if about not in _CLEANED:
         _CLEANED[about] = clean_source(source, fields, requests, conventions)
