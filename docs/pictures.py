@@ -29,6 +29,7 @@ IMPORT = ("import", "leads.csv", "--rejects-xlsx", "--sandbox")
 SERVE = ("sandbox", "--port", "0", "--index-lag", "0")
 SEGMENT = ("segment", "1950-01-01", "2022-12-31", "--output", "report.html", "--chart", "chart.png", "--sandbox", "-q")
 LOOK_AT = re.compile(r"Look at its leads at (\S+)")
+PREVIEW = ("import", "leads.csv", "--dry-run", "--sandbox")
 REPORT = ("import", "leads.csv", "--dry-run", "--report", "import.html", "--sandbox", "-q")
 GONE_WELL = (0, 4)  # 4 says that not every row got into Close, which the sample file is there to show
 
@@ -40,7 +41,8 @@ def main() -> int:
         folder = Path(name)
         shutil.copytree(ROOT / "input_data", folder / "input_data")
         run(REPORT, folder)
-        save("terminal.svg", draw_terminal(IMPORT, list(watch(IMPORT, folder))))
+        save("preview.svg", draw_terminal(PREVIEW, watch(PREVIEW, folder)))
+        save("terminal.svg", draw_import(IMPORT, list(watch(IMPORT, folder))))
         save("rejects.svg", draw_sheet(folder / "output_data" / "leads_rejects.xlsx"))
         run(SEGMENT, folder)
         shutil.copyfile(folder / "chart.png", PICTURES / "chart.png")
@@ -111,7 +113,7 @@ def environment(folder: Path) -> dict[str, str]:
 # What a terminal shows -----------------------------------------------------------------------------------------------
 
 
-COLUMNS, ROWS = 100, 40  # rows enough that nothing scrolls away
+COLUMNS, ROWS = 100, 120  # rows enough that nothing scrolls away
 HALF_WAY = re.compile(r"(\d+)/(\d+) .*\d/s +\d+:\d+")  # a bar that shows how fast it goes and how long it will take
 
 
@@ -199,26 +201,58 @@ BACKDROP, FAINT = "#1b2029", "#7d8799"
 MONOSPACE = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
-def draw_terminal(argv: Sequence[str], screens: Sequence[Screen]) -> str:
+def draw_import(argv: Sequence[str], screens: Sequence[Screen]) -> str:
     """A window with a command and the screen half-way; below a rule, what stands in place of the bar at the end."""
-    prompt = [Span("$ ", "green", True), Span(" ".join(["python", "main.py", *argv]), "white", False)]
-    before = [prompt, *half_way(screens)]
+    before = [prompt_of(argv), *half_way(screens)]
     after = screens[-1][len(before) - 2 :]  # neither the prompt nor the bar is on it
     rule = TITLE_BAR + MARGIN + len(before) * LINE_HEIGHT
     below = rule + 2 * LINE_HEIGHT
-    width, height = 2 * MARGIN + COLUMNS * CELL_WIDTH, below + len(after) * LINE_HEIGHT + MARGIN / 2
+    width, height = terminal_width(), below + len(after) * LINE_HEIGHT + MARGIN / 2
+    drawn = [
+        *draw_lines(before, TITLE_BAR + MARGIN),
+        *draw_rule("and at the end", rule, width - MARGIN),
+        *draw_lines(after, below),
+    ]
+    return draw_window(height, f"The command {command_in(argv)} on a terminal, half-way and at its end", drawn)
+
+
+def draw_terminal(argv: Sequence[str], screens: Iterable[Screen]) -> str:
+    """A window with a command and all that it shows."""
+    *_, last = screens
+    lines = [prompt_of(argv), *last]
+    height = TITLE_BAR + MARGIN + len(lines) * LINE_HEIGHT + MARGIN / 2
+    drawn = draw_lines(lines, TITLE_BAR + MARGIN)
+    return draw_window(height, f"The command {command_in(argv)} on a terminal, and what it shows", drawn)
+
+
+def prompt_of(argv: Sequence[str]) -> Line:
+    """The line on which somebody typed a command."""
+    return [Span("$ ", "green", True), Span(command_in(argv), "white", False)]
+
+
+def command_in(argv: Sequence[str]) -> str:
+    """A command as people type it."""
+    return " ".join(["python", "main.py", *argv])
+
+
+def terminal_width() -> float:
+    """The width of the window of a terminal, in pixels."""
+    return 2 * MARGIN + COLUMNS * CELL_WIDTH
+
+
+def draw_window(height: float, title: str, drawn: Iterable[str]) -> str:
+    """The window of a terminal with what is drawn in it."""
+    width = terminal_width()
     lamps = zip(range(20, 80, 20), ("#ff5f57", "#febc2e", "#28c840"), strict=True)
     return svg(
         width,
         height,
-        f"The command {text_of(prompt)[2:]} on a terminal, half-way and at its end",
+        title,
         [
             f'<g font-family="{MONOSPACE}" font-size="{TERMINAL_FONT}">',
             f'<rect width="{width:g}" height="{height:g}" rx="10" fill="{BACKDROP}"/>',
             *(f'<circle cx="{x}" cy="18" r="6" fill="{colour}"/>' for x, colour in lamps),
-            *draw_lines(before, TITLE_BAR + MARGIN),
-            *draw_rule("and at the end", rule, width - MARGIN),
-            *draw_lines(after, below),
+            *drawn,
             "</g>",
         ],
     )

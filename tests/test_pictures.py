@@ -15,7 +15,7 @@ DRAWINGS = sorted(path.name for path in PICTURES.glob("*.svg"))
 def test_all_pictures_are_there_and_small() -> None:
     sizes = {path.name: path.stat().st_size for path in PICTURES.iterdir()}
     pages = {"page.png", "sandbox.png", "report.png", "report_narrow.png"}
-    assert sizes.keys() == {"terminal.svg", "rejects.svg", "chart.png"} | pages
+    assert sizes.keys() == {"preview.svg", "terminal.svg", "rejects.svg", "chart.png"} | pages
     assert max(sizes.values()) < 200_000
     assert max(sizes[name] for name in DRAWINGS) < 20_000
 
