@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from cells.column_summary import ParsedColumns
 from cells.column_warnings import warn_of_columns, warn_of_values
 from cells.columns import (
     COMPANY,
@@ -93,6 +94,11 @@ class Contact:
         """What to call the person: the name, or else the first thing that is known."""
         return next(iter(self.items), "")
 
+    def in_words(self) -> str:
+        """All that is known of the person: `ANN LEE: a@x.com, +14155550100`."""
+        known = ", ".join([*self.emails, *self.phones])
+        return ": ".join(filter(None, [self.name, known]))
+
 
 @dataclass(slots=True)
 class Lead:
@@ -119,7 +125,7 @@ class CleanFile:
 
     `readings` say how columns were read that can be read in two ways, `placeholders` is how many values are blank
     because a word for nothing stands there, and `warnings` are sentences about what a person should look at.
-    `companies` has the company of every row, as the file spells it.
+    `companies` has the company of every row, as the file spells it; `columns` are the parsed columns, if asked for.
     """
 
     companies: "pd.Series[str]"
@@ -130,6 +136,7 @@ class CleanFile:
     readings: list[Reading]
     placeholders: int
     warnings: list[str]
+    columns: ParsedColumns | None = None
 
     def read_as(self, known: Collection[str]) -> dict[str, str]:
         """How columns were read, by title, if it is one of the `known` readings."""
@@ -144,7 +151,8 @@ class Requests:
     """How somebody asked for a file to be read: the letter case of names, the country of phone numbers without +.
 
     `date_order` and `decimal` hold for all columns; without them, each column has to tell. With `company_from_email`, a
-    row without a company is named after the domain of its e-mail.
+    row without a company is named after the domain of its e-mail. `keeps_columns` asks for the parsed columns, too,
+    which need memory.
     """
 
     names: NameCase = "upper"
@@ -152,6 +160,7 @@ class Requests:
     date_order: DateOrder | None = None
     decimal: DecimalMark | None = None
     company_from_email: bool = False
+    keeps_columns: bool = False
 
 
 def clean_source(
@@ -197,6 +206,7 @@ def clean_source(
                 *warn_of_columns(phones, dropped, requests.region),
                 *_warn_of_strangers(leads),
             ],
+            ParsedColumns(parsed, people.names, requests.names) if requests.keeps_columns else None,
         )
 
 

@@ -123,6 +123,7 @@ class Account:
     currency: str
     currency_symbol: str
     permissions: frozenset[str] | None = None
+    user_name: str = ""
 
     def refuse_without(self, *permissions: str, effect: str) -> None:
         """Raise MissingPermission if the user has none of these permissions; not if Close does not tell them.
@@ -214,6 +215,10 @@ class CloseClient:
         leads = _leads_in(self._request("POST", "/data/search/", body=newest_first))
         return (moment_of(leads[0].get(DATE_CREATED)) if leads else None) or LONG_AGO
 
+    def rate_told(self) -> float | None:
+        """How many requests a second Close has said that it takes, for new leads if it is known; None if it has not."""
+        return self._gates.rate_told("POST", "/lead/")
+
     def waiting(self) -> int:
         """How many requests wait for their turn because Close does not accept more at the moment."""
         return self._gates.waiting()
@@ -266,6 +271,7 @@ class CloseClient:
             currency=_part(organization, "currency", str),
             currency_symbol=organization.get("currency_symbol") or "",
             permissions=frozenset(granted) if isinstance(granted, list) else None,
+            user_name=_name_of_user(me) or str(me.get("email") or ""),
         )
 
     def users(self) -> dict[str, list[str]]:

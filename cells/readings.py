@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from cells.columns import CUSTOM_PREFIX, Texts
 from cells.unreadable import InputError
 
+READING_WORDS = {
+    "dmy": "the day comes first",
+    "mdy": "the month comes first",
+    "ymd": "the year comes first",
+    "dot": "a dot comes before decimals",
+    "comma": "a comma comes before decimals",
+}
 WEAK_SHARE = 0.1  # of a column's values; if no more than these decide for all, it is worth a look
 
 
@@ -32,6 +39,11 @@ class Reading:
     def is_weak(self) -> bool:
         """Whether few values decide for many."""
         return bool(self.row) and self.deciding <= WEAK_SHARE * self.concerned
+
+    def in_words(self) -> str:
+        """How the column is read, and the value that decided it."""
+        few = f"; only {self.deciding} of {self.concerned} values say so, so check this" if self.is_weak else ""
+        return f"{self.column}: {READING_WORDS[self.reading]}, as in {self.value!r} (row {self.row}){few}"
 
 
 def told_or_proved(

@@ -43,6 +43,22 @@ def harmless_line(text: str) -> str:
     return harmless(text).replace("\n", " ")
 
 
+def revealed(text: str) -> str:
+    """A text in which characters that are not seen, or change the reading direction, are named: `⟨U+202E⟩`.
+
+    Line breaks are kept, and so is what joins the parts of an emoji or the letters of some scripts.
+    """
+    return text if text.isprintable() else "".join(map(_revealed_char, text))
+
+
+def _revealed_char(char: str) -> str:
+    is_hidden = _steers(char) or unicodedata.category(char) == "Cf"
+    return f"⟨U+{ord(char):04X}⟩" if is_hidden and char not in _SEEN_ANYWAY else char
+
+
+_SEEN_ANYWAY = frozenset("\n\u200c\u200d")
+
+
 def harmless_json(document: str) -> str:
     """A JSON document with such characters escaped, so that its values stay what they are."""
     return "".join(char if char == "\n" or not _steers(char) else f"\\u{ord(char):04x}" for char in document)

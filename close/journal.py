@@ -16,6 +16,7 @@ a lead whose answer was lost can't be sent again before somebody has checked whe
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -36,6 +37,7 @@ from close.journal_entries import (
     RunState,
     SentLead,
     SentThing,
+    ShownPlan,
     WriteBack,
     WriteBackState,
     change_of,
@@ -46,11 +48,12 @@ from close.journal_entries import (
     write_back_of,
     written,
 )
-from close.journal_schema import Guard, open_database, unwritable
+from close.journal_schema import Guard, JournalDamaged, copy_in_memory, open_database, unwritable
 from close.machine import THIS_MACHINE, Machine
 
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
+PLANS_KEPT = 20  # of an organization
 LAST = "last"
 
 
@@ -69,9 +72,15 @@ class NoSuchRun(Exception):
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
-    def __init__(self, path: Path, machine: Machine = THIS_MACHINE) -> None:
-        self._database = open_database(path, machine)
+    def __init__(self, database: sqlite3.Connection, machine: Machine = THIS_MACHINE) -> None:
+        self._database = database
+        self._machine = machine
         self._guard = Guard(machine)
+
+    def copy(self) -> "JournalFile":
+        """A copy in memory: what is noted in it never reaches the file."""
+        with self._guard:
+            return JournalFile(copy_in_memory(self._database), self._machine)
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -120,7 +129,7 @@ def open_journal(
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
-        with closing(JournalFile(path, machine)) as journal:
+        with closing(JournalFile(open_database(path, machine), machine)) as journal:
             yield journal
     finally:
         os.close(held)
@@ -276,6 +285,33 @@ class Journal:
         self._write(
             "UPDATE runs SET state = ?, outcomes = COALESCE(?, outcomes) WHERE run_id = ?", state, counts, run_id
         )
+
+    # Plans -----------------------------------------------------------------------------------------------------------
+
+    def note_plan(self, plan_id: str, parts: Json, run_id: str = "") -> None:
+        """A plan with these parts is shown, or a run begins to carry it out; only the newest plans are kept."""
+        with self._as_a_whole():
+            self._write(
+                "INSERT INTO plans (organization, plan_id, parts, run_id) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (organization, plan_id) DO UPDATE SET parts = excluded.parts, run_id = excluded.run_id",
+                *(self.organization, plan_id, zlib.compress(json.dumps(parts).encode()), run_id),
+            )
+            self._write(
+                "DELETE FROM plans WHERE organization = ? AND number NOT IN "
+                "(SELECT number FROM plans WHERE organization = ? ORDER BY number DESC LIMIT ?)",
+                *(self.organization, self.organization, PLANS_KEPT),
+            )
+
+    def shown_plan(self, plan_id: str) -> ShownPlan | None:
+        """A plan as it was shown, None if it never was, or is too old to be kept."""
+        asked = "SELECT parts, run_id FROM plans WHERE organization = ? AND plan_id = ?"
+        found = self._one(asked, self.organization, plan_id)
+        if found is None:
+            return None
+        try:
+            return ShownPlan(content_of(zlib.decompress(found[0]).decode()), found[1])
+        except (zlib.error, ValueError) as error:
+            raise JournalDamaged(str(error)) from None
 
     # Leads -----------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """A plan that was shown to somebody: its parts, as digests, and the run that began to carry it out, if any."""
+
+    parts: Json
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SentLead:
     """A lead that an import created, or tried to.
 

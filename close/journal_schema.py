@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
     WHERE state IN ('decided', 'noting', 'noted');
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS plans (
+    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, plan_id TEXT NOT NULL, parts BLOB NOT NULL,
+    run_id TEXT NOT NULL DEFAULT '', UNIQUE (organization, plan_id)
+);
 """
 
 _ADDED_LATER = {  # columns that a journal of an earlier version lacks
@@ -115,6 +119,13 @@ def open_database(path: Path, machine: Machine = THIS_MACHINE) -> sqlite3.Connec
             f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
         ) from None
     return database
+
+
+def copy_in_memory(database: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy of the database of a journal that is gone with its connection; threads may share it."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database.backup(copy)
+    return copy
 
 
 def _add_columns(database: sqlite3.Connection) -> None:

@@ -140,6 +140,13 @@ class RateGates:
                 self._gates[group].close_for(self._closed_until - self._clock())
             return self._gates[group]
 
+    def rate_told(self, method: str, path: str) -> float | None:
+        """How many requests a second Close announces for an endpoint, or else for the slowest that it told; or None."""
+        gate = self.of(method, path)
+        with self._guard:
+            told = [rate for each in self._gates.values() if (rate := each.rate_told())]
+        return gate.rate_told() or min(told, default=None)
+
     def close_for(self, seconds: float) -> None:
         """Close all gates for some seconds, because the whole of Close asks us to wait."""
         with self._guard:
@@ -197,6 +204,11 @@ class RateGate:
             self._news.notify()
             return self._pace.was_refused(passage, headers, self._now())
 
+    def rate_told(self) -> float | None:
+        """How many requests a second Close announces, None as long as it has not."""
+        with self._news:
+            return self._pace.rate_told
+
     def close_for(self, seconds: float) -> None:
         """Let nothing through for some seconds."""
         with self._news:
@@ -238,6 +250,11 @@ class Pace:
         self._silent = 0  # answers in a row that said nothing about the limit
         self._window: _Window | None = None
         self._ceiling = _Ceiling()
+
+    @property
+    def rate_told(self) -> float | None:
+        """How many requests a second Close announces, None as long as it has not."""
+        return self._window.rate if self._window else None
 
     def wait(self, now: float) -> Wait | None:
         """How long the next request has to wait; None if it may leave now. Raises GateClosed."""

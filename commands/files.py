@@ -1,5 +1,6 @@
 """Files: found where people put them, and written completely or not at all, readable only by their owner."""
 
+import argparse
 import contextlib
 import hashlib
 import itertools
@@ -7,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cells.safe_text import csv_text
@@ -17,6 +18,8 @@ from commands.errors import UsageError
 INPUT_FOLDER = Path("input_data")
 OUTPUT_FOLDER = Path("output_data")
 STANDARD_INPUT = "-"  # in place of a file's name
+PAGE_SUFFIXES = (".html", ".htm")
+OTHER_SPELLINGS = (".htm", ".txt", "")  # of suffixes that are named instead
 
 
 def find_input(name: str) -> Path:
@@ -71,6 +74,27 @@ def check_replaceable(path: Path) -> None:
         raise UsageError(f"{path} is not a file that can be replaced. Choose another file name")
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{path} can't be written: {folder} is not a folder that you can write to. Choose another")
+
+
+def file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
+    """An argument that names a file to write, which has one of these suffixes."""
+    path = Path(text)
+    try:
+        check_replaceable(path)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if path.suffix.lower() not in suffixes:
+        kinds = [suffix for suffix in suffixes if suffix not in OTHER_SPELLINGS]
+        problem = (
+            f"files that end in {path.suffix!r} are not supported" if path.suffix else "the file name needs an ending"
+        )
+        raise argparse.ArgumentTypeError(f"{problem}; use {'one of ' if len(kinds) > 1 else ''}{', '.join(kinds)}")
+    return path
+
+
+def page_file(text: str) -> Path:
+    """An argument that names a web page to write."""
+    return file_of_kind(text, PAGE_SUFFIXES)
 
 
 # Writing -------------------------------------------------------------------------------------------------------------

@@ -3,12 +3,15 @@
 import argparse
 import re
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from commands.agreement import add_yes, agree_to_changes
 from commands.arguments import whole_number
 from commands.errors import UsageError
 from commands.terminal import counted, enumerated
+from importing.approval import Basis, approved
 from importing.brakes import Brakes, MostRejects
 from importing.outcomes import ImportResult
 from importing.plan import Plan
@@ -53,14 +56,15 @@ def most_rejects(text: str) -> MostRejects:
     raise argparse.ArgumentTypeError(words)
 
 
-def brakes_of(args: argparse.Namespace) -> Brakes:
-    """The brakes that a command asks for."""
+def brakes_of(args: argparse.Namespace, basis: Basis) -> Brakes:
+    """The brakes that a command asks for, for a plan that rests on this."""
 
     def agree(plan: Plan) -> None:
         to_do = sum(map(plan.is_to_do, plan.leads))
         agree_to_changes(args, to_do, _words_ahead(plan))
 
-    return Brakes(args.limit, args.max_rejects, agree)
+    brakes = Brakes(args.limit, args.max_rejects, agree=agree)
+    return replace(brakes, approve=partial(approved, basis=basis, plan_id=args.plan)) if args.plan else brakes
 
 
 # In words ------------------------------------------------------------------------------------------------------------
@@ -102,7 +106,9 @@ def remaining_words(result: ImportResult, args: argparse.Namespace) -> list[str]
     leads = counted(remaining, "lead")
     if args.dry_run:
         return [f"{leads} would remain for the next run"]
+    remain = "remains" if remaining == 1 else "remain"
+    if args.plan:
+        return [f"{leads} {remain}, which the approved plan leaves to a later run"]
     many = min(remaining, args.limit)
     following = "it" if remaining == 1 else "them" if many == remaining else f"the next {many}"
-    remain = "remains" if remaining == 1 else "remain"
     return [f"{leads} {remain}; run the same command again to import {following}"]

@@ -11,7 +11,7 @@ from commands.rejects_files import RejectsFiles, write_rejects
 from importing.outcomes import ImportResult
 from importing.result_files import conflict_lines, imported_lines, plan_lines
 
-KINDS = ("imported", "rejects", "rejects_xlsx", "conflicts", "plan")
+KINDS = ("imported", "rejects", "rejects_xlsx", "conflicts", "plan", "report")
 
 
 @dataclass(slots=True)
@@ -20,6 +20,11 @@ class WrittenFiles:
 
     paths: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(KINDS))
     not_in_workbook: int = 0
+
+    @property
+    def to_fix(self) -> str:
+        """The file with the rows to fix: the workbook if there is one."""
+        return self.paths["rejects_xlsx"] or self.paths["rejects"] or ""
 
 
 def write_result(

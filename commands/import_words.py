@@ -4,6 +4,7 @@ import argparse
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,21 @@ from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
 from commands.error_words import RUN_AGAIN
+from commands.import_approval import command_for
 from commands.import_brakes import remaining_words
 from commands.import_files import WrittenFiles
+from commands.preview_words import (
+    about_lines,
+    effort_json,
+    effort_words,
+    preview_json,
+    terminal_width,
+    told_preview,
+)
 from commands.terminal import counted, enumerated, listed, say
 from importing.outcomes import ImportResult, count_outcomes
 from importing.plan import Plan
+from importing.preview import Preview
 
 MOST_TITLES = 20  # in a sentence
 
@@ -83,7 +94,7 @@ def announce(plan: Plan) -> None:
     for new in plan.new_fields:
         say(_new_field_words(new))
     for reading in proved(plan.clean.readings):
-        say(_reading_words(reading))
+        say(reading.in_words())
     warn(plan)
 
 
@@ -114,20 +125,29 @@ def _new_field_words(new: NewField) -> str:
 # The result ----------------------------------------------------------------------------------------------------------
 
 
-def report_of(
-    path: Path,
-    result: ImportResult,
-    files: Mapping[str, str | None],
-    kept_map: str | None,
-    traffic: Mapping[str, int],
-    seconds: float,
-    *,
-    is_rehearsed: bool,
-) -> dict[str, Any]:
-    """What `--json` prints; for a dry run, with the outcomes that an import would have."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of an import beside its result: the path of the file, and the files that were `written`.
+
+    And the name of the map that was kept for the columns, if any; the plan that was shown or carried out, "" if that
+    does not matter; and for a dry run, its preview.
+    """
+
+    path: Path
+    written: WrittenFiles
+    kept_map: str | None
+    plan_id: str
+    preview: Preview | None
+
+
+def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any]:
+    """What `--json` prints; for a dry run, with the outcomes that an import would have, and a preview of it."""
+    preview, is_rehearsed = told.preview, told.preview is not None
+    close = result.plan.organization.close
+    account = result.plan.organization.account
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
-        "file": str(path),
+        "file": str(told.path),
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
@@ -156,25 +176,35 @@ def report_of(
             }
             for new in result.plan.new_fields
         ],
-        **traffic,
+        "requests": close.requests_made,
+        "throttled": close.throttled,
         "seconds": round(seconds, 3),
-        "files": files,
-        "map": kept_map,
+        "files": told.written.paths,
+        "map": told.kept_map,
+        "organization": account.organization_name,
+        "user": account.user_name,
+        "preview": preview_json(preview) if preview else None,
+        "effort": effort_json(preview.effort) if preview else None,
+        "plan_id": told.plan_id or None,
     }
 
 
-def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> str:
-    """The report in words."""
+def summary_of(
+    report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace, preview: Preview | None
+) -> str:
+    """The report in words, for a dry run with a preview."""
     title = f"{harmless_line(report['file'])}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
     lines = [title]
     if report["dry_run"]:
         lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
         lines += map(_new_field_words, result.plan.new_fields)
+        lines += about_lines(preview) if preview else []
         lines.append("if imported now, the rows would be:")
     for name, rows in report["rows"].items():
         leads = report["leads"].get(name, 0)
         if rows and name != "total":
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
+    lines += told_preview(preview, terminal_width()) if preview else []
     lines += remaining_words(result, args)
     codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
@@ -182,12 +212,19 @@ def summary_of(report: Mapping[str, Any], result: ImportResult, args: argparse.N
         words = counted(report["placeholders"], "cell says", "cells say")
         lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
     lines += _left_out_words(report)
-    lines += map(_reading_words, proved(result.plan.clean.readings))
+    lines += map(Reading.in_words, proved(result.plan.clean.readings))
     lines += _made_words(report, result, args)
     lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
+    lines += _ways_on(preview, args) if preview else []
     return "\n".join(lines)
+
+
+def _ways_on(preview: Preview, args: argparse.Namespace) -> list[str]:
+    """What it takes to carry out what was shown, and how to do exactly that."""
+    effort = effort_words(preview.effort)
+    return [effort, f"plan id: {preview.plan_id}", f"to carry out exactly this: {command_for(args, preview.plan_id)}"]
 
 
 def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:
@@ -216,19 +253,6 @@ def _left_out_words(report: Mapping[str, Any]) -> list[str]:
 
 
 WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
-READING_WORDS = {
-    "dmy": "the day comes first",
-    "mdy": "the month comes first",
-    "ymd": "the year comes first",
-    "dot": "a dot comes before decimals",
-    "comma": "a comma comes before decimals",
-}
-
-
-def _reading_words(reading: Reading) -> str:
-    """How a column was read, and what decided it."""
-    few = f"; only {reading.deciding} of {reading.concerned} values say so, so check this" if reading.is_weak else ""
-    return f"{reading.column}: {READING_WORDS[reading.reading]}, as in {reading.value!r} (row {reading.row}){few}"
 
 
 def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
@@ -262,6 +286,8 @@ def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles
         )
     _advise_on_conflicts(result, written)
     _advise_on_rejects(args, result, written, map_to_name)
+    if args.sandbox and result.has("created") and not args.dry_run:
+        say("To look at what was imported, run `python main.py sandbox` and open the address that it prints.")
 
 
 def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
@@ -290,8 +316,8 @@ def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: 
         say(
             f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
         )
-    when = "run, once the file itself is imported" if args.dry_run else "then run"
-    say(f"{lost}. Fix the rows {place}{where}, {when}: {command}")
+    then = ". Once the file itself is imported, run" if args.dry_run else ", then run"
+    say(f"{lost}. Fix the rows {place}{where}{then}: {command}")
 
 
 def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:

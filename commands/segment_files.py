@@ -1,14 +1,13 @@
 """The files of a segment: which are written, where, and in which format."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cells.safe_text import csv_text
 from close.machine import THIS_MACHINE, Disk
 from commands.errors import UsageError
-from commands.files import OUTPUT_FOLDER, check_replaceable, write_files
+from commands.files import OUTPUT_FOLDER, PAGE_SUFFIXES, check_replaceable, file_of_kind, write_files
 from segmenting.chart import draw_report, inline_svg, letters_lacking
 from segmenting.page import page
 from segmenting.report import Findings, Report
@@ -16,36 +15,19 @@ from segmenting.text import csv_lines
 from segmenting.workbook import workbook
 
 OUTPUT = OUTPUT_FOLDER / "output.csv"
-PAGE_SUFFIXES = (".html", ".htm")
 TABLE_SUFFIXES = (".csv", ".xlsx", *PAGE_SUFFIXES, ".txt", "")
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
 MOST_LETTERS = 20  # in one warning
-SHOWN_SUFFIXES = (".csv", ".xlsx", ".html", *CHART_SUFFIXES)  # the others are spellings of these
 
 
 def output_file(text: str) -> Path | None:
     """Where a table goes; None for standard output."""
-    return None if text == "-" else _file_of_kind(text, TABLE_SUFFIXES)
+    return None if text == "-" else file_of_kind(text, TABLE_SUFFIXES)
 
 
 def chart_file(text: str) -> Path:
     """Where a picture goes."""
-    return _file_of_kind(text, CHART_SUFFIXES)
-
-
-def _file_of_kind(text: str, suffixes: Sequence[str]) -> Path:
-    path = Path(text)
-    try:
-        check_replaceable(path)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if path.suffix.lower() not in suffixes:
-        kinds = ", ".join(suffix for suffix in suffixes if suffix in SHOWN_SUFFIXES)
-        problem = (
-            f"files that end in {path.suffix!r} are not supported" if path.suffix else "the file name needs an ending"
-        )
-        raise argparse.ArgumentTypeError(f"{problem}; use one of {kinds}")
-    return path
+    return file_of_kind(text, CHART_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""The pictures of the README: what the commands show and write, from real runs against the sandbox.
+"""The pictures of README and docs: what the commands show and write, from real runs against the sandbox.
 
-`python docs/pictures.py` draws them again in docs/pictures/. It needs Linux or macOS, and Chromium for the page.
+`python docs/pictures.py` draws them again in docs/pictures/. It needs Linux or macOS, and Chromium for the pages.
 """
 
+import contextlib
 import itertools
 import os
 import pty
@@ -23,29 +24,37 @@ from PIL import Image, ImageFont, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-PAGE = "docs/pictures/page.png"
+PAGES = "page.png, sandbox.png, report.png and report_narrow.png"
 IMPORT = ("import", "leads.csv", "--rejects-xlsx", "--sandbox")
+SERVE = ("sandbox", "--port", "0", "--index-lag", "0")
 SEGMENT = ("segment", "1950-01-01", "2022-12-31", "--output", "report.html", "--chart", "chart.png", "--sandbox", "-q")
+LOOK_AT = re.compile(r"Look at its leads at (\S+)")
+REPORT = ("import", "leads.csv", "--dry-run", "--report", "import.html", "--sandbox", "-q")
 GONE_WELL = (0, 4)  # 4 says that not every row got into Close, which the sample file is there to show
 
 
 def main() -> int:
-    """Make all pictures, or all but the page where no Chromium is found; the exit code."""
+    """Make all pictures, or all but the pages where no Chromium is found; the exit code."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "input_data", folder / "input_data")
+        run(REPORT, folder)
         save("terminal.svg", draw_terminal(IMPORT, list(watch(IMPORT, folder))))
         save("rejects.svg", draw_sheet(folder / "output_data" / "leads_rejects.xlsx"))
         run(SEGMENT, folder)
         shutil.copyfile(folder / "chart.png", PICTURES / "chart.png")
         chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
         if chromium:
-            photograph(chromium, folder / "report.html", ROOT / PAGE)
+            photograph(chromium, (folder / "report.html").as_uri(), PICTURES / "page.png", (1100, 780))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report.png", (1280, 1500))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report_narrow.png", (390, 1500))
+            with served_page(folder) as address:
+                photograph(chromium, address, PICTURES / "sandbox.png", (1278, 858))
     for picture in sorted(PICTURES.iterdir()):
         say(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
     if not chromium:
-        say(f"There is no Chromium, so {PAGE} is not new. Install it (apt-get install chromium) and run this again.")
+        say(f"There is no Chromium, so {PAGES} are not new. Install it (apt-get install chromium) and run this again.")
     return 0 if chromium else 1
 
 
@@ -64,7 +73,29 @@ def say(words: str) -> None:
 
 def run(argv: Sequence[str], folder: Path) -> None:
     """Run a command of the product in a folder for the files that it writes."""
-    subprocess.run(command_line(argv), cwd=folder, env=environment(folder), check=True, stdout=subprocess.DEVNULL)
+    ran = subprocess.run(
+        command_line(argv), cwd=folder, env=environment(folder), stdout=subprocess.DEVNULL, check=False
+    )
+    if ran.returncode not in GONE_WELL:
+        raise SystemExit(ran.returncode)
+
+
+@contextlib.contextmanager
+def served_page(folder: Path) -> Iterator[str]:
+    """The address of the sandbox's page, with the leads that the commands in the folder left."""
+    with subprocess.Popen(
+        command_line(SERVE),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield next(found[1] for line in process.stdout if (found := LOOK_AT.search(line)))
+        finally:
+            process.terminate()
 
 
 def command_line(argv: Sequence[str]) -> list[str]:
@@ -358,7 +389,7 @@ def svg(width: float, height: float, title: str, parts: Iterable[str]) -> str:
     )
 
 
-# The picture of a page -----------------------------------------------------------------------------------------------
+# The pictures of pages ------------------------------------------------------------------------------------------------
 
 
 CHROMIUMS = (
@@ -368,7 +399,7 @@ CHROMIUMS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-QUIET = (  # it opens one file, and is to ask nobody about anything
+QUIET = (  # it opens one page, and is to ask nobody about anything
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -379,19 +410,18 @@ QUIET = (  # it opens one file, and is to ask nobody about anything
     "--disable-quic",
     "--hide-scrollbars",
 )
-PAGE_SIZE = (1100, 780)
-PAGE_COLOURS = 64
+PAGE_COLOURS = 128
 
 
-def photograph(chromium: str, page: Path, picture: Path) -> None:
-    """The top of a page as Chromium shows it, in few colours, to be small."""
+def photograph(chromium: str, address: str, picture: Path, size: tuple[int, int]) -> None:
+    """The top of a page as Chromium shows it in a window of this size in pixels, in few colours, to be small."""
     with tempfile.TemporaryDirectory() as profile:
-        size = ",".join(map(str, PAGE_SIZE))
-        flags = [*QUIET, f"--user-data-dir={profile}", f"--window-size={size}", f"--screenshot={picture}"]
-        subprocess.run([chromium, *flags, page.as_uri()], check=True, capture_output=True, timeout=120)
+        window = "--window-size={},{}".format(*size)
+        flags = [*QUIET, f"--user-data-dir={profile}", window, f"--screenshot={picture}"]
+        subprocess.run([chromium, *flags, address], check=True, capture_output=True, timeout=120)
     with Image.open(picture) as image:
         framed = ImageOps.expand(image.convert("RGB"), border=1, fill=GRID)
-    few = framed.quantize(PAGE_COLOURS, dither=Image.Dither.NONE)
+    few = framed.quantize(PAGE_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)
 
 

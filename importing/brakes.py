@@ -1,4 +1,4 @@
-"""What keeps an import from doing more than a person wants: a limit, a share of rejects, and a question."""
+"""What keeps an import from doing more than a person wants: a limit, a share of rejects, a plan, and a question."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,16 +32,23 @@ def _agreed(_: Plan) -> None:
     """Nobody is asked."""
 
 
+def _as_planned(plan: Plan) -> Plan:
+    """The plan as it is; nobody has approved another one."""
+    return plan
+
+
 @dataclass(frozen=True, slots=True)
 class Brakes:
     """The brakes of one import.
 
-    With a `limit`, only so many leads have work to do, in the order of the file; the next run goes on. `agree` hears
-    the plan before anything is written, and raises an error to prevent that.
+    With a `limit`, only so many leads have work to do, in the order of the file; the next run goes on. `approve` binds
+    the plan to what somebody approved, and raises an error if it differs from that. `agree` hears the plan before
+    anything is written, and raises an error to prevent that.
     """
 
     limit: int | None = None
     most_rejects: MostRejects | None = None
+    approve: Callable[[Plan], Plan] = _as_planned
     agree: Callable[[Plan], None] = _agreed
 
     def allow_rejects(self, plan: Plan) -> bool:

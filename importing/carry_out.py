@@ -14,7 +14,7 @@ from close.contents import Json, lead_link
 from close.errors import CloseError
 from close.journal_entries import SentLead
 from importing.double_contacts import late_contacts, remove_double_contacts
-from importing.gaps import find_gaps
+from importing.gaps import everything_in, find_gaps, without_values
 from importing.lost_changes import settle_late_changes
 from importing.lost_leads import LOOKS_PER_LAG, SHORTEST_PAUSE, Fate, Look, lost_earlier, settle
 from importing.made_fields import make_fields, maker_for
@@ -129,7 +129,7 @@ class _CarryingOut:
                 self._lost_contacts[key] += result.is_news
                 continue
             is_found = key in self._found and result.outcome in ("updated", "unchanged")
-            outcome = replace(result, outcome="created") if is_found else result
+            outcome = _created_after_all(result) if is_found else result
             if not outcome.lead_id or not self._may_be_double(key, outcome.lead_id):
                 yield outcome
                 continue
@@ -235,10 +235,12 @@ class _CarryingOut:
         """Note what became of a lead whose row the file lacks, and say so."""
         row = "from a row that has since been changed in, or removed from, the file"
         if fate.kind == "found":
-            found = adopt(self._organization, sent.key, fate.leads)
+            adopt(self._organization, sent.key, fate.leads)
+            copies = remove_doubles(self._organization, sent.key, [lead["id"] for lead in fate.leads])
+            self._sender.doubles_removed += copies.removed
             self._tell(
-                f"An earlier part of this run created {sent.company} {row}: {lead_link(found)}. If another row "
-                "replaced that one, merge the two leads in Close."
+                f"An earlier part of this run created {sent.company} {row}: {' '.join(map(lead_link, copies.left))}. "
+                "If another row replaced that one, merge their leads in Close."
             )
         elif fate.kind == "absent":
             self._journal.note_absent(sent.key)
@@ -317,6 +319,12 @@ def _with_double_contacts(outcome: LeadOutcome, reasons: Sequence[str]) -> LeadO
     if not reasons:
         return outcome
     return replace(outcome, reason="; ".join([*filter(None, [outcome.reason]), *reasons]), is_ambiguous=True)
+
+
+def _created_after_all(outcome: LeadOutcome) -> LeadOutcome:
+    """The outcome of a lead that Close has created although its answer was lost."""
+    written = without_values(everything_in(outcome.lead), outcome.dropped)
+    return replace(outcome, outcome="created", changes=written.in_words())
 
 
 def _undetermined(planned: PlannedLead, reason: str) -> LeadOutcome:

@@ -6,26 +6,26 @@ repeated: the lead is read until two readings agree, and only what is still miss
 during one index lag first, because Close would take it twice.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
-from cells.columns import CONTACT_NAME, CUSTOM_PREFIX, EMAILS, PHONES
 from cells.problems import Problem
-from cleaning import Contact, Lead
 from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal_entries import ChangeKind
-from importing.gaps import Gaps, find_gaps
+from importing.gaps import Gaps, find_gaps, without_values
 from importing.lost_changes import StillLost, read_settled, settle_changes
-from importing.match_contacts import ContactGap
 from importing.organization import Organization
+from importing.plan import PlannedLead
 from importing.refused_values import send_without_refused
 from importing.request_bodies import contact_body, contact_gap_body, gaps_body
 
 ATTEMPTS = 10  # to read and fill a lead when answers are lost
-Person = TypeVar("Person", Contact, ContactGap)
+
+
+class NotAllowed(Exception):
+    """The lead has changed in Close, so that what it lacks now is not what the approved plan adds to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,22 @@ class _Change:
     send: Callable[[Json], Json]
 
 
-def fill_lead(organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> FilledLead:
+def fill_lead(organization: Organization, run_id: str, planned: PlannedLead, lead_id: str) -> FilledLead:
     """The lead with this id, after a run has added what it lacked compared with the lead in the file.
 
     Raises NotFound if it is gone, InvalidRequest if Close refuses more than single values, StillLost if it is too early
-    to send a contact again, and OutcomeUnknown if answers were lost several times.
+    to send a contact again, OutcomeUnknown if answers were lost several times, and NotAllowed if more is missing by now
+    than the plan allows to add.
     """
-    return _Filling(organization, run_id, lead, key, lead_id).carried_out()
+    return _Filling(organization, run_id, planned, lead_id).carried_out()
 
 
 class _Filling:
     """One lead while it is being filled: the gaps found at first, and the values that Close refused."""
 
-    def __init__(self, organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> None:
-        self._organization, self._run_id, self._lead, self._key, self._id = organization, run_id, lead, key, lead_id
+    def __init__(self, organization: Organization, run_id: str, planned: PlannedLead, lead_id: str) -> None:
+        self._organization, self._run_id, self._id = organization, run_id, lead_id
+        self._lead, self._key, self._allowed = planned.lead, planned.key, planned.allowed
         self._close, self._journal = organization.close, organization.journal
         self._gaps = Gaps()
         self._dropped: list[Problem] = []
@@ -88,6 +90,8 @@ class _Filling:
         gaps = find_gaps(found, self._lead, self._key, self._organization.fields)
         if not gaps:
             return self._filled(found)
+        if self._allowed is not None and not gaps.is_within(self._allowed):
+            raise NotAllowed
         self._gaps = self._gaps or gaps
         try:
             answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]
@@ -143,7 +147,7 @@ class _Filling:
         return answer if is_lead else None
 
     def _filled(self, found: Json) -> FilledLead:
-        return FilledLead(found, _without(self._dropped, self._gaps).in_words(), tuple(self._dropped))
+        return FilledLead(found, without_values(self._gaps, self._dropped).in_words(), tuple(self._dropped))
 
 
 def _changes(organization: Organization, found: Json, gaps: Gaps) -> Iterator[_Change]:
@@ -163,29 +167,3 @@ def _changes(organization: Organization, found: Json, gaps: Gaps) -> Iterator[_C
         content = lead_content(found)
         before = {name: content.get(name) for name in own}
         yield _Change("lead", lead_id, before, own, partial(close.update_lead, lead_id))
-
-
-def _without(dropped: Collection[Problem], gaps: Gaps) -> Gaps:
-    """The gaps without the values that Close refused, which is what was written."""
-    refused = {(problem.column, problem.value) for problem in dropped}
-    if not refused:
-        return gaps
-
-    def taken(column: str, values: Iterable[str]) -> list[str]:
-        return [value for value in values if (column, value) not in refused]
-
-    def smaller(each: Person) -> Person:
-        name = "".join(taken(CONTACT_NAME, [each.name]))
-        return replace(each, name=name, emails=taken(EMAILS, each.emails), phones=taken(PHONES, each.phones))
-
-    return replace(
-        gaps,
-        own={title: value for title, value in gaps.own.items() if taken(title, [value])},
-        custom={
-            name: values
-            for name, values in gaps.custom.items()
-            if taken(CUSTOM_PREFIX + name, ["; ".join(map(str, values))])
-        },
-        contacts=[gap for gap in map(smaller, gaps.contacts) if gap],
-        new_contacts=[contact for contact in map(smaller, gaps.new_contacts) if contact.items],
-    )

@@ -28,13 +28,14 @@ class Voice:
 
 
 def rehearse(
-    organization: Organization, source: SourceFile, file: str, settings: ImportSettings, limit: int | None = None
+    organization: Organization, source: SourceFile, file: str, settings: ImportSettings, brakes: Brakes = RELEASED
 ) -> ImportResult:
     """The result that an import of a file would have if nothing changed in Close; nothing is written.
 
-    `file` is the path under which the journal knows it. Raises any error that prevents planning.
+    `file` is the path under which the journal knows it. Too many rejects, and the question, are left to the caller.
+    Raises any error that prevents planning, and PlanChanged.
     """
-    return _foreseen(plan_import(organization, source, file, settings, limit=limit))
+    return _foreseen(brakes.approve(plan_import(organization, source, file, settings, limit=brakes.limit)))
 
 
 def _foreseen(plan: Plan) -> ImportResult:
@@ -56,7 +57,7 @@ def import_file(
     `file` is the path under which the journal knows it; once `stop` is set, nothing more is sent. Raises any error that
     prevents planning, TooManyRejects, and whatever the brakes raise, before anything is written.
     """
-    plan = plan_import(organization, source, file, settings, clean_file, limit=brakes.limit)
+    plan = brakes.approve(plan_import(organization, source, file, settings, clean_file, limit=brakes.limit))
     if not brakes.allow_rejects(plan):
         raise TooManyRejects(_foreseen(plan))
     voice.announce(plan)

@@ -9,6 +9,7 @@ from cells.problems import Problem
 from cells.source_file import SourceFile
 from cleaning import Lead
 from close.contents import Json, lead_link
+from importing.gaps import everything_in
 from importing.plan import Action, Plan, PlannedLead
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
@@ -124,7 +125,7 @@ def outcome_as_planned(planned: PlannedLead) -> LeadOutcome:
         planned.lead,
         OUTCOME_OF_ACTION[planned.action],
         planned.reason,
-        planned.gaps.in_words(),
+        (everything_in(planned.lead) if planned.action == "create" else planned.gaps).in_words(),
         found.get("id", ""),
         lead_link(found) if found else "",
         is_ambiguous=bool(planned.copies),

@@ -44,6 +44,7 @@ class ImportSettings:
 
     Without a number of `workers`, there are as many as Close can keep up with. `company_from_email` names leads after
     e-mails where the file has no company; `ignore_columns` allows columns that seem to matter to be left out.
+    `keeps_columns` keeps the parsed columns in memory, which a preview needs.
     """
 
     existing: Existing = "merge"
@@ -55,6 +56,7 @@ class ImportSettings:
     workers: int | None = None
     company_from_email: bool = False
     ignore_columns: bool = False
+    keeps_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class PlannedLead:
     """What to do about one lead in the file, and the lead in Close (`found`) that the decision is based on.
 
     `key` is the import key to send: the company's, followed by the run id if existing leads are to be ignored. `copies`
-    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's.
+    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's. If the plan was
+    approved, nothing but what is `allowed` may be added to the lead in Close.
     """
 
     lead: Lead
@@ -73,6 +76,7 @@ class PlannedLead:
     found: Json | None = None
     copies: tuple[str, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    allowed: Gaps | None = None
 
     @property
     def writes(self) -> bool:
@@ -200,7 +204,12 @@ def _clean(organization: Organization, source: SourceFile, settings: ImportSetti
     currency = Currency(organization.account.currency, organization.account.currency_symbol)
     users = organization.close.users() if any(field.kind == "user" for field in fields.values()) else {}
     requests = Requests(
-        settings.names, settings.region, settings.date_order, settings.decimal, settings.company_from_email
+        settings.names,
+        settings.region,
+        settings.date_order,
+        settings.decimal,
+        settings.company_from_email,
+        settings.keeps_columns,
     )
     return clean_file(source, fields, requests, Conventions(currency, settings.zone, users))
 

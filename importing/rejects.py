@@ -55,7 +55,7 @@ class Rejects:
 
     def rows(self) -> Iterator[Reject]:
         """The rows in the order of the file; where that is a rejects file, with the numbers that it has for them."""
-        cells_about = _CellsAbout(self.source)
+        cells_about = CellsAbout(self.source)
         written = self.source.as_written.loc[list(self.problems)]
         noted = self.source.column(ROW_COLUMN).loc[list(self.problems)].tolist()
         has_noted = ROW_COLUMN in self.source.roles.ours
@@ -84,17 +84,21 @@ def rejects_of(result: ImportResult) -> Rejects:
 
 def _problems_to_fix(result: ImportResult) -> dict[int, list[Problem]]:
     """All problems of each row that has others than conflicts, by row number in the file's order."""
+    problems: defaultdict[int, list[Problem]] = defaultdict(list)
+    for problem in [*result.plan.clean.rejected, *result.dropped, *refused_rows(result)]:
+        problems[problem.row].append(problem)
+    return {row: each for row, each in sorted(problems.items()) if any(one.code != "conflict" for one in each)}
+
+
+def refused_rows(result: ImportResult) -> list[Problem]:
+    """A problem for each row of a lead that Close refused as a whole."""
     company = result.source.roles.called(COMPANY)
-    refused = [
+    return [
         Problem(row, company, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
         for outcome in result.leads
         if outcome.outcome == "failed"
         for row in outcome.lead.rows
     ]
-    problems: defaultdict[int, list[Problem]] = defaultdict(list)
-    for problem in [*result.plan.clean.rejected, *result.dropped, *refused]:
-        problems[problem.row].append(problem)
-    return {row: each for row, each in sorted(problems.items()) if any(one.code != "conflict" for one in each)}
 
 
 def _prove_marks(source: SourceFile, rows: list[int], marks: Mapping[str, str]) -> bool:
@@ -121,8 +125,8 @@ def _reason_at(problem: Problem, cell: str) -> str:
     return f"{problem.value}: {problem.reason}" if is_part and problem.value not in problem.reason else problem.reason
 
 
-class _CellsAbout:
-    """In which of a row's cells the value of a problem stands, by what the problem calls the column."""
+class CellsAbout:
+    """Tells in which of a row's cells the value of a problem stands, by what the problem calls the column."""
 
     def __init__(self, source: SourceFile) -> None:
         roles, place = source.roles, {at: index for index, at in enumerate(source.own_positions)}
@@ -132,7 +136,10 @@ class _CellsAbout:
         self._filled |= {roles.called(column): places for column, places in self._filled.items()}
 
     def positions(self, problem: Problem, cells: Sequence[str]) -> list[int]:
-        """The cell that has the value, or if there is not just one, the named column or else all that fill it."""
+        """The cell that has the value, or if there is not just one, the named column or else all that fill it.
+
+        `cells` are those of the file's own columns.
+        """
         named = self._named.get(problem.column)
         all_places = self._filled.get(problem.column, [] if named is None else [named])
         having = [at for at in all_places if problem.value and problem.value in cells[at]]

@@ -109,9 +109,9 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
     dry = run("import", "leads.csv", "--dry-run", "--json")
     zeros = dict.fromkeys(OUTCOMES, 0)
     assert list(dry.json) == [
-        *["run_id", "file", "dry_run", "rows", "leads", "remaining", "values_dropped", "placeholders"],
+        *["run_id", "file", "dry_run", "rows", "leads", "remaining", "values_dropped"],
+        *["placeholders", "columns"],
         *[
-            "columns",
             "rows_left_out",
             "columns_left_out",
             "readings",
@@ -121,6 +121,11 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
             "seconds",
             "files",
             "map",
+            "organization",
+            "user",
+            "preview",
+            "effort",
+            "plan_id",
         ],
     ]
     assert {name: dry.json[name] for name in list(dry.json)[:7]} == {
@@ -134,6 +139,7 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
         "rejects_xlsx": None,
         "conflicts": None,
         "plan": "output_data/leads_plan.csv",
+        "report": None,
     }
     assert not (folder / "output_data" / "leads_imported.csv").exists()
     assert (folder / "output_data" / "leads_plan.csv").stat().st_mode & 0o777 == 0o600

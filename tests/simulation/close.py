@@ -154,8 +154,8 @@ class Lags:
             lag.is_on = True
 
     def end(self) -> None:
-        """Let everything that happens from now on show at once, once what happened before does."""
-        for lag in (self.index, self.events, self.lists):
+        """Let search and event log show at once what happens from now on, once they show what happened before."""
+        for lag in (self.index, self.events):
             lag.most = 0.0
 
 

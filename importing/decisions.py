@@ -1,0 +1,112 @@
+"""What a person should decide before an import is carried out, each in a sentence that says what can be done."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cells.lead_fields import IMPORT_KEY
+from cells.readings import proved
+from importing.outcomes import ImportResult
+from importing.preview import ColumnPreview, Decision
+
+SHARE_OF_REJECTS = 0.05  # of the rows; if more are rejected, the file may have been misread
+SHARE_OF_LOSS = 0.2  # of the values of a column; if more are lost, the column may have been misread
+MOST_NAMED = 8  # things in a sentence
+
+
+def decisions_in(result: ImportResult, columns: Sequence[ColumnPreview]) -> Iterator[Decision]:
+    """What to decide, the gravest first; nothing if the import is as one would expect."""
+    yield from _many_rejects(result)
+    yield from _columns_with_losses(columns)
+    yield from _weak_readings(result)
+    yield from _several_leads(result)
+    yield from _left_out_columns(result)
+    yield from _left_out_rows(result)
+    yield from _new_fields(result)
+    yield from _conflicts(result)
+
+
+def _many_rejects(result: ImportResult) -> Iterator[Decision]:
+    rejected, rows = len(result.plan.clean.rejected), len(result.rows)
+    if rejected > SHARE_OF_REJECTS * rows:
+        yield Decision(
+            "rejected rows",
+            f"{rejected} of {rows} rows can't be imported. Check that the file was read as you expect, or fix these "
+            "rows first.",
+        )
+
+
+def _columns_with_losses(columns: Iterable[ColumnPreview]) -> Iterator[Decision]:
+    for column in columns:
+        is_invalid = column.worst is not None and column.worst.code != "conflict"
+        if is_invalid and column.dropped > SHARE_OF_LOSS * column.filled:
+            yield Decision(
+                column.title,
+                f"{column.dropped} of {column.filled} cells lose a value. Check that the column belongs in "
+                f"{column.target}, or fix its values first.",
+            )
+
+
+def _weak_readings(result: ImportResult) -> Iterator[Decision]:
+    for reading in proved(result.plan.clean.readings):
+        if reading.is_weak:
+            yield Decision(reading.column, f"{reading.in_words().removeprefix(f'{reading.column}: ')}.")
+
+
+def _several_leads(result: ImportResult) -> Iterator[Decision]:
+    names = [outcome.lead.name for outcome in result.leads if outcome.is_ambiguous]
+    if names:
+        companies = "Close has several leads for 1 company" if len(names) == 1 else f"{len(names)} companies have "
+        have = companies if len(names) == 1 else f"{companies}several leads in Close"
+        yield Decision(
+            "several leads in Close", f"{have} ({_some(names)}), which is left alone. Merge them in Close first."
+        )
+
+
+def _left_out_columns(result: ImportResult) -> Iterator[Decision]:
+    """The columns whose titles nobody knows and that hold values."""
+    roles, counts = result.source.roles, result.source.count_left_out()
+    unknown = [roles.labels[at] for at in roles.left_out if at not in roles.known]
+    values = {label: counts[label] for label in unknown if label in counts}
+    if values:
+        told = [f"{label!r} with {count} {'value' if count == 1 else 'values'}" for label, count in values.items()]
+        yield Decision(
+            "columns left out",
+            f"The import leaves out {_some(told)}. To import a column, name it custom.<Field Name>, or give it a "
+            "target in a map.",
+        )
+
+
+def _left_out_rows(result: ImportResult) -> Iterator[Decision]:
+    rows = [str(row.number) for row in result.source.rows_left_out]
+    if rows:
+        row = f"Row {rows[0]} is" if len(rows) == 1 else f"Rows {_some(rows)} are"
+        yield Decision(
+            "rows left out", f"{row} above or below the table, and not imported. Check that no lead is there."
+        )
+
+
+def _new_fields(result: ImportResult) -> Iterator[Decision]:
+    made = [f"{new.name} ({new.kind})" for new in result.plan.new_fields if new.name != IMPORT_KEY]
+    if made:
+        yield Decision(
+            "new custom fields",
+            f"Close does not have {_some(made)} yet, so the import creates {'it' if len(made) == 1 else 'them'}. If a "
+            "type is not what you want, correct the value that decided, or give the type in a map.",
+        )
+
+
+def _conflicts(result: ImportResult) -> Iterator[Decision]:
+    count = len(result.conflicts)
+    if count:
+        differ = "1 value differs" if count == 1 else f"{count} values differ"
+        yield Decision(
+            "values that disagree",
+            f"{differ} from Close or from an earlier row, whose value is kept. If the file is right, change the value "
+            "in Close.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names in a sentence; of very many, the first ones and the number of the others."""
+    if len(names) > MOST_NAMED:
+        return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
