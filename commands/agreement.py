@@ -27,7 +27,7 @@ def agree_to_changes(args: argparse.Namespace, leads: int, words: str, *, is_end
 
     Nobody is asked about changes that do not reach Close, nor after agreeing in advance. Raises as `agree_to` does.
     """
-    is_free = args.yes or args.sandbox or getattr(args, "dry_run", False)
+    is_free = args.yes or args.sandbox or args.dry_run
     if not is_free and (is_endless or leads > MOST_UNASKED):
         agree_to(words)
 

@@ -99,11 +99,11 @@ def _allowed(planned: PlannedLead) -> Gaps | None:
 
 
 def _fingerprint(plan: Plan, basis: Basis) -> Fingerprint:
-    return Fingerprint(plan.organization.journal.organization, basis, _fields(plan), _parts(plan))
+    return Fingerprint(plan.organization.journal.organization, basis, _fields(plan), work_in(plan))
 
 
-def _parts(plan: Plan) -> dict[str, tuple[Action, str]]:
-    """What is to be done about each lead, and a digest of that, by import key."""
+def work_in(plan: Plan) -> dict[str, tuple[Action, str]]:
+    """What is to be done about each lead, and a digest of that and of what it rests on in Close, by import key."""
     return {planned.lead.key: (planned.action, _lead_digest(plan, planned)) for planned in plan.leads}
 
 
@@ -172,7 +172,7 @@ def _continued(plan: Plan, now: Fingerprint, plan_id: str) -> Plan:
     then = _read(shown.parts)
     if is_run_of_it:
         plan = _without_later(plan, then)
-        now = _without_done(plan, then, replace(now, leads=_parts(plan)))
+        now = _without_done(plan, then, replace(now, leads=work_in(plan)))
     differences = list(_differences(plan, then, now))
     if differences:
         raise PlanChanged(f"since the plan {plan_id} was shown, this has changed: {'; '.join(differences)}")

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from cells.source_file import SourceFile
 from cleaning import clean_source
 from close.workers import until_error
+from importing.approval import work_in
 from importing.brakes import RELEASED, Brakes, TooManyRejects
 from importing.carry_out import carry_out
 from importing.organization import Organization
 from importing.outcomes import ImportResult, LeadOutcome, conclude, foresee, note_result
 from importing.plan import Clean, ImportSettings, Plan, plan_import
+
+LONG_THOUGHT = 5.0  # seconds until somebody agrees; after that, the plan is made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,14 @@ def import_file(
     `file` is the path under which the journal knows it; once `stop` is set, nothing more is sent. Raises any error that
     prevents planning, TooManyRejects, and whatever the brakes raise, before anything is written.
     """
-    plan = brakes.approve(plan_import(organization, source, file, settings, clean_file, limit=brakes.limit))
+
+    def planned() -> Plan:
+        return brakes.approve(plan_import(organization, source, file, settings, clean_file, limit=brakes.limit))
+
+    plan = planned()
     if not brakes.allow_rejects(plan):
         raise TooManyRejects(_foreseen(plan))
-    voice.announce(plan)
-    brakes.agree(plan)
+    plan = _agreed(plan, planned, brakes, voice)
     outcomes: list[LeadOutcome] = []
     doubles: list[str] = []
     carrying_out = carry_out(plan, workers=settings.workers, stop=stop, tell=voice.tell, doubles_left=doubles)
@@ -72,3 +78,21 @@ def import_file(
     except sqlite3.Error as error:  # the user must learn what is in Close even if the disk is full by now
         return replace(result, ended_by=ended_by or error)
     return result
+
+
+def _agreed(plan: Plan, plan_again: Callable[[], Plan], brakes: Brakes, voice: Voice) -> Plan:
+    """The plan that somebody agreed to. If that took long, it is made again, as others may have written to Close.
+
+    If it is another one by then, it is announced, and has to be agreed to, as well.
+    """
+    clock = plan.organization.close.machine.monotonic
+    while True:
+        voice.announce(plan)
+        asked = clock()
+        brakes.agree(plan)
+        if clock() - asked < LONG_THOUGHT:
+            return plan
+        agreed, plan = plan, plan_again()
+        if work_in(plan) == work_in(agreed):
+            return plan
+        voice.tell("Close has changed since you were asked, so the plan is another one now.")

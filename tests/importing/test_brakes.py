@@ -223,3 +223,26 @@ def test_a_sandbox_or_a_dry_run_is_not_asked_about(write: Write, connected: Watc
     for flags in (("--dry-run",), ("--sandbox",)):
         code, shown = at_a_terminal("import", "leads.csv", *flags)
         assert (code, "[y/N]" in shown) == (0, False)
+
+
+def test_a_plan_that_somebody_thought_about_for_long_is_made_again(
+    run: Run, write: Write, connected: Watched, user: RawClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the question stands, a colleague adds the first company: the question comes again, with other numbers."""
+    monkeypatch.setattr("importing.import_file.LONG_THOUGHT", 0.0)
+    asked: list[str] = []
+
+    def answer(words: str) -> None:
+        if not asked:
+            user.made("/lead/", name="Company 0")
+        asked.append(words)
+
+    monkeypatch.setattr("commands.agreement.agree_to", answer)
+    write(*(f"Company {number}" for number in range(22)), header="Company")
+    ran = run("import", "leads.csv", "--index-lag", "1")
+    assert (ran.code, [words.partition(" in ")[0] for words in asked]) == (
+        0,
+        ["This creates 22 leads", "This creates 21 leads and updates 1 lead"],
+    )
+    assert "Close has changed since you were asked" in ran.err
+    assert connected.report()["leads"] == 22
