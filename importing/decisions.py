@@ -62,10 +62,10 @@ def _several_leads(result: ImportResult) -> Iterator[Decision]:
 
 
 def _left_out_columns(result: ImportResult) -> Iterator[Decision]:
-    """The columns whose titles nobody knows and that hold values."""
+    """The columns that hold values and that no map leaves out."""
     roles, counts = result.source.roles, result.source.count_left_out()
-    unknown = [roles.labels[at] for at in roles.left_out if at not in roles.known]
-    values = {label: counts[label] for label in unknown if label in counts}
+    undecided = [roles.labels[at] for at in roles.left_out if at not in roles.said]
+    values = {label: counts[label] for label in undecided if label in counts}
     if values:
         told = [f"{label!r} with {count} {'value' if count == 1 else 'values'}" for label, count in values.items()]
         yield Decision(
