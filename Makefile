@@ -40,7 +40,7 @@ simulate: $(VENV)/developer-ready
 bench: $(VENV)/developer-ready
 	$(BIN)/python -m benchmarks
 
-# The pictures of README and docs, from real runs. Only those of pages need Chromium.
+# The pictures of README and docs, from real runs. Only the pages need Chromium.
 pictures: $(VENV)/developer-ready
 	@echo 'Making the pictures in docs/pictures: about ten seconds.'
 	$(BIN)/python docs/pictures.py

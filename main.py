@@ -20,6 +20,7 @@ examples:
   python main.py import leads.csv --sandbox                   try it on this computer, without Close
   python main.py import leads.csv --dry-run                   show what would be done, without writing to Close
   python main.py import leads.csv                             import the leads into Close
+  python main.py undo last --dry-run                          show what an undo of the last import would do
   python main.py undo last                                    undo the last import
   python main.py segment 1950-01-01 2022-12-31                summarize leads by US state
   python main.py segment 2000-01-01 --output report.html      the same since 2000, as a web page with a chart

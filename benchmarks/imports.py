@@ -45,7 +45,7 @@ class Imported:
 
 def import_command(file: Path) -> list[str]:
     """The command that a user would give."""
-    return [sys.executable, str(ROOT / "main.py"), "import", str(file), "--json"]
+    return [sys.executable, str(ROOT / "main.py"), "import", str(file), "--json", "--yes"]
 
 
 def made_by(out: str) -> int:

@@ -35,6 +35,8 @@ def _guarded_piece(piece: str) -> str:
 
 def harmless(text: str) -> str:
     """A text without characters that control a terminal or change the reading direction; line breaks are kept."""
+    if text.replace("\n", "").isprintable():
+        return text
     return "".join(char if char == "\n" or not _steers(char) else " " for char in text)
 
 
@@ -61,6 +63,8 @@ _SEEN_ANYWAY = frozenset("\n\u200c\u200d")
 
 def harmless_json(document: str) -> str:
     """A JSON document with such characters escaped, so that its values stay what they are."""
+    if document.replace("\n", "").isprintable():
+        return document
     return "".join(char if char == "\n" or not _steers(char) else f"\\u{ord(char):04x}" for char in document)
 
 

@@ -16,6 +16,7 @@ a lead whose answer was lost can't be sent again before somebody has checked whe
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -36,6 +37,7 @@ from close.journal_entries import (
     RunState,
     SentLead,
     SentThing,
+    ShownPlan,
     WriteBack,
     WriteBackState,
     change_of,
@@ -46,11 +48,12 @@ from close.journal_entries import (
     write_back_of,
     written,
 )
-from close.journal_schema import Guard, open_database, unwritable
+from close.journal_schema import Guard, JournalDamaged, copy_in_memory, open_database, unwritable
 from close.machine import THIS_MACHINE, Machine
 
 Purpose = Literal["import or undo", "qualification"]
 KEYS_PER_QUERY = 500
+PLANS_KEPT = 20  # of an organization
 LAST = "last"
 
 
@@ -69,9 +72,15 @@ class NoSuchRun(Exception):
 class JournalFile:
     """The journal as a file, opened while its lock is held; `of` returns the part of one organization."""
 
-    def __init__(self, path: Path, machine: Machine = THIS_MACHINE) -> None:
-        self._database = open_database(path, machine)
+    def __init__(self, database: sqlite3.Connection, machine: Machine = THIS_MACHINE) -> None:
+        self._database = database
+        self._machine = machine
         self._guard = Guard(machine)
+
+    def copy(self) -> "JournalFile":
+        """A copy in memory: what is noted in it never reaches the file."""
+        with self._guard:
+            return JournalFile(copy_in_memory(self._database), self._machine)
 
     def of(self, organization: str, name: str) -> "Journal":
         """The part of the journal that belongs to one organization."""
@@ -120,7 +129,7 @@ def open_journal(
             f"Another {purpose} is writing to {path}. Wait until it has finished, then run this command again"
         )
     try:
-        with closing(JournalFile(path, machine)) as journal:
+        with closing(JournalFile(open_database(path, machine), machine)) as journal:
             yield journal
     finally:
         os.close(held)
@@ -277,6 +286,33 @@ class Journal:
             "UPDATE runs SET state = ?, outcomes = COALESCE(?, outcomes) WHERE run_id = ?", state, counts, run_id
         )
 
+    # Plans -----------------------------------------------------------------------------------------------------------
+
+    def note_plan(self, plan_id: str, parts: Json, run_id: str = "") -> None:
+        """A plan with these parts is shown, or a run begins to carry it out; only the newest plans are kept."""
+        with self._as_a_whole():
+            self._write(
+                "INSERT INTO plans (organization, plan_id, parts, run_id) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (organization, plan_id) DO UPDATE SET parts = excluded.parts, run_id = excluded.run_id",
+                *(self.organization, plan_id, zlib.compress(json.dumps(parts).encode()), run_id),
+            )
+            self._write(
+                "DELETE FROM plans WHERE organization = ? AND number NOT IN "
+                "(SELECT number FROM plans WHERE organization = ? ORDER BY number DESC LIMIT ?)",
+                *(self.organization, self.organization, PLANS_KEPT),
+            )
+
+    def shown_plan(self, plan_id: str) -> ShownPlan | None:
+        """A plan as it was shown, None if it never was, or is too old to be kept."""
+        asked = "SELECT parts, run_id FROM plans WHERE organization = ? AND plan_id = ?"
+        found = self._one(asked, self.organization, plan_id)
+        if found is None:
+            return None
+        try:
+            return ShownPlan(content_of(zlib.decompress(found[0]).decode()), found[1])
+        except (zlib.error, ValueError) as error:
+            raise JournalDamaged(str(error)) from None
+
     # Leads -----------------------------------------------------------------------------------------------------------
 
     def leads(self, keys: Iterable[str]) -> dict[str, SentLead]:
@@ -341,14 +377,14 @@ class Journal:
         """
         self._move(
             f"INSERT INTO leads (organization, {LEAD_COLUMNS}) "
-            "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?) "
+            "VALUES (?, ?, ?, ?, 'sending', 1, ?, 1, NULL, NULL, json_array(json(?)), ?, ?, 0) "
             "ON CONFLICT (organization, key) "
             "DO UPDATE SET state = 'sending', company = excluded.company, run_id = excluded.run_id, "
             "first_sent = CASE WHEN sends = 0 THEN excluded.first_sent ELSE first_sent END, "
             "bodies = CASE WHEN sends = 0 THEN excluded.bodies "
             "ELSE json_insert(bodies, '$[#]', json_extract(excluded.bodies, '$[0]')) END, "
             "is_single = (sends = 0), sends = sends + 1, lead_id = NULL, lead = NULL, "
-            "sender = excluded.sender, last_sent = excluded.last_sent "
+            "sender = excluded.sender, last_sent = excluded.last_sent, is_refused = 0 "
             "WHERE state IN ('absent', 'undone')",
             *(self.organization, key, run_id, company, written(since), json.dumps(body), sender, written(moment)),
         )
@@ -361,12 +397,12 @@ class Journal:
             *(json.dumps(body), self.organization, key),
         )
 
-    def note_not_sent(self, key: str) -> None:
+    def note_not_sent(self, key: str, *, is_refused: bool = False) -> None:
         """A lead that was about to be sent never was, or was refused: Close did nothing."""
         self._move(
-            "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2) "
-            "WHERE organization = ? AND key = ? AND state = 'sending'",
-            *(self.organization, key),
+            "UPDATE leads SET state = 'absent', sends = sends - 1, is_single = (is_single OR sends <= 2), "
+            "is_refused = ? WHERE organization = ? AND key = ? AND state = 'sending'",
+            *(is_refused, self.organization, key),
         )
 
     def note_absent(self, key: str) -> None:
@@ -493,6 +529,11 @@ class Journal:
     def changes_of_lead(self, lead_id: str, run_id: str = "") -> list[Change]:
         """The changes to a lead that may be in effect, in order: only those of one run, if it is given."""
         return self._changes("lead_id = ? AND ? IN ('', run_id) AND state IN ('sending', 'done')", lead_id, run_id)
+
+    def leads_changed_by(self, run_id: str) -> set[str]:
+        """The ids of the existing leads that a run changed, or tried to."""
+        rows = self._all("SELECT lead_id FROM changes WHERE organization = ? AND run_id = ?", self.organization, run_id)
+        return {lead_id for (lead_id,) in rows}
 
     def leads_with_lost_changes(self) -> set[str]:
         """The ids of the leads with changes whose answers were lost."""

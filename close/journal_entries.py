@@ -20,7 +20,9 @@ Entry = TypeVar("Entry")
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 RUN_COLUMNS = "run_id, organization, file, existing, started, state, outcomes"
-LEAD_COLUMNS = "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent"
+LEAD_COLUMNS = (
+    "key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent, is_refused"
+)
 WRITE_BACK_COLUMNS = "lead_id, attempt_id, state, from_status, to_status, id_digest, note, verdict, last_sent"
 CHANGE_COLUMNS = "number, run_id, lead_id, company, kind, target, state, before, sent, after, sender, last_sent"
 
@@ -39,6 +41,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """A plan that was shown to somebody: its parts, as digests, and the run that began to carry it out, if any."""
+
+    parts: Json
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SentLead:
     """A lead that an import created, or tried to.
 
@@ -47,7 +57,7 @@ class SentLead:
     moments that Close itself notes, was the first one sent; `last_sent` is when the last one was, by this machine's
     clock. `is_single` is False if it was sent more than once and duplicates may still turn up. `lead` is what Close
     answered, or our first reading of it. For a removed lead, `lead_id` is the lead that stays, or the one that was
-    deleted in Close.
+    deleted in Close. An absent lead `is_refused` if Close did not accept it.
     """
 
     key: str
@@ -62,6 +72,7 @@ class SentLead:
     bodies: tuple[Json, ...]
     sender: str
     last_sent: datetime
+    is_refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +174,11 @@ def run_of(row: Sequence[Any]) -> Run:
 @_of_sound_row
 def sent_lead_of(row: Sequence[Any]) -> SentLead:
     """The lead in a row of LEAD_COLUMNS."""
-    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent = row
+    key, run_id, company, state, sends, first_sent, is_single, lead_id, lead, bodies, sender, last_sent, refused = row
     content = json.loads(lead) if lead else None
     return SentLead(
         *(key, run_id, company, state, sends, moment_in(first_sent), bool(is_single), lead_id or "", content),
-        *(tuple(json.loads(bodies)), sender, moment_in(last_sent or first_sent)),
+        *(tuple(json.loads(bodies)), sender, moment_in(last_sent or first_sent), bool(refused)),
     )
 
 

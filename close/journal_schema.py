@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS leads (
     organization TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, company TEXT NOT NULL, state TEXT NOT NULL,
     sends INTEGER NOT NULL, first_sent TEXT NOT NULL, is_single INTEGER NOT NULL, lead_id TEXT, lead TEXT,
     bodies TEXT NOT NULL DEFAULT '[]', sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (organization, key)
+    is_refused INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (organization, key)
 );
 CREATE INDEX IF NOT EXISTS leads_of_run ON leads (run_id);
 CREATE TABLE IF NOT EXISTS changes (
@@ -47,6 +47,10 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE INDEX IF NOT EXISTS unfinished_verdicts ON verdicts (organization, number)
     WHERE state IN ('decided', 'noting', 'noted');
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS plans (
+    number INTEGER PRIMARY KEY, organization TEXT NOT NULL, plan_id TEXT NOT NULL, parts BLOB NOT NULL,
+    run_id TEXT NOT NULL DEFAULT '', UNIQUE (organization, plan_id)
+);
 """
 
 _ADDED_LATER = {  # columns that a journal of an earlier version lacks
@@ -54,6 +58,7 @@ _ADDED_LATER = {  # columns that a journal of an earlier version lacks
         "bodies": "TEXT NOT NULL DEFAULT '[]'",
         "sender": "TEXT NOT NULL DEFAULT ''",
         "last_sent": "TEXT NOT NULL DEFAULT ''",
+        "is_refused": "INTEGER NOT NULL DEFAULT 0",
     },
     "changes": {"sender": "TEXT NOT NULL DEFAULT ''", "last_sent": "TEXT NOT NULL DEFAULT ''"},
     "verdicts": {"repeats": "INTEGER NOT NULL DEFAULT 0", "last_sent": "TEXT NOT NULL DEFAULT ''"},
@@ -114,6 +119,13 @@ def open_database(path: Path, machine: Machine = THIS_MACHINE) -> sqlite3.Connec
             f"{path} can't be used as a journal ({error}). Move the file away, or replace it with the right one"
         ) from None
     return database
+
+
+def copy_in_memory(database: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy of the database of a journal that is gone with its connection; threads may share it."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database.backup(copy)
+    return copy
 
 
 def _add_columns(database: sqlite3.Connection) -> None:

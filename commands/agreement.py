@@ -1,5 +1,6 @@
-"""The question that a person at a terminal is asked before something big is done."""
+"""The question that a person at a terminal is asked before something big is done, and the flag that answers it."""
 
+import argparse
 import contextlib
 import os
 import signal
@@ -12,6 +13,23 @@ from cells.safe_text import harmless_line
 from commands.errors import Declined
 
 TERMINAL_IN, TERMINAL_OUT = map(Path, ("CONIN$", "CONOUT$") if sys.platform == "win32" else ("/dev/tty", "/dev/tty"))
+MOST_UNASKED = 20  # leads that are changed without a question
+
+
+def add_yes(parser: argparse._ActionsContainer, or_else: str = "") -> None:
+    """Add the flag that agrees in advance."""
+    help_line = f"do not ask before more than {MOST_UNASKED} leads are changed{or_else}"
+    parser.add_argument("--yes", action="store_true", help=help_line)
+
+
+def agree_to_changes(args: argparse.Namespace, leads: int, words: str, *, is_endless: bool = False) -> None:
+    """Ask the person at the terminal before so many leads are changed, if they are many, or nobody knows how many.
+
+    Nobody is asked about changes that do not reach Close, nor after agreeing in advance. Raises as `agree_to` does.
+    """
+    is_free = args.yes or args.sandbox or getattr(args, "dry_run", False)
+    if not is_free and (is_endless or leads > MOST_UNASKED):
+        agree_to(words)
 
 
 def agree_to(words: str) -> None:

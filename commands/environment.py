@@ -104,7 +104,10 @@ WORDS_OF_FILES: Words = {  # for every verb that reads a file
 
 @contextlib.contextmanager
 def open_close(
-    args: argparse.Namespace, stop: threading.Event, sandbox: Sandbox | None = None
+    args: argparse.Namespace,
+    stop: threading.Event,
+    sandbox: Sandbox | None = None,
+    kind: type[CloseClient] = CloseClient,
 ) -> Iterator[CloseClient]:
     """A client for Close as the environment says, or for a sandbox if requested; `stop` ends its waits.
 
@@ -115,7 +118,7 @@ def open_close(
             key, url = "sandbox", (sandbox or stack.enter_context(open_sandbox(args.quiet))).close_url
         else:
             key, url = close_key(), checked_url("CLOSE_API_URL", os.environ.get("CLOSE_API_URL") or CLOSE_URL)
-        client = CloseClient(key, url, sleep=sleep_unless(stop), is_redacted=getattr(args, "redact", False))
+        client = kind(key, url, sleep=sleep_unless(stop), is_redacted=getattr(args, "redact", False))
         stack.callback(client.close)
         yield client
 

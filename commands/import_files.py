@@ -21,6 +21,11 @@ class WrittenFiles:
     paths: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(KINDS))
     not_in_workbook: int = 0
 
+    @property
+    def to_fix(self) -> str:
+        """The file with the rows to fix: the workbook if there is one."""
+        return self.paths["rejects_xlsx"] or self.paths["rejects"] or ""
+
 
 def write_result(
     path: Path,

@@ -5,6 +5,7 @@ import functools
 import json
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from cells.date_orders import ContradictingDates, UnclearDates
@@ -12,6 +13,7 @@ from cells.decimal_marks import ContradictingNumbers, UnclearNumbers
 from cells.notes import TwoNotedReadings
 from cells.source_file import SourceFile
 from cells.unread_columns import NoCompanyColumn, NoCompanyInMap, UnreadColumns, refuse_without_company
+from close.journal import JournalFile
 from commands.arguments import (
     TABLE_HELP,
     add_form_of_file,
@@ -31,15 +33,20 @@ from commands.environment import (
     tell_of_closed_log,
 )
 from commands.error_words import Words, tell_early_end
-from commands.errors import Exit
+from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, check_replaceable, opened_input, page_file
+from commands.import_approval import add_plan, basis_of, digest_of
+from commands.import_brakes import add_brakes, brakes_of, refusal_of
 from commands.import_files import result_path, write_result
 from commands.import_report import refuse_own_input, write_report
-from commands.import_words import advise, announce, report_of, summary_of, tell_columns, warn
+from commands.import_words import Told, advise, announce, report_of, summary_of, tell_columns, warn
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.kept_maps import keep_map
 from commands.maps import decided, is_found_again, opened_with_map
+from commands.rejects_files import write_rejects
 from commands.terminal import say, show, show_json, with_progress
+from importing.approval import Basis, PlanChanged, note_shown
+from importing.brakes import Brakes, TooManyRejects
 from importing.custom_fields import SetupError
 from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
@@ -87,6 +94,11 @@ WORDS: Words = {
         "--ignore-columns to leave such columns out.",
     ),
     SetupError: (Exit.SETUP, "{}."),
+    PlanChanged: (
+        Exit.USAGE,
+        "Nothing was written to Close: {}. Run the same command with --dry-run instead of --plan, and look at the new "
+        "plan.",
+    ),
 }
 
 
@@ -124,6 +136,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=workers, metavar="N", help="requests at a time (default: as many as Close can handle)"
     )
     add_index_lag(parser)
+    add_plan(parser)
+    add_brakes(parser)
 
 
 def _add_reading_of_values(parser: argparse.ArgumentParser) -> None:
@@ -173,65 +187,102 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 # Run -----------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The file to import: its path, its contents, and what a plan for it rests on."""
+
+    path: Path
+    source: SourceFile
+    basis: Basis
+
+
 def run(args: argparse.Namespace) -> int:
     """Clean a file and import it into Close; write down what became of each row."""
     began = time.monotonic()
-    path, source = _read(args)
-    refuse_own_input(args.report, path, args)
-    stop = threading.Event()
+    given = _read(args)
+    refuse_own_input(args.report, given.path, args)
+    brakes, stop = brakes_of(args, given.basis), threading.Event()
     stopping = noticing_interrupt(stop, "" if args.quiet else STOPPING)
     with open_own_journal() as journals, open_close(args, stop) as close, stopping:
         for kind in ("plan" if args.dry_run else "imported", "conflicts"):
-            check_replaceable(result_path(path, kind))
+            check_replaceable(result_path(given.path, kind))
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
-        result = _imported(args, organization, path, source, stop)
-        kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
-        result, written = write_result(path, result, journals, is_rehearsed=args.dry_run, as_workbook=args.rejects_xlsx)
-        preview = preview_of(result, is_rehearsed=args.dry_run) if args.dry_run or args.report else None
-        traffic = {"requests": close.requests_made, "throttled": close.throttled}
-        if args.report and preview:
-            result = write_report(args.report, preview, result, written, args)
-        shown = preview if args.dry_run else None
-        seconds = time.monotonic() - began
-        report = report_of(
-            path, result, written.paths, kept_map, traffic, seconds, is_rehearsed=args.dry_run, preview=shown
-        )
-        if args.json:
-            show_json(json.dumps(report, indent=2))
-        else:
-            show(summary_of(report, result, args, shown))
+        try:
+            result = _imported(args, organization, given, brakes, stop)
+        except TooManyRejects as refused:
+            raise _refusal(args, given.path, refused.result, journals) from None
+        result, told = _written(args, given, result, journals)
+        _show(args, result, told, time.monotonic() - began)
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
     if not args.quiet:
         tell_of_closed_log(close)
-        named = "" if kept_map is None or is_found_again(kept_map, path, source.header) else kept_map
-        advise(args, result, written, map_to_name=named)
+        is_found = told.kept_map is None or is_found_again(told.kept_map, given.path, given.source.header)
+        advise(args, result, told.written, map_to_name="" if is_found else told.kept_map or "")
+    if not brakes.allow_rejects(result.plan):  # in a dry run; an import would not have begun
+        raise refusal_of(result, args.max_rejects, told.written.to_fix)
     return exit_code(result)
 
 
-def _read(args: argparse.Namespace) -> tuple[Path, SourceFile]:
-    """The file and its contents, read as its map says if it has one; says how, if that is not as usual."""
+def _refusal(args: argparse.Namespace, path: Path, foreseen: ImportResult, journals: JournalFile) -> UsageError:
+    """The error that keeps an import from its beginning, once the rows to fix are written for the person."""
+    as_workbook = args.rejects_xlsx or foreseen.source.is_workbook
+    written = write_rejects(path, foreseen, journals, as_workbook=as_workbook)
+    return refusal_of(foreseen, args.max_rejects, str(written.workbook or written.table))
+
+
+def _written(
+    args: argparse.Namespace, given: _Given, result: ImportResult, journals: JournalFile
+) -> tuple[ImportResult, Told]:
+    """The result, and what is told about it, once the files about it are written. A dry run notes its plan."""
+    plan_id = note_shown(result.plan, given.basis) if args.dry_run else args.plan or ""
+    kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
+    files = {"is_rehearsed": args.dry_run, "as_workbook": args.rejects_xlsx}
+    result, written = write_result(given.path, result, journals, **files)
+    is_shown = args.dry_run or args.report
+    preview = preview_of(result, is_rehearsed=args.dry_run, plan_id=plan_id) if is_shown else None
+    if args.report and preview:
+        result = write_report(args.report, preview, result, written, args)
+    return result, Told(given.path, written, kept_map, plan_id, preview if args.dry_run else None)
+
+
+def _show(args: argparse.Namespace, result: ImportResult, told: Told, seconds: float) -> None:
+    """Show the result, as JSON or in words."""
+    report = report_of(result, told, seconds)
+    if args.json:
+        show_json(json.dumps(report, indent=2))
+    else:
+        show(summary_of(report, result, args, told.preview))
+
+
+def _read(args: argparse.Namespace) -> _Given:
+    """The file and its contents, read as its map says if it has one, and what a plan for it rests on.
+
+    Says how it was read, if that is not as usual.
+    """
     with opened_input(args.file) as path, opened_with_map(path, args) as (opened, found):
         column_map = decided(found, opened, is_open_allowed=args.ignore_columns) if found else None
         source = opened.read(column_map)
+        basis = basis_of(args, digest_of(path), column_map)
         if not args.company_from_email:
             refuse_without_company(source)
     if source.form and not args.quiet:
         say(f"{path.name}: {source.form}")
     if column_map and not args.quiet:
         say(f"map: {column_map.name}")
-    return (Path(path.name) if args.file == STANDARD_INPUT else path), source  # what was read from there is no file now
+    named = Path(path.name) if args.file == STANDARD_INPUT else path  # what was read from there is no file now
+    return _Given(named, source, basis)
 
 
 def _imported(
-    args: argparse.Namespace, organization: Organization, path: Path, source: SourceFile, stop: threading.Event
+    args: argparse.Namespace, organization: Organization, given: _Given, brakes: Brakes, stop: threading.Event
 ) -> ImportResult:
     """What became of a file, or with `--dry-run` would, whose plan is then told."""
-    file, settings = _name_of_source(args, path), _settings(args)
+    file, settings = _name_of_source(args, given.path), _settings(args)
     if not args.dry_run:
-        return import_file(organization, source, file, settings, _voice(args), stop)
-    result = rehearse(organization, source, file, settings)
+        return import_file(organization, given.source, file, settings, _voice(args), stop, brakes=brakes)
+    result = rehearse(organization, given.source, file, settings, brakes)
     if not args.quiet:
         tell_columns(result.source, result.source.count_left_out())
         warn(result.plan)

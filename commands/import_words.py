@@ -4,6 +4,7 @@ import argparse
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
 from commands.error_words import RUN_AGAIN
+from commands.import_approval import command_for
+from commands.import_brakes import remaining_words
 from commands.import_files import WrittenFiles
 from commands.preview_words import (
     about_lines,
@@ -104,7 +107,11 @@ def warn(plan: Plan) -> None:
 def _plan_words(plan: Plan) -> str:
     """The plan in one line: `plan: create 58, update 2; custom fields to create: Industry (text)`."""
     actions: Counter[str] = Counter(planned.action for planned in plan.leads)
-    todo = [f"{name} {actions[name]}" for name in ("create", "update", "unchanged", "skip", "look up") if actions[name]]
+    todo = [
+        f"{name} {actions[name]}"
+        for name in ("create", "update", "unchanged", "skip", "look up", "wait")
+        if actions[name]
+    ]
     made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
     fields = f"; custom fields to create: {', '.join(made)}" if made else ""
     return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
@@ -118,25 +125,33 @@ def _new_field_words(new: NewField) -> str:
 # The result ----------------------------------------------------------------------------------------------------------
 
 
-def report_of(
-    path: Path,
-    result: ImportResult,
-    files: Mapping[str, str | None],
-    kept_map: str | None,
-    traffic: Mapping[str, int],
-    seconds: float,
-    *,
-    is_rehearsed: bool,
-    preview: Preview | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of an import beside its result: the path of the file, and the files that were `written`.
+
+    And the name of the map that was kept for the columns, if any; the plan that was shown or carried out, "" if that
+    does not matter; and for a dry run, its preview.
+    """
+
+    path: Path
+    written: WrittenFiles
+    kept_map: str | None
+    plan_id: str
+    preview: Preview | None
+
+
+def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any]:
     """What `--json` prints; for a dry run, with the outcomes that an import would have, and a preview of it."""
+    preview, is_rehearsed = told.preview, told.preview is not None
+    close = result.plan.organization.close
     account = result.plan.organization.account
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
-        "file": str(path),
+        "file": str(told.path),
         "dry_run": is_rehearsed,
         "rows": {"total": len(result.rows), **count_outcomes(result.rows)},
         "leads": count_outcomes(result.leads),
+        "remaining": result.plan.remaining,
         "values_dropped": len(result.dropped),
         "placeholders": result.plan.clean.placeholders,
         "columns": {
@@ -161,14 +176,16 @@ def report_of(
             }
             for new in result.plan.new_fields
         ],
-        **traffic,
+        "requests": close.requests_made,
+        "throttled": close.throttled,
         "seconds": round(seconds, 3),
-        "files": files,
-        "map": kept_map,
+        "files": told.written.paths,
+        "map": told.kept_map,
         "organization": account.organization_name,
         "user": account.user_name,
         "preview": preview_json(preview) if preview else None,
         "effort": effort_json(preview.effort) if preview else None,
+        "plan_id": told.plan_id or None,
     }
 
 
@@ -188,6 +205,7 @@ def summary_of(
         if rows and name != "total":
             lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
     lines += told_preview(preview, terminal_width()) if preview else []
+    lines += remaining_words(result, args)
     codes: Counter[str] = Counter(problem.code for problem in result.dropped)
     lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
     if report["placeholders"]:
@@ -199,14 +217,14 @@ def summary_of(
     lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
     told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
     lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
-    lines += _ways_on(preview) if preview else []
+    lines += _ways_on(preview, args) if preview else []
     return "\n".join(lines)
 
 
-def _ways_on(preview: Preview) -> list[str]:
-    """What it takes to carry out what was shown, and how to do that."""
-    plan_id = [f"plan id: {preview.plan_id}"] if preview.plan_id else []
-    return [effort_words(preview.effort), *plan_id]
+def _ways_on(preview: Preview, args: argparse.Namespace) -> list[str]:
+    """What it takes to carry out what was shown, and how to do exactly that."""
+    effort = effort_words(preview.effort)
+    return [effort, f"plan id: {preview.plan_id}", f"to carry out exactly this: {command_for(args, preview.plan_id)}"]
 
 
 def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:
@@ -268,6 +286,8 @@ def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles
         )
     _advise_on_conflicts(result, written)
     _advise_on_rejects(args, result, written, map_to_name)
+    if args.sandbox and result.has("created") and not args.dry_run:
+        say("To look at what was imported, run `python main.py sandbox` and open the address that it prints.")
 
 
 def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
@@ -296,8 +316,8 @@ def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: 
         say(
             f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
         )
-    when = "run, once the file itself is imported" if args.dry_run else "then run"
-    say(f"{lost}. Fix the rows {place}{where}, {when}: {command}")
+    then = ". Once the file itself is imported, run" if args.dry_run else ", then run"
+    say(f"{lost}. Fix the rows {place}{where}{then}: {command}")
 
 
 def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:

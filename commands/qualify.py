@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 
 from cells.texts import plain_name
+from commands.agreement import add_yes
 from commands.arguments import ENCODING_HELP, FILE_HELP, add_service_flags, amount, seconds, workers
 from commands.environment import WORDS_OF_CLOSE, WORDS_OF_FILES, open_close, open_sandbox, secret
 from commands.error_words import Words
@@ -128,9 +129,7 @@ def _add_write_back(back: argparse._ActionsContainer) -> None:
     back.add_argument(
         "--dry-run", action="store_true", help="ask the services and say what would be written, but write nothing"
     )
-    back.add_argument(
-        "--yes", action="store_true", help="do not ask before more than 20 leads are changed, or a watch begins"
-    )
+    add_yes(back, ", or a watch begins")
     back.add_argument("--status", metavar="LABEL", help=f"status of waiting leads (default: {names.waiting})")
     back.add_argument("--id-field", metavar="NAME", help=f"lead custom field with the id (default: {names.id_field})")
     back.add_argument("--prospect-status", metavar="LABEL", help=f"status for prospects (default: {names.prospect})")

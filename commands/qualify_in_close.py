@@ -9,7 +9,7 @@ from close.errors import CloseUnreachable, NotFound, OutcomeUnknown, Stopped
 from close.journal import JournalBusy
 from close.workers import until_error
 from close_client import CloseClient
-from commands.agreement import agree_to
+from commands.agreement import agree_to_changes
 from commands.environment import index_lag
 from commands.error_words import RUN_AGAIN, tell_early_end
 from commands.errors import Exit
@@ -33,7 +33,6 @@ KIND_WORDS = {  # where the name of the kind alone is not clear
     "planned": "unfinished",
     "blank": "without id",
 }
-MOST_UNASKED = 20  # leads that are changed without a question
 MOST_NAMED = 3  # leads in one line
 
 
@@ -87,9 +86,9 @@ def _agreeing_once(args: argparse.Namespace) -> Callable[[Ahead], None]:
         if args.dry_run and not asked and not args.quiet:
             made = f" In Close, these would be created: {', '.join(ahead.missing)}." if ahead.missing else ""
             say(f"Dry run: the services are asked, but nothing is written to Close.{made}")
-        is_free = args.dry_run or args.random_score or args.sandbox or args.yes
-        if not asked and not is_free and (args.watch or ahead.leads > MOST_UNASKED):
-            agree_to(_words_ahead(ahead, is_watch=bool(args.watch)))
+        if not asked and not args.random_score:
+            is_watch = bool(args.watch)
+            agree_to_changes(args, ahead.leads, _words_ahead(ahead, is_watch=is_watch), is_endless=is_watch)
         asked.append(ahead)
 
     return agree

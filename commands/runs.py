@@ -13,7 +13,7 @@ from commands.arguments import add_verbose
 from commands.environment import JOURNAL, WORDS_OF_CLOSE, open_close
 from commands.errors import Exit
 from commands.terminal import listed, show, show_json
-from importing.outcomes import OUTCOMES
+from importing.outcomes import OUTCOMES, REMAINING
 
 WORDS = WORDS_OF_CLOSE
 
@@ -53,7 +53,15 @@ def _as_json(run: Run) -> dict[str, Any]:
 def _as_text(runs: Sequence[tuple[Run, str]]) -> str:
     lines = []
     for run, organization_name in runs:
-        counts = listed({name: times for name, times in run.outcomes.items() if times}) or "nothing done"
         where = harmless_line(f"{organization_name}  {run.file}")
-        lines.append(f"{run.run_id}  {run.state:<13}  {where}: {counts}")
+        lines.append(f"{run.run_id}  {run.state:<13}  {where}: {_counts_of(run)}")
     return "\n".join(lines) or "There are no imports yet."
+
+
+def _counts_of(run: Run) -> str:
+    """How many leads of a run there are of each outcome, and how many wait for its next part."""
+    remaining = run.outcomes.get(REMAINING, 0)
+    outcomes = {name: run.outcomes.get(name, 0) for name in OUTCOMES}
+    outcomes["skipped"] -= remaining
+    counts = listed({name: times for name, times in outcomes.items() if times}) or "nothing done"
+    return f"{counts}; {remaining} remaining" if remaining else counts

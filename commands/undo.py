@@ -1,13 +1,18 @@
 """undo: undo an import."""
 
 import argparse
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cells.safe_text import harmless_line
+from close.journal import JournalFile
+from close.journal_entries import Run
 from close.workers import until_error
+from close_client import CloseClient
+from commands.agreement import add_yes, agree_to_changes
 from commands.arguments import add_index_lag, add_service_flags
 from commands.environment import (
     WORDS_OF_CLOSE,
@@ -21,8 +26,12 @@ from commands.error_words import tell_early_end
 from commands.errors import Exit
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.terminal import counted, say, show, show_json, with_progress
+from commands.undo_dry_run import plan_words, write_plan
+from importing.dry_run import DryRunClient
 from importing.organization import open_organization
-from importing.undo import UndoneLead, count_to_undo, undo_run
+from importing.undo import count_to_undo, foresee_undo, undo_run
+from importing.undo_plan import plan_of
+from importing.undo_rounds import UndoneLead
 
 WORDS = WORDS_OF_CLOSE
 
@@ -31,43 +40,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     add_service_flags(parser)
     parser.add_argument("run_id", metavar="RUN_ID", help="id of an import, as listed by `runs`; last for the newest")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be undone; write nothing to Close")
     add_index_lag(parser)
+    add_yes(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Undo an import, except for leads that were changed or worked on since."""
     stop = threading.Event()
     done: list[UndoneLead] = []
-    with open_own_journal() as journals, open_close(args, stop) as close:
+    kind = DryRunClient if args.dry_run else CloseClient
+    with _open_journal(is_copy=args.dry_run) as journals, open_close(args, stop, kind=kind) as close:
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
         if run.state == "undone" and not args.quiet:
             say(f"Run {run.run_id} was already undone.")
         elif not args.quiet:
-            say(f"Undoing run {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
+            what = "Checking what an undo would do to run" if args.dry_run else "Undoing run"
+            say(f"{what} {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
+        agree_to_changes(args, total, _words_ahead(run, total, organization.account.organization_name))
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
-            undoing = undo_run(organization, run, stop, _silent if args.quiet else say)
+            undo = foresee_undo if args.dry_run else undo_run
+            undoing = undo(organization, run, stop, _silent if args.quiet else say)
             ended_by = until_error(with_progress(undoing, total, "leads", args.quiet), done)
-    report = _report(run.run_id, done)
+        plan = plan_of(close, done) if isinstance(close, DryRunClient) else None
+    written = str(write_plan(run.run_id, plan)) if plan and not ended_by else None
+    report = _report(run.run_id, done, is_dry_run=args.dry_run, plan_file=written)
     if args.json:
         show_json(json.dumps(report, indent=2, ensure_ascii=False))
+    elif plan:
+        show(plan_words(run.run_id, plan, total - len(done), written))
     else:
         show(_summary(report, total - len(done)))
     if not args.quiet:
         tell_of_closed_log(close)
     if ended_by:
         return tell_early_end(ended_by, args)
+    if args.dry_run and not all(lead.is_known for lead in done):
+        return Exit.UNREACHABLE
     return Exit.INCOMPLETE if report["left"] else Exit.DONE
+
+
+@contextlib.contextmanager
+def _open_journal(*, is_copy: bool) -> Iterator[JournalFile]:
+    """The journal, or a copy of it for a dry run, which notes nothing for good."""
+    with contextlib.ExitStack() as stack:
+        journals = stack.enter_context(open_own_journal())
+        yield stack.enter_context(contextlib.closing(journals.copy())) if is_copy else journals
 
 
 def _silent(_: str) -> None:
     """Say nothing, as `--quiet` asks."""
 
 
-def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
-    """What `--json` prints."""
-    return {
+def _words_ahead(run: Run, total: int, organization_name: str) -> str:
+    """What a person is asked to agree to."""
+    return (
+        f"This undoes run {run.run_id} in {organization_name} (Close): it deletes up to {total} leads, or takes back "
+        "what was added to them."
+    )
+
+
+def _report(run_id: str, done: Sequence[UndoneLead], *, is_dry_run: bool, plan_file: str | None) -> dict[str, Any]:
+    """What `--json` prints; for a dry run, the counts that an undo would have, and where its plan is."""
+    report = {
         "run_id": run_id,
         "deleted": sum(lead.outcome == "deleted" for lead in done),
         "restored": sum(lead.outcome == "restored" for lead in done),
@@ -77,6 +114,7 @@ def _report(run_id: str, done: Sequence[UndoneLead]) -> dict[str, Any]:
             if lead.outcome == "left"
         ],
     }
+    return report | {"dry_run": True, "files": {"plan": plan_file}} if is_dry_run else report
 
 
 def _summary(report: Mapping[str, Any], waiting: int) -> str:

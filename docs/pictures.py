@@ -1,8 +1,9 @@
-"""The pictures of the README: what the commands show and write, from real runs against the sandbox.
+"""The pictures of README and docs: what the commands show and write, from real runs against the sandbox.
 
-`python docs/pictures.py` draws them again in docs/pictures/. It needs Linux or macOS, and Chromium for pages.
+`python docs/pictures.py` draws them again in docs/pictures/. It needs Linux or macOS, and Chromium for the pages.
 """
 
+import contextlib
 import itertools
 import os
 import pty
@@ -23,15 +24,17 @@ from PIL import Image, ImageFont, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-PAGES = "page.png, report.png and report_narrow.png"
+PAGES = "page.png, sandbox.png, report.png and report_narrow.png"
 IMPORT = ("import", "leads.csv", "--rejects-xlsx", "--sandbox")
+SERVE = ("sandbox", "--port", "0", "--index-lag", "0")
 SEGMENT = ("segment", "1950-01-01", "2022-12-31", "--output", "report.html", "--chart", "chart.png", "--sandbox", "-q")
+LOOK_AT = re.compile(r"Look at its leads at (\S+)")
 REPORT = ("import", "leads.csv", "--dry-run", "--report", "import.html", "--sandbox", "-q")
 GONE_WELL = (0, 4)  # 4 says that not every row got into Close, which the sample file is there to show
 
 
 def main() -> int:
-    """Make all pictures, or all but those of pages where no Chromium is found; the exit code."""
+    """Make all pictures, or all but the pages where no Chromium is found; the exit code."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -43,9 +46,11 @@ def main() -> int:
         shutil.copyfile(folder / "chart.png", PICTURES / "chart.png")
         chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
         if chromium:
-            photograph(chromium, folder / "report.html", PICTURES / "page.png", (1100, 780))
-            photograph(chromium, folder / "import.html", PICTURES / "report.png", (1280, 1500))
-            photograph(chromium, folder / "import.html", PICTURES / "report_narrow.png", (390, 1500))
+            photograph(chromium, (folder / "report.html").as_uri(), PICTURES / "page.png", (1100, 780))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report.png", (1280, 1500))
+            photograph(chromium, (folder / "import.html").as_uri(), PICTURES / "report_narrow.png", (390, 1500))
+            with served_page(folder) as address:
+                photograph(chromium, address, PICTURES / "sandbox.png", (1278, 858))
     for picture in sorted(PICTURES.iterdir()):
         say(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
     if not chromium:
@@ -73,6 +78,24 @@ def run(argv: Sequence[str], folder: Path) -> None:
     )
     if ran.returncode not in GONE_WELL:
         raise SystemExit(ran.returncode)
+
+
+@contextlib.contextmanager
+def served_page(folder: Path) -> Iterator[str]:
+    """The address of the sandbox's page, with the leads that the commands in the folder left."""
+    with subprocess.Popen(
+        command_line(SERVE),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield next(found[1] for line in process.stdout if (found := LOOK_AT.search(line)))
+        finally:
+            process.terminate()
 
 
 def command_line(argv: Sequence[str]) -> list[str]:
@@ -376,7 +399,7 @@ CHROMIUMS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-QUIET = (  # it opens one file, and is to ask nobody about anything
+QUIET = (  # it opens one page, and is to ask nobody about anything
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -390,12 +413,12 @@ QUIET = (  # it opens one file, and is to ask nobody about anything
 PAGE_COLOURS = 128
 
 
-def photograph(chromium: str, page: Path, picture: Path, size: tuple[int, int]) -> None:
+def photograph(chromium: str, address: str, picture: Path, size: tuple[int, int]) -> None:
     """The top of a page as Chromium shows it in a window of this size in pixels, in few colours, to be small."""
     with tempfile.TemporaryDirectory() as profile:
         window = "--window-size={},{}".format(*size)
         flags = [*QUIET, f"--user-data-dir={profile}", window, f"--screenshot={picture}"]
-        subprocess.run([chromium, *flags, page.as_uri()], check=True, capture_output=True, timeout=120)
+        subprocess.run([chromium, *flags, address], check=True, capture_output=True, timeout=120)
     with Image.open(picture) as image:
         framed = ImageOps.expand(image.convert("RGB"), border=1, fill=GRID)
     few = framed.quantize(PAGE_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)

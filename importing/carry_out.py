@@ -235,10 +235,12 @@ class _CarryingOut:
         """Note what became of a lead whose row the file lacks, and say so."""
         row = "from a row that has since been changed in, or removed from, the file"
         if fate.kind == "found":
-            found = adopt(self._organization, sent.key, fate.leads)
+            adopt(self._organization, sent.key, fate.leads)
+            copies = remove_doubles(self._organization, sent.key, [lead["id"] for lead in fate.leads])
+            self._sender.doubles_removed += copies.removed
             self._tell(
-                f"An earlier part of this run created {sent.company} {row}: {lead_link(found)}. If another row "
-                "replaced that one, merge the two leads in Close."
+                f"An earlier part of this run created {sent.company} {row}: {' '.join(map(lead_link, copies.left))}. "
+                "If another row replaced that one, merge their leads in Close."
             )
         elif fate.kind == "absent":
             self._journal.note_absent(sent.key)

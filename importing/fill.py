@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 
 from cells.problems import Problem
-from cleaning import Lead
 from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal_entries import ChangeKind
 from importing.gaps import Gaps, find_gaps, without_values
 from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.organization import Organization
+from importing.plan import PlannedLead
 from importing.refused_values import send_without_refused
 from importing.request_bodies import contact_body, contact_gap_body, gaps_body
 
 ATTEMPTS = 10  # to read and fill a lead when answers are lost
+
+
+class NotAllowed(Exception):
+    """The lead has changed in Close, so that what it lacks now is not what the approved plan adds to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +48,22 @@ class _Change:
     send: Callable[[Json], Json]
 
 
-def fill_lead(organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> FilledLead:
+def fill_lead(organization: Organization, run_id: str, planned: PlannedLead, lead_id: str) -> FilledLead:
     """The lead with this id, after a run has added what it lacked compared with the lead in the file.
 
     Raises NotFound if it is gone, InvalidRequest if Close refuses more than single values, StillLost if it is too early
-    to send a contact again, and OutcomeUnknown if answers were lost several times.
+    to send a contact again, OutcomeUnknown if answers were lost several times, and NotAllowed if more is missing by now
+    than the plan allows to add.
     """
-    return _Filling(organization, run_id, lead, key, lead_id).carried_out()
+    return _Filling(organization, run_id, planned, lead_id).carried_out()
 
 
 class _Filling:
     """One lead while it is being filled: the gaps found at first, and the values that Close refused."""
 
-    def __init__(self, organization: Organization, run_id: str, lead: Lead, key: str, lead_id: str) -> None:
-        self._organization, self._run_id, self._lead, self._key, self._id = organization, run_id, lead, key, lead_id
+    def __init__(self, organization: Organization, run_id: str, planned: PlannedLead, lead_id: str) -> None:
+        self._organization, self._run_id, self._id = organization, run_id, lead_id
+        self._lead, self._key, self._allowed = planned.lead, planned.key, planned.allowed
         self._close, self._journal = organization.close, organization.journal
         self._gaps = Gaps()
         self._dropped: list[Problem] = []
@@ -84,6 +90,8 @@ class _Filling:
         gaps = find_gaps(found, self._lead, self._key, self._organization.fields)
         if not gaps:
             return self._filled(found)
+        if self._allowed is not None and not gaps.is_within(self._allowed):
+            raise NotAllowed
         self._gaps = self._gaps or gaps
         try:
             answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]

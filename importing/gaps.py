@@ -35,6 +35,17 @@ class Gaps:
     def __bool__(self) -> bool:
         return bool(self.import_key or self.own or self.custom or self.contacts or self.new_contacts)
 
+    def is_within(self, allowed: "Gaps") -> bool:
+        """Whether nothing is to be added but what is `allowed`, or part of it."""
+        to_contacts = {gap.contact["id"]: set(gap.items) for gap in allowed.contacts}
+        return (
+            bool(self.import_key) <= bool(allowed.import_key)
+            and self.own.items() <= allowed.own.items()
+            and self.custom.items() <= allowed.custom.items()
+            and all(set(gap.items) <= to_contacts.get(gap.contact["id"], set()) for gap in self.contacts)
+            and all(contact in allowed.new_contacts for contact in self.new_contacts)
+        )
+
     def in_words(self) -> str:
         """All that is to be added: `State: CA; contact ANN: +14155550100; new contact: BEE: b@x.com, +14155550101`."""
         parts = [f"{LEAD_COLUMNS[title].label}: {value}" for title, value in self.own.items()]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cells.source_file import SourceFile
 from cleaning import clean_source
 from close.workers import until_error
+from importing.brakes import RELEASED, Brakes, TooManyRejects
 from importing.carry_out import carry_out
 from importing.organization import Organization
 from importing.outcomes import ImportResult, LeadOutcome, conclude, foresee, note_result
@@ -26,12 +27,18 @@ class Voice:
     with_progress: Callable[[Iterable[LeadOutcome], int], Iterator[LeadOutcome]]
 
 
-def rehearse(organization: Organization, source: SourceFile, file: str, settings: ImportSettings) -> ImportResult:
+def rehearse(
+    organization: Organization, source: SourceFile, file: str, settings: ImportSettings, brakes: Brakes = RELEASED
+) -> ImportResult:
     """The result that an import of a file would have if nothing changed in Close; nothing is written.
 
-    `file` is the path under which the journal knows it. Raises any error that prevents planning.
+    `file` is the path under which the journal knows it. Too many rejects, and the question, are left to the caller.
+    Raises any error that prevents planning, and PlanChanged.
     """
-    plan = plan_import(organization, source, file, settings)
+    return _foreseen(brakes.approve(plan_import(organization, source, file, settings, limit=brakes.limit)))
+
+
+def _foreseen(plan: Plan) -> ImportResult:
     return replace(conclude(plan, foresee(plan), None), unsettled=())
 
 
@@ -43,14 +50,18 @@ def import_file(
     voice: Voice,
     stop: threading.Event,
     clean_file: Clean = clean_source,
+    brakes: Brakes = RELEASED,
 ) -> ImportResult:
     """The result of importing a file, and the error that ended it early, if any: the journal records all of it.
 
     `file` is the path under which the journal knows it; once `stop` is set, nothing more is sent. Raises any error that
-    prevents planning.
+    prevents planning, TooManyRejects, and whatever the brakes raise, before anything is written.
     """
-    plan = plan_import(organization, source, file, settings, clean_file)
+    plan = brakes.approve(plan_import(organization, source, file, settings, clean_file, limit=brakes.limit))
+    if not brakes.allow_rejects(plan):
+        raise TooManyRejects(_foreseen(plan))
     voice.announce(plan)
+    brakes.agree(plan)
     outcomes: list[LeadOutcome] = []
     doubles: list[str] = []
     carrying_out = carry_out(plan, workers=settings.workers, stop=stop, tell=voice.tell, doubles_left=doubles)

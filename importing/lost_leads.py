@@ -10,6 +10,7 @@ in this run. Whatever is shown is read by id before we rely on it. If the event 
 search alone has to do, and never for less than ten lags.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -76,10 +77,12 @@ def settle(
     witnesses: Sequence[Witness],
     clock: Callable[[], float],
     tell: Tell,
+    patience: float = math.inf,
 ) -> Iterator[tuple[str, Fate]]:
     """Yield the key and fate of each lost lead. Each look covers all of them; `tell` hears how long it may take.
 
-    `witnesses` are the newest leads that Close answered. Raises any error that ends the search early.
+    `witnesses` are the newest leads that Close answered. What is not known after `patience` seconds is unknown. Raises
+    any error that ends the search early.
     """
     if not lost:
         return
@@ -87,6 +90,7 @@ def settle(
     look = Look(organization, list(waiting), witnesses)
     longest = MOST_LAGS * organization.index_lag
     told_at = -longest
+    pause, last_at = max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG), clock() + patience
     while waiting:
         asked_at = clock()
         look.again(waiting)
@@ -97,11 +101,14 @@ def settle(
                 yield key, fate
         if not waiting:
             return
+        if clock() + pause > last_at:
+            yield from ((key, Fate("unknown")) for key in waiting)
+            return
         if clock() - told_at >= organization.index_lag:
             told_at = clock()
             left = max(longest - _elapsed(each, told_at) for each in waiting.values())
             tell(_waiting_words(len(waiting), left, has_log=not organization.close.is_log_closed))
-        organization.close.pause(max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG))
+        organization.close.pause(pause)
 
 
 def _elapsed(lost: Lost, now: float) -> float:

@@ -14,12 +14,14 @@ from importing.plan import Action, Plan, PlannedLead
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+REMAINING = "remaining"  # leads that wait for the next part of a run, which count as skipped until then
 OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
     "create": "created",
     "update": "updated",
     "unchanged": "unchanged",
     "skip": "skipped",
     "look up": "undetermined",
+    "wait": "skipped",
 }
 
 
@@ -151,7 +153,10 @@ def conclude(plan: Plan, outcomes: Sequence[LeadOutcome], ended_by: Exception | 
 
 
 def note_result(result: ImportResult) -> None:
-    """Note in the journal whether a run is finished, and its outcomes, including those of its earlier parts."""
+    """Note in the journal whether a run is finished, and its outcomes, including those of its earlier parts.
+
+    If leads wait for the next part, it is not finished, and the number of these leads is noted beside the outcomes.
+    """
     plan, journal = result.plan, result.plan.organization.journal
     sent = journal.leads(planned.key for planned in plan.leads)
     keys = {planned.lead.key: planned.key for planned in plan.leads}
@@ -159,14 +164,16 @@ def note_result(result: ImportResult) -> None:
     counts: Counter[str] = Counter()
     for outcome in result.leads:
         made = sent.get(keys[outcome.lead.key])
-        if outcome.outcome == "unchanged" and made and made.state == "created" and made.run_id == plan.run_id:
+        is_there = outcome.outcome in ("unchanged", "skipped") and outcome.lead_id
+        if is_there and made and made.state == "created" and made.run_id == plan.run_id:
             counts["created"] += 1
         elif outcome.outcome == "unchanged" and outcome.lead_id in changed:
             counts["updated"] += 1
         else:
             counts[outcome.outcome] += 1
-    is_finished = result.ended_by is None and not result.has("undetermined") and not result.unsettled
-    outcomes: dict[str, int] = {name: counts[name] for name in OUTCOMES}
+    is_settled = not result.has("undetermined") and not result.unsettled
+    is_finished = result.ended_by is None and is_settled and not plan.remaining
+    outcomes: dict[str, int] = {name: counts[name] for name in OUTCOMES} | {REMAINING: plan.remaining}
     journal.note_run(plan.run_id, "finished" if is_finished else "unfinished", outcomes)
 
 

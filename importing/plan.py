@@ -35,7 +35,7 @@ OUR_DOUBLE = "the newer one is removed if this tool created it and nobody has ch
 
 Existing = Literal["merge", "skip", "create"]
 Clean = Callable[[SourceFile, Mapping[str, LeadField], Requests, Conventions], CleanFile]
-Action = Literal["create", "update", "unchanged", "skip", "look up"]
+Action = Literal["create", "update", "unchanged", "skip", "look up", "wait"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class PlannedLead:
     """What to do about one lead in the file, and the lead in Close (`found`) that the decision is based on.
 
     `key` is the import key to send: the company's, followed by the run id if existing leads are to be ignored. `copies`
-    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's.
+    are the ids if Close has more than one lead; `conflicts` are the values that differ from Close's. If the plan was
+    approved, nothing but what is `allowed` may be added to the lead in Close.
     """
 
     lead: Lead
@@ -75,6 +76,7 @@ class PlannedLead:
     found: Json | None = None
     copies: tuple[str, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    allowed: Gaps | None = None
 
     @property
     def writes(self) -> bool:
@@ -107,6 +109,11 @@ class Plan:
     def carries_on(self) -> bool:
         """Whether this continues a run that was not finished."""
         return self.earlier is not None and self.earlier.run_id == self.run_id
+
+    @property
+    def remaining(self) -> int:
+        """How many leads wait for the next run, because this one is limited."""
+        return sum(planned.action == "wait" for planned in self.leads)
 
     def is_to_do(self, planned: PlannedLead) -> bool:
         """Whether there is work: something to write or look up, or several copies, if the journal may know one.
@@ -153,9 +160,12 @@ def plan_import(
     file: str,
     settings: ImportSettings,
     clean_file: Clean = clean_source,
+    *,
+    limit: int | None = None,
 ) -> Plan:
     """The plan for a file. It only reads: a few requests for Close's fields, then three per 100 companies.
 
+    With a `limit`, only so many leads have work to do, in the order of the file.
     Raises SetupError or AmbiguousName if Close's custom fields do not fit the file, and InputError if a column of dates
     or numbers can be read in two ways, or if a column that would be left out seems to matter.
     """
@@ -181,6 +191,7 @@ def plan_import(
     planned = [decide(lead, sight.keys[lead.key]) for lead in clean.leads]
     former = [lead for lead in organization.journal.lost_leads_of_run(run_id) if lead.key not in sight.sent]
     plan = Plan(run_id, file, source, settings.existing, organization, clean, planned, sight.sent, former, earlier)
+    plan = plan if limit is None else _limited(plan, limit)
     refuse_locked(schema, plan.written_fields, organization.account.role_id)
     if plan.missing_fields:
         organization.account.refuse_creating_fields(plan.missing_fields)
@@ -254,3 +265,48 @@ def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:
     links = " ".join(sorted(lead_link(each) for each in found))
     reason = f"Close has {len(found)} leads for this company; merge them there: {links}"
     return PlannedLead(lead, key, "skip", reason, copies=tuple(each["id"] for each in found))
+
+
+# Limit ---------------------------------------------------------------------------------------------------------------
+
+
+def _limited(plan: Plan, limit: int) -> Plan:
+    """The plan in which only so many leads have work to do, in the order of the file, and the others wait.
+
+    What may be in Close does not wait. Of that, only leads that this run may still create count: leads of which Close
+    keeps refusing something would otherwise take the place of others forever.
+    """
+    to_do = [planned for planned in plan.leads if plan.is_to_do(planned)]
+    begun = _begun(plan)
+    new = [planned.key for planned in to_do if not _is_in_doubt(plan, planned) and planned.key not in begun]
+    room = max(0, limit - sum(_is_in_doubt(plan, planned) for planned in to_do))
+    waiting = set(new[room:])
+    leads = "1 lead" if limit == 1 else f"{limit} leads"
+    reason = f"not imported yet, because this run is limited to {leads}; run the same command again to go on"
+    waits = {
+        planned.key: replace(planned, action="wait", reason=reason, gaps=Gaps())
+        for planned in plan.leads
+        if planned.key in waiting
+    }
+    return replace(plan, leads=[waits.get(planned.key, planned) for planned in plan.leads])
+
+
+def _is_in_doubt(plan: Plan, planned: PlannedLead) -> bool:
+    """Whether a lead was sent before without an answer, so that it may still turn up in Close."""
+    sent = plan.sent.get(planned.key)
+    was_absent = sent is not None and sent.state == "absent" and sent.sends > 0
+    return planned.action == "look up" or (planned.action == "create" and was_absent)
+
+
+def _begun(plan: Plan) -> set[str]:
+    """The keys of the leads of which an earlier part of this run is known to have written or tried all or a part.
+
+    Leads with several copies, or with changes whose answers were lost, are included, whichever run made them.
+    """
+    journal = plan.organization.journal
+    changed = journal.leads_changed_by(plan.run_id) | journal.leads_with_lost_changes()
+    ours = {key for key, sent in plan.sent.items() if sent.run_id == plan.run_id}
+    tried = {key for key in ours if plan.sent[key].state == "created" or plan.sent[key].is_refused}
+    return tried | {
+        planned.key for planned in plan.leads if planned.copies or (planned.found and planned.found["id"] in changed)
+    }

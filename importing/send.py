@@ -17,7 +17,7 @@ from close.contents import kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.machine import Lock
 from close.workers import work_off
-from importing.fill import fill_lead
+from importing.fill import NotAllowed, fill_lead
 from importing.gaps import everything_in, without_values
 from importing.lost_changes import StillLost
 from importing.lost_leads import MOST_WITNESSES, Lost, Witness
@@ -28,6 +28,7 @@ from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_
 from importing.refused_values import send_without_refused
 from importing.request_bodies import lead_body
 
+CHANGED_SINCE = "it has changed in Close since the plan was approved, so that something else would have been written"
 MOST_LOST_IN_A_ROW = 10  # answers; after this many, Close is probably down, so the rest should wait
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class Sender:
         except OutcomeUnknown as lost:
             return LostLead(planned, Lost(self._clock()), str(lost))
         except InvalidRequest as refused:
-            self._journal.note_not_sent(key)
+            self._journal.note_not_sent(key, is_refused=True)
             return LeadOutcome(lead, "failed", str(refused))
         except CloseError:
             self._journal.note_not_sent(key)
@@ -184,7 +185,7 @@ class Sender:
         lead, found = planned.lead, planned.found or {}
         try:
             with self._being_filled.setdefault(found["id"], self._machine.lock()):
-                filled = fill_lead(self._organization, self._plan.run_id, lead, planned.key, found["id"])
+                filled = fill_lead(self._organization, self._plan.run_id, planned, found["id"])
         except StillLost as still:
             return LostContact(planned, still.seconds, still.is_news)
         except NotFound:
@@ -192,6 +193,8 @@ class Sender:
                 reason = "Close sometimes finds this lead and sometimes does not; run the same command again"
                 return outcome_in_close(found, lead, "undetermined", reason, planned.gaps.in_words())
             return self._missing(planned)
+        except NotAllowed:
+            return outcome_in_close(found, lead, "failed", CHANGED_SINCE)
         except InvalidRequest as refused:
             return outcome_in_close(found, lead, "failed", str(refused))
         except OutcomeUnknown as lost:
@@ -207,6 +210,7 @@ class Sender:
         somebody has deleted it, and it stays deleted. Otherwise a new one is created.
         """
         gone = [planned.found["id"]] if planned.found else planned.copies
+        is_bound = planned.allowed is not None
         for lead_id in gone:
             try:
                 there = find_missing(self._organization, lead_id)
@@ -214,6 +218,8 @@ class Sender:
                 return LeadOutcome(planned.lead, "undetermined", f"{unproved}; run the same command again")
             if there and self._plan.existing == "skip":
                 return outcome_in_close(there, planned.lead, "skipped", LEFT_ALONE)
+            if there and there["id"] != lead_id and is_bound:
+                return outcome_in_close(there, planned.lead, "failed", CHANGED_SINCE)
             if there:
                 reason = planned.reason if there["id"] == lead_id else MERGED
                 fill = replace(planned, action="update", reason=reason, found=there, copies=())
@@ -223,6 +229,8 @@ class Sender:
             return LeadOutcome(planned.lead, "skipped", GONE)
         if sent and sent.state == "undoing":  # an undo that was interrupted has deleted it
             self._journal.note_undone(planned.key)
+        if is_bound:
+            return LeadOutcome(planned.lead, "failed", CHANGED_SINCE)
         return self._create(replace(planned, action="create"))
 
     def _sort_out(self, planned: PlannedLead) -> Sent:
@@ -235,7 +243,7 @@ class Sender:
         self.doubles_removed += copies.removed
         stays = copies.left[0]
         reason = "already in Close; a duplicate that this tool had created was removed"
-        if self._plan.existing == "merge":
+        if self._plan.existing == "merge" and planned.allowed is None:
             return self._fill(replace(planned, action="update", reason=reason, found=stays))
         if self._plan.existing == "skip":
             return outcome_in_close(stays, planned.lead, "skipped", LEFT_ALONE)

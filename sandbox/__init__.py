@@ -7,8 +7,8 @@ It refuses what Close refuses and invents nothing that Close does not document. 
 GET /sandbox/report says what it saw. `sandbox.checks` describes the answers of the check services.
 """
 
-from sandbox.disk import StateFileError
+from sandbox.disk import StateFileBusy, StateFileError
 from sandbox.faults import FAULTS, Fault
 from sandbox.server import Sandbox
 
-__all__ = ["FAULTS", "Fault", "Sandbox", "StateFileError"]
+__all__ = ["FAULTS", "Fault", "Sandbox", "StateFileBusy", "StateFileError"]

@@ -30,6 +30,10 @@ class StateFileError(OSError):
         return str(self.strerror)
 
 
+class StateFileBusy(StateFileError):
+    """A state file that another process holds."""
+
+
 class Disk:
     """An SQLite file that one process at a time may hold. Survives kill -9 of the process, not a power cut."""
 
@@ -78,8 +82,10 @@ def _locked(path: Path) -> int:
     while is_locked_by_another(descriptor):
         if time.monotonic() > give_up:
             os.close(descriptor)
-            reason = f"{path} is in use by another command with --sandbox. Wait until it has finished, or stop it"
-            raise StateFileError(errno.EAGAIN, reason)
+            reason = (
+                f"{path} is in use by another command, by `sandbox` or by one with --sandbox. Stop it, or wait for it"
+            )
+            raise StateFileBusy(errno.EAGAIN, reason)
         time.sleep(0.05)
     return descriptor
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sandbox import checks, close, smart_views
+from sandbox import browser, checks, close, smart_views
 from sandbox.account import Account
 from sandbox.answers import Document, Refused, not_found
 from sandbox.bookkeeping import Tally, leads_by_value
@@ -155,6 +155,11 @@ class Sandbox:
         return self._url(close.PREFIX)
 
     @property
+    def page_url(self) -> str:
+        """Where a browser shows the leads."""
+        return self._url(browser.PATH)
+
+    @property
     def registry_url(self) -> str:
         return self._url("/registry")
 
@@ -205,6 +210,9 @@ class Sandbox:
             with self._tally.request(f"{verb} {close.template(request.path) or '(unknown)'}"):
                 self._stopping.wait(self._latency)
                 return self._close_reply(request)
+        if request.path == browser.PATH:
+            self._deeds.carry_out()
+            return browser.reply(request, self._account.store, self._index_lag + max(self._shard_lags, default=0.0))
         if request.path == "/sandbox/report" and request.method == "GET":
             return Reply.of(200, self.report())
         self._stopping.wait(self._latency)

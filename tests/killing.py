@@ -24,7 +24,7 @@ from tests.patience import STUCK
 from tests.watched import Answer, Watched, is_write
 
 ROOT = Path(main.__file__).parent
-KILLS = int(os.environ.get("SOAK_KILLS", "20"))
+KILLS = int(os.environ.get("SOAK_KILLS", "6"))
 AT_A_TIME = 25  # seeds; 8 connections each, in this process
 TIME_LIMIT = 2 * STUCK + 30 * KILLS  # seconds for one test
 KILLED = -signal.SIGKILL

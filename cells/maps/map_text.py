@@ -54,7 +54,7 @@ If an import reads the values of a column wrongly, say below its target, in a li
   type = "mobile"               of phones and e-mails: office, mobile, home, direct, fax or other
   type = "text"                 of a new custom field: text, textarea, number, date or datetime
   values = {{ hot = "Gold", "not yet" = "" }}   what to read instead of hot, and of not yet; "" reads it as blank.
-                                What has blanks in it needs quotation marks
+                                A name with blanks in it needs quotation marks
   separator = " / "             what separates several values in a cell
   region = "GB"                 the country of phone numbers without +
   date_order = "dmy"            what comes first: day (dmy), month (mdy) or year (ymd)

@@ -133,7 +133,7 @@ class JournalStates(RuleBasedStateMachine):
 
 
 TestJournalStates = JournalStates.TestCase
-TestJournalStates.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestJournalStates.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 
 
 # The same with the whole import
@@ -166,7 +166,7 @@ def scripted(fates: Iterator[str]) -> Iterator[None]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(fates=st.lists(st.sampled_from(FATES), max_size=14), workers=st.integers(1, 3))
 def test_whatever_happens_each_lead_is_there_once_in_the_end(

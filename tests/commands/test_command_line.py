@@ -1,5 +1,6 @@
 """Wrong use and bad input get one clear line that says what to do, and the exit code of the table."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,11 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 import main
 from close.errors import Stopped
@@ -113,9 +115,10 @@ def test_a_port_that_is_taken(run: Run, sandbox: Sandbox) -> None:
     check_one_line(run("sandbox", "--port", port), 2, port, "--port 0")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("is_open", [True, False])
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("stream", "is_open", "unbuffered"),
+    [("stdout", True, ""), ("stdout", True, "1"), ("stdout", False, ""), ("stderr", True, "1"), ("stderr", False, "")],
+)
 def test_nobody_reading_changes_nothing(write: Write, stream: str, is_open: bool, unbuffered: str) -> None:
     write("Acme,,,,01.02.2003,7,", ",Ann,,,,,")
     reader, unread = os.pipe()
@@ -294,22 +297,50 @@ def test_help_needs_no_third_party_package() -> None:
     assert told.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_sandbox_serves_until_it_is_ended(write: Write) -> None:
+def test_the_sandbox_serves_what_was_rehearsed_until_it_is_ended(
+    run: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.disk.LOCK_PATIENCE", 0.1)
+    write("Rehearsed,,,,01.02.2003,7,")
+    assert "run `python main.py sandbox` and open the address" in run("import", "leads.csv", "--sandbox").err
+    again = run("import", "leads.csv", "--sandbox").err + run("import", "leads.csv", "--sandbox", "--dry-run").err
+    assert "python main.py sandbox" not in again
     write("Acme,,,,01.02.2003,7,")
     command = [sys.executable, str(ROOT / "main.py")]
-    serve = [*command, "sandbox", "--port", "0", "--index-lag", "0"]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as serving:
-        try:
-            assert serving.stdout is not None
-            exports = "".join(serving.stdout.readline() for _ in range(5))
-            environment = dict(re.findall(r"export (\w+)=(\S+)", exports))
-            assert environment.keys() == {"CLOSE_API_URL", "CLOSE_API_KEY", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"}
-            for argv in (["import", "leads.csv"], ["segment", "2000-01-01"], ["qualify", "123"]):
-                subprocess.run([*command, *argv, "-q"], env=environment, stdout=subprocess.DEVNULL, check=True)
-            serving.send_signal(signal.SIGINT)
-            assert serving.wait(STUCK) == 0
-        finally:
-            serving.kill()
+    with contextlib.ExitStack() as stack:
+        environment, page = serving(stack, [*command, "sandbox", "--port", "0", "--index-lag", "0"])
+        assert environment.keys() == {"CLOSE_API_URL", "CLOSE_API_KEY", "REGISTRY_URL", "JUDICIAL_URL", "SCORE_URL"}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        for argv in (["import", "leads.csv"], ["segment", "2000-01-01"], ["qualify", "123"]):
+            assert run(*argv, "-q").code == 0
+        assert re.findall("REHEARSED|ACME", requests.get(page, timeout=STUCK).text) == ["ACME", "REHEARSED"]
+        check_one_line(run("import", "leads.csv", "--sandbox"), 2, "in use by another command, by `sandbox`")
+        for flags in (["--empty"], []):  # the second one finds the file in use
+            _, empty = serving(stack, [*command, "sandbox", "--port", "0", *flags], keeps=False)
+            assert "0 leads" in requests.get(empty, timeout=STUCK).text
+    assert "2 leads" in run("segment", "2000-01-01", "--sandbox").err
+
+
+KEPT = "kept in output_data/sandbox.sqlite"
+
+
+def serving(stack: contextlib.ExitStack, command: Sequence[str], *, keeps: bool = True) -> tuple[dict[str, str], str]:
+    """What a sandbox says is to be exported, and the address of its page; it ends with the stack, and ends well."""
+    process = stack.enter_context(
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=1, text=True)
+    )
+    stack.callback(process.kill)
+    stack.callback(lambda: end(process))
+    assert process.stdout is not None
+    said = "".join(iter(process.stdout.readline, f"Its leads are {KEPT if keeps else 'gone when it stops'}.\n"))
+    (page,) = re.findall(r"Look at its leads at (\S+)", said)
+    return dict(re.findall(r"export (\w+)=(\S+)", said)), page
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    assert process.wait(STUCK) == 0
 
 
 def test_a_flag_is_not_guessed_and_a_column_is(run: Run, folder: Path) -> None:

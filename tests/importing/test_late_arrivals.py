@@ -287,6 +287,33 @@ def test_a_lead_that_arrives_after_the_run_is_removed_by_the_next_command(
         assert named(held, "ACME")
 
 
+def test_a_lead_that_arrives_twice_after_its_row_was_fixed_is_there_once(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    """Nothing looks for the lead by its row any more, only by what the journal knows."""
+    with Watched(clock=clock, index_lag=2) as sandbox, RawClose(sandbox) as close:
+        connect(sandbox)
+        stuck: list[Callable[[], object]] = []
+
+        def delay(request: HttpRequest, answer: Answer) -> Reply | None:
+            if request.path != "/api/v1/lead/" or b"ACNE" not in (request.body or b""):
+                return answer(request)
+            stuck.append(lambda: answer(request))
+            return None
+
+        sandbox.watch = delay
+        write("Acne,,,,,7,", "Beta,,,,,8,")
+        assert import_it(run, "--workers", "1").code == 5
+        assert len([arrive() for arrive in stuck]) == 2
+        time.sleep(3)
+        write("Acme,,,,,7,", "Beta,,,,,8,")
+        ran = import_it(run)
+        assert (ran.code, ran.json["leads"]["created"]) == (0, 1)
+        assert sorted(lead["name"] for lead in leads_held(close).values()) == ["ACME", "ACNE", "BETA"]
+        assert "created ACNE from a row" in ran.err
+        assert "removed from Close: 1" in ran.err
+
+
 def test_a_journal_of_an_earlier_version_gets_what_it_lacks(run: Run, write: Write, clock: Clock, connect: Any) -> None:
     with late(clock, connect, CONTACT, seconds=1, times=0) as (_, close):
         write("Acme,,,,,7,")

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import close_client
 from sandbox import Fault
 from sandbox.wire import HttpRequest, Reply
 from tests.companies import Company, check_made, check_merged, company, held_by, put_beforehand, write_companies
@@ -31,7 +32,8 @@ COMPANIES = [company(number) for number in range(100)]
 MOST_RUNS = 8
 LONGEST_LAG = 20.0  # seconds until everything shows, and everything that is late has arrived
 SEEDS = int(os.environ.get("SOAK_SEEDS", "1"))
-MANY = COMPANIES if SEEDS > 1 else COMPANIES[:50]  # where each request may fail
+MANY = COMPANIES if SEEDS > 1 else COMPANIES[:20]  # where each request may fail
+OFTEN = 0.1 if SEEDS > 1 else 0.2  # of all requests: so that as many fail
 FAULTS = [
     *("drop-before", "drop-after", "502-after", "504-after", "503-before"),
     *("408-before", "408-after", "odd-status-after"),
@@ -42,6 +44,7 @@ ON = {"404-passing": "GET /api/v1/lead/lead_", "late": "POST /api/v1/", "doubled
 TOGETHER = [Fault(name, 0.03, on=ON.get(name, "")) for name in FAULTS]
 UNEVEN = {"shard_lags": (0, 0, 6), "event_lag": 2.0, "event_data_seconds": 0.0, "list_lag": 2.0}
 LEADS, FIELDS = "POST /api/v1/lead/", "POST /api/v1/custom_field/"
+PATIENCE = close_client.READ_TIMEOUT
 
 
 @pytest.fixture(autouse=True)
@@ -76,9 +79,14 @@ def run_until_done(run: Run) -> list[Ran]:
 
 
 def run_after_late_arrivals(run: Run) -> None:
-    """Give the command once more when all that was late has arrived and shows, and let that show, too."""
+    """Give the command once more when all that was late has arrived and shows, and let that show, too.
+
+    Nothing stalls any more, so a slow machine must not make it lose an answer that no later run looks for.
+    """
     time.sleep(LONGEST_LAG)
-    run_until_done(run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("close_client.READ_TIMEOUT", PATIENCE)
+        run_until_done(run)
     time.sleep(LONGEST_LAG)
 
 
@@ -115,11 +123,9 @@ def name_sent(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_every_tenth_request_makes_no_double(
-    run: Run, clock: Clock, connect: Any, name: str, seed: int
-) -> None:
+def test_a_fault_on_many_requests_makes_no_double(run: Run, clock: Clock, connect: Any, name: str, seed: int) -> None:
     with opened(clock, connect, MANY) as (sandbox, close):
-        with sandbox.troubled([Fault(name, 0.1, on=ON.get(name, ""))], seed):
+        with sandbox.troubled([Fault(name, OFTEN, on=ON.get(name, ""))], seed):
             run_until_done(run)
         if name in ON:
             run_after_late_arrivals(run)
@@ -127,7 +133,7 @@ def test_a_fault_on_every_tenth_request_makes_no_double(
         check_made(shown(close), MANY)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_all_faults_together_make_no_double(run: Run, clock: Clock, connect: Any, seed: int) -> None:
     with opened(clock, connect, MANY, **UNEVEN) as (sandbox, close):
         with sandbox.troubled(TOGETHER, seed):
@@ -139,19 +145,19 @@ def test_all_faults_together_make_no_double(run: Run, clock: Clock, connect: Any
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_on_every_tenth_request_merges_everything_once(
+def test_a_fault_on_many_requests_merges_everything_once(
     run: Run, clock: Clock, connect: Any, name: str, seed: int
 ) -> None:
-    check_merges(run, clock, connect, [Fault(name, 0.1, on=ON.get(name, ""))], seed)
+    check_merges(run, clock, connect, [Fault(name, OFTEN, on=ON.get(name, ""))], seed)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_all_faults_together_merge_everything_once(run: Run, clock: Clock, connect: Any, seed: int) -> None:
     check_merges(run, clock, connect, TOGETHER, seed, **UNEVEN)
 
 
 def check_merges(run: Run, clock: Clock, connect: Any, faults: list[Fault], seed: int, **settings: Any) -> None:
-    companies = MANY[:40]
+    companies = MANY[: len(MANY) * 4 // 5]
     with opened(clock, connect, companies, **settings) as (sandbox, close):
         put_beforehand(close, companies)
         time.sleep(LONGEST_LAG)
@@ -162,7 +168,7 @@ def check_merges(run: Run, clock: Clock, connect: Any, faults: list[Fault], seed
         check_merged(shown(close), companies, before)
 
 
-@pytest.mark.parametrize("seed", range(1 + SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in ("404-passing", "doubled-answer")])
 def test_a_field_whose_creation_fails_often_is_made_once(
     run: Run, clock: Clock, connect: Any, name: str, seed: int

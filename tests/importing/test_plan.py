@@ -109,8 +109,9 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
     dry = run("import", "leads.csv", "--dry-run", "--json")
     zeros = dict.fromkeys(OUTCOMES, 0)
     assert list(dry.json) == [
-        *["run_id", "file", "dry_run", "rows", "leads", "values_dropped", "placeholders", "columns"],
+        *["run_id", "file", "dry_run", "rows", "leads", "remaining", "values_dropped", "placeholders"],
         *[
+            "columns",
             "rows_left_out",
             "columns_left_out",
             "readings",
@@ -124,10 +125,11 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
             "user",
             "preview",
             "effort",
+            "plan_id",
         ],
     ]
-    assert {name: dry.json[name] for name in list(dry.json)[:6]} == {
-        **{"run_id": None, "file": "leads.csv", "dry_run": True, "values_dropped": 1},
+    assert {name: dry.json[name] for name in list(dry.json)[:7]} == {
+        **{"run_id": None, "file": "leads.csv", "dry_run": True, "remaining": 0, "values_dropped": 1},
         "rows": {"total": 2, **zeros, "created": 1, "rejected": 1},
         "leads": {**zeros, "created": 1},
     }

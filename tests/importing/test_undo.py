@@ -50,6 +50,12 @@ ADDING_TO_ACME = (
 )
 
 
+def undo_of(run_id: str, deleted: int = 0, restored: int = 0) -> Any:
+    """What `--json` prints of an undo that left nothing."""
+    counts = {"deleted": deleted, "restored": restored, "left": []}
+    return {"run_id": run_id, **counts}
+
+
 # Close as it was
 
 
@@ -66,7 +72,7 @@ def test_close_is_as_it_was_before_the_import(run: Run, write: Write, connected:
         ("BEE", ["bee@x.com"], []),
     ]
     undone = run("undo", ran.json["run_id"], "--json")
-    assert (undone.code, undone.json) == (0, {"run_id": ran.json["run_id"], "deleted": 2, "restored": 1, "left": []})
+    assert (undone.code, undone.json) == (0, undo_of(ran.json["run_id"], deleted=2, restored=1))
     assert leads_held(user) == before
     assert {"Import Key", "Company Founded", "Company Revenue"} <= custom_ids(user).keys()
 
@@ -322,7 +328,7 @@ def test_a_run_of_which_close_refused_everything_is_not_the_last_one(
     write(f"{'X' * 1001},,,,,,", name="bad.csv")
     good = run("import", "good.csv", "--json").json["run_id"]
     assert run("import", "bad.csv").code == 4
-    assert run("undo", "last", "--json").json == {"run_id": good, "deleted": 1, "restored": 0, "left": []}
+    assert run("undo", "last", "--json").json == undo_of(good, deleted=1)
 
 
 @pytest.mark.parametrize("run_id", ["20200101-000000-abcd", "last", "", "%"])
@@ -354,7 +360,7 @@ def test_undoing_twice_does_nothing_more(run: Run, write: Write, connected: Sand
     run("undo", run_id)
     written = writes_to(connected)
     again = run("undo", run_id, "--json")
-    assert (again.code, again.json) == (0, {"run_id": run_id, "deleted": 0, "restored": 0, "left": []})
+    assert (again.code, again.json) == (0, undo_of(run_id))
     assert (writes_to(connected), leads_held(user)) == (written, before)
 
 
@@ -369,7 +375,7 @@ def test_what_a_later_run_added_to_is_left_until_that_one_is_undone(
     ran = run("undo", first, "--json")
     assert (ran.code, ran.json["deleted"]) == (4, 1)
     assert second in ran.json["left"][0]["reason"]
-    assert run("undo", second, "--json").json == {"run_id": second, "deleted": 0, "restored": 1, "left": []}
+    assert run("undo", second, "--json").json == undo_of(second, restored=1)
     assert leads_held(user) == {held["id"]: held}
     ran = run("undo", first, "--json")
     assert (ran.code, ran.json["deleted"], leads_held(user)) == (0, 1, {})

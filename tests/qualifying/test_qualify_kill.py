@@ -22,7 +22,7 @@ from sandbox.checks import tail
 from tests.killing import KILLED, KILLS, TIME_LIMIT, Command, Deadly, Death, all_begun, fork_server
 from tests.raw_close import RawClose
 
-SEEDS = max(10, KILLS // 2)
+SEEDS = max(6, KILLS // 2)
 LAG = 2.0  # seconds of the sandbox's index and of its lists of notes; the command is told a little more
 QUALIFY = ("qualify", "--from-close", "--note-missing-id", "--index-lag", "4", "--json")
 PATIENT = (*QUALIFY, "--index-lag", "10")  # its first look is long before its last one

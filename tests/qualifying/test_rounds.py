@@ -70,7 +70,7 @@ def test_a_round_of_three_unknown_people_is_written_back(run: Run, serve: Serve,
     waiting.lead("")
     serve(registry=unknown)
     ran = run("qualify", "--from-close")
-    assert (ran.code, "404" in ran.err) == (4, False)
+    assert (ran.code, "status 404" in ran.err) == (4, False)
     assert {waiting.status(lead_id) for lead_id in leads} == {"Not eligible"}
 
 

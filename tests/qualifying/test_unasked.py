@@ -1,19 +1,13 @@
 """Nothing is written to many leads without being asked: notes about missing ids, dry runs, and a question."""
 
-import os
-import pty
-import select
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-import main
 from sandbox import Fault, Sandbox
 from sandbox.close import PREFIX
+from tests.at_terminal import at_a_terminal
 from tests.conftest import Run, Serve, trail_lines
 from tests.misbehaving import REFUSING_ID, of_people, said
 from tests.raw_close import RawClose
@@ -21,11 +15,7 @@ from tests.waiting_leads import Waiting
 from tests.watched import Watched
 from tests.what_close_holds import writes_to
 
-PATIENCE = 60  # seconds for a command at a terminal
 CTRL_C = "\x03"
-TAKING_THE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(1, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-)
 
 
 @pytest.fixture
@@ -151,34 +141,6 @@ def test_a_dry_run_needs_something_to_write(run: Run, flags: tuple[str, ...]) ->
 
 
 # The question --------------------------------------------------------------------------------------------------------
-
-
-def at_a_terminal(*argv: str, answer: str = "", piped_in: str | None = None) -> tuple[int, str]:
-    """The exit code of a command at a terminal, and what it showed there; the answer is typed when it asks."""
-    own, other = pty.openpty()
-    command = [sys.executable, "-c", TAKING_THE_TERMINAL, sys.executable, str(Path(main.__file__)), *argv]
-    piped = subprocess.PIPE if piped_in is not None else other
-    process = subprocess.Popen(command, stdin=piped, stdout=other, stderr=other, start_new_session=True)
-    os.close(other)
-    if process.stdin:
-        process.stdin.write((piped_in or "").encode())
-        process.stdin.close()
-    shown, is_typed = b"", False
-    ends_at = time.monotonic() + PATIENCE
-    while select.select([own], [], [], max(0.0, ends_at - time.monotonic()))[0]:
-        try:
-            piece = os.read(own, 65536)
-        except OSError:  # the other end is closed
-            break
-        shown += piece
-        if b"[y/N]" in shown and not is_typed:
-            os.write(own, answer.encode())
-            is_typed = True
-        if not piece:
-            break
-    code = process.wait(PATIENCE)
-    os.close(own)
-    return code, shown.decode()
 
 
 def many(waiting: Waiting, number: int) -> list[str]:

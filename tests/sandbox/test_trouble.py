@@ -427,7 +427,7 @@ def test_a_second_sandbox_on_the_same_file_says_so(tmp_path: Path, monkeypatch: 
     with Sandbox(state=tmp_path / "s"), pytest.raises(StateFileError) as caught:
         Sandbox(state=tmp_path / "s").start()
     assert (str(caught.value), caught.value.errno) == (caught.value.strerror, errno.EAGAIN)
-    assert "is in use by another command with --sandbox. Wait until it has finished" in str(caught.value)
+    assert "is in use by another command, by `sandbox` or by one with --sandbox" in str(caught.value)
 
 
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:

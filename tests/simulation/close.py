@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sandbox.close
@@ -59,12 +60,12 @@ class Sent:
     at: float
     during: str = ""  # the command that sent it
 
-    @property
+    @cached_property
     def route(self) -> str:
         """The method and the path without ids: `PUT /lead/{id}/`."""
         return f"{self.method} {sandbox.close.template(self.path) or self.path}"
 
-    @property
+    @cached_property
     def object_id(self) -> str:
         """The id in the path, "" if it has none."""
         last = self.path.rstrip("/").rpartition("/")[2]
@@ -154,8 +155,8 @@ class Lags:
             lag.is_on = True
 
     def end(self) -> None:
-        """Let everything that happens from now on show at once, once what happened before does."""
-        for lag in (self.index, self.events, self.lists):
+        """Let search and event log show at once what happens from now on, once they show what happened before."""
+        for lag in (self.index, self.events):
             lag.most = 0.0
 
 

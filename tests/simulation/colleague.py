@@ -18,15 +18,26 @@ class Colleague:
     def __init__(self, close: Close, scheduler: Scheduler, draw: random.Random, story: Story) -> None:
         self._close, self._scheduler, self._draw, self._story = close, scheduler, draw, story
         self._acts: list[Callable[[], None]] = [
-            *(self._describe, self._rename, self._note, self._task, self._delete, self._merge, self._restore),
+            *(
+                self._describe,
+                self._rename,
+                self._note,
+                self._note,
+                self._task,
+                self._delete,
+                self._merge,
+                self._restore,
+            ),
             *(self._title, self._add_mail, self._remove_contact, self._add_lead, self._opportunity, self._value),
         ]
+        self._talks: tuple[Callable[[], None], ...] = (self._note, self._task, self._opportunity)
+        self.only_talks = False  # to people, and notes that; nothing else changes
         if draw.random() > FIELDS_STAY:
             self._acts += [self._rename_field, self._delete_field, self._restore_field]
         self._deleted: list[tuple[Json, list[Json]]] = []
         self._deleted_fields: list[tuple[Json, dict[str, object]]] = []
         self.touched: dict[str, float] = {}
-        self.worked: dict[str, float] = {}  # leads that they have changed or worked on, by id
+        self.worked: dict[str, float] = {}  # when they first changed or worked on leads and contacts, by id
         self.made: set[str] = set()
         self.names: tuple[str, ...] = ()  # of companies that leads may be made for
         self.has_touched_fields = False
@@ -35,7 +46,7 @@ class Colleague:
         """Do something now and then."""
         for _ in range(times):
             self._scheduler.sleep(self._draw.expovariate(1 / longest))
-            self._draw.choice(self._acts)()
+            self._draw.choice(self._talks if self.only_talks else self._acts)()
 
     def has_touched(self, lead: Json) -> bool:
         """Whether they have touched a lead, or another one of its name."""
@@ -81,13 +92,24 @@ class Colleague:
             self._change({f"custom.{fields[0]['id']}": 5.0})
 
     def _note(self) -> None:
-        self._on_lead("/activity/note/", {"note": "Talked to them"})
+        self._on_somebody("/activity/note/", {"note": "Talked to them"})
 
     def _task(self) -> None:
         self._on_lead("/task/", {"text": "Call them"})
 
     def _opportunity(self) -> None:
-        self._on_lead("/opportunity/", {"note": "Big"})
+        self._on_somebody("/opportunity/", {"note": "Big"})
+
+    def _on_somebody(self, path: str, body: Json) -> None:
+        """Add something about a contact, or about a lead without one."""
+        contact = self._contact()
+        lead = self._close.store.find("lead", contact["lead_id"]) if contact else None
+        if contact and lead and self._draw.random() < 0.5:
+            self._touch(lead)
+            self.worked.setdefault(contact["id"], self._scheduler.now)
+            self._ask("POST", path, {**body, "lead_id": lead["id"], "contact_id": contact["id"]})
+        else:
+            self._on_lead(path, body)
 
     def _on_lead(self, path: str, body: Json) -> None:
         lead = self._lead()
@@ -126,6 +148,7 @@ class Colleague:
         lead = self._close.store.find("lead", contact["lead_id"]) if contact else None
         if contact and lead:
             self._touch(lead)
+            self.worked.setdefault(contact["id"], self._scheduler.now)
             act(contact)
 
     def _title(self) -> None:

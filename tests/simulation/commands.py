@@ -21,11 +21,13 @@ from commands.error_words import in_words
 from commands.errors import Exit
 from commands.import_files import write_result
 from commands.import_leads import WORDS, exit_code
+from importing.brakes import Brakes
 from importing.import_file import Voice, import_file
 from importing.organization import open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import Existing, ImportSettings
-from importing.undo import UndoneLead, undo_run
+from importing.undo import undo_run
+from importing.undo_rounds import UndoneLead
 from tests.simulation.close import BASE_URL
 from tests.simulation.computer import Computer
 from tests.simulation.network import Network
@@ -51,9 +53,10 @@ class Commands:
         self.said: Said | None = None
         self.stop = threading.Event()
 
-    def import_file(self, path: Path, existing: Existing, workers: int | None) -> int:
-        """Import a file; returns the exit code."""
-        return self._noted(lambda: self._import(path, ImportSettings(existing=existing, workers=workers)), str(path))
+    def import_file(self, path: Path, existing: Existing, workers: int | None, limit: int | None = None) -> int:
+        """Import a file, or with a limit only so many of its leads; returns the exit code."""
+        settings = ImportSettings(existing=existing, workers=workers)
+        return self._noted(lambda: self._import(path, settings, Brakes(limit)), str(path))
 
     def undo(self, run_id: str) -> int:
         """Undo a run; returns the exit code."""
@@ -83,7 +86,7 @@ class Commands:
         session = self._network.session(computer)
         return CloseClient("key", BASE_URL, machine=computer.machine(), session=session)
 
-    def _import(self, path: Path, settings: ImportSettings) -> Said:
+    def _import(self, path: Path, settings: ImportSettings, brakes: Brakes) -> Said:
         source = _source_of(path.name, path.read_bytes())
         disk = self._computer.disk
         disk.output.mkdir(exist_ok=True)
@@ -91,7 +94,7 @@ class Commands:
             organization = open_organization(self._client(), journals, self._index_lag, LIST_LAG)
             result = import_file(
                 *(organization, source, str(path), settings, self._voice(), self.stop),
-                partial(_cleaned, path.read_bytes()),
+                *(partial(_cleaned, path.read_bytes()), brakes),
             )
             result, _ = write_result(path, result, journals, is_rehearsed=False, as_workbook=False, folder=disk.output)
         check_accounts(result)
@@ -143,7 +146,7 @@ def _cleaned(
     conventions: Conventions,
 ) -> CleanFile:
     """A file of a history as it is cleaned."""
-    kinds = tuple((name, fields[name].kind) for name in sorted(fields))
+    kinds = tuple((name, fields[name].kind) for name in sorted(fields) if name in source.roles.custom)
     about = content, kinds, requests
     if about not in _CLEANED:
         _CLEANED[about] = clean_source(source, fields, requests, conventions)

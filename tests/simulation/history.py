@@ -26,6 +26,7 @@ from tests.simulation.story import Story
 INDEX_LAG = 60.0  # seconds, as the command line has it
 LONGEST_LAG = 590.0  # seconds; with a request's own time, ten minutes
 LONGER_LAG = 900.0  # seconds; of search or of the event log, if the other one does not lag like that
+LONGEST_ABSENCE = 8.0  # seconds for which Close does not find what it has
 UNTIL_ALL_SHOWS = 2_500.0  # seconds: ten index lags, the longest lag and the latest request
 FILES = 16  # that histories begin with
 UNTIL_KNOWN = 100.0  # seconds until lists show what was there before
@@ -58,8 +59,15 @@ class User:
     existing: Existing
     workers: int | None
     path: Path
+    limits: random.Random
     versions: list[list[Company]] = field(default_factory=list)
     has_set_clock: bool = False
+
+    @property
+    def is_through(self) -> bool:
+        """Whether the last import left no leads to the next one."""
+        result = self.commands.said.result if self.commands.said else None
+        return not (result and result.plan.remaining)
 
     def save(self, companies: Sequence[Company]) -> None:
         """Save the file."""
@@ -112,7 +120,8 @@ class History:
     def _drawn_weather(self) -> Weather:
         draw = _draw(self.seed, "weather")
         few = tuple(draw.sample(FAULTS, draw.randint(1, 4)))
-        faults = draw.choice((FAULTS, few, ("late", "lost after", "cut", "504 after"), ("late",)))
+        often = (("late", "lost after", "cut", "504 after"), ("late",), ("404 passing",), ("lost after", "doubled"))
+        faults = draw.choice((FAULTS, few, *often))
         on = draw.choice(
             (
                 "",
@@ -127,14 +136,16 @@ class History:
                 "DELETE",
             )
         )
+        on = "" if {"404 passing", "doubled"} & {*faults} and len(faults) < 3 else on
         return Weather(
             draw,
             probability=draw.choice((0.1, 0.3, 0.6) if on else (0.0, 0.05, 0.1, 0.3)),
             faults=faults,
             on=on,
-            latest=draw.choice((2.0, 20.0, 100.0, 300.0, 1_200.0)),
+            latest=draw.choice((2.0, 20.0, 100.0, 300.0, 1_200.0, 1_200.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
+            longest_absence=draw.choice((0.0, LONGEST_ABSENCE)),
         )
 
     def _make_known(self, companies: Sequence[Company]) -> dict[str, Company]:
@@ -190,7 +201,8 @@ class History:
         computer.ahead = draw.choice((0.0, 0.0, 0.0, 3600.0, -3600.0))
         commands = Commands(computer, self.network, INDEX_LAG)
         workers = draw.choice((None, None, 1, 2, 4))
-        user = User(computer, commands, [], existing, workers, disk.folder / "leads.csv")
+        limits = _draw(self.seed, f"limits of {name}")
+        user = User(computer, commands, [], existing, workers, disk.folder / "leads.csv", limits)
         user.save(companies)
         return user
 
@@ -218,6 +230,12 @@ class History:
         self.lags.end()
         self.story.tell(self.scheduler.now, "", "calm", "nothing goes wrong from now on")
         self.scheduler.sleep(UNTIL_ALL_SHOWS)
+        if self.draw.random() < 0.2:
+            self._undo_everything()
+            return
+        for user in self.users:
+            if self.draw.random() < 0.3:
+                user.save(user.companies[: 1 + len(user.companies) // 2])
         for user in (*self.users, *(self.users[:1] if len(self.users) > 1 else ())):
             self._come_to_an_end(user)
             self.scheduler.sleep(UNTIL_KNOWN)
@@ -226,16 +244,24 @@ class History:
         self.invariants.check_imported()
         if self.draw.random() < 0.5:
             self.scheduler.sleep(30)
-            for user in reversed(self.users):
-                self._undo_all(user)
-            self.invariants.check_undone()
+            self._undo_everything()
+
+    def _undo_everything(self) -> None:
+        """Undo all runs of all users, while the colleague may go on with their work."""
+        if self.draw.random() < 0.35:
+            self.colleague.only_talks = self.draw.random() < 0.5
+            self.scheduler.spawn("colleague", lambda: self.colleague.work(self.draw.randint(5, 20), 2.0))
+            self.scheduler.sleep(self.draw.uniform(0, 10))
+        for user in reversed(self.users):
+            self._undo_all(user)
+        self.invariants.check_undone()
 
     def _troubles(self, user: User) -> None:
         """Import a file several times while things go wrong."""
         draw = _draw(self.seed, f"troubles of {user.computer.name}")
         for _ in range(draw.randint(1, 3)):
             code = self._endangered(user, draw, lambda: self._import(user))
-            if code in (0, 4) and user.existing == "create":
+            if code in (0, 4) and user.existing == "create" and user.is_through:
                 return
             if draw.random() < 0.15:
                 self._endangered(user, draw, lambda: self._undo_last(user))
@@ -272,7 +298,8 @@ class History:
 
     def _import(self, user: User) -> int:
         user.computer.doing = "import"
-        return user.commands.import_file(user.path, user.existing, user.workers)
+        limit = user.limits.choice((None, None, 1, 2, 5))
+        return user.commands.import_file(user.path, user.existing, user.workers, limit)
 
     def _has_rejects(self, user: User) -> bool:
         """Whether there are rows to mend."""
@@ -299,10 +326,10 @@ class History:
 
     def _come_to_an_end(self, user: User) -> None:
         """Import the file until it is in Close, with nothing in the way."""
-        for _ in range(MOST_ATTEMPTS):
+        for _ in range(MOST_ATTEMPTS + len(user.companies)):
             user.commands.stop.clear()
             code = self._run(user, lambda: self._import(user))
-            if code in (0, 4):
+            if code in (0, 4) and user.is_through:
                 return
         self.invariants.note_endless(user, code)
 
@@ -310,6 +337,7 @@ class History:
         """Undo all runs, the newest first."""
         for run in user.commands.runs():
             user.computer.doing = "undo"
+            user.commands.stop.clear()
             self._run(user, partial(user.commands.undo, run.run_id))
             self.invariants.note_left(user)
 

@@ -1,6 +1,7 @@
 """What must hold at each request, after each command, and in the end. Close itself is asked, and no command."""
 
 import csv
+import math
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from close.contents import lead_content
+from importing.plan import Plan
 from tests.simulation.close import Answered, Json, Sent
 from tests.simulation.files import Company, count_rows
 from tests.simulation.network import Departed
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_COMMAND = 4 * 3600.0  # seconds of virtual time
 SEND_AGAIN_AFTER = 450.0  # seconds after it was sent, before which a lead of so small a file can't be proved absent
-SEND_CONTACT_AGAIN_AFTER = 55.0  # seconds, a little less than the index lag, for which contacts are looked for
+MAKE_AGAIN_AFTER = 55.0  # seconds, a little less than the index lag, for which contacts and fields are looked for
 LOOKED_BEFORE = 60.0  # seconds before a request in which the last look of the one who sends it was
 READING_TO_WRITE = 45.0  # seconds between a reading and the write that rests on it, if the answer takes its time
 DISK_WORDS = ("disk", "No space left", "Input/output")  # of errors that the disk caused
@@ -49,12 +51,16 @@ class Invariants:
             self._watch_lead(sent, answered)
         elif sent.route == "POST /contact/":
             self._watch_new_contact(sent, answered)
+        elif sent.route == "POST /custom_field/lead/":
+            self._watch_field(sent, answered)
         elif sent.route == "PUT /lead/{id}/" and sent.during == "import":
             self._watch_change(sent, answered)
         elif sent.route == "PUT /contact/{id}/" and sent.during == "import":
             self._watch_contact(sent, answered)
         elif sent.route == "DELETE /lead/{id}/":
-            self._watch_deletion(sent, answered)
+            self._watch_deletion(sent, answered.before or {}, (answered.before or {})["id"])
+        elif sent.route == "DELETE /contact/{id}/":
+            self._watch_deletion(sent, answered.before or {}, (answered.before or {})["lead_id"])
 
     def _computers(self) -> list[str]:
         return [user.computer.name for user in self._history.users]
@@ -94,7 +100,7 @@ class Invariants:
     def _judge_double_contact(self, before: Departed, departed: Departed) -> None:
         first, second = sorted((before, departed), key=lambda each: each.sent.at)
         waited = second.sent.at - first.sent.at
-        if waited < SEND_CONTACT_AGAIN_AFTER:
+        if waited < MAKE_AGAIN_AFTER:
             self._break(f"a contact was sent again after {waited:.0f} s, and its lead has it twice")
         elif first.arrived_at < second.sent.at - READING_TO_WRITE:
             self._break("a contact was sent again although its lead had it")
@@ -128,14 +134,29 @@ class Invariants:
             if gone and not self._is_just_touched(lead):
                 self._break(f"{gone} of {before['name']} went")
 
-    def _watch_deletion(self, sent: Sent, answered: Answered) -> None:
-        """Only a lead that a computer of ours made is deleted, and none on which the colleague has worked."""
-        lead = answered.before or {}
-        if lead["id"] not in self._maker:
-            self._break(f"{lead['name']} was deleted, which no import made")
-        touched = self._history.colleague.worked.get(lead["id"])
-        if touched is not None and touched < sent.at - READING_TO_WRITE:
-            self._break(f"{lead['name']} was deleted, on which the colleague had worked")
+    def _watch_field(self, sent: Sent, answered: Answered) -> None:
+        """A custom field was made: the same computer must not just have made it."""
+        departed = self._history.network.arriving
+        assert departed
+        departed.made = answered.document["id"]
+        about = f"field {answered.document['name']}"
+        for before in self._made[about]:
+            is_there = before.sent.by == sent.by and self._history.close.store.find("custom_field", before.made)
+            waited = abs(departed.sent.at - before.sent.at)
+            if is_there and waited < MAKE_AGAIN_AFTER:
+                self._break(f"{about} was made again after {waited:.0f} s")
+        self._made[about].append(departed)
+
+    def _watch_deletion(self, sent: Sent, deleted: Json, lead_id: str) -> None:
+        """Only what a computer of ours made is deleted, and nothing that it could see the colleague work on."""
+        if deleted["id"] not in self._maker:
+            self._break(f"{deleted['name']} was deleted, which no import made")
+        worked = self._history.colleague.worked.get(deleted["id"], math.inf)
+        read_at = self._history.network.read_at.get((sent.by, lead_id))
+        if read_at is None:
+            self._break(f"{deleted['name']} was deleted without reading it")
+        elif worked < read_at:
+            self._break(f"{deleted['name']} was deleted, on which the colleague had worked")
 
     def _is_just_touched(self, lead: Json) -> bool:
         touched = self._history.colleague.touched.get(lead["id"])
@@ -154,6 +175,7 @@ class Invariants:
             self._break(said.words)
         if code in (0, 4) and said and said.result and said.result.plan.file == str(user.path):
             self._check_file(user)
+            self._check_waiting(user, said.result.plan)
 
     def _check_files_are_whole(self, user: "User") -> None:
         """After a crash, each file for people is as it was written once, from its beginning to its end."""
@@ -175,6 +197,14 @@ class Invariants:
                 is_there = store.find("lead", row["lead id"])
                 if not is_there and not self._may_be_gone(row):
                     self._break(f"{row['company']} is {row['outcome']}, but Close does not have {row['lead id']}")
+
+    def _check_waiting(self, user: "User", plan: Plan) -> None:
+        """A lead that waits for the next part of a limited run was not made by the same computer."""
+        leads = self._history.close.store.all("lead")
+        made = {_key_of(lead) for lead in leads if self._maker.get(lead["id"]) == user.computer.name}
+        for planned in plan.leads:
+            if planned.action == "wait" and not planned.found and planned.key in made:
+                self._break(f"{planned.lead.name} is said to wait, but Close has it")
 
     def _may_be_gone(self, row: dict[str, str]) -> bool:
         is_touched = {row["lead id"], row["company"].casefold()} & self._history.colleague.touched.keys()
@@ -294,11 +324,12 @@ class Invariants:
                 keys[_key_of(lead)].append(lead)
         for key, leads in keys.items():
             company = Company(leads[0]["name"] or "")
-            if len(leads) > 1 and self._is_in_a_file(company) and not self._is_reported(company):
+            is_looked_for = key not in self._shared or self._is_in_a_file(company)
+            if len(leads) > 1 and is_looked_for and not self._is_reported(company):
                 self._break(f"{len(leads)} leads have the key {key}")
 
     def _is_in_a_file(self, company: Company) -> bool:
-        """Whether a file still has a company: otherwise, no import looks for it any more."""
+        """Whether a file still has a company: otherwise, nobody looks for what two computers made of it."""
         return any(each.called == company.called for user in self._history.users for each in user.companies)
 
     def _check_fields(self) -> None:

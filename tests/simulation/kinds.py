@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from cells.source_file import few_collections
 from tests.simulation import history, qualify_history, segment_history
 from tests.simulation.history import Played
 
@@ -16,4 +17,5 @@ ALL = "all"  # one after the other, seed by seed
 def play(seed: int, kind: str) -> Played:
     """The history of a seed of this kind."""
     names = list(KINDS) if kind == ALL else [kind]
-    return KINDS[names[seed % len(names)]](seed)
+    with few_collections():
+        return KINDS[names[seed % len(names)]](seed)

@@ -29,6 +29,7 @@ NOTHING_DONE = ("500", "502 before", "503", "503 asks", "504 before", "408 befor
 DONE = ("lost after", "502 after", "504 after", "408 after", "odd after", "cut", "html", "doubled", "stall", "slow")
 FAULTS = (*NEVER_ARRIVE, *NOTHING_DONE, *DONE, "late")
 WRITES = ("POST", "PUT", "DELETE")
+BETWEEN_ABSENCES = 60.0  # seconds
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Weather:
     latest: float = 300.0
     latency: float = 0.2
     has_date: bool = True
+    longest_absence: float = 0.0  # seconds for which Close does not find what a "404 passing" has struck
 
     def fate(self, sent: Sent) -> str:
         """The fault that strikes a request, or ""."""
@@ -70,7 +72,17 @@ class _Exchange:
     reply: Reply | None = None
     error: Callable[[], requests.RequestException] | None = None
     is_over: bool = False
+    answer: "_Answer | None" = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer of Close, about which object it is, and when it was given."""
+
+    reply: Reply
+    about: str
+    at: float
 
 
 @dataclass
@@ -90,7 +102,9 @@ class Network:
         self.close, self.scheduler, self.weather, self.story = close, scheduler, weather, story
         self.writes: list[Departed] = []
         self.arriving: Departed | None = None
-        self._latest: dict[str, Reply] = {}
+        self.read_at: dict[tuple[str, str], float] = {}  # when Close gave a computer what it last read of an object
+        self._absences: dict[str, float] = {}  # when objects were last not found, and will be found again
+        self._latest: dict[str, _Answer] = {}
         self._odd = 0
 
     def session(self, computer: Computer) -> requests.Session:
@@ -104,7 +118,7 @@ class Network:
         departed = Departed(sent)
         if sent.method in WRITES and not sent.path.endswith("/data/search/"):
             self.writes.append(departed)
-        fate = self.weather.fate(sent)
+        fate = self._fate(sent)
         self.story.count("requests")
         if fate:
             self.story.count(fate)
@@ -131,7 +145,22 @@ class Network:
         if exchange.error:
             raise exchange.error()
         assert exchange.reply
+        if sent.method == "GET" and exchange.answer and exchange.reply is exchange.answer.reply:
+            self.read_at[computer.name, exchange.answer.about] = exchange.answer.at
         return exchange.reply
+
+    def _fate(self, sent: Sent) -> str:
+        """The fault that strikes a request, or "". An object that is not found may stay away for some seconds."""
+        fate, now, longest = self.weather.fate(sent), self.scheduler.now, self.weather.longest_absence
+        until = self._absences.get(sent.object_id, -math.inf)
+        if self.weather.probability and now < until:
+            return "404 passing"
+        if fate != "404 passing" or not longest:
+            return fate
+        if now < until + BETWEEN_ABSENCES:
+            return ""
+        self._absences[sent.object_id] = now + self.weather.draw.random() * longest
+        return fate
 
     def _note_lost(self, departed: Departed, exchange: _Exchange) -> None:
         if not exchange.reply or exchange.reply.status >= 400:
@@ -199,7 +228,8 @@ class Network:
     def _answer(self, exchange: _Exchange, fate: str, reply: Reply, back: float) -> None:
         """Let an answer go back, or what becomes of it."""
         kind, draw = exchange.sent.route, self.weather.draw
-        before, self._latest[kind] = self._latest.get(kind, reply), reply
+        exchange.answer = answer = _Answer(reply, exchange.sent.object_id, self.scheduler.now)
+        before, self._latest[kind] = self._latest.get(kind, answer), answer
         if fate == "lost after":
             self._fail(exchange, back + draw.choice((0.1, READ_TIMEOUT)))
         elif fate == "cut":
@@ -215,7 +245,8 @@ class Network:
             self._end(exchange, back, reply=Reply(int(fate[:3]), b"{}"))
         elif fate == "doubled":
             # a refusal of another request can't be told from one of this request
-            self._end(exchange, back, reply=before if before.status < 400 else reply)
+            exchange.answer = before if before.reply.status < 400 else answer
+            self._end(exchange, back, reply=exchange.answer.reply)
         elif fate == "slow":
             self._end(exchange, draw.uniform(1, READ_TIMEOUT - 1), reply=reply)
         else:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -307,10 +307,11 @@ class QualifyInvariants:
     def _check_notes(self, lead: Json) -> None:
         attempts = [attempt for attempt, _ in self._notes_on(lead)]
         is_excused = lead["id"] in self._history.agent.rewritten or "note is there twice" in self._said
-        is_excused = is_excused or len(self._history.checkers) > 1
-        for attempt in dict.fromkeys(attempts):
-            if attempts.count(attempt) > 1 and not is_excused:
-                self._break(f"{lead['name']} has {attempts.count(attempt)} notes of {attempt}")
+        maker = {departed.made: departed.sent.by for sends in self._notes.values() for departed in sends}
+        made = Counter((attempt, maker.get(note["id"])) for attempt, note in self._notes_on(lead))
+        for (attempt, by), count in made.items():  # two computers may both note that an id is missing
+            if count > 1 and not is_excused:
+                self._break(f"{lead['name']} has {count} notes of {attempt} by {by}")
         verdicts = {attempt for attempt in attempts if attempt.startswith("q-")}
         deeds = len(self._history.agent.deeds.get(lead["id"], ()))
         is_alone = len(self._history.checkers) == 1 and self._history.checkers[0].mode != "write back"
