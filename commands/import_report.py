@@ -7,6 +7,7 @@ from pathlib import Path
 from commands.error_words import in_words
 from commands.errors import UsageError
 from commands.files import STANDARD_INPUT, write_files
+from commands.import_approval import command_for
 from commands.import_files import WrittenFiles
 from importing.outcomes import ImportResult
 from importing.preview import Preview
@@ -28,7 +29,7 @@ def write_report(
     The result must be shown even if the disk is full, so such an error becomes the one that ended the run.
     """
     close = result.plan.organization.close
-    occasion = Occasion(close.now(), _undo(result, args), written.paths, _early_end(result, args))
+    occasion = Occasion(close.now(), _next_command(preview, result, args), written.paths, _early_end(result, args))
     try:
         write_files([(path, report_page(preview, occasion).encode())], close.machine.disk)
     except OSError as error:
@@ -37,9 +38,11 @@ def write_report(
     return result
 
 
-def _undo(result: ImportResult, args: argparse.Namespace) -> str:
-    """The command that takes the import back; "" if nothing was written."""
-    wrote = not args.dry_run and (result.has("created") or result.has("updated"))
+def _next_command(preview: Preview, result: ImportResult, args: argparse.Namespace) -> str:
+    """The command that carries the plan out, or takes the import back; "" if nothing is planned or written."""
+    if args.dry_run:
+        return command_for(args, preview.plan_id) if preview.plan_id else ""
+    wrote = result.has("created") or result.has("updated")
     return f"python main.py undo {result.plan.run_id}{' --sandbox' if args.sandbox else ''}" if wrote else ""
 
 

@@ -93,6 +93,7 @@ def test_a_dry_run_reports_every_column_decision_and_problem(
     assert path.stat().st_mode & 0o777 == 0o600
     page, told = Page(path), ran.json["preview"]
     assert "nothing was written to Close" in page.text and "undo" not in page.text
+    assert page.has(f"python main.py import leads.csv --plan {ran.json['plan_id']}")
     assert len(told["columns"]) == 6 and told["decisions"]
     for column in told["columns"]:
         assert all(page.has(text) for text in (column["title"], column["target"]))
