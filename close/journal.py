@@ -142,21 +142,19 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
 
 
 def read_latest_leads(
-    path: Path, organization: str, since: datetime, made_since: datetime, machine: Machine = THIS_MACHINE
+    path: Path, organization: str, since: datetime, machine: Machine = THIS_MACHINE
 ) -> tuple[list[Json], set[str]]:
     """The leads that imports sent to an organization since a moment by this machine's clock, as Close answered.
 
-    A request can arrive late, so also those that Close made since a moment by its own clock, `made_since`. And the ids
-    of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be running at
-    the same time.
+    And the ids of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be
+    running at the same time.
     """
     if not path.exists():
         return [], set()
     with closing(open_database(path, machine)) as database, Guard(machine):
         made = database.execute(
-            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' "
-            "AND (last_sent >= ? OR json_extract(lead, '$.date_created') >= ?) ORDER BY rowid",
-            (organization, written(since), written(made_since)),
+            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
+            (organization, written(since)),
         ).fetchall()
         deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
         return [content_of(lead) for (lead,) in made], {lead_id for (lead_id,) in deleted}

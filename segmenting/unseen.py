@@ -61,9 +61,8 @@ def read_segment(
     close: CloseClient, organization: str, segment: Segment, imports: OwnImports, listener: Listener
 ) -> Found:
     """The leads of a segment; if asked for, after waiting for those that search does not show yet."""
-    lag = timedelta(seconds=imports.index_lag)
-    since = close.now() - lag, close.noted_by_now() - lag
-    latest = functools.partial(read_latest_leads, imports.journal, organization, *since, close.machine)
+    since = close.now() - timedelta(seconds=imports.index_lag)
+    latest = functools.partial(read_latest_leads, imports.journal, organization, since, close.machine)
     found = _look(close, segment, latest, listener)
     missing = found.not_shown_yet
     if not (missing and imports.is_awaited):
