@@ -121,7 +121,7 @@ class Invariants:
         """An import fills what is blank; it overwrites nothing."""
         before = answered.before or {}
         for key, value in (sent.body or {}).items():
-            if before.get(key) not in BLANK and before[key] != value and not self._is_just_touched(before):
+            if before.get(key) not in BLANK and before[key] != value and not self._is_just_touched(sent, before):
                 self._break(f"{key} of {before['name']} was {before[key]!r} and is now {value!r}")
 
     def _watch_contact(self, sent: Sent, answered: Answered) -> None:
@@ -131,7 +131,7 @@ class Invariants:
         for part, name in (("emails", "email"), ("phones", "phone")):
             sent_items = [item[name] for item in (sent.body or {}).get(part) or before.get(part) or []]
             gone = [item[name] for item in before.get(part, []) if item[name] not in sent_items]
-            if gone and not self._is_just_touched(lead):
+            if gone and not self._is_just_touched(sent, lead):
                 self._break(f"{gone} of {before['name']} went")
 
     def _watch_field(self, sent: Sent, answered: Answered) -> None:
@@ -158,9 +158,10 @@ class Invariants:
         elif worked < read_at:
             self._break(f"{deleted['name']} was deleted, on which the colleague had worked")
 
-    def _is_just_touched(self, lead: Json) -> bool:
+    def _is_just_touched(self, sent: Sent, lead: Json) -> bool:
+        """Whether the colleague touched a lead after the reading that a request rests on, which may arrive late."""
         touched = self._history.colleague.touched.get(lead["id"])
-        return touched is not None and self._history.scheduler.now - touched < READING_TO_WRITE
+        return touched is not None and touched > sent.at - READING_TO_WRITE
 
     # After each command ----------------------------------------------------------------------------------------------
 
