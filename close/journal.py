@@ -153,16 +153,16 @@ def read_runs(path: Path) -> list[tuple[Run, str]]:
 def read_latest_leads(
     path: Path, organization: str, since: datetime, machine: Machine = THIS_MACHINE
 ) -> tuple[list[Json], set[str]]:
-    """The leads that imports sent to an organization since a moment by this machine's clock, as Close answered.
+    """The leads that imports created in an organization since a moment by this machine's clock, as Close answered.
 
-    And the ids of all leads that we ever deleted there. Both are empty if the journal does not exist. An import may be
-    running at the same time.
+    Those that were sent before it, but answered or found in Close after it, are included. And the ids of all leads that
+    we ever deleted there. Both are empty if the journal does not exist. An import may be running at the same time.
     """
     if not path.exists():
         return [], set()
     with closing(open_database(path, machine)) as database, Guard(machine):
         made = database.execute(
-            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND last_sent >= ?",
+            "SELECT lead FROM leads WHERE organization = ? AND state = 'created' AND MAX(last_sent, answered) >= ?",
             (organization, written(since)),
         ).fetchall()
         deleted = database.execute("SELECT lead_id FROM deleted WHERE organization = ?", (organization,)).fetchall()
@@ -412,12 +412,16 @@ class Journal:
             *(self.organization, key),
         )
 
-    def note_created(self, key: str, lead: Json) -> None:
-        """Close answered with the lead, or it was found there. `lead` is its content with its id and dates."""
+    def note_created(self, key: str, lead: Json, moment: datetime) -> None:
+        """Close answered with the lead, or it was found there, at this moment by this machine's clock.
+
+        `lead` is its content with its id and dates.
+        """
         self._move(
-            "UPDATE leads SET state = 'created', lead_id = ?, lead = ? "
+            "UPDATE leads SET answered = CASE WHEN state = 'sending' THEN ? ELSE answered END, "
+            "state = 'created', lead_id = ?, lead = ? "
             "WHERE organization = ? AND key = ? AND state IN ('sending', 'created')",
-            *(lead["id"], json.dumps(lead), self.organization, key),
+            *(written(moment), lead["id"], json.dumps(lead), self.organization, key),
         )
 
     def note_single(self, key: str) -> None:

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS leads (
     organization TEXT NOT NULL, key TEXT NOT NULL, run_id TEXT NOT NULL, company TEXT NOT NULL, state TEXT NOT NULL,
     sends INTEGER NOT NULL, first_sent TEXT NOT NULL, is_single INTEGER NOT NULL, lead_id TEXT, lead TEXT,
     bodies TEXT NOT NULL DEFAULT '[]', sender TEXT NOT NULL DEFAULT '', last_sent TEXT NOT NULL DEFAULT '',
-    is_refused INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (organization, key)
+    is_refused INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '', PRIMARY KEY (organization, key)
 );
 CREATE INDEX IF NOT EXISTS leads_of_run ON leads (run_id);
 CREATE TABLE IF NOT EXISTS changes (
@@ -59,6 +59,7 @@ _ADDED_LATER = {  # columns that a journal of an earlier version lacks
         "sender": "TEXT NOT NULL DEFAULT ''",
         "last_sent": "TEXT NOT NULL DEFAULT ''",
         "is_refused": "INTEGER NOT NULL DEFAULT 0",
+        "answered": "TEXT NOT NULL DEFAULT ''",
     },
     "changes": {"sender": "TEXT NOT NULL DEFAULT ''", "last_sent": "TEXT NOT NULL DEFAULT ''"},
     "verdicts": {"repeats": "INTEGER NOT NULL DEFAULT 0", "last_sent": "TEXT NOT NULL DEFAULT ''"},

@@ -125,7 +125,7 @@ def _is_double_deleted(organization: Organization, sent: SentLead, copy: Json, o
     """Delete a copy, after the journal has noted which one stays, and whether that is ours too; whether it is gone."""
     stays = _as_answered(organization, sent, oldest)
     if stays:
-        organization.journal.note_created(sent.key, kept(stays))
+        organization.journal.note_created(sent.key, kept(stays), organization.close.now())
     try:
         organization.close.delete_lead(copy["id"])
     except NotFound:
@@ -149,7 +149,7 @@ def adopt(organization: Organization, key: str, copies: Sequence[Json]) -> Json:
     for copy in copies:
         made = _as_we_made_it(organization, sent, copy)
         if made:
-            organization.journal.note_created(key, kept(made))
+            organization.journal.note_created(key, kept(made), organization.close.now())
             break
     else:
         copy = copies[0]

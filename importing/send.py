@@ -169,11 +169,11 @@ class Sender:
             self._journal.note_not_sent(key)
             raise
         assert made is not None, "a lead has its name at least"
-        self._journal.note_created(key, kept(made))
+        self._journal.note_created(key, kept(made), self._close.now())
         self.witnesses.append(Witness(began, key, made["id"]))
         if lead.contacts and not made.get("contacts"):  # an undo compares the whole lead with what is noted
             with suppress(CloseError):
-                self._journal.note_created(key, kept(self._close.read_lead(made["id"])))
+                self._journal.note_created(key, kept(self._close.read_lead(made["id"])), self._close.now())
         written = without_values(everything_in(lead), dropped)
         return outcome_in_close(made, lead, "created", changes=written.in_words(), dropped=dropped)
 

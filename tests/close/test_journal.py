@@ -86,7 +86,7 @@ class JournalStates(RuleBasedStateMachine):
     def get_an_answer(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.unseen)))
         self.there[key] = f"lead_{key}_{self.moment.timestamp():.0f}"
-        self.journal.note_created(key, {"id": self.there[key]})
+        self.journal.note_created(key, {"id": self.there[key]}, MOMENT)
         self.unseen.remove(key)
 
     @precondition(lambda self: self.unseen)
@@ -239,12 +239,16 @@ def test_the_latest_leads_are_those_of_one_organisation_since_a_moment_in_any_zo
             for seconds in (-1, 0, 1):
                 lead_id, created = f"{organization}_lead_{seconds}", MOMENT + timedelta(seconds=seconds)
                 send(journal, lead_id, created)
-                journal.note_created(lead_id, {"id": lead_id})
+                journal.note_created(lead_id, {"id": lead_id}, created)
+            late = f"{organization}_lead_late"
+            send(journal, late, MOMENT - timedelta(hours=1))
+            journal.note_created(late, {"id": late}, MOMENT)
+            journal.note_created(late, {"id": late, "name": "read again"}, MOMENT + timedelta(hours=1))
             send(journal, "lost")
             journal.note_deleted(f"{organization}_lead_gone", "lead_1")
         for zone in (-5, 0, 5):
             leads, deleted = read_latest_leads(path, "orga_1", MOMENT.astimezone(timezone(timedelta(hours=zone))))
-            assert [lead["id"] for lead in leads] == ["orga_1_lead_0", "orga_1_lead_1"]
+            assert [lead["id"] for lead in leads] == ["orga_1_lead_0", "orga_1_lead_1", "orga_1_lead_late"]
             assert deleted == {"orga_1_lead_gone"}
 
 
@@ -277,7 +281,7 @@ def test_what_is_noted_after_a_failure_does_not_go_with_it(folder: Path) -> None
         journal = journals.of("orga_1", "One")
         for key in "ab":
             send(journal, key)
-            journal.note_created(key, {"id": f"lead_{key}"})
+            journal.note_created(key, {"id": f"lead_{key}"}, MOMENT)
         journal.note_undoing("a")
         with pytest.raises(sqlite3.DatabaseError):
             journal.note_undone("a")
