@@ -54,10 +54,10 @@ def _weak_readings(result: ImportResult) -> Iterator[Decision]:
 def _several_leads(result: ImportResult) -> Iterator[Decision]:
     names = [outcome.lead.name for outcome in result.leads if outcome.is_ambiguous]
     if names:
-        companies = "Close has several leads for 1 company" if len(names) == 1 else f"{len(names)} companies have "
-        have = companies if len(names) == 1 else f"{companies}several leads in Close"
         yield Decision(
-            "several leads in Close", f"{have} ({_some(names)}), which is left alone. Merge them in Close first."
+            "several leads in Close",
+            f"Close has more than one lead for {_some(names)}, so these rows are left alone. Merge the leads in Close "
+            "first.",
         )
 
 
