@@ -65,7 +65,7 @@ def _state(preview: Preview, occasion: Occasion) -> Html:
     if preview.is_rehearsed:
         words, what = "This is a dry run: nothing was written to Close.", "To carry out exactly this plan"
     else:
-        words, what = "This import was carried out.", "To take it back"
+        words, what = f"This import was {'begun' if occasion.ended_early else 'carried out'}.", "To take it back"
     ended = f'<p class="alert">It ended early: {text(occasion.ended_early)}</p>' if occasion.ended_early else ""
     command = f"<p>{what}: <code>{text(occasion.next_command)}</code></p>" if occasion.next_command else ""
     return f'<p class="state">{words}</p>{ended}{command}'

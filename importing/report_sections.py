@@ -33,7 +33,7 @@ OUTCOME_MEANING = {
     "created": "Close does not have the company yet: a new lead",
     "updated": "in Close already; gets what it lacks, and nothing is overwritten",
     "unchanged": "in Close already, and lacks nothing",
-    "skipped": "left alone, for example because Close has several leads for the company",
+    "skipped": "left alone: the list of rows gives the reason",
     "rejected": "can't be imported: see the problems below",
     "failed": "Close refused the lead",
     "undetermined": "it is not known yet whether Close has the lead",
@@ -86,13 +86,13 @@ def _decision(decision: Decision) -> Html:
     return f"<strong><bdi>{text(decision.subject)}</bdi>:</strong> <bdi>{text(decision.words)}</bdi>"
 
 
-def _outcomes(preview: Preview, _: Occasion) -> Section:
+def _outcomes(preview: Preview, occasion: Occasion) -> Section:
     counted_names = [name for name in OUTCOME_MEANING if preview.leads.get(name) or preview.rows.get(name)]
     rows = [_outcome(name, preview.leads.get(name, 0), preview.rows.get(name, 0)) for name in counted_names]
     listed = table("outcomes", "Leads and rows by outcome", OUTCOME_HEADS, rows, ROOM).html if rows else ""
     heading = "Outcomes to expect" if preview.is_rehearsed else "What was done"
     bars = f"{_outcome_bar('lead', preview.leads)}{_outcome_bar('row', preview.rows)}"
-    return Section("outcomes", "Outcomes", heading, f"{bars}{listed}{_lost(preview)}")
+    return Section("outcomes", "Outcomes", heading, f"{bars}{listed}{_lost(preview)}{_list_of_rows(occasion)}")
 
 
 def _outcome_bar(noun: str, counts: Mapping[str, int]) -> Html:
@@ -117,6 +117,11 @@ def _lost(preview: Preview) -> Html:
     nothing = counted(preview.placeholders, "cell says", "cells say")
     said = f" {nothing} that there is no value (N/A, -, none, ...)." if preview.placeholders else ""
     return f"<p>{words or f'No value {would} lost.'}{said}</p>"
+
+
+def _list_of_rows(occasion: Occasion) -> Html:
+    path = occasion.files.get("plan") or occasion.files.get("imported")
+    return f"<p>Each row with its outcome is in <code>{text(path)}</code>.</p>" if path else ""
 
 
 def _effort(preview: Preview, _: Occasion) -> Section:
