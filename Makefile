@@ -10,7 +10,7 @@ BARE = env -i PATH="$$PATH" HOME="$(abspath $(VENV))/home" LANG=C.UTF-8 $${TMPDI
 # The tests write thousands of small files and wait until each is on disk. Where there is a disk in memory with enough
 # room, they are a quarter faster on that.
 MEMORY = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
-PYTEST = $(BARE) $(MEMORY) $(SOAK) $(BIN)/python -m pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder
+PYTEST = $(BARE) $(MEMORY) $(SOAK) $(BIN)/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 # Exit code 4 says that not everything went through, which the demo's dirty file is there to show.
 show = @echo; echo '$$ python main.py $(1)'; $(BIN)/python main.py $(1) || test $$? -eq 4

@@ -637,7 +637,7 @@ PEOPLE = st.lists(
 )
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=FILES, second=FILES, people=PEOPLE, lag=st.sampled_from([0, 60]))
 def test_whatever_the_files_are_the_same_again_writes_nothing(
     run: Run, connect: Connect, clock: Clock, folder: Path, first: list[str], second: list[str], people: Any, lag: float
