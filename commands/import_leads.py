@@ -5,7 +5,7 @@ import functools
 import json
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cells.date_orders import ContradictingDates, UnclearDates
@@ -240,10 +240,16 @@ def _written(
     kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
     files = {"is_rehearsed": args.dry_run, "as_workbook": args.rejects_xlsx}
     result, written = write_result(given.path, result, journals, **files)
-    is_shown = args.dry_run or args.report
-    preview = preview_of(result, is_rehearsed=args.dry_run, plan_id=plan_id) if is_shown else None
-    if args.report and preview:
-        result = write_report(args.report, preview, result, written, args)
+    preview = None
+    try:
+        if args.dry_run or args.report:
+            preview = preview_of(result, is_rehearsed=args.dry_run, plan_id=plan_id)
+        if args.report and preview:
+            result = write_report(args.report, preview, result, written, args)
+    except Exception as error:  # whatever it is, the user must learn what is in Close
+        if args.dry_run:
+            raise
+        result = replace(result, ended_by=result.ended_by or error)
     return result, Told(given.path, written, kept_map, plan_id, preview if args.dry_run else None)
 
 
