@@ -1,9 +1,12 @@
 """Text as people typed it: which of it is visible, which names are the same, and why a value can't be kept."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal
+
+MOST_REMEMBERED = 4096  # names
 
 ProblemCode = Literal[
     "no_company",
@@ -63,6 +66,7 @@ def has_text(row: Sequence[str]) -> bool:
     return bool(row) and (row[0][:1].isalnum() or any(map(is_text, row)))
 
 
+@functools.lru_cache(MOST_REMEMBERED)
 def plain_name(name: str) -> str:
     """The form in which names are compared: letter case, white space and the composition of accents do not matter.
 

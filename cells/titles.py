@@ -60,6 +60,7 @@ def _custom_field(title: str) -> Meaning | None:
     return Meaning("custom", fixed) if name and plain_name(name) != plain_name(IMPORT_KEY) else Meaning("left out")
 
 
+@functools.lru_cache(MOST_REMEMBERED)
 def letters_of(title: str) -> str:
     """The letters and figures of a title, without case and accents: the form in which titles are compared.
 

@@ -13,6 +13,7 @@ HEADER = (
 )
 BAD_PHONE = "12"
 STATES = ("CA", "NY", "TX", "WA")
+VARIANTS = 24  # of the companies with the same numbers: files that come again need not be cleaned again
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Company:
 
 
 def draw_companies(draw: random.Random, count: int, first: int = 0) -> list[Company]:
-    """So many companies, numbered from the first."""
-    return [_company(draw, number) for number in range(first, first + count)]
+    """So many companies, numbered from the first, in one of a few variants."""
+    own = random.Random(draw.randrange(VARIANTS))
+    return [_company(own, number) for number in range(first, first + count)]
 
 
 def _company(draw: random.Random, number: int) -> Company:
@@ -138,7 +140,7 @@ def edited(draw: random.Random, companies: Sequence[Company]) -> list[Company]:
     if act == "remove" and len(changed) > 2:
         del changed[place]
     elif act == "add":
-        changed.append(_company(draw, 60 + len(changed)))
+        changed += draw_companies(draw, 1, first=60 + len(changed))
     elif act == "value" and not each.revenue:
         changed[place] = replace(each, revenue="4242")
     elif act == "person" and len(each.people) < 2:

@@ -10,7 +10,7 @@ from tests.killing import ROOT
 from tests.simulation.kinds import play
 from tests.simulation.services import WRONG
 
-SEEDS = {"qualify": 60, "segment": 24}
+SEEDS = {"qualify": 60, "segment": 32}
 PARTS = 4
 
 

@@ -10,7 +10,7 @@ from tests.killing import ROOT
 from tests.simulation.history import play
 from tests.simulation.network import FAULTS
 
-SEEDS, PARTS = 160, 4
+SEEDS, PARTS = 108, 4
 
 
 @pytest.mark.parametrize("part", range(PARTS))
