@@ -145,8 +145,8 @@ MUTANTS = (
     Mutant(
         "do not sync files",
         "close/machine.py",
-        "            self.sync(file.fileno())\n",
-        "",
+        "            file.write(content)\n            file.flush()\n            self.sync(file.fileno())\n",
+        "            file.write(content)\n            file.flush()\n",
     ),
     Mutant(
         "take another's lead for ours",
@@ -175,7 +175,7 @@ MUTANTS = (
     Mutant(
         "overwrite what Close holds",
         "importing/gaps.py",
-        "if name not in fields.by_name or _is_blank(found, fields.by_name[name].key)",
+        "if name not in fields.by_name or is_blank(found, fields.by_name[name].key)",
         "if name not in fields.by_name or found.get(fields.by_name[name].key) not in values",
     ),
     Mutant(

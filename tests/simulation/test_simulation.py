@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.killing import ROOT
+from tests.simulation import mutants, qualify_mutants
 from tests.simulation.history import play
 from tests.simulation.network import FAULTS
 
@@ -33,3 +34,9 @@ def test_a_seed_gives_the_same_history_byte_for_byte() -> None:
         environment = {"PYTHONHASHSEED": order}
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
         assert ran.stdout == f"{story}\nAll held.\n"
+
+
+def test_each_mistake_can_still_be_made() -> None:
+    """The text that a mutant replaces is in the product exactly once."""
+    for mutant in (*mutants.MUTANTS, *qualify_mutants.MUTANTS):
+        assert (ROOT / mutant.file).read_text(encoding="utf-8").count(mutant.right) == 1, mutant.name
