@@ -7,6 +7,7 @@ from pathlib import Path
 from commands.error_words import in_words
 from commands.errors import UsageError
 from commands.files import STANDARD_INPUT, write_files
+from commands.import_approval import command_for
 from commands.import_files import WrittenFiles
 from importing.outcomes import ImportResult
 from importing.preview import Preview
@@ -28,7 +29,8 @@ def write_report(
     The result must be shown even if the disk is full, so such an error becomes the one that ended the run.
     """
     close = result.plan.organization.close
-    occasion = Occasion(close.now(), _undo(result, args), written.paths, _early_end(result, args))
+    command = command_for(args, preview.plan_id) if args.dry_run else _undo(result, args)
+    occasion = Occasion(close.now(), command, written.paths, _early_end(result, args))
     try:
         write_files([(path, report_page(preview, occasion).encode())], close.machine.disk)
     except OSError as error:
