@@ -25,9 +25,10 @@ def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles
             f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "
             f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
         )
-    if not args.dry_run:  # its preview has them among what to decide
+    if args.dry_run:  # its preview has conflicts among what to decide
+        _advise_on_rejects(args, result, written, map_to_name)
+    elif not result.plan.remaining:  # else the last command for this file advises
         _advise_on_conflicts(result, written)
-    if args.dry_run or not result.plan.remaining:  # else the next command tells them, once the file is imported
         _advise_on_rejects(args, result, written, map_to_name)
     if args.sandbox and result.has("created") and not args.dry_run:
         say("To look at what was imported, run `python main.py sandbox` and open the address that it prints.")

@@ -112,5 +112,7 @@ def remaining_words(result: ImportResult, args: argparse.Namespace) -> list[str]
     if args.plan:
         return [f"{leads} {remain}, which the approved plan leaves to a later run"]
     many = min(remaining, args.limit)
-    following = "it" if remaining == 1 else "them" if many == remaining else f"the next {many}"
+    following = (
+        "it" if remaining == 1 else "them" if many == remaining else f"the next {many}, or without --limit for all"
+    )
     return [f"{leads} {remain}; run the same command again to import {following}"]

@@ -223,6 +223,7 @@ def summary_of(
             *told_preview(preview, terminal_width()),
             *map(_new_field_words, result.plan.new_fields),
             *[*_rows_left_out(report), *readings, *files, _requests_words(report)],
+            "",  # the way on is apart
         ]
     else:
         lines = [

@@ -85,7 +85,7 @@ def test_the_same_command_goes_on_after_its_limit_as_one_run(
 def test_what_remains_is_said_with_what_to_do(run: Run, write: Write, connected: Watched) -> None:
     write("A,bad", *"BCDE", header="Company,Email")
     for told in (
-        "3 leads remain; run the same command again to import the next 2\n",
+        "3 leads remain; run the same command again to import the next 2, or without --limit for all\n",
         "1 lead remains; run the same command again to import it\n",
     ):
         rehearsed, ran = (

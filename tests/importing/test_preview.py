@@ -115,7 +115,7 @@ def test_a_preview_is_told_in_lines_that_fit_and_are_harmless(
         "    contact          ANN LEE: ANN@x.com, bob@x.com, +14155550100",
     ):
         assert line in told.splitlines()
-    assert "to carry this out: about" in told
+    assert "\n\nto carry this out: about" in told
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     narrow = run("import", "leads.csv", "--dry-run").out
