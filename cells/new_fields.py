@@ -28,6 +28,7 @@ from cells.texts import InvalidValue, ProblemCode, plain_name, words_of
 
 FIXED_TYPES = {plain_name(FOUNDED): "date", plain_name(REVENUE): "number", plain_name(NATIONAL_ID): "text"}
 AS_ALWAYS = "as always"
+TO_FIND_LEADS = "as always: imports find their leads by it"
 AS_ASKED = "as the map says"
 LONGEST_QUOTED = 40  # characters of a value in a reason
 _CODE_WORDS = frozenset({"zip", "zipcode", "postal", "postcode", "id", "code", "sic", "naics"})

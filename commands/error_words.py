@@ -15,7 +15,11 @@ RUN_AGAIN = "Run the same command again to continue: {command}"
 COMMON_WORDS: Words = {  # for every verb; each adds its own
     UsageError: (Exit.USAGE, "{}."),
     ConfigurationError: (Exit.SETUP, "{}."),
-    Declined: (Exit.USAGE, "Nothing was written, because you did not agree. Add --yes to agree in advance."),
+    Declined: (
+        Exit.USAGE,
+        "Nothing was written, because you did not agree. Add --dry-run to see what would be done, or --yes to agree in "
+        "advance.",
+    ),
     KeyboardInterrupt: (Exit.INTERRUPTED, f"Stopped. {RUN_AGAIN}"),
     ModuleNotFoundError: (
         Exit.SETUP,

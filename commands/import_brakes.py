@@ -80,7 +80,9 @@ def _words_ahead(plan: Plan) -> str:
         "skip": f"removes doubles of {counted(to_do['skip'], 'lead')}",
     }
     parts = [words for action, words in told.items() if to_do[action]]
-    return f"This {enumerated(parts)} in {plan.organization.account.organization_name} (Close)."
+    rejected = len(plan.clean.rejected)
+    cant = f" {counted(rejected, 'row')} can't be imported." if rejected else ""
+    return f"This {enumerated(parts)} in {plan.organization.account.organization_name} (Close).{cant}"
 
 
 def refusal_of(result: ImportResult, allowed: MostRejects, rejects: str) -> UsageError:
@@ -110,5 +112,7 @@ def remaining_words(result: ImportResult, args: argparse.Namespace) -> list[str]
     if args.plan:
         return [f"{leads} {remain}, which the approved plan leaves to a later run"]
     many = min(remaining, args.limit)
-    following = "it" if remaining == 1 else "them" if many == remaining else f"the next {many}"
+    following = (
+        "it" if remaining == 1 else "them" if many == remaining else f"the next {many}, or without --limit for all"
+    )
     return [f"{leads} {remain}; run the same command again to import {following}"]

@@ -35,11 +35,21 @@ from commands.environment import (
 from commands.error_words import Words, tell_early_end
 from commands.errors import Exit, UsageError
 from commands.files import STANDARD_INPUT, check_replaceable, opened_input, page_file
+from commands.import_advice import advise
 from commands.import_approval import add_plan, basis_of, digest_of
 from commands.import_brakes import add_brakes, brakes_of, refusal_of
 from commands.import_files import result_path, write_result
 from commands.import_report import refuse_own_input, write_report
-from commands.import_words import Told, advise, announce, report_of, summary_of, tell_columns, warn
+from commands.import_words import (
+    Told,
+    announce,
+    report_of,
+    summary_of,
+    tell_near_misses,
+    tell_odd_columns,
+    warn,
+    ways_on,
+)
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.kept_maps import keep_map
 from commands.maps import decided, is_found_again, opened_with_map
@@ -216,12 +226,14 @@ def run(args: argparse.Namespace) -> int:
     check_accounts(result)
     if result.ended_by:
         return tell_early_end(result.ended_by, args)
+    if not brakes.allow_rejects(result.plan):  # in a dry run; an import would not have begun
+        raise refusal_of(result, args.max_rejects, told.written.to_fix)
     if not args.quiet:
         tell_of_closed_log(close)
         is_found = told.kept_map is None or is_found_again(told.kept_map, given.path, given.source.header)
         advise(args, result, told.written, map_to_name="" if is_found else told.kept_map or "")
-    if not brakes.allow_rejects(result.plan):  # in a dry run; an import would not have begun
-        raise refusal_of(result, args.max_rejects, told.written.to_fix)
+    if told.preview and not args.json:
+        show(ways_on(told.preview, args))
     return exit_code(result)
 
 
@@ -290,7 +302,8 @@ def _imported(
         return import_file(organization, given.source, file, settings, _voice(args), stop, brakes=brakes)
     result = rehearse(organization, given.source, file, settings, brakes)
     if not args.quiet:
-        tell_columns(result.source, result.source.count_left_out())
+        tell_odd_columns(result.source)
+        tell_near_misses(result.source)
         warn(result.plan)
     return result
 

@@ -1,7 +1,6 @@
 """What an import says about its file, its plan and its result, in words and as JSON."""
 
 import argparse
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from typing import Any
 
 from cells.columns import CUSTOM_PREFIX
 from cells.new_fields import NewField
-from cells.problems import Problem
 from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
-from commands.error_words import RUN_AGAIN
 from commands.import_approval import command_for
 from commands.import_brakes import remaining_words
 from commands.import_files import WrittenFiles
@@ -48,20 +45,43 @@ def tell_columns(source: SourceFile, left_out: Collection[str]) -> None:
     told = {column: named for column, named in titles.items() if named not in ([column], [_without_prefix(column)])}
     if told:
         say("columns: " + "; ".join(f"{column} from {_some(named)}" for column, named in told.items()))
+    tell_odd_columns(source)
+    unknown = _unknown(source, left_out)
+    if unknown:
+        say(f"Columns not imported: {_some(unknown)}.{_guess(source, unknown)}")
+    if left_out and source.column_map:
+        say(f"To import a column that is left out, give it a target in {source.column_map.name}.")
+    elif left_out:
+        say("To import a column that is left out into a lead custom field, name it custom.<Field Name>.")
+
+
+def tell_odd_columns(source: SourceFile) -> None:
+    """Say that a column is missing, or which of two is used."""
+    roles = source.roles
     if (roles.emails or roles.phones) and not roles.names:
         say("No column gives the names of contacts.")
     for position, best in roles.outdone.items():
         say(f"{roles.labels[best]!r} is used rather than {roles.labels[position]!r}, which is left out.")
-    unknown = [roles.labels[position] for position in roles.left_out if position not in roles.known]
-    unknown = [title for title in unknown if title in left_out]
-    if unknown:
-        meant = near_misses(source, unknown)
-        guess = f" Did you mean {' or '.join(meant)}?" if meant else ""
+
+
+def tell_near_misses(source: SourceFile) -> None:
+    """Say which columns of unknown titles may be meant for one that we know."""
+    unknown = _unknown(source, source.count_left_out())
+    guess = _guess(source, unknown)
+    if guess:
         say(f"Columns not imported: {_some(unknown)}.{guess}")
-    if left_out and source.column_map:
-        say(f"To import a column that is left out, give it a target in {source.column_map.name}.")
-    elif left_out:
-        say("To import a column into a lead custom field, name it custom.<Field Name>.")
+
+
+def _unknown(source: SourceFile, left_out: Collection[str]) -> list[str]:
+    """The columns that are left out because nobody knows their titles."""
+    roles = source.roles
+    titles = [roles.labels[position] for position in roles.left_out if position not in roles.known]
+    return [title for title in titles if title in left_out]
+
+
+def _guess(source: SourceFile, unknown: Sequence[str]) -> str:
+    meant = near_misses(source, unknown)
+    return f" Did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _without_prefix(column: str) -> str:
@@ -105,16 +125,14 @@ def warn(plan: Plan) -> None:
 
 
 def _plan_words(plan: Plan) -> str:
-    """The plan in one line: `plan: create 58, update 2; custom fields to create: Industry (text)`."""
+    """The plan in one line: `plan: create 58, update 2`."""
     actions: Counter[str] = Counter(planned.action for planned in plan.leads)
     todo = [
         f"{name} {actions[name]}"
         for name in ("create", "update", "unchanged", "skip", "look up", "wait")
         if actions[name]
     ]
-    made = [f"{name} ({kind})" for name, kind in plan.missing_fields.items()]
-    fields = f"; custom fields to create: {', '.join(made)}" if made else ""
-    return f"plan: {', '.join(todo) or 'nothing to do'}{fields}"
+    return f"plan: {', '.join(todo) or 'nothing to do'}"
 
 
 def _new_field_words(new: NewField) -> str:
@@ -192,39 +210,57 @@ def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any
 def summary_of(
     report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace, preview: Preview | None
 ) -> str:
-    """The report in words, for a dry run with a preview."""
+    """The report in words, for a dry run with a preview; `ways_on` says how a dry run is carried out."""
     title = f"{harmless_line(report['file'])}: {counted(len(result.rows), 'row')}, {counted(len(result.leads), 'lead')}"
-    lines = [title]
-    if report["dry_run"]:
-        lines = [f"{title}; nothing was written to Close", _plan_words(result.plan)]
-        lines += map(_new_field_words, result.plan.new_fields)
-        lines += about_lines(preview) if preview else []
-        lines.append("if imported now, the rows would be:")
-    for name, rows in report["rows"].items():
-        leads = report["leads"].get(name, 0)
-        if rows and name != "total":
-            lines.append(f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else ""))
-    lines += told_preview(preview, terminal_width()) if preview else []
-    lines += remaining_words(result, args)
-    codes: Counter[str] = Counter(problem.code for problem in result.dropped)
-    lines.append(f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else ""))
-    if report["placeholders"]:
-        words = counted(report["placeholders"], "cell says", "cells say")
-        lines.append(f"placeholders: {words} that there is no value (N/A, -, none, ...)")
-    lines += _left_out_words(report)
-    lines += map(Reading.in_words, proved(result.plan.clean.readings))
-    lines += _made_words(report, result, args)
-    lines += [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
-    told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
-    lines.append(f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s")
-    lines += _ways_on(preview, args) if preview else []
+    readings = map(Reading.in_words, proved(result.plan.clean.readings))
+    files = [f"{kind}: {harmless_line(path)}" for kind, path in _told_files(report, result)]
+    remaining = remaining_words(result, args)
+    if preview:
+        lines = [
+            *[f"{title}; nothing was written to Close", *about_lines(preview)],
+            *["if imported now, the rows would be:", *_outcome_lines(report), *remaining],
+            *_lost_lines(report, result),
+            *told_preview(preview, terminal_width()),
+            *map(_new_field_words, result.plan.new_fields),
+            *[*_rows_left_out(report), *readings, *files, _requests_words(report)],
+            "",  # the way on is apart
+        ]
+    else:
+        lines = [
+            *[title, *_outcome_lines(report), *_lost_lines(report, result)],
+            *[*_columns_left_out(report), *_rows_left_out(report), *readings],
+            *[*_made_words(report, result, args), *files, _requests_words(report), *remaining],
+        ]
     return "\n".join(lines)
 
 
-def _ways_on(preview: Preview, args: argparse.Namespace) -> list[str]:
-    """What it takes to carry out what was shown, and how to do exactly that."""
-    effort = effort_words(preview.effort)
-    return [effort, f"plan id: {preview.plan_id}", f"to carry out exactly this: {command_for(args, preview.plan_id)}"]
+def ways_on(preview: Preview, args: argparse.Namespace) -> str:
+    """What it takes to carry out what a dry run showed, and how to do exactly that."""
+    command = command_for(args, preview.plan_id)
+    told = [effort_words(preview.effort), f"plan id: {preview.plan_id}", f"to carry out exactly this: {command}"]
+    return "\n".join(told)
+
+
+def _outcome_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """How many rows and leads have each outcome."""
+    for name, rows in report["rows"].items():
+        leads = report["leads"].get(name, 0)
+        if rows and name != "total":
+            yield f"  {name:<12}  {counted(rows, 'row')}" + (f", {counted(leads, 'lead')}" if leads else "")
+
+
+def _lost_lines(report: Mapping[str, Any], result: ImportResult) -> Iterator[str]:
+    """How many values are lost, and how many cells say that there is none."""
+    codes: Counter[str] = Counter(problem.code for problem in result.dropped)
+    yield f"values dropped: {codes.total()}" + (f" ({listed(codes)})" if codes else "")
+    if report["placeholders"]:
+        words = counted(report["placeholders"], "cell says", "cells say")
+        yield f"placeholders: {words} that there is no value (N/A, -, none, ...)"
+
+
+def _requests_words(report: Mapping[str, Any]) -> str:
+    told = f", {report['throttled']} delayed by Close's rate limit" if report["throttled"] else ""
+    return f"{counted(report['requests'], 'request')}{told}, {report['seconds']:.1f} s"
 
 
 def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tuple[str, str]]:
@@ -240,16 +276,23 @@ def _told_files(report: Mapping[str, Any], result: ImportResult) -> Iterator[tup
             yield names.get(kind, kind), path
 
 
-def _left_out_words(report: Mapping[str, Any]) -> list[str]:
-    """The columns and rows of the file that were left out, one in each line."""
+def _columns_left_out(report: Mapping[str, Any]) -> Iterator[str]:
+    """The columns of the file that were left out, one in each line."""
     columns = {harmless_line(each["column"]): counted(each["values"], "value") for each in report["columns_left_out"]}
+    return _in_two_columns("columns left out:", columns)
+
+
+def _rows_left_out(report: Mapping[str, Any]) -> Iterator[str]:
+    """The rows of the file that were left out, one in each line."""
     rows = {f"row {each['row']}": harmless_line(each["text"]) for each in report["rows_left_out"]}
-    lines = []
-    for what, told in (("columns left out:", columns), ("rows left out, above or below the table:", rows)):
-        width = min(max(map(len, told), default=0), WIDEST_TITLE)
-        lines += [what] if told else []
-        lines += [f"  {name:<{width}}  {words}" for name, words in told.items()]
-    return lines
+    return _in_two_columns("rows left out, above or below the table:", rows)
+
+
+def _in_two_columns(title: str, told: Mapping[str, str]) -> Iterator[str]:
+    width = min(max(map(len, told), default=0), WIDEST_TITLE)
+    if told:
+        yield title
+    yield from (f"  {name:<{width}}  {words}" for name, words in told.items())
 
 
 WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
@@ -265,88 +308,3 @@ def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.
         *([f"custom fields created: {made}"] if made else []),
         f"run: {report['run_id']} (`{undo}` takes it back)",
     ]
-
-
-# What to do about it -------------------------------------------------------------------------------------------------
-
-
-def advise(args: argparse.Namespace, result: ImportResult, written: WrittenFiles, *, map_to_name: str) -> None:
-    """Say what to do about each kind of outcome that needs action; rejects do not find the `map_to_name` by itself."""
-    listing = written.paths["imported"] or written.paths["plan"]
-    if result.is_ambiguous:
-        say(f"Some companies have several leads in Close. Merge them there; {listing} has the links.")
-    if result.has("undetermined") and not args.dry_run:
-        say(f"It is not known yet whether Close has some of the leads. {RUN_AGAIN}".replace("{command}", args.command))
-    for double in result.doubles:
-        say(double)
-    if result.unsettled:
-        say(
-            f"It is not known yet whether Close has {', '.join(result.unsettled)}, which an earlier part of this run "
-            f"sent; the file has changed since. {RUN_AGAIN}".replace("{command}", args.command)
-        )
-    _advise_on_conflicts(result, written)
-    _advise_on_rejects(args, result, written, map_to_name)
-    if args.sandbox and result.has("created") and not args.dry_run:
-        say("To look at what was imported, run `python main.py sandbox` and open the address that it prints.")
-
-
-def _advise_on_conflicts(result: ImportResult, written: WrittenFiles) -> None:
-    """Say which file lists the values that disagree, and that they can only be settled in Close."""
-    if result.conflicts:
-        differ = counted(len(result.conflicts), "value differs", "values differ")
-        say(
-            f"{differ} from Close or from another row: see {written.paths['conflicts']}, and change the value in Close "
-            "if the file is right."
-        )
-
-
-def _advise_on_rejects(args: argparse.Namespace, result: ImportResult, written: WrittenFiles, map_to_name: str) -> None:
-    """Say what was lost that can be fixed in the file, where to fix it, and how to import that file."""
-    rows, values = result.rows_not_imported, result.values_to_fix
-    if not (rows or values):
-        return
-    table, book = written.paths["rejects"], written.paths["rejects_xlsx"]
-    to_fix = len({problem.row for problem in values} | set(rows))
-    path = book if book and written.not_in_workbook < to_fix else table
-    where = " in Excel or LibreOffice" if path == book else ""
-    command = f"python main.py import {shlex.quote(str(path))}" + _repeated_flags(args, map_to_name)
-    lost = _lost_words(len(rows), values, path=str(path), is_rehearsed=args.dry_run)
-    place = f"in {path}" if rows else "there"
-    if book and written.not_in_workbook:
-        say(
-            f"{counted(written.not_in_workbook, 'row')} of {table} can't be kept exactly in a workbook: fix them there."
-        )
-    then = ". Once the file itself is imported, run" if args.dry_run else ", then run"
-    say(f"{lost}. Fix the rows {place}{where}{then}: {command}")
-
-
-def _lost_words(rows: int, values: Sequence[Problem], *, path: str, is_rehearsed: bool) -> str:
-    """What was lost; the file that lists it is only named if all rows are in Close."""
-    was_not, were_not = ("would not be", "would not be") if is_rehearsed else ("was not", "were not")
-    was, were = ("would be", "would be") if is_rehearsed else ("was", "were")
-    if not rows:
-        dropped = counted(len(values), f"value {was} dropped", f"values {were} dropped")
-        return f"{dropped} from {counted(len({problem.row for problem in values}), 'row')}: see {path}"
-    lost = [
-        counted(rows, f"row {was_not} imported", f"rows {were_not} imported"),
-        *([counted(len(values), f"value {was} left out", f"values {were} left out")] if values else []),
-    ]
-    return ", and ".join(lost)
-
-
-def _repeated_flags(args: argparse.Namespace, map_to_name: str) -> str:
-    """The flags to repeat for a rejects file; it notes itself how dates and numbers are read."""
-    existing = "merge" if args.existing == "create" else args.existing  # a row that lost a value already has its lead
-    zone = str(args.timezone) if args.timezone else ""
-    flags = {
-        "--existing": (existing, "merge"),
-        "--region": (args.region, "US"),
-        "--names": (args.names, "upper"),
-        "--decimal": (args.decimal or "", ""),
-        "--timezone": (zone, ""),
-    }
-    told = "".join(f" {flag} {value}" for flag, (value, default) in flags.items() if value != default)
-    told += " --company-from-email" if args.company_from_email else ""
-    told += " --no-map" if args.no_map else ""
-    told += f" --map {shlex.quote(map_to_name)}" if map_to_name else ""
-    return f"{told} --sandbox" if args.sandbox else told

@@ -118,11 +118,13 @@ def _kind(column: ColumnPreview) -> str:
 
 
 def _sample_line(sample: Sample, width: int) -> str:
-    """A cell before and after; each side gets half of the room, and what the other one leaves."""
+    """A cell before and after, or once; each side gets half of the room, and what the other one leaves."""
     start = f"    row {sample.row}: "
     before, after = harmless_line(sample.before[:LONGEST_CELL]), _plain(sample.after) or "(dropped)"
     room = max(20, width - len(start) - len(" -> "))
     for_before = max(room // 2, room - _length(after))
+    if before == after:
+        return f"{start}{_cut(after, width - len(start))}"
     before = _cut(before, for_before)
     return f"{start}{before} -> {_cut(after, room - _length(before))}"
 
@@ -138,9 +140,9 @@ def _worst_words(worst: Problem, count: int) -> str:
 def _lead_lines(leads: Sequence[PreviewedLead], width: int) -> Iterator[str]:
     if leads:
         yield (
-            "the first lead as it will stand in Close:"
+            "the first lead, as Close will hold it:"
             if len(leads) == 1
-            else (f"the first {len(leads)} leads as they will stand in Close:")
+            else f"the first {len(leads)} leads, as Close will hold them:"
         )
     for lead in leads:
         yield from _one_lead(lead, width)

@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json(json.dumps(report, indent=2, ensure_ascii=False))
     elif plan:
-        show(plan_words(run.run_id, plan, total - len(done), written))
+        command = f"python main.py undo {run.run_id}{' --sandbox' if args.sandbox else ''}"
+        show(plan_words(run.run_id, plan, total - len(done), written, command))
     else:
         show(_summary(report, total - len(done)))
     if not args.quiet:

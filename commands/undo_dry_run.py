@@ -19,10 +19,11 @@ def write_plan(run_id: str, plan: UndoPlan) -> Path:
     return path
 
 
-def plan_words(run_id: str, plan: UndoPlan, unchecked: int, written: str | None) -> str:
+def plan_words(run_id: str, plan: UndoPlan, unchecked: int, written: str | None, command: str) -> str:
     """The plan in words: counts, then what would be left and why, what would be taken back, and what deleted.
 
-    `unchecked` leads were not looked at, because the dry run ended early; then no file was `written`.
+    `unchecked` leads were not looked at, because the dry run ended early; then no file was `written`. The `command`
+    carries the plan out.
     """
     left, restored, deleted = plan.having("leave"), plan.having("restore"), plan.having("delete")
     counts = f"would be deleted: {counted(len(deleted), 'lead')}; restored: {len(restored)}; left: {len(left)}"
@@ -36,6 +37,7 @@ def plan_words(run_id: str, plan: UndoPlan, unchecked: int, written: str | None)
         *_listed("duplicates that would be deleted first", plan.duplicates),
         "Nothing was written to Close.",
         *([f"plan: {written}"] if written else []),
+        *([f"to carry this out: {command}"] if written and (deleted or restored) else []),
     ]
     return "\n".join(lines)
 

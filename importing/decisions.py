@@ -1,15 +1,19 @@
 """What a person should decide before an import is carried out, each in a sentence that says what can be done."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from cells.lead_fields import IMPORT_KEY
+from cells.new_fields import AS_ALWAYS
 from cells.readings import proved
 from importing.outcomes import ImportResult
 from importing.preview import ColumnPreview, Decision
+from importing.problem_words import problem_words
 
 SHARE_OF_REJECTS = 0.05  # of the rows; if more are rejected, the file may have been misread
 SHARE_OF_LOSS = 0.2  # of the values of a column; if more are lost, the column may have been misread
 MOST_NAMED = 8  # things in a sentence
+MOST_REASONS = 3  # the same, of reasons
 
 
 def decisions_in(result: ImportResult, columns: Sequence[ColumnPreview]) -> Iterator[Decision]:
@@ -29,9 +33,15 @@ def _many_rejects(result: ImportResult) -> Iterator[Decision]:
     if rejected > SHARE_OF_REJECTS * rows:
         yield Decision(
             "rejected rows",
-            f"{rejected} of {rows} rows can't be imported. Check that the file was read as you expect, or fix these "
-            "rows first.",
+            f"{rejected} of {rows} rows can't be imported ({_reasons(result)}). Check that the file was read as you "
+            "expect, or fix these rows first.",
         )
+
+
+def _reasons(result: ImportResult) -> str:
+    """Why rows are rejected, the most frequent reason first."""
+    codes = Counter(problem.code for problem in result.plan.clean.rejected)
+    return ", ".join(f"{problem_words(code).lower()}: {times}" for code, times in codes.most_common(MOST_REASONS))
 
 
 def _columns_with_losses(columns: Iterable[ColumnPreview]) -> Iterator[Decision]:
@@ -85,12 +95,15 @@ def _left_out_rows(result: ImportResult) -> Iterator[Decision]:
 
 
 def _new_fields(result: ImportResult) -> Iterator[Decision]:
-    made = [f"{new.name} ({new.kind})" for new in result.plan.new_fields if new.name != IMPORT_KEY]
+    made = [new for new in result.plan.new_fields if new.name != IMPORT_KEY]
     if made:
+        creates = f"creates {'it' if len(made) == 1 else 'them'}"
+        change = "correct the value that decided, or give the type in a map"
+        types = f" If a type is not what you want, {change}." if any(new.reason != AS_ALWAYS for new in made) else ""
         yield Decision(
             "new custom fields",
-            f"Close does not have {_some(made)} yet, so the import creates {'it' if len(made) == 1 else 'them'}. If a "
-            "type is not what you want, correct the value that decided, or give the type in a map.",
+            f"Close does not have {_some([f'{new.name} ({new.kind})' for new in made])} yet, so the import {creates}. "
+            f"If Close has such a field under another name, rename the column custom.<Field Name>.{types}",
         )
 
 
@@ -100,8 +113,8 @@ def _conflicts(result: ImportResult) -> Iterator[Decision]:
         differ = "1 value differs" if count == 1 else f"{count} values differ"
         yield Decision(
             "values that disagree",
-            f"{differ} from Close or from an earlier row, whose value is kept. If the file is right, change the value "
-            "in Close.",
+            f"{differ} from Close or from an earlier row, whose value is kept. If that value is wrong, correct it in "
+            "Close or in that row.",
         )
 
 

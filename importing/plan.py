@@ -13,7 +13,7 @@ from cells.field_types import Conventions
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cells.maps.settings import refuse_unfit_settings
 from cells.names import NameCase
-from cells.new_fields import AS_ALWAYS, NewField
+from cells.new_fields import TO_FIND_LEADS, NewField
 from cells.numbers import Currency, DecimalMark
 from cells.problems import Problem
 from cells.source_file import SourceFile
@@ -128,7 +128,7 @@ class Plan:
         to_write = [planned for planned in self.leads if self.is_to_do(planned)]
         if not to_write:
             return []
-        own = [] if self.organization.fields.import_key else [NewField(IMPORT_KEY, "text", AS_ALWAYS)]
+        own = [] if self.organization.fields.import_key else [NewField(IMPORT_KEY, "text", TO_FIND_LEADS)]
         used = {name for planned in to_write for name in planned.lead.custom}
         return own + [new for new in self.clean.new_fields if new.name in used]
 

@@ -75,6 +75,6 @@ def _sample(sample: Sample) -> Html:
 def _worst(column: ColumnPreview) -> Html:
     if not column.worst:
         return ""
-    problem, count = column.worst, counted(column.worst_count, "time")
+    problem, count = column.worst, "once" if column.worst_count == 1 else counted(column.worst_count, "time")
     example = f"Row {problem.row}: {value(problem.value)} {text(problem.reason)}"
     return f'{text(problem_words(problem.code))}, {count}. <span class="reason">{example}</span>'

@@ -112,7 +112,8 @@ def _lost(preview: Preview) -> Html:
     """How many values are lost, and how many cells say that there is none."""
     values = sum(len(kind.problems) for kind in preview.problems if not kind.of_rows) + len(preview.conflicts)
     would = "would be" if preview.is_rehearsed else ("was" if values == 1 else "were")
-    differ = f", {len(preview.conflicts):,} of them because others disagree" if preview.conflicts else ""
+    some = "" if len(preview.conflicts) == values else f"{len(preview.conflicts):,} of them "
+    differ = f", {some}because others disagree" if preview.conflicts else ""
     words = f"{counted(values, 'value')} {would} lost{differ}; each is listed below." if values else ""
     nothing = counted(preview.placeholders, "cell says", "cells say")
     said = f" {nothing} that there is no value (N/A, -, none, ...)." if preview.placeholders else ""
@@ -188,7 +189,8 @@ def _problems(preview: Preview, occasion: Occasion) -> Section:
 
 def _conflicts(preview: Preview, occasion: Occasion) -> Section:
     made = conflicts_table(preview.conflicts, occasion.files.get("conflicts")) if preview.conflicts else ""
-    intro = "<p>Nothing is overwritten: the value that is kept stays. If the file is right, change it in Close.</p>"
+    fix = "correct it in Close or in that row" if preview.is_rehearsed else "change it in Close"
+    intro = f"<p>Nothing is overwritten: the value that is kept stays. If it is wrong, {fix}.</p>"
     return Section("conflicts", "Conflicts", "Values that disagree", made and intro + made, len(preview.conflicts))
 
 

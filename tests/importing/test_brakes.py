@@ -83,9 +83,9 @@ def test_the_same_command_goes_on_after_its_limit_as_one_run(
 
 
 def test_what_remains_is_said_with_what_to_do(run: Run, write: Write, connected: Watched) -> None:
-    write(*"ABCDE", header="Company")
+    write("A,bad", *"BCDE", header="Company,Email")
     for told in (
-        "3 leads remain; run the same command again to import the next 2\n",
+        "3 leads remain; run the same command again to import the next 2, or without --limit for all\n",
         "1 lead remains; run the same command again to import it\n",
     ):
         rehearsed, ran = (
@@ -93,9 +93,11 @@ def test_what_remains_is_said_with_what_to_do(run: Run, write: Write, connected:
             run("import", "leads.csv", "--limit=2"),
         )
         assert (ran.code, ran.err.count("plan: create 2")) == (0, 1)
-        assert told in ran.out
+        assert ran.out.endswith(told)
+        assert ("Fix the rows" in ran.err, "fix the rows" in rehearsed.err) == (False, True)
         assert f"{told.split(' remain')[0]} would remain for the next run\n" in rehearsed.out
-    assert "remain" not in run("import", "leads.csv", "--limit", "1").out
+    last = run("import", "leads.csv", "--limit", "1")
+    assert ("remain" in last.out, "Fix the rows" in last.err) == (False, True)
 
 
 class Crash(BaseException):
@@ -173,6 +175,8 @@ def test_too_many_rejects_stop_an_import_before_anything_is_written(
     ran = run("import", "leads.csv", "--json", "--max-rejects", "2", "--dry-run")
     assert (ran.code, ran.json["rows"]["rejected"], ran.json["leads"]["created"]) == (2, 3, 3)
     assert ran.err.splitlines()[-1].startswith("error: 3 of 6 rows would be rejected")
+    ran = run("import", "leads.csv", "--max-rejects", "2", "--dry-run")
+    assert ("carry" in ran.out, ran.err.count("leads_rejects.csv")) == (False, 1)  # one thing to do, not two
     for allowed in ("50%", "3"):
         assert run("import", "leads.csv", "--max-rejects", allowed).code == 4
     assert len(leads_held(user)) == 3
@@ -196,12 +200,15 @@ def test_more_than_twenty_leads_are_imported_and_undone_only_after_a_yes(
     run: Run, write: Write, connected: Watched, user: RawClose
 ) -> None:
     user.made("/lead/", name="Company 0")
-    write(*(f"Company {number},Ann,x" for number in range(21)), header="Company,Contact Name,custom.Industry")
+    rows, header = [f"Company {number},Ann,x" for number in range(21)], "Company,Contact Name,custom.Industry"
+    write(*rows, ",Bee,x", header=header)
     before = writes_to(connected)
     code, shown = at_a_terminal("import", "leads.csv", answer="n\n")
     assert (code, writes_to(connected), Path("output_data/leads_imported.csv").exists()) == (2, before, False), shown
-    assert "This creates 20 leads and updates 1 lead in Sandbox (Close). Go on? [y/N]" in shown
+    question = "This creates 20 leads and updates 1 lead in Sandbox (Close). 1 row can't be imported. Go on? [y/N]"
+    assert question in shown
     assert "Nothing was written" in shown
+    write(*rows, header=header)
 
     code, shown = at_a_terminal("import", "leads.csv", "--limit", "20")
     assert (code, "[y/N]" in shown, len(leads_held(user))) == (0, False, 20)

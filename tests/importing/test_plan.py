@@ -149,16 +149,21 @@ def test_the_report_of_a_dry_run(run: Run, write: Write, connected: Sandbox, fol
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", real["run_id"])
 
 
-def test_the_plan_is_told_alike_by_both_and_carried_out(run: Run, write: Write, connected: Sandbox) -> None:
+def test_a_dry_run_tells_first_what_would_become_of_the_rows_and_the_import_does_that(
+    run: Run, write: Write, connected: Sandbox
+) -> None:
     write("Acme,Ann,bad,,17.05.1987,7,CA", "Beta,,,,,,")
     dry = run("import", "leads.csv", "--dry-run")
     assert "nothing was written to Close" in dry.out.splitlines()[0]
-    words = dry.out.splitlines()[1]
-    assert words == (
-        "plan: create 2; custom fields to create: Import Key (text), Company Founded (date), Company Revenue (number)"
-    )
-    assert run("import", "leads.csv").err.splitlines()[0] == words
-    assert run("import", "leads.csv", "--dry-run").out.splitlines()[1] == "plan: unchanged 2"
+    told = [
+        "if imported now, the rows would be:",
+        "  created       2 rows, 2 leads",
+        "values dropped: 1 (1 invalid_email)",
+    ]
+    assert dry.out.splitlines()[4:7] == told
+    real = run("import", "leads.csv")
+    assert (real.err.splitlines()[0], real.out.splitlines()[1:3]) == ("plan: create 2", told[1:])
+    assert "  unchanged     2 rows, 2 leads" in run("import", "leads.csv", "--dry-run").out.splitlines()
 
 
 def test_a_dry_run_of_a_run_that_was_cut_off_says_what_is_left(

@@ -104,22 +104,22 @@ def test_a_preview_is_told_in_lines_that_fit_and_are_harmless(
     told = run("import", "leads.csv", "--dry-run").out
     assert "\x1b" not in told
     assert "\u202e" not in told
-    shown = told[told.index("to decide") : told.index("values dropped")].splitlines()
+    shown = told[told.index("to decide") : told.index("\nnew field")].splitlines()
     assert max(map(len, shown)) <= 100
     for line in (
         "organization: Sandbox",
         "user: Sandbox User",
         "read as: CSV with commas, UTF-8",
         "    row 2: (415) 555-0100 -> +14155550100",
-        "the first 3 leads as they will stand in Close:",
+        "the first 3 leads, as Close will hold them:",
         "    contact          ANN LEE: ANN@x.com, bob@x.com, +14155550100",
     ):
         assert line in told.splitlines()
-    assert "to carry this out: about" in told
+    assert "\n\nto carry this out: about" in told
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     narrow = run("import", "leads.csv", "--dry-run").out
-    shown = narrow[narrow.index("to decide") : narrow.index("values dropped")].splitlines()
+    shown = narrow[narrow.index("to decide") : narrow.index("\nnew field")].splitlines()
     assert max(map(len, shown)) < 60
     assert "Contact Phones -> Contact Phones (phone)" in narrow
     assert "\x1b" not in narrow

@@ -511,7 +511,11 @@ def test_the_summary_points_to_what_there_is_to_fix(
 def test_a_rehearsal_tells_what_would_be_dropped(run: Run, write: Write, connected: Sandbox) -> None:
     write("Acme,,bad,,,,", "Beta,,bad; worse,,,,")
     told = run("import", "leads.csv", "--dry-run").err.splitlines()[-1]
-    assert told.startswith("3 values would be dropped from 2 rows: see output_data/leads_rejects.csv. Fix the rows")
+    words = (
+        "3 values would be dropped from 2 rows: see output_data/leads_rejects.csv. Fix your file and run this again."
+    )
+    assert told.startswith(words)
+    assert told.endswith("then fix the rows in that list, and run: python main.py import output_data/leads_rejects.csv")
 
 
 # LibreOffice ---------------------------------------------------------------------------------------------------------

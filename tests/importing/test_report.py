@@ -112,6 +112,7 @@ def test_a_dry_run_reports_every_column_decision_and_problem(
         and page.has(ran.json["organization"])
         and page.has("BETA <SCRIPT>ALERT(1)</SCRIPT>")
     )
+    assert page.has(f"python main.py import leads.csv --plan {ran.json['plan_id']}")
     assert_needs_nothing(page)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202a-\u202e]", path.read_text(encoding="utf-8"))
 

@@ -92,7 +92,9 @@ def test_an_undo_does_what_its_dry_run_told_and_the_dry_run_writes_nothing(
     edited = named(before, "EDITED")
     assert f"  EDITED ({edited['html_url']}): it has since been changed in Close" in lines
     assert f"  FILLED ({filled['link']}): {filled['taken back']}" in lines
-    assert lines[-3:] == ["  and 3 more", "Nothing was written to Close.", f"plan: {foreseen.json['files']['plan']}"]
+    command = f"to carry this out: python main.py undo {foreseen.json['run_id']}"
+    listing = f"plan: {foreseen.json['files']['plan']}"
+    assert lines[-4:] == ["  and 3 more", "Nothing was written to Close.", listing, command]
 
     undone = run("undo", "last", "--json")
     assert (undone.code, counts(undone.json)) == (4, counts(foreseen.json))
@@ -123,7 +125,7 @@ def test_a_dry_run_waits_for_no_lost_answer_and_says_what_an_undo_would_delete_f
         assert foreseen.code == 0
         lines = foreseen.out.splitlines()
         assert "would be deleted: 2 leads; restored: 0; left: 0" in lines[0]
-        (double,) = lines[lines.index("duplicates that would be deleted first:") + 1 : -2]
+        (double,) = lines[lines.index("duplicates that would be deleted first:") + 1 : -3]
         assert double.strip() in {lead["html_url"] for lead in held.values()}
         assert (journal_rows(), leads_held(user)) == (rows, held)
         assert run("undo", "last", "--json", "--index-lag", "20").json["deleted"] == 2
