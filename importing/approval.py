@@ -7,6 +7,7 @@ as digests only, so that a refusal can say which of them have changed.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -192,7 +193,11 @@ def _without_later(plan: Plan, then: Fingerprint) -> Plan:
 def _without_done(plan: Plan, then: Fingerprint, now: Fingerprint) -> Fingerprint:
     """The fingerprint as it would be if the run had not done anything yet."""
     begun = {planned.lead.key: planned for planned in _begun_by_run(plan) if planned.lead.key in then.leads}
-    leads = {**now.leads} | {key: _undone(plan, planned, then.leads[key]) for key, planned in begun.items()}
+    times = Counter(planned.found["id"] for planned in plan.leads if planned.found)
+    leads = {**now.leads}
+    for key, planned in begun.items():
+        is_shared = planned.found is not None and times[planned.found["id"]] > 1
+        leads[key] = then.leads[key] if is_shared else _undone(plan, planned, then.leads[key])
     made = {name for name, part in then.fields.items() if part.startswith(NEW)}
     fields = {**then.fields} | {name: part for name, part in now.fields.items() if name not in made}
     return replace(now, fields=fields, leads=leads)

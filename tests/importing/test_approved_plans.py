@@ -17,7 +17,7 @@ from tests.conftest import HEADER, Ran, Run
 from tests.importing.test_merge import FILES, PEOPLE
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
-from tests.what_close_holds import custom_ids, leads_held, named, table, writes_to
+from tests.what_close_holds import custom_ids, leads_held, named, people_on, table, writes_to
 
 Write = Callable[..., Path]
 Connect = Callable[[Sandbox], None]
@@ -168,6 +168,28 @@ def test_the_same_plan_has_the_same_id_wherever_it_is_made(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert run("import", str(path), "--plan", plan_id).code == 0
+
+
+def test_companies_that_are_one_lead_in_close_are_shown_and_filled_in_turn(
+    run: Run, write: Write, connected: Sandbox, user: RawClose
+) -> None:
+    """What the first one brings is in Close by the turn of the next one: it adds the rest, and a conflict is told."""
+    header = "Company,Contact Name,Contact Phones,custom.Industry"
+    write("A,,,", "B,,,", header=header)
+    assert run("import", "leads.csv", "--index-lag", "0").code == 0
+    first, second = leads_held(user)
+    user.made("/lead/merge/", source=second, destination=first)
+    write("A,Ann,,Retail", "B,Ann,415 555 0100,Trade", header=header)
+    dry = run("import", "leads.csv", "--index-lag", "0", "--dry-run", "--json").json
+    told_changes = [line["changes"] for line in table("output_data/leads_plan.csv")]
+    assert told_changes == ["Industry: Retail; new contact: ANN", "contact ANN: +14155550100"]
+    ran = run("import", "leads.csv", "--index-lag", "0", "--json", "--plan", dry["plan_id"])
+    assert (ran.code, ran.json["leads"], ran.json["values_dropped"]) == (0, dry["leads"], dry["values_dropped"])
+    assert [line["changes"] for line in table("output_data/leads_imported.csv")] == told_changes
+    (conflict,) = table("output_data/leads_conflicts.csv")
+    assert "Trade" in conflict.values()
+    (lead,) = leads_held(user).values()
+    assert (lead[custom_ids(user)["Industry"]], people_on(lead)) == ("Retail", [("ANN", [], ["+14155550100"])])
 
 
 # What has changed is named, and nothing is written -------------------------------------------------------------------
