@@ -244,6 +244,11 @@ class Journal:
         """Whether anything was ever imported into this organization from this folder."""
         return self._one("SELECT 1 FROM runs WHERE organization = ? LIMIT 1", self.organization) is not None
 
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run with this id has begun."""
+        asked = "SELECT 1 FROM runs WHERE organization = ? AND run_id = ?"
+        return self._one(asked, self.organization, run_id) is not None
+
     def latest_run(self, file: str, existing: str) -> Run | None:
         """The newest run of a file that treats existing leads in this way and was not undone."""
         found = self._one(
@@ -292,8 +297,7 @@ class Journal:
         """A plan with these parts is shown, or a run begins to carry it out; only the newest plans are kept."""
         with self._as_a_whole():
             self._write(
-                "INSERT INTO plans (organization, plan_id, parts, run_id) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (organization, plan_id) DO UPDATE SET parts = excluded.parts, run_id = excluded.run_id",
+                "INSERT OR REPLACE INTO plans (organization, plan_id, parts, run_id) VALUES (?, ?, ?, ?)",
                 *(self.organization, plan_id, zlib.compress(json.dumps(parts).encode()), run_id),
             )
             self._write(

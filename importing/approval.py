@@ -7,14 +7,16 @@ as digests only, so that a refusal can say which of them have changed.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cells.lead_fields import IMPORT_KEY, LeadField
 from cleaning import Contact, Lead
 from close.contents import Json, contact_content, custom_values, lead_content
-from importing.gaps import Gaps
+from close.journal_entries import Change
+from importing.gaps import Gaps, find_gaps
 from importing.plan import Action, Plan, PlannedLead
 
 GROUPS, GROUP_SIZE = 4, 4  # of hex digits in a plan id
@@ -82,11 +84,17 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
 
     If a run of that plan was interrupted, what this run has done already is not a difference.
     """
-    now = _fingerprint(plan, basis)
+    journal, now = plan.organization.journal, _fingerprint(plan, basis)
+    shown = journal.shown_plan(plan_id)
+    is_run_of_it = shown is not None and plan.carries_on and shown.run_id == plan.run_id
+    if shown and not is_run_of_it and journal.has_run(shown.run_id):
+        raise PlanChanged(f"the plan {plan_id} was carried out in run {shown.run_id} already")
     if now.plan_id == plan_id:
-        plan.organization.journal.note_plan(plan_id, asdict(now), plan.run_id)
+        journal.note_plan(plan_id, asdict(now), plan.run_id)
+    elif shown is None:
+        raise PlanChanged(f"no plan {plan_id} was shown in this folder lately, and the plan is another one now")
     else:
-        plan = _continued(plan, now, plan_id)
+        plan = _bound(plan, now, _read(shown.parts), plan_id, is_run_of_it=is_run_of_it)
     return replace(plan, leads=[replace(planned, allowed=_allowed(planned)) for planned in plan.leads])
 
 
@@ -161,15 +169,8 @@ def _digest(content: object) -> str:
 # What has changed ----------------------------------------------------------------------------------------------------
 
 
-def _continued(plan: Plan, now: Fingerprint, plan_id: str) -> Plan:
-    """What is left of the plan with this id, a run of which was interrupted. Raises PlanChanged for any other plan."""
-    shown = plan.organization.journal.shown_plan(plan_id)
-    if shown is None:
-        raise PlanChanged(f"no plan {plan_id} was shown in this folder lately, and the plan is another one now")
-    is_run_of_it = plan.carries_on and shown.run_id == plan.run_id
-    if shown.run_id and not is_run_of_it:
-        raise PlanChanged(f"the plan {plan_id} was carried out in run {shown.run_id} already")
-    then = _read(shown.parts)
+def _bound(plan: Plan, now: Fingerprint, then: Fingerprint, plan_id: str, *, is_run_of_it: bool) -> Plan:
+    """What is left of the plan that was shown, if this run has begun to carry it out. Raises PlanChanged otherwise."""
     if is_run_of_it:
         plan = _without_later(plan, then)
         now = _without_done(plan, then, replace(now, leads=work_in(plan)))
@@ -191,11 +192,41 @@ def _without_later(plan: Plan, then: Fingerprint) -> Plan:
 
 def _without_done(plan: Plan, then: Fingerprint, now: Fingerprint) -> Fingerprint:
     """The fingerprint as it would be if the run had not done anything yet."""
-    done = _done_by_run(plan)
-    leads = {key: then.leads.get(key, part) if key in done else part for key, part in now.leads.items()}
+    begun = {planned.lead.key: planned for planned in _begun_by_run(plan) if planned.lead.key in then.leads}
+    times = Counter(planned.found["id"] for planned in plan.leads if planned.found)
+    leads = {**now.leads}
+    for key, planned in begun.items():
+        is_shared = planned.found is not None and times[planned.found["id"]] > 1
+        leads[key] = then.leads[key] if is_shared else _undone(plan, planned, then.leads[key])
     made = {name for name, part in then.fields.items() if part.startswith(NEW)}
     fields = {**then.fields} | {name: part for name, part in now.fields.items() if name not in made}
     return replace(now, fields=fields, leads=leads)
+
+
+def _undone(plan: Plan, planned: PlannedLead, then: tuple[Action, str]) -> tuple[Action, str]:
+    """What would be planned about a lead if the run had not begun with it.
+
+    If nothing is left to add, or an answer was lost, that is what was planned then.
+    """
+    changes = plan.organization.journal.changes_of_lead(planned.found["id"], plan.run_id) if planned.found else []
+    if planned.action != "update" or not changes or any(change.state == "sending" for change in changes):
+        return then
+    before = _before(planned.found or {}, changes)
+    gaps = find_gaps(before, planned.lead, planned.key, plan.organization.fields)
+    return planned.action, _lead_digest(plan, replace(planned, found=before, gaps=gaps))
+
+
+def _before(found: Json, changes: Sequence[Change]) -> Json:
+    """A lead as it would be without our changes to it and to its contacts."""
+    made = {change.target for change in changes if change.kind == "new contact"}
+    contacts = {contact["id"]: contact for contact in found.get("contacts") or [] if contact["id"] not in made}
+    lead = found
+    for change in reversed(changes):
+        if change.kind == "lead":
+            lead = lead | change.before
+        elif change.target in contacts:
+            contacts[change.target] = contacts[change.target] | change.before
+    return lead | {"contacts": list(contacts.values())}
 
 
 def _read(parts: Mapping[str, Any]) -> Fingerprint:
@@ -204,16 +235,14 @@ def _read(parts: Mapping[str, Any]) -> Fingerprint:
     return Fingerprint(parts["organization"], Basis(**parts["basis"]), parts["fields"], leads)
 
 
-def _done_by_run(plan: Plan) -> set[str]:
-    """The companies of which the run has sent anything already, by the company's own key."""
+def _begun_by_run(plan: Plan) -> list[PlannedLead]:
+    """The leads of which the run has sent anything already."""
     journal = plan.organization.journal
     sent = {lead.key for lead in journal.leads_of_run(plan.run_id)}
     changed = {change.lead_id for change in journal.changes_of_run(plan.run_id)}
-    return {
-        planned.lead.key
-        for planned in plan.leads
-        if planned.key in sent or (planned.found and planned.found["id"] in changed)
-    }
+    return [
+        planned for planned in plan.leads if planned.key in sent or (planned.found and planned.found["id"] in changed)
+    ]
 
 
 def _differences(plan: Plan, then: Fingerprint, now: Fingerprint) -> Iterator[str]:

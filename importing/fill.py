@@ -14,7 +14,7 @@ from cells.problems import Problem
 from close.contents import Json, contact_content, kept, lead_content, shows_contacts
 from close.errors import CloseError, NotFound, OutcomeUnknown
 from close.journal_entries import ChangeKind
-from importing.gaps import Gaps, find_gaps, without_values
+from importing.gaps import Gaps, find_conflicts, find_gaps, without_values
 from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.organization import Organization
 from importing.plan import PlannedLead
@@ -30,11 +30,12 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilledLead:
-    """A lead as Close holds it now, a description of what was added, and the values that Close did not accept."""
+    """A lead as Close holds it now, what was added in words, and the values that Close refused or differs in."""
 
     found: Json
     changes: str = ""
     dropped: tuple[Problem, ...] = ()
+    conflicts: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class _Filling:
         self._close, self._journal = organization.close, organization.journal
         self._gaps = Gaps()
         self._dropped: list[Problem] = []
+        self._conflicts: tuple[Problem, ...] = ()
         self._is_unsure = any(change.state == "sending" for change in self._journal.changes_of_lead(lead_id))
 
     def carried_out(self) -> FilledLead:
@@ -88,6 +90,7 @@ class _Filling:
         """The lead, read and given what it lacks; None if something was deleted between the reading and the writing."""
         found = self._read()
         gaps = find_gaps(found, self._lead, self._key, self._organization.fields)
+        self._conflicts = tuple(find_conflicts(found, self._lead, self._organization.fields))
         if not gaps:
             return self._filled(found)
         if self._allowed is not None and not gaps.is_within(self._allowed):
@@ -147,7 +150,8 @@ class _Filling:
         return answer if is_lead else None
 
     def _filled(self, found: Json) -> FilledLead:
-        return FilledLead(found, without_values(self._gaps, self._dropped).in_words(), tuple(self._dropped))
+        changes = without_values(self._gaps, self._dropped).in_words()
+        return FilledLead(found, changes, tuple(self._dropped), self._conflicts)
 
 
 def _changes(organization: Organization, found: Json, gaps: Gaps) -> Iterator[_Change]:

@@ -29,7 +29,8 @@ OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
 class LeadOutcome:
     """What became of one lead.
 
-    `is_ambiguous` is true if Close has several leads and a person must decide; `dropped` are values that Close refused.
+    `is_ambiguous` is true if Close has several leads and a person must decide; `dropped` are values that Close refused,
+    and `conflicts` those that differ from what it held.
     """
 
     lead: Lead
@@ -40,6 +41,7 @@ class LeadOutcome:
     link: str = ""
     is_ambiguous: bool = False
     dropped: tuple[Problem, ...] = ()
+    conflicts: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class ImportResult:
 
         Columns have the names that the file has for them.
         """
-        merged = {lead.lead.key for lead in self.leads if lead.outcome in ("updated", "unchanged")}
-        conflicts = [each for planned in self.plan.leads if planned.lead.key in merged for each in planned.conflicts]
+        merged = [lead for lead in self.leads if lead.outcome in ("updated", "unchanged")]
+        conflicts = [each for lead in merged for each in lead.conflicts]
         in_close = [*conflicts, *(each for lead in self.leads for each in lead.dropped)]
         called = {column: self.source.roles.called(column) for column in {each.column for each in in_close}}
         return [*self.plan.clean.dropped, *(each._replace(column=called[each.column]) for each in in_close)]
@@ -129,6 +131,7 @@ def outcome_as_planned(planned: PlannedLead) -> LeadOutcome:
         found.get("id", ""),
         lead_link(found) if found else "",
         is_ambiguous=bool(planned.copies),
+        conflicts=planned.conflicts,
     )
 
 

@@ -3,14 +3,15 @@
 A match by import key beats a match by name, and a lead with another import key never matches by name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Literal
 
 from cells.dates import DateOrder
 from cells.field_types import Conventions
-from cells.lead_fields import IMPORT_KEY, LeadField
+from cells.lead_fields import CUSTOM_KEY, IMPORT_KEY, LeadField
 from cells.maps.settings import refuse_unfit_settings
 from cells.names import NameCase
 from cells.new_fields import TO_FIND_LEADS, NewField
@@ -23,10 +24,12 @@ from close.contents import Json, lead_link
 from close.journal_entries import Run, SentLead
 from close.made_once import without_doubles
 from close_client import CloseClient
-from importing.custom_fields import find_fields, refuse_doubles, refuse_locked
+from importing.custom_fields import LeadFields, find_fields, refuse_doubles, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
+from importing.match_contacts import NOT_MADE_YET
 from importing.organization import Organization
+from importing.request_bodies import contact_body, contact_gap_body, gaps_body
 
 LEFT_ALONE = "already in Close; existing leads are left alone"
 MERGED = "the lead imported earlier was merged into this one in Close"
@@ -188,7 +191,8 @@ def plan_import(
     suffix = f":{run_id}" if is_create else ""
     sight = look_around(organization, clean.leads, suffix, by_name=not is_create, workers=settings.workers)
     decide = _Decision(sight, settings.existing, organization)
-    planned = [decide(lead, sight.keys[lead.key]) for lead in clean.leads]
+    decided = [decide(lead, sight.keys[lead.key]) for lead in clean.leads]
+    planned = list(_in_turn(decided, organization.fields, clean.new_fields))
     former = [lead for lead in organization.journal.lost_leads_of_run(run_id) if lead.key not in sight.sent]
     plan = Plan(run_id, file, source, settings.existing, organization, clean, planned, sight.sent, former, earlier)
     plan = plan if limit is None else _limited(plan, limit)
@@ -265,6 +269,43 @@ def several_found(lead: Lead, key: str, found: Sequence[Json]) -> PlannedLead:
     links = " ".join(sorted(lead_link(each) for each in found))
     reason = f"Close has {len(found)} leads for this company; merge them there: {links}"
     return PlannedLead(lead, key, "skip", reason, copies=tuple(each["id"] for each in found))
+
+
+# Several companies that are one lead ---------------------------------------------------------------------------------
+
+
+def _in_turn(leads: Sequence[PlannedLead], fields: LeadFields, new_fields: Sequence[NewField]) -> Iterator[PlannedLead]:
+    """The same plan, but of several companies that are one lead in Close, each gets what those before it leave to add.
+
+    So it is after a merge in Close. The lead will hold what the first one brings when the next one's turn comes.
+    """
+    times = Counter(planned.found["id"] for planned in leads if planned.found)
+    made = {new.name: LeadField(new.name, new.kind, f"{CUSTOM_KEY}{NOT_MADE_YET}{new.name}") for new in new_fields}
+    fields = LeadFields({**made, **fields.by_name}, fields.import_key or NOT_MADE_YET)
+    filled: dict[str, Json] = {}
+    for planned in leads:
+        found = planned.found
+        if found is None or times[found["id"]] == 1 or planned.action not in ("update", "unchanged"):
+            yield planned
+            continue
+        following = _following(planned, filled.get(found["id"], found), fields)
+        filled[found["id"]] = _filled(following.found or {}, following.gaps, fields)
+        yield following
+
+
+def _following(planned: PlannedLead, found: Json, fields: LeadFields) -> PlannedLead:
+    """The plan for a lead, as Close will hold it by then."""
+    gaps = find_gaps(found, planned.lead, planned.key, fields) if planned.action == "update" else Gaps()
+    conflicts = tuple(find_conflicts(found, planned.lead, fields))
+    return replace(planned, action="update" if gaps else "unchanged", found=found, gaps=gaps, conflicts=conflicts)
+
+
+def _filled(found: Json, gaps: Gaps, fields: LeadFields) -> Json:
+    """A lead as Close will hold it when these gaps are filled."""
+    bodies: Mapping[str, Json] = {gap.contact["id"]: contact_gap_body(gap) for gap in gaps.contacts}
+    there = [contact | bodies.get(contact["id"], {}) for contact in found.get("contacts") or []]
+    new = [contact_body(contact) | {"id": NOT_MADE_YET, "display_name": contact.name} for contact in gaps.new_contacts]
+    return found | gaps_body(gaps, fields) | {"contacts": [*there, *new]}
 
 
 # Limit ---------------------------------------------------------------------------------------------------------------

@@ -201,7 +201,8 @@ class Sender:
             reason = f"{lost} several times; run the same command again"
             return outcome_in_close(found, lead, "undetermined", reason, planned.gaps.in_words())
         outcome: Outcome = "updated" if filled.changes else "unchanged"
-        return outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
+        done = outcome_in_close(filled.found, lead, outcome, planned.reason, filled.changes, filled.dropped)
+        return replace(done, conflicts=filled.conflicts)
 
     def _missing(self, planned: PlannedLead) -> Sent:
         """The outcome of a lead that search showed but that Close does not find.

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from commands.errors import Declined
 from sandbox import Sandbox
 from sandbox.wire import HttpRequest, Reply
 from tests.conftest import HEADER, Ran, Run
 from tests.importing.test_merge import FILES, PEOPLE
 from tests.raw_close import RawClose
 from tests.watched import Answer, Watched
-from tests.what_close_holds import custom_ids, leads_held, named, table, writes_to
+from tests.what_close_holds import custom_ids, leads_held, named, people_on, table, writes_to
 
 Write = Callable[..., Path]
 Connect = Callable[[Sandbox], None]
@@ -135,6 +136,28 @@ def test_the_command_that_a_dry_run_names_carries_its_plan_out_once(
     assert re.search(rf"{plan_id} was carried out in run \d{{8}}-\d{{6}}-", refused(run(*again)))
 
 
+def test_a_plan_of_new_leads_beside_those_in_close_is_carried_out_once(
+    run: Run, write: Write, connected: Sandbox, user: RawClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in Close keeps such leads from being created twice; a run that nobody agreed to created none."""
+
+    def decline(_: str) -> None:
+        raise Declined
+
+    user.made("/custom_field/lead/", name="Import Key", type="text")
+    write(*(f"Company {number},,,,,," for number in range(21)))
+    plan_id = shown(run, "--existing", "create")
+    command = ("import", "leads.csv", "--existing", "create", "--plan", plan_id)
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.agreement.agree_to", decline)
+        assert run(*command).code == 2
+    assert run(*command).code == 0
+    assert "was carried out in run" in refused(run(*command))
+    assert connected.report()["leads"] == 21
+    assert shown(run, "--existing", "create") == plan_id
+    assert (run(*command).code, connected.report()["leads"]) == (0, 42)
+
+
 def test_the_same_plan_has_the_same_id_wherever_it_is_made(
     run: Run, write: Write, connected: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +168,28 @@ def test_the_same_plan_has_the_same_id_wherever_it_is_made(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert run("import", str(path), "--plan", plan_id).code == 0
+
+
+def test_companies_that_are_one_lead_in_close_are_shown_and_filled_in_turn(
+    run: Run, write: Write, connected: Sandbox, user: RawClose
+) -> None:
+    """What the first one brings is in Close by the turn of the next one: it adds the rest, and a conflict is told."""
+    header = "Company,Contact Name,Contact Phones,custom.Industry"
+    write("A,,,", "B,,,", header=header)
+    assert run("import", "leads.csv", "--index-lag", "0").code == 0
+    first, second = leads_held(user)
+    user.made("/lead/merge/", source=second, destination=first)
+    write("A,Ann,,Retail", "B,Ann,415 555 0100,Trade", header=header)
+    dry = run("import", "leads.csv", "--index-lag", "0", "--dry-run", "--json").json
+    told_changes = [line["changes"] for line in table("output_data/leads_plan.csv")]
+    assert told_changes == ["Industry: Retail; new contact: ANN", "contact ANN: +14155550100"]
+    ran = run("import", "leads.csv", "--index-lag", "0", "--json", "--plan", dry["plan_id"])
+    assert (ran.code, ran.json["leads"], ran.json["values_dropped"]) == (0, dry["leads"], dry["values_dropped"])
+    assert [line["changes"] for line in table("output_data/leads_imported.csv")] == told_changes
+    (conflict,) = table("output_data/leads_conflicts.csv")
+    assert "Trade" in conflict.values()
+    (lead,) = leads_held(user).values()
+    assert (lead[custom_ids(user)["Industry"]], people_on(lead)) == ("Retail", [("ANN", [], ["+14155550100"])])
 
 
 # What has changed is named, and nothing is written -------------------------------------------------------------------
@@ -264,17 +309,32 @@ def test_an_interrupted_plan_is_carried_out_to_its_end_by_the_same_command(
 
 
 def test_what_others_change_after_an_interruption_is_named(run: Run, write: Write, connect: Connect) -> None:
-    write(*(f"Company {number},,,,,,CA" for number in range(3)))
+    """Of one lead, the run had added an e-mail, and a colleague takes away a phone that the file has, too."""
+    write("Acme,Ann,ann@x.com,415 555 0100,,,NY", *(f"Company {number},,,,,,CA" for number in range(3)))
     with Watched() as sandbox, RawClose(sandbox) as user:
         connect(sandbox)
+        ann = {"name": "Ann", "phones": [{"phone": "+14155550100", "type": "office"}]}
+        acme = user.made("/lead/", name="Acme", contacts=[ann])
         command = ("import", "leads.csv", "--index-lag", "0", "--workers", "1")
         plan_id = shown(run, "--index-lag", "0")
-        sandbox.watch = lambda request, answer: Reply(401, b"{}") if request.path == LEADS else answer(request)
+
+        def refuse(request: HttpRequest, answer: Answer) -> Reply | None:
+            is_refused = request.method == "PUT" and request.path.startswith(LEADS)
+            return Reply(401, b"{}") if is_refused else answer(request)
+
+        sandbox.watch = refuse
         assert run(*command, "--plan", plan_id).code == 3
         sandbox.watch = lambda request, answer: answer(request)
+        contact = acme["contacts"][0]["id"]
+        assert user.get(f"/contact/{contact}/").json()["emails"][0]["email"] == "ann@x.com"
+        phones = user.get(f"/contact/{contact}/").json()["phones"]
+        user.put(f"/contact/{contact}/", json={"phones": []})
+        assert "leads in Close: ACME (differs in Close)." in refused(run(*command, "--plan", plan_id))
+        user.put(f"/contact/{contact}/", json={"phones": phones})
         user.made("/lead/", name="Company 2")
         before = writes_to(sandbox)
         said = refused(run(*command, "--plan", plan_id))
         assert "COMPANY 2 (was to be created, is now to be updated)" in said
         assert "COMPANY 1" not in said
+        assert "ACME" not in said
         assert writes_to(sandbox) == before
