@@ -62,7 +62,7 @@ from importing.import_file import Voice, import_file, rehearse
 from importing.organization import Organization, open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import ImportSettings
-from importing.preview_facts import preview_of
+from importing.preview.facts import preview_of
 
 WORDS: Words = {
     **WORDS_OF_CLOSE,

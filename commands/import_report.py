@@ -10,9 +10,9 @@ from commands.files import STANDARD_INPUT, write_files
 from commands.import_approval import command_for
 from commands.import_files import WrittenFiles
 from importing.outcomes import ImportResult
-from importing.preview import Preview
-from importing.report_page import report_page
-from importing.report_sections import Occasion
+from importing.preview.preview import Preview
+from importing.report.page import report_page
+from importing.report.sections import Occasion
 
 
 def refuse_own_input(report: Path | None, imported: Path, args: argparse.Namespace) -> None:

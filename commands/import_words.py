@@ -27,7 +27,7 @@ from commands.preview_words import (
 from commands.terminal import counted, enumerated, listed, say
 from importing.outcomes import ImportResult, count_outcomes
 from importing.plan import Plan
-from importing.preview import Preview
+from importing.preview.preview import Preview
 
 MOST_TITLES = 20  # in a sentence
 

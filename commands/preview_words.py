@@ -9,7 +9,7 @@ from typing import Any
 from cells.problems import Problem
 from cells.safe_text import harmless_line
 from commands.terminal import counted, enumerated
-from importing.preview import ColumnPreview, Decision, Effort, Preview, PreviewedLead, Sample
+from importing.preview.preview import ColumnPreview, Decision, Effort, Preview, PreviewedLead, Sample
 
 WIDTH = 100  # characters, where no terminal says how wide it is
 NARROWEST, WIDEST = 40, 120  # characters; a wider terminal is not filled

@@ -27,11 +27,11 @@ from commands.errors import Exit
 from commands.interrupts import STOPPING, noticing_interrupt
 from commands.terminal import counted, say, show, show_json, with_progress
 from commands.undo_dry_run import plan_words, write_plan
-from importing.dry_run import DryRunClient
 from importing.organization import open_organization
-from importing.undo import count_to_undo, foresee_undo, undo_run
-from importing.undo_plan import plan_of
-from importing.undo_rounds import UndoneLead
+from importing.undo.dry_run import DryRunClient
+from importing.undo.plan import plan_of
+from importing.undo.rounds import UndoneLead
+from importing.undo.undo import count_to_undo, foresee_undo, undo_run
 
 WORDS = WORDS_OF_CLOSE
 

@@ -7,7 +7,7 @@ from cells.safe_text import harmless_line
 from close.machine import THIS_MACHINE
 from commands.files import OUTPUT_FOLDER, write_csv
 from commands.terminal import counted
-from importing.undo_plan import PlannedLead, UndoPlan, plan_lines
+from importing.undo.plan import PlannedLead, UndoPlan, plan_lines
 
 MOST_DELETED = 10  # leads that are told by name; the file has all of them
 

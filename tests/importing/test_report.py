@@ -16,10 +16,10 @@ import pytest
 from cells.problems import Problem
 from cells.texts import ProblemCode
 from close.machine import Disk
-from importing.preview import Effort, Preview, ProblemKind
-from importing.problem_words import PROBLEM_WORDS
-from importing.report_page import report_page
-from importing.report_sections import Occasion
+from importing.preview.preview import Effort, Preview, ProblemKind
+from importing.report.page import report_page
+from importing.report.problem_words import PROBLEM_WORDS
+from importing.report.sections import Occasion
 from sandbox import Sandbox
 from tests.conftest import Ran, Run
 from tests.what_close_holds import table

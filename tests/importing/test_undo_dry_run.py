@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from close.errors import CloseUnreachable
-from importing.dry_run import DryRunClient, WriteInDryRun
+from importing.undo.dry_run import DryRunClient, WriteInDryRun
 from sandbox import Fault, Sandbox
 from tests.conftest import Run
 from tests.raw_close import RawClose

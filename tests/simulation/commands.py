@@ -26,8 +26,8 @@ from importing.import_file import Voice, import_file
 from importing.organization import open_organization
 from importing.outcomes import ImportResult, check_accounts
 from importing.plan import Existing, ImportSettings
-from importing.undo import undo_run
-from importing.undo_rounds import UndoneLead
+from importing.undo.rounds import UndoneLead
+from importing.undo.undo import undo_run
 from tests.simulation.close import BASE_URL
 from tests.simulation.computer import Computer
 from tests.simulation.network import Network

@@ -192,13 +192,13 @@ MUTANTS = (
     ),
     Mutant(
         "undo a run without what was lost",
-        "importing/undo.py",
+        "importing/undo/undo.py",
         "    for settled in settle_lost(organization, run, tell, patience):\n",
         "    for settled in ():\n",
     ),
     Mutant(
         "note that a lead is undone before it is deleted",
-        "importing/undo_created.py",
+        "importing/undo/created.py",
         "        organization.close.delete_lead(lead.lead_id)\n    except StaleReading as stale:\n",
         "        organization.journal.note_undone(lead.key)\n        organization.close.delete_lead(lead.lead_id)\n"
         "    except StaleReading as stale:\n",

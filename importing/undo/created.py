@@ -9,9 +9,9 @@ from close.journal_entries import Change, SentLead
 from importing.lagging_lists import ListsLag, Noted
 from importing.organization import Organization
 from importing.own_leads import why_not_ours_to_delete
-from importing.undo_added import later_run, take_back
-from importing.undo_missing import EVENTS_KEPT, Missing, look_for_missing
-from importing.undo_rounds import LISTS_LAG, Later, UndoneLead
+from importing.undo.added import later_run, take_back
+from importing.undo.missing import EVENTS_KEPT, Missing, look_for_missing
+from importing.undo.rounds import LISTS_LAG, Later, UndoneLead
 
 
 def delete_created(

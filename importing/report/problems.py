@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from cells.problems import Problem
-from importing.preview import ProblemKind
-from importing.problem_words import problem_words
-from importing.report_markup import Cell, Html, Sort, not_shown, pill, table, text, text_cell, value
+from importing.preview.preview import ProblemKind
+from importing.report.markup import Cell, Html, Sort, not_shown, pill, table, text, text_cell, value
+from importing.report.problem_words import problem_words
 
 ROOM = 2_400_000  # bytes for the problems of all kinds
 MOST_ON_PAPER = 500  # problems of a kind; report_style.py hides the others

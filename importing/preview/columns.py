@@ -16,9 +16,9 @@ from cells.problems import Problem
 from cells.roles import ItemColumn, Roles
 from cells.source_file import says_something
 from cells.unusable_rows import MISPLACED
-from importing.expected_leads import ExpectedLead, expected_lead
 from importing.outcomes import ImportResult
-from importing.preview import ColumnPreview, Sample
+from importing.preview.leads import ExpectedLead, expected_lead
+from importing.preview.preview import ColumnPreview, Sample
 from importing.rejects import CellsAbout
 
 OUTCOMES_IN_CLOSE = ("created", "updated", "unchanged", "undetermined")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from importing.preview import Decision, Effort, Preview, PreviewedLead
-from importing.report_columns import columns_table
-from importing.report_markup import (
+from importing.preview.preview import Decision, Effort, Preview, PreviewedLead
+from importing.report.columns import columns_table
+from importing.report.markup import (
     Cell,
     Html,
     Sort,
@@ -21,7 +21,7 @@ from importing.report_markup import (
     text_cell,
     value,
 )
-from importing.report_problems import conflicts_table, problem_kinds
+from importing.report.problems import conflicts_table, problem_kinds
 
 ROOM = 300_000  # bytes for a table of this module
 MOST_ITEMS = 100  # in a list

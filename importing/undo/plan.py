@@ -9,8 +9,8 @@ from cells.lead_fields import CUSTOM_KEY
 from cells.safe_text import guarded
 from close.contents import lead_link
 from close.errors import CloseError, Stopped
-from importing.dry_run import DryRunClient, TakenBack
-from importing.undo_rounds import UndoneLead
+from importing.undo.dry_run import DryRunClient, TakenBack
+from importing.undo.rounds import UndoneLead
 
 Action = Literal["leave", "restore", "delete"]
 ACTIONS: Mapping[str, Action] = {"left": "leave", "restored": "restore", "deleted": "delete"}  # by outcome

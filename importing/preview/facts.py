@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from cells.columns import CUSTOM_PREFIX, LEAD_COLUMNS
 from cells.readings import Reading, proved
-from importing.column_previews import column_previews
-from importing.decisions import decisions_in
-from importing.effort import effort_of
-from importing.expected_leads import expected_lead
 from importing.outcomes import ImportResult, LeadOutcome, count_outcomes
 from importing.plan import PlannedLead
-from importing.preview import Preview, PreviewedLead, ProblemKind
+from importing.preview.columns import column_previews
+from importing.preview.decisions import decisions_in
+from importing.preview.effort import effort_of
+from importing.preview.leads import expected_lead
+from importing.preview.preview import Preview, PreviewedLead, ProblemKind
 from importing.rejects import refused_rows
 
 FIRST_LEADS = 3

@@ -11,8 +11,8 @@ from importing.made_fields import maker_for
 from importing.missing_leads import find_merged
 from importing.organization import Organization
 from importing.own_leads import Copies, adopt, find_late_leads, remove_doubles, remove_late_lead
-from importing.undo_missing import merged_words
-from importing.undo_rounds import UndoneLead
+from importing.undo.missing import merged_words
+from importing.undo.rounds import UndoneLead
 
 
 def may_be_there(lead: SentLead) -> bool:

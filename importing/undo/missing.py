@@ -7,7 +7,7 @@ from functools import partial
 from close.contents import Json, lead_link
 from importing.missing_leads import find_merged, is_deleted, read_or_none, shows_events
 from importing.organization import Organization
-from importing.undo_rounds import Job, Later, UndoneLead
+from importing.undo.rounds import Job, Later, UndoneLead
 
 PAUSE = 1.0  # seconds until a lead that was not found and then found is looked at again
 EVENTS_KEPT = 29 * 86_400  # seconds; a little less than Close keeps its event log

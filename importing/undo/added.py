@@ -12,8 +12,8 @@ from importing.lagging_lists import ListsLag, Noted, refuse_lagging_lists
 from importing.lost_changes import StillLost, read_settled, settle_changes
 from importing.organization import Organization
 from importing.own_leads import work_on_contact, work_on_contact_shown_on
-from importing.undo_missing import EVENTS_KEPT, Missing, look_for_missing
-from importing.undo_rounds import LISTS_LAG, Later, UndoneLead
+from importing.undo.missing import EVENTS_KEPT, Missing, look_for_missing
+from importing.undo.rounds import LISTS_LAG, Later, UndoneLead
 
 RESTORE_ATTEMPTS = 5  # to read and restore a lead when answers are lost
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from importing.preview import ColumnPreview, Sample
-from importing.problem_words import problem_words
-from importing.report_markup import (
+from importing.preview.preview import ColumnPreview, Sample
+from importing.report.markup import (
     Cell,
     Html,
     Sort,
@@ -18,6 +17,7 @@ from importing.report_markup import (
     text_cell,
     value,
 )
+from importing.report.problem_words import problem_words
 
 ROOM = 1_200_000  # bytes
 HEADS: Mapping[str, Sort] = {

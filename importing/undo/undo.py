@@ -13,12 +13,12 @@ from functools import partial
 
 from close.journal import Journal
 from close.journal_entries import Change, Run
-from importing.dry_run import DryRunClient
 from importing.organization import Organization
-from importing.undo_added import take_back
-from importing.undo_created import delete_created
-from importing.undo_rounds import Job, UndoneLead, in_rounds
-from importing.undo_unsettled import may_be_there, settle_lost
+from importing.undo.added import take_back
+from importing.undo.created import delete_created
+from importing.undo.dry_run import DryRunClient
+from importing.undo.rounds import Job, UndoneLead, in_rounds
+from importing.undo.unsettled import may_be_there, settle_lost
 
 DRY_RUN_PATIENCE = 10.0  # seconds to wait for what Close does not show yet; an undo may wait for minutes
 

@@ -7,8 +7,8 @@ from cells.lead_fields import IMPORT_KEY
 from cells.new_fields import AS_ALWAYS
 from cells.readings import proved
 from importing.outcomes import ImportResult
-from importing.preview import ColumnPreview, Decision
-from importing.problem_words import problem_words
+from importing.preview.preview import ColumnPreview, Decision
+from importing.report.problem_words import problem_words
 
 SHARE_OF_REJECTS = 0.05  # of the rows; if more are rejected, the file may have been misread
 SHARE_OF_LOSS = 0.2  # of the values of a column; if more are lost, the column may have been misread

@@ -3,11 +3,11 @@
 import base64
 import hashlib
 
-from importing.preview import Preview
-from importing.report_markup import Html, text
-from importing.report_script import SCRIPT
-from importing.report_sections import Occasion, Section, sections_of
-from importing.report_style import STYLE
+from importing.preview.preview import Preview
+from importing.report.markup import Html, text
+from importing.report.script import SCRIPT
+from importing.report.sections import Occasion, Section, sections_of
+from importing.report.style import STYLE
 
 
 def report_page(preview: Preview, occasion: Occasion) -> str:

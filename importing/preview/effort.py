@@ -2,7 +2,7 @@
 
 from importing.outcomes import ImportResult
 from importing.plan import Plan, PlannedLead
-from importing.preview import Effort
+from importing.preview.preview import Effort
 
 USUAL_RATE = 20.0  # requests a second for one API key, as Close's documentation has it; a key may have more
 REQUESTS_PER_FIELD = 2  # to create it, and to see that it is the only one
