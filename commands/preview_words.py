@@ -195,7 +195,9 @@ def _fitted(text: str, width: int) -> str:
 
 
 def _wrapped(text: str, width: int, *, first: str, others: str) -> list[str]:
-    return textwrap.wrap(_plain(text), width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    """The whole text in lines."""
+    text = " ".join(harmless_line(text).split())
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 # JSON ----------------------------------------------------------------------------------------------------------------

@@ -304,7 +304,10 @@ def _filled(found: Json, gaps: Gaps, fields: LeadFields) -> Json:
     """A lead as Close will hold it when these gaps are filled."""
     bodies: Mapping[str, Json] = {gap.contact["id"]: contact_gap_body(gap) for gap in gaps.contacts}
     there = [contact | bodies.get(contact["id"], {}) for contact in found.get("contacts") or []]
-    new = [contact_body(contact) | {"id": NOT_MADE_YET, "display_name": contact.name} for contact in gaps.new_contacts]
+    new = [
+        contact_body(contact) | {"id": f"{NOT_MADE_YET}{number}", "display_name": contact.name}
+        for number, contact in enumerate(gaps.new_contacts, start=len(there))
+    ]
     return found | gaps_body(gaps, fields) | {"contacts": [*there, *new]}
 
 

@@ -57,7 +57,7 @@ class _Columns:
             title=" ".join(self._source.header[at].split()) or self._roles.labels[at],
             target=target,
             kind=self._kind(at, target),
-            is_new=target.removeprefix(CUSTOM_PREFIX) in self._new_fields,
+            is_new=target.startswith(CUSTOM_PREFIX) and target.removeprefix(CUSTOM_PREFIX) in self._new_fields,
             filled=int(says.values.sum()),
             changed=sum(each.count for each in kept if each.is_changed),
             dropped=len(lost),

@@ -14,6 +14,7 @@ SHARE_OF_REJECTS = 0.05  # of the rows; if more are rejected, the file may have 
 SHARE_OF_LOSS = 0.2  # of the values of a column; if more are lost, the column may have been misread
 MOST_NAMED = 8  # things in a sentence
 MOST_REASONS = 3  # the same, of reasons
+LONGEST_TITLE = 60  # characters of a column's title; survey tools write whole questions there
 
 
 def decisions_in(result: ImportResult, columns: Sequence[ColumnPreview]) -> Iterator[Decision]:
@@ -49,7 +50,7 @@ def _columns_with_losses(columns: Iterable[ColumnPreview]) -> Iterator[Decision]
         is_invalid = column.worst is not None and column.worst.code != "conflict"
         if is_invalid and column.dropped > SHARE_OF_LOSS * column.filled:
             yield Decision(
-                column.title,
+                _shortened(column.title),
                 f"{column.dropped} of {column.filled} cells lose a value. Check that the column belongs in "
                 f"{column.target}, or fix its values first.",
             )
@@ -77,7 +78,10 @@ def _left_out_columns(result: ImportResult) -> Iterator[Decision]:
     undecided = [roles.labels[at] for at in roles.left_out if at not in roles.said]
     values = {label: counts[label] for label in undecided if label in counts}
     if values:
-        told = [f"{label!r} with {count} {'value' if count == 1 else 'values'}" for label, count in values.items()]
+        told = [
+            f"{_shortened(label)!r} with {count} {'value' if count == 1 else 'values'}"
+            for label, count in values.items()
+        ]
         yield Decision(
             "columns left out",
             f"The import leaves out {_some(told)}. To import a column, name it custom.<Field Name>, or give it a "
@@ -116,6 +120,10 @@ def _conflicts(result: ImportResult) -> Iterator[Decision]:
             f"{differ} from Close or from an earlier row, whose value is kept. If that value is wrong, correct it in "
             "Close or in that row.",
         )
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1].rstrip()}…"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -175,21 +175,25 @@ def test_companies_that_are_one_lead_in_close_are_shown_and_filled_in_turn(
 ) -> None:
     """What the first one brings is in Close by the turn of the next one: it adds the rest, and a conflict is told."""
     header = "Company,Contact Name,Contact Phones,custom.Industry"
-    write("A,,,", "B,,,", header=header)
+    write("A,,,", "B,,,", "C,,,", header=header)
     assert run("import", "leads.csv", "--index-lag", "0").code == 0
-    first, second = leads_held(user)
-    user.made("/lead/merge/", source=second, destination=first)
-    write("A,Ann,,Retail", "B,Ann,415 555 0100,Trade", header=header)
+    first, *others = leads_held(user)
+    for other in others:
+        user.made("/lead/merge/", source=other, destination=first)
+    bob = "Bob,415 555 0101,"
+    write("A,Ann,,Retail", f"A,{bob}", "B,Ann,415 555 0100,Trade", f"C,{bob}", header=header)
     dry = run("import", "leads.csv", "--index-lag", "0", "--dry-run", "--json").json
     told_changes = [line["changes"] for line in table("output_data/leads_plan.csv")]
-    assert told_changes == ["Industry: Retail; new contact: ANN", "contact ANN: +14155550100"]
+    brought = "Industry: Retail; new contact: ANN; new contact: BOB: +14155550101"
+    assert told_changes == [brought, brought, "contact ANN: +14155550100", ""]
     ran = run("import", "leads.csv", "--index-lag", "0", "--json", "--plan", dry["plan_id"])
     assert (ran.code, ran.json["leads"], ran.json["values_dropped"]) == (0, dry["leads"], dry["values_dropped"])
     assert [line["changes"] for line in table("output_data/leads_imported.csv")] == told_changes
     (conflict,) = table("output_data/leads_conflicts.csv")
     assert "Trade" in conflict.values()
     (lead,) = leads_held(user).values()
-    assert (lead[custom_ids(user)["Industry"]], people_on(lead)) == ("Retail", [("ANN", [], ["+14155550100"])])
+    people = [("ANN", [], ["+14155550100"]), ("BOB", [], ["+14155550101"])]
+    assert (lead[custom_ids(user)["Industry"]], people_on(lead)) == ("Retail", people)
 
 
 # What has changed is named, and nothing is written -------------------------------------------------------------------

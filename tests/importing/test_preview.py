@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import main
-from importing.expected_leads import expected_lead
+from importing.preview.leads import expected_lead
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
 from tests.raw_close import RawClose
@@ -126,6 +127,21 @@ def test_a_preview_is_told_in_lines_that_fit_and_are_harmless(
     assert "\x1b" not in narrow
 
 
+def test_decisions_are_told_to_their_ends_and_a_new_field_is_not_taken_for_a_column_of_ours(
+    run: Run, write: Write, connected: Sandbox
+) -> None:
+    question = "Which of the products that we offer have you used for more than a year"
+    asked = [f"{number}. {question}" for number in range(8)]
+    write(f"Acme,x{',y' * len(asked)}", header=",".join(["Company", "custom.Company", *asked]))
+    told = run("import", "leads.csv", "--dry-run").out
+    (left_out,) = re.findall("columns left out: .*?(?=\n  - )", told, re.DOTALL)
+    assert left_out.endswith("or give it a target in a map.")
+    assert all(f"'{number}. Which" in left_out for number in range(8))
+    assert re.findall(r"^(\S*Company) .* (name|text|\w+, new)  ", told, re.MULTILINE) == [
+        *[("Company", "name"), ("custom.Company", "text, new")]
+    ]
+
+
 # For any file --------------------------------------------------------------------------------------------------------
 
 CELLS = {
@@ -219,7 +235,7 @@ def test_a_wide_file_is_looked_at_lead_by_lead_not_cell_by_cell(
         asked.append(planned.lead.key)
         return expected_lead(planned, *more)
 
-    monkeypatch.setattr("importing.column_previews.expected_lead", expected)
+    monkeypatch.setattr("importing.preview.columns.expected_lead", expected)
     titles = [f"custom.F{number}" for number in range(20)]
     write(
         *(",".join([f"Company {row}", *(f"v{row}" for _ in titles)]) for row in range(9)),
