@@ -8,11 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of reading
-
-
+_SEEN_ANYWAY = frozenset("\n\u200c\u200d")  # what joins letters and the parts of an emoji has an effect that is seen
 _RECKONED = re.compile(r"\s*(?:[=@]|[+-](?!\d)|[+-]\d.*([+*/^&|!=<>]|[A-Za-z]\())", re.DOTALL)
-
-
 _RECKONED_LATER = re.compile(r'[\s"]*' + _RECKONED.pattern.removeprefix(r"\s*"), re.DOTALL)  # quotes may count then
 _SPLITS = re.compile("([;\t\r\n])")  # where a spreadsheet with other settings begins a new cell
 
@@ -56,9 +53,6 @@ def revealed(text: str) -> str:
 def _revealed_char(char: str) -> str:
     is_hidden = _steers(char) or unicodedata.category(char) == "Cf"
     return f"⟨U+{ord(char):04X}⟩" if is_hidden and char not in _SEEN_ANYWAY else char
-
-
-_SEEN_ANYWAY = frozenset("\n\u200c\u200d")
 
 
 def harmless_json(document: str) -> str:

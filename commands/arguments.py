@@ -1,4 +1,4 @@
-"""The parts of the command line that verbs share: the parser, flags and types of values."""
+"""The parts of the command line that verbs share: the parser, flags, types of values, and a command to type next."""
 
 import argparse
 import re
@@ -157,3 +157,11 @@ def region(text: str) -> str:
     if text.upper() in phonenumbers.SUPPORTED_REGIONS:
         return text.upper()
     raise argparse.ArgumentTypeError(f"{text!r} is not a two-letter country code")
+
+
+# What to type next ---------------------------------------------------------------------------------------------------
+
+
+def undo_command(run_id: str, args: argparse.Namespace) -> str:
+    """The command that takes back an import, in the sandbox if that was used."""
+    return f"python main.py undo {run_id}{' --sandbox' if args.sandbox else ''}"

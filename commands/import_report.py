@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from commands.arguments import undo_command
 from commands.error_words import in_words
 from commands.errors import UsageError
 from commands.files import STANDARD_INPUT, write_files
@@ -43,7 +44,7 @@ def _next_command(preview: Preview, result: ImportResult, args: argparse.Namespa
     if args.dry_run:
         return command_for(args, preview.plan_id) if preview.plan_id else ""
     wrote = result.has("created") or result.has("updated")
-    return f"python main.py undo {result.plan.run_id}{' --sandbox' if args.sandbox else ''}" if wrote else ""
+    return undo_command(result.plan.run_id, args) if wrote else ""
 
 
 def _early_end(result: ImportResult, args: argparse.Namespace) -> str:

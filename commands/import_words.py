@@ -13,6 +13,7 @@ from cells.readings import Reading, proved
 from cells.safe_text import harmless_line
 from cells.source_file import SourceFile
 from cells.unread_columns import near_misses
+from commands.arguments import undo_command
 from commands.import_approval import command_for
 from commands.import_brakes import remaining_words
 from commands.import_files import WrittenFiles
@@ -30,6 +31,7 @@ from importing.plan import Plan
 from importing.preview.preview import Preview
 
 MOST_TITLES = 20  # in a sentence
+WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
 
 
 # Before the import ---------------------------------------------------------------------------------------------------
@@ -295,16 +297,12 @@ def _in_two_columns(title: str, told: Mapping[str, str]) -> Iterator[str]:
     yield from (f"  {name:<{width}}  {words}" for name, words in told.items())
 
 
-WIDEST_TITLE = 40  # characters; a longer one pushes its count aside
-
-
 def _made_words(report: Mapping[str, Any], result: ImportResult, args: argparse.Namespace) -> list[str]:
     """What was created in Close besides leads, and how to undo all of it; empty if nothing was written."""
     if report["dry_run"] or not (report["leads"]["created"] or report["leads"]["updated"]):
         return []
     made = ", ".join(f"{name} ({kind})" for name, kind in result.plan.missing_fields.items())
-    undo = f"python main.py undo {report['run_id']}" + (" --sandbox" if args.sandbox else "")
     return [
         *([f"custom fields created: {made}"] if made else []),
-        f"run: {report['run_id']} (`{undo}` takes it back)",
+        f"run: {report['run_id']} (`{undo_command(report['run_id'], args)}` takes it back)",
     ]

@@ -51,9 +51,8 @@ def about_lines(preview: Preview) -> list[str]:
 
 def effort_words(effort: Effort) -> str:
     """The requests and minutes that an import takes, and the rate for which that holds."""
-    minutes = "less than a minute" if effort.minutes < 1 else f"about {counted(round(effort.minutes), 'minute')}"
-    rate = f"Close {'allows' if effort.is_rate_told else 'usually allows'} about {effort.rate:.0f} a second"
-    return f"to carry this out: about {counted(effort.requests, 'request')}, {minutes} ({rate})"
+    requests = counted(effort.requests, "request")
+    return f"to carry this out: about {requests}, {effort.time_in_words} ({effort.rate_in_words})"
 
 
 def _decision_lines(decisions: Iterable[Decision], width: int) -> list[str]:

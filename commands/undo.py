@@ -13,7 +13,7 @@ from close.journal_entries import Run
 from close.workers import until_error
 from close_client import CloseClient
 from commands.agreement import add_yes, agree_to_changes
-from commands.arguments import add_index_lag, add_service_flags
+from commands.arguments import add_index_lag, add_service_flags, undo_command
 from commands.environment import (
     WORDS_OF_CLOSE,
     index_lag,
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json(json.dumps(report, indent=2, ensure_ascii=False))
     elif plan:
-        command = f"python main.py undo {run.run_id}{' --sandbox' if args.sandbox else ''}"
-        show(plan_words(run.run_id, plan, total - len(done), written, command))
+        show(plan_words(run.run_id, plan, total - len(done), written, undo_command(run.run_id, args)))
     else:
         show(_summary(report, total - len(done)))
     if not args.quiet:

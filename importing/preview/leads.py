@@ -12,7 +12,9 @@ from close.contents import Json
 from importing.custom_fields import LeadFields
 from importing.gaps import Gaps, everything_in, is_blank, joined, without_values
 from importing.match_contacts import ContactGap
-from importing.plan import PlannedLead
+from importing.plan import Action, PlannedLead
+
+CREATING: tuple[Action, ...] = ("create", "look up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,13 @@ def expected_lead(planned: PlannedLead, refused: Collection[Problem], fields: Le
     Of what Close holds, only the fields that the file fills are there.
     """
     found = planned.found or {}
-    gaps = without_values(everything_in(planned.lead) if planned.action in _CREATING else planned.gaps, refused)
+    gaps = without_values(everything_in(planned.lead) if planned.action in CREATING else planned.gaps, refused)
     held = _own_values(found) | _custom_values(found, fields) if found else {}
     return ExpectedLead(
         found.get("name") or planned.lead.name,
         held | gaps.own | {CUSTOM_PREFIX + name: joined(list(values)) for name, values in gaps.custom.items()},
         (*_contacts(found, gaps), *gaps.new_contacts),
     )
-
-
-_CREATING = ("create", "look up")
 
 
 def _own_values(found: Json) -> dict[str, str]:

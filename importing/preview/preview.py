@@ -70,7 +70,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The requests that an import will need, and how many minutes they take at the rate that Close allows.
+    """The requests that an import needs, and how many minutes they take at the rate that Close allows.
 
     `rate` is in requests a second; unless Close has told it, it is the usual one.
     """
@@ -79,6 +79,20 @@ class Effort:
     minutes: float
     rate: float = 0.0
     is_rate_told: bool = False
+
+    @property
+    def time_in_words(self) -> str:
+        """How long it takes: `about 3 minutes`."""
+        minutes = round(self.minutes)
+        if self.minutes < 1:
+            return "less than a minute"
+        return f"about {minutes:,} {'minute' if minutes == 1 else 'minutes'}"
+
+    @property
+    def rate_in_words(self) -> str:
+        """The rate for which that holds: `Close usually allows about 20 a second`."""
+        allows = "allows" if self.is_rate_told else "usually allows"
+        return f"Close {allows} about {round(self.rate, None if self.rate >= 1 else 2)} a second"
 
 
 @dataclass(frozen=True, slots=True)

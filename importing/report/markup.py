@@ -10,6 +10,7 @@ from cells.safe_text import revealed
 
 LONGEST_TEXT = 400  # characters; of a longer one, the report shows the beginning
 MOST_ROWS = 2000  # in one table
+THINNEST = 1.5  # percent of a bar
 
 Html = str
 Sort = Literal["text", "number"]
@@ -121,6 +122,3 @@ def bar(parts: Mapping[str, int], total: int, label: str = "") -> Html:
 def _widths(parts: Iterable[int], total: int) -> list[float]:
     widths = [max(100 * part / total, THINNEST) if part and total else 0.0 for part in parts]
     return [width * min(1, 100 / sum(widths)) if width else 0.0 for width in widths]
-
-
-THINNEST = 1.5  # percent of a bar

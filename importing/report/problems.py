@@ -8,7 +8,7 @@ from importing.report.markup import Cell, Html, Sort, not_shown, pill, table, te
 from importing.report.problem_words import problem_words
 
 ROOM = 2_400_000  # bytes for the problems of all kinds
-MOST_ON_PAPER = 500  # problems of a kind; report_style.py hides the others
+MOST_ON_PAPER = 500  # problems of a kind; style.py hides the others
 ROOM_OF_CONFLICTS = 400_000
 HEADS: Mapping[str, Sort] = {"Row": "number", "Column": "text", "Value": "text", "Reason": "text"}
 HEADS_OF_CONFLICTS: Mapping[str, Sort] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from importing.preview.preview import Decision, Effort, Preview, PreviewedLead
+from importing.preview.preview import Decision, Preview, PreviewedLead
 from importing.report.columns import columns_table
 from importing.report.markup import (
     Cell,
@@ -127,17 +127,11 @@ def _list_of_rows(occasion: Occasion) -> Html:
 
 def _effort(preview: Preview, _: Occasion) -> Section:
     """What the import would take, or what it took."""
-    requests = counted(preview.effort.requests, "request")
-    took = f"The import took {requests} to Close."
-    return Section(
-        "effort", "Effort", "Effort", f"<p>{_estimate(preview.effort, requests) if preview.is_rehearsed else took}</p>"
-    )
-
-
-def _estimate(effort: Effort, requests: str) -> Html:
-    minutes = "less than a minute" if effort.minutes < 1 else f"about {counted(round(effort.minutes), 'minute')}"
-    rate = f"Close {'allows' if effort.is_rate_told else 'usually allows'} about {effort.rate:.0f} a second"
-    return f"The import would take about {requests} to Close, and {minutes}: {rate}."
+    effort = preview.effort
+    requests = f"{counted(effort.requests, 'request')} to Close"
+    would_take = f"The import would take about {requests}, and {effort.time_in_words}: {effort.rate_in_words}."
+    words = would_take if preview.is_rehearsed else f"The import took {requests}."
+    return Section("effort", "Effort", "Effort", f"<p>{words}</p>")
 
 
 # Columns, leads and fields -------------------------------------------------------------------------------------------

@@ -54,4 +54,5 @@ def look_for_missing(organization: Organization, lead_id: str, company: str, mis
 
 
 def merged_words(merged: Json) -> str:
+    """Why a lead stays that was merged into another one, and what can be done."""
     return f"it was merged into {lead_link(merged)}; if what the import added should go, remove it there"

@@ -192,7 +192,7 @@ def test_companies_that_are_one_lead_in_close_are_shown_and_filled_in_turn(
     (conflict,) = table("output_data/leads_conflicts.csv")
     assert "Trade" in conflict.values()
     (lead,) = leads_held(user).values()
-    people = [("ANN", [], ["+14155550100"]), ("BOB", [], ["+14155550101"])]
+    people: list[Any] = [("ANN", [], ["+14155550100"]), ("BOB", [], ["+14155550101"])]
     assert (lead[custom_ids(user)["Industry"]], people_on(lead)) == ("Retail", people)
 
 
