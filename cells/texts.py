@@ -34,6 +34,7 @@ ProblemCode = Literal[
     "too_many",
     "conflict",
     "refused",
+    "changed",
 ]
 
 

@@ -14,6 +14,7 @@ from importing.plan import Action, Plan, PlannedLead
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "failed", "undetermined"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+CHANGED_SINCE = "it has changed in Close since the plan was approved, so that something else would have been written"
 REMAINING = "remaining"  # leads that wait for the next part of a run, which count as skipped until then
 OUTCOME_OF_ACTION: Mapping[Action, Outcome] = {
     "create": "created",

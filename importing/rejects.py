@@ -22,7 +22,8 @@ from cells.numbers import DECIMAL_MARKS
 from cells.problems import Problem
 from cells.readings import UnclearColumn
 from cells.source_file import SourceFile
-from importing.outcomes import ImportResult
+from cells.texts import ProblemCode
+from importing.outcomes import CHANGED_SINCE, ImportResult, LeadOutcome
 
 Line = list[str]
 TOLD_COLUMNS = REJECT_COLUMNS[:-1]  # about one row
@@ -85,20 +86,27 @@ def rejects_of(result: ImportResult) -> Rejects:
 def _problems_to_fix(result: ImportResult) -> dict[int, list[Problem]]:
     """All problems of each row that has others than conflicts, by row number in the file's order."""
     problems: defaultdict[int, list[Problem]] = defaultdict(list)
-    for problem in [*result.plan.clean.rejected, *result.dropped, *refused_rows(result)]:
+    for problem in [*result.plan.clean.rejected, *result.dropped, *failed_rows(result)]:
         problems[problem.row].append(problem)
     return {row: each for row, each in sorted(problems.items()) if any(one.code != "conflict" for one in each)}
 
 
-def refused_rows(result: ImportResult) -> list[Problem]:
-    """A problem for each row of a lead that Close refused as a whole."""
+def failed_rows(result: ImportResult) -> list[Problem]:
+    """A problem for each row of a lead that failed as a whole."""
     company = result.source.roles.called(COMPANY)
     return [
-        Problem(row, company, outcome.lead.spellings[0], "refused", f"Close refused the lead: {outcome.reason}")
+        Problem(row, company, outcome.lead.spellings[0], *_why_failed(outcome))
         for outcome in result.leads
         if outcome.outcome == "failed"
         for row in outcome.lead.rows
     ]
+
+
+def _why_failed(outcome: LeadOutcome) -> tuple[ProblemCode, str]:
+    """The code and the reason."""
+    if outcome.reason == CHANGED_SINCE:
+        return "changed", f"The lead was not imported: {CHANGED_SINCE}."
+    return "refused", f"Close refused the lead: {outcome.reason}"
 
 
 def _prove_marks(source: SourceFile, rows: list[int], marks: Mapping[str, str]) -> bool:

@@ -22,13 +22,12 @@ from importing.gaps import everything_in, without_values
 from importing.lost_changes import StillLost
 from importing.lost_leads import MOST_WITNESSES, Lost, Witness
 from importing.missing_leads import DeletionUnproved, find_missing
-from importing.outcomes import LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
+from importing.outcomes import CHANGED_SINCE, LeadOutcome, Outcome, outcome_as_planned, outcome_in_close
 from importing.own_leads import remove_doubles
 from importing.plan import GONE, LEFT_ALONE, MERGED, Plan, PlannedLead, several_found
 from importing.refused_values import send_without_refused
 from importing.request_bodies import lead_body
 
-CHANGED_SINCE = "it has changed in Close since the plan was approved, so that something else would have been written"
 MOST_LOST_IN_A_ROW = 10  # answers; after this many, Close is probably down, so the rest should wait
 
 log = logging.getLogger(__name__)

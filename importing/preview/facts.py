@@ -12,7 +12,7 @@ from importing.preview.decisions import decisions_in
 from importing.preview.effort import effort_of
 from importing.preview.leads import expected_lead
 from importing.preview.preview import Preview, PreviewedLead, ProblemKind
-from importing.rejects import refused_rows
+from importing.rejects import failed_rows
 
 FIRST_LEADS = 3
 
@@ -51,7 +51,7 @@ def preview_of(result: ImportResult, *, is_rehearsed: bool, plan_id: str = "") -
 
 def _kinds(result: ImportResult) -> Iterator[ProblemKind]:
     """The problems by kind, first those of whole rows; conflicts are told apart from them."""
-    of_rows = [*result.plan.clean.rejected, *refused_rows(result)]
+    of_rows = [*result.plan.clean.rejected, *failed_rows(result)]
     for problems, is_of_rows in ((of_rows, True), (result.values_to_fix, False)):
         for code, _ in Counter(problem.code for problem in problems).most_common():
             alike = sorted((each for each in problems if each.code == code), key=lambda problem: problem.row)

@@ -26,6 +26,7 @@ PROBLEM_WORDS = {
     "too_many": "More values than Close takes",
     "conflict": "Values that disagree",
     "refused": "Refused by Close",
+    "changed": "Changed in Close since the plan was approved",
 }
 
 

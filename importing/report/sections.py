@@ -35,7 +35,7 @@ OUTCOME_MEANING = {
     "unchanged": "in Close already, and lacks nothing",
     "skipped": "left alone: the list of rows gives the reason",
     "rejected": "can't be imported: see the problems below",
-    "failed": "Close refused the lead",
+    "failed": "Close refused the lead, or it has changed there since the plan was approved",
     "undetermined": "it is not known yet whether Close has the lead",
 }
 

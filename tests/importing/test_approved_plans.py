@@ -273,6 +273,9 @@ def test_a_lead_that_changes_while_the_plan_is_carried_out_is_not_given_anything
     reasons = {line["company"]: line["reason"] for line in table(ran.json["files"]["imported"])}
     assert "changed in Close since the plan was approved" in reasons["ACME"]
     assert "changed in Close since the plan was approved" in reasons["GONE"]
+    rejected = [(line["Company"], line["_code"], line["_reason"]) for line in table(ran.json["files"]["rejects"])]
+    assert [each[:2] for each in rejected] == [("Acme", "changed"), ("Gone", "changed")]
+    assert not any("Close refused" in reason for _, _, reason in rejected)
 
 
 # A run of a plan that was interrupted --------------------------------------------------------------------------------
