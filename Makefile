@@ -22,7 +22,7 @@ demo: $(VENV)/user-ready
 	$(call show,qualify 123 120 129 128 --sandbox)
 
 test: $(VENV)/developer-ready
-	@echo 'Running all tests: three to five minutes on two cores.'
+	@echo 'Running all tests: about seven minutes on two cores.'
 	$(PYTEST)
 
 # The tests that kill commands at random and lose their answers, far more often than `make test` does.
@@ -46,7 +46,7 @@ pictures: $(VENV)/developer-ready
 	$(BIN)/python docs/pictures.py
 
 check: $(VENV)/developer-ready
-	@echo 'Checking style and types, then running all tests: about five minutes on two cores.'
+	@echo 'Checking style and types, then running all tests: about eight minutes on two cores.'
 	$(BARE) $(BIN)/ruff check .
 	$(BARE) $(BIN)/ruff format --check .
 	$(BARE) $(BIN)/mypy

@@ -247,7 +247,7 @@ def _refusal(args: argparse.Namespace, path: Path, foreseen: ImportResult, journ
 def _written(
     args: argparse.Namespace, given: _Given, result: ImportResult, journals: JournalFile
 ) -> tuple[ImportResult, Told]:
-    """The result, and what is told about it, once the files about it are written. A dry run notes its plan."""
+    """The result, and what else a summary says, after the files about it are written. A dry run notes its plan."""
     plan_id = note_shown(result.plan, given.basis) if args.dry_run else args.plan or ""
     kept_map = keep_map(result.source, is_rehearsed=args.dry_run)
     files = {"is_rehearsed": args.dry_run, "as_workbook": args.rejects_xlsx}

@@ -147,10 +147,10 @@ def _new_field_words(new: NewField) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told of an import beside its result: the path of the file, and the files that were `written`.
+    """What a summary says besides the result of an import: the path of its file, and the files that were `written`.
 
-    And the name of the map that was kept for the columns, if any; the plan that was shown or carried out, "" if that
-    does not matter; and for a dry run, its preview.
+    `kept_map` is the name of the map that was kept for its columns, if any. `plan_id` is that of the plan that a dry
+    run shows or that `--plan` names, else "". Only a dry run has a `preview`.
     """
 
     path: Path

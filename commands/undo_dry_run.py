@@ -54,7 +54,7 @@ def _left_words(lead: PlannedLead) -> str:
 
 
 def _restored_words(lead: PlannedLead) -> str:
-    return f"{_named(lead)}: {'; '.join(lead.taken_back) or 'nothing, because it is gone already'}"
+    return f"{_named(lead)}: {'; '.join(lead.taken_back) or 'nothing, because what was added is gone already'}"
 
 
 def _named(lead: PlannedLead) -> str:

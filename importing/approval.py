@@ -1,4 +1,4 @@
-"""The id of a plan: it stands for everything that an import would write, so that just this can be approved and done.
+"""The id of a plan: it stands for everything that an import would write, so that exactly this can be approved.
 
 Somebody looks at a plan, and names its id later. If the file, its map, the settings, or what the plan rests on in Close
 have changed since, the id stands for something else. The journal keeps what the parts of a plan were when it was shown,
@@ -92,7 +92,9 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
     if now.plan_id == plan_id:
         journal.note_plan(plan_id, asdict(now), plan.run_id)
     elif shown is None:
-        raise PlanChanged(f"no plan {plan_id} was shown in this folder lately, and the plan is another one now")
+        raise PlanChanged(
+            f"no plan {plan_id} was shown in this folder lately, and a new dry run would show another one"
+        )
     else:
         plan = _bound(plan, now, _read(shown.parts), plan_id, is_run_of_it=is_run_of_it)
     return replace(plan, leads=[replace(planned, allowed=_allowed(planned)) for planned in plan.leads])
@@ -236,7 +238,7 @@ def _read(parts: Mapping[str, Any]) -> Fingerprint:
 
 
 def _begun_by_run(plan: Plan) -> list[PlannedLead]:
-    """The leads of which the run has sent anything already."""
+    """The leads that the run has begun with: it has sent them, or something to add to them."""
     journal = plan.organization.journal
     sent = {lead.key for lead in journal.leads_of_run(plan.run_id)}
     changed = {change.lead_id for change in journal.changes_of_run(plan.run_id)}

@@ -22,7 +22,7 @@ LONG_THOUGHT = 5.0  # seconds until somebody agrees; after that, the plan is mad
 class Voice:
     """How an import informs the user: of its plan, of anything they may wonder about, and of its progress.
 
-    `with_progress` passes outcomes through, and is told how many there will be.
+    `with_progress` passes outcomes through; it also gets the number that there will be.
     """
 
     announce: Callable[[Plan], None]
@@ -83,7 +83,7 @@ def import_file(
 def _agreed(plan: Plan, plan_again: Callable[[], Plan], brakes: Brakes, voice: Voice) -> Plan:
     """The plan that somebody agreed to. If that took long, it is made again, as others may have written to Close.
 
-    If it is another one by then, it is announced, and has to be agreed to, as well.
+    If it has changed by then, the new one is announced and has to be agreed to as well.
     """
     clock = plan.organization.close.machine.monotonic
     while True:
@@ -95,4 +95,4 @@ def _agreed(plan: Plan, plan_again: Callable[[], Plan], brakes: Brakes, voice: V
         agreed, plan = plan, plan_again()
         if work_in(plan) == work_in(agreed):
             return plan
-        voice.tell("Close has changed since you were asked, so the plan is another one now.")
+        voice.tell("Close has changed since you were asked, and the plan with it.")

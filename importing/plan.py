@@ -317,7 +317,7 @@ def _filled(found: Json, gaps: Gaps, fields: LeadFields) -> Json:
 def _limited(plan: Plan, limit: int) -> Plan:
     """The plan in which only so many leads have work to do, in the order of the file, and the others wait.
 
-    What may be in Close does not wait. Of that, only leads that this run may still create count: leads of which Close
+    A lead that may be in Close does not wait. It counts only if this run may still create it: leads in which Close
     keeps refusing something would otherwise take the place of others forever.
     """
     to_do = [planned for planned in plan.leads if plan.is_to_do(planned)]
@@ -343,7 +343,7 @@ def _is_in_doubt(plan: Plan, planned: PlannedLead) -> bool:
 
 
 def _begun(plan: Plan) -> set[str]:
-    """The keys of the leads of which an earlier part of this run is known to have written or tried all or a part.
+    """The keys of the leads that an earlier part of this run is known to have written or tried, at least in part.
 
     Leads with several copies, or with changes whose answers were lost, are included, whichever run made them.
     """

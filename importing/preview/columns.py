@@ -145,7 +145,7 @@ class _Columns:
     # Samples ---------------------------------------------------------------------------------------------------------
 
     def _kept_samples(self, at: int, kept: Iterable[EqualCells]) -> Iterator[Sample]:
-        """Cells of which Close will hold all values, as it will write them."""
+        """Cells that keep all their values, with what Close will hold of them."""
         for each in islice(kept, MOST_LOOKED_AT):
             after = self._after(at, each.row, each.values)
             if after:

@@ -22,9 +22,9 @@ class ColumnPreview:
 
     `title` is the file's, `target` where its values go (`Company`, `custom.Industry`, "" if it is left out), `kind` the
     type of the values (`text`, `date`, `email`, ...), and `is_new` tells that its custom field has to be made. The
-    numbers are of cells: `filled` say something, `changed` are written differently than they stood, `dropped` lost a
-    value, and `placeholders` have a word for nothing (they are not filled). `worst` is a problem of the most frequent
-    kind, of which there are `worst_count`.
+    numbers are of cells: `filled` say something, `changed` are written differently in Close, `dropped` lost a value,
+    and `placeholders` have a word for nothing (they are not filled). `worst` is the first problem of the most frequent
+    kind, and `worst_count` says how many of that kind there are.
     """
 
     title: str

@@ -36,7 +36,7 @@ class Table:
 
 
 def text(value: str) -> Html:
-    """A text as HTML: nothing in it is markup, what is not to be seen is named, and much of it is cut."""
+    """A text as HTML: none of it is markup, characters that can't be seen are named, and a long one is cut."""
     if len(value) <= LONGEST_TEXT:
         return escape(revealed(value))
     return f"{escape(revealed(value[:LONGEST_TEXT]))}… ({len(value):,} characters)"

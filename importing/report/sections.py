@@ -42,11 +42,11 @@ OUTCOME_MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a report says beside its preview: when it was `made` (UTC), and about what was done.
+    """What a report says besides its preview, and when it was `made` (UTC).
 
     `next_command` carries out the plan, or takes the run back; it is "" if there is nothing to carry out or take back.
-    `files` has the paths of the files with all details, by kind, and `ended_early` why an import did not come to its
-    end, "" if it did.
+    `files` has the paths of the files with all details, by kind, and `ended_early` says why an import ended early, ""
+    if it did not.
     """
 
     made: datetime
@@ -114,7 +114,8 @@ def _lost(preview: Preview) -> Html:
     would = "would be" if preview.is_rehearsed else ("was" if values == 1 else "were")
     some = "" if len(preview.conflicts) == values else f"{len(preview.conflicts):,} of them "
     differ = f", {some}because others disagree" if preview.conflicts else ""
-    words = f"{counted(values, 'value')} {would} lost{differ}; each is listed below." if values else ""
+    listed = f"{'it is' if values == 1 else 'they are'} listed below"
+    words = f"{counted(values, 'value')} {would} lost{differ}; {listed}." if values else ""
     nothing = counted(preview.placeholders, "cell says", "cells say")
     said = f" {nothing} that there is no value (N/A, -, none, ...)." if preview.placeholders else ""
     return f"<p>{words or f'No value {would} lost.'}{said}</p>"

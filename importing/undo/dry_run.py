@@ -1,6 +1,6 @@
 """A client for a dry run: it reads from Close, keeps every write to itself, and shows leads as they would be after it.
 
-So what would be done is told by the code that does it: only the client, and the journal, are other ones.
+So the code that undoes an import also tells what an undo would do: only its client and its journal differ.
 """
 
 import threading
