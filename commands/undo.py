@@ -54,11 +54,8 @@ def run(args: argparse.Namespace) -> int:
         organization = open_organization(close, journals, index_lag(args), list_lag(args))
         run = organization.journal.find_run(args.run_id)
         total = count_to_undo(organization.journal, run)
-        if run.state == "undone" and not args.quiet:
-            say(f"Run {run.run_id} was already undone.")
-        elif not args.quiet:
-            what = "Checking what an undo would do to run" if args.dry_run else "Undoing run"
-            say(f"{what} {run.run_id} of {run.file}: {counted(total, 'lead')} to check.")
+        if not args.quiet:
+            say(_first_words(run, total, is_dry_run=args.dry_run))
         agree_to_changes(args, total, _words_ahead(run, total, organization.account.organization_name))
         with noticing_interrupt(stop, "" if args.quiet else STOPPING):
             undo = foresee_undo if args.dry_run else undo_run
@@ -75,11 +72,14 @@ def run(args: argparse.Namespace) -> int:
         show(_summary(report, total - len(done)))
     if not args.quiet:
         tell_of_closed_log(close)
-    if ended_by:
-        return tell_early_end(ended_by, args)
+    return tell_early_end(ended_by, args) if ended_by else _exit_code(args, done)
+
+
+def _exit_code(args: argparse.Namespace, done: Sequence[UndoneLead]) -> Exit:
+    """The exit code of an undo, or of its dry run, that was not ended early."""
     if args.dry_run and not all(lead.is_known for lead in done):
         return Exit.UNREACHABLE
-    return Exit.INCOMPLETE if report["left"] else Exit.DONE
+    return Exit.INCOMPLETE if any(lead.outcome == "left" for lead in done) else Exit.DONE
 
 
 @contextlib.contextmanager
@@ -92,6 +92,14 @@ def _open_journal(*, is_copy: bool) -> Iterator[JournalFile]:
 
 def _silent(_: str) -> None:
     """Say nothing, as `--quiet` asks."""
+
+
+def _first_words(run: Run, total: int, *, is_dry_run: bool) -> str:
+    """What is about to be done."""
+    if run.state == "undone":
+        return f"Run {run.run_id} was already undone."
+    what = "Checking what an undo would do to run" if is_dry_run else "Undoing run"
+    return f"{what} {run.run_id} of {run.file}: {counted(total, 'lead')} to check."
 
 
 def _words_ahead(run: Run, total: int, organization_name: str) -> str:

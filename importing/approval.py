@@ -66,17 +66,28 @@ class Fingerprint:
     leads: Mapping[str, tuple[Action, str]]
 
     @property
+    def parts(self) -> Json:
+        """All of it, as the journal keeps it."""
+        return {
+            "organization": self.organization,
+            "basis": asdict(self.basis),
+            "fields": self.fields,
+            "leads": self.leads,
+        }
+
+    @property
     def plan_id(self) -> str:
         """The id: hex digits in groups."""
-        digits = _digest(asdict(self))
+        digits = _digest(self.parts)
         return "-".join(digits[at : at + GROUP_SIZE] for at in range(0, GROUPS * GROUP_SIZE, GROUP_SIZE))
 
 
 def note_shown(plan: Plan, basis: Basis) -> str:
     """The id of a plan that is shown to somebody; the journal keeps what it stands for."""
     shown = _fingerprint(plan, basis)
-    plan.organization.journal.note_plan(shown.plan_id, asdict(shown))
-    return shown.plan_id
+    plan_id = shown.plan_id
+    plan.organization.journal.note_plan(plan_id, shown.parts)
+    return plan_id
 
 
 def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
@@ -90,7 +101,7 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
     if shown and not is_run_of_it and journal.has_run(shown.run_id):
         raise PlanChanged(f"the plan {plan_id} was carried out in run {shown.run_id} already")
     if now.plan_id == plan_id:
-        journal.note_plan(plan_id, asdict(now), plan.run_id)
+        journal.note_plan(plan_id, now.parts, plan.run_id)
     elif shown is None:
         raise PlanChanged(
             f"no plan {plan_id} was shown in this folder lately, and a new dry run would show another one"
