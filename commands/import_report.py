@@ -10,6 +10,7 @@ from commands.errors import UsageError
 from commands.files import STANDARD_INPUT, write_files
 from commands.import_approval import command_for
 from commands.import_files import WrittenFiles
+from importing.brakes import Brakes
 from importing.outcomes import ImportResult
 from importing.preview.preview import Preview
 from importing.report.page import report_page
@@ -40,9 +41,10 @@ def write_report(
 
 
 def _next_command(preview: Preview, result: ImportResult, args: argparse.Namespace) -> str:
-    """The command that carries the plan out, or takes the import back; "" if nothing is planned or written."""
+    """The command that carries the plan out, or takes the import back; "" if there is nothing that it could do."""
     if args.dry_run:
-        return command_for(args, preview.plan_id) if preview.plan_id else ""
+        is_allowed = Brakes(most_rejects=args.max_rejects).allow_rejects(result.plan)
+        return command_for(args, preview.plan_id) if is_allowed else ""
     wrote = result.has("created") or result.has("updated")
     return undo_command(result.plan.run_id, args) if wrote else ""
 

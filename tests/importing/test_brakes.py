@@ -175,7 +175,8 @@ def test_too_many_rejects_stop_an_import_before_anything_is_written(
     ran = run("import", "leads.csv", "--json", "--max-rejects", "2", "--dry-run")
     assert (ran.code, ran.json["rows"]["rejected"], ran.json["leads"]["created"]) == (2, 3, 3)
     assert ran.err.splitlines()[-1].startswith("error: 3 of 6 rows would be rejected")
-    ran = run("import", "leads.csv", "--max-rejects", "2", "--dry-run")
+    ran = run("import", "leads.csv", "--max-rejects", "2", "--dry-run", "--report", "leads.html")
+    assert "To carry out" not in Path("leads.html").read_text(encoding="utf-8")
     assert ("carry" in ran.out, ran.err.count("leads_rejects.csv")) == (False, 1)  # one thing to do, not two
     for allowed in ("50%", "3"):
         assert run("import", "leads.csv", "--max-rejects", allowed).code == 4
