@@ -92,7 +92,9 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
     if now.plan_id == plan_id:
         journal.note_plan(plan_id, asdict(now), plan.run_id)
     elif shown is None:
-        raise PlanChanged(f"no plan {plan_id} was shown in this folder lately, and the plan is another one now")
+        raise PlanChanged(
+            f"no plan {plan_id} was shown for this organization in this folder lately, and the plan is another one now"
+        )
     else:
         plan = _bound(plan, now, _read(shown.parts), plan_id, is_run_of_it=is_run_of_it)
     return replace(plan, leads=[replace(planned, allowed=_allowed(planned)) for planned in plan.leads])

@@ -7,7 +7,7 @@ during one index lag first, because Close would take it twice.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cells.problems import Problem
@@ -93,8 +93,7 @@ class _Filling:
         self._conflicts = tuple(find_conflicts(found, self._lead, self._organization.fields))
         if not gaps:
             return self._filled(found)
-        if self._allowed is not None and not gaps.is_within(self._allowed):
-            raise NotAllowed
+        self._refuse_more_than_allowed(gaps)
         self._gaps = self._gaps or gaps
         try:
             answers = [self._sent(change) for change in _changes(self._organization, found, gaps)]
@@ -104,6 +103,16 @@ class _Filling:
         filled = last if last and shows_contacts(last) else self._close.read_lead(self._id)
         self._journal.note_reading(kept(filled))
         return self._filled(filled)
+
+    def _refuse_more_than_allowed(self, gaps: Gaps) -> None:
+        """Raise NotAllowed if an approved plan adds less. It has all that contacts made by this run may lack."""
+        if self._allowed is None:
+            return
+        changes = self._journal.changes_of_lead(self._id, self._run_id)
+        made = {change.target for change in changes if change.kind == "new contact"}
+        of_others = [gap for gap in gaps.contacts if gap.contact["id"] not in made]
+        if not replace(gaps, contacts=of_others).is_within(self._allowed):
+            raise NotAllowed
 
     def _read(self) -> Json:
         """The lead, read by id. If answers were lost, it is read until it has settled, and those changes are noted."""

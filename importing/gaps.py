@@ -4,7 +4,6 @@ Blank fields are to be filled; a missing address, contacts, e-mails and phones a
 holds is kept, and a different value in the file is reported.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from cells.problems import Problem
 from cleaning import Contact, Lead, Value
 from close.contents import Json
 from importing.custom_fields import LeadFields
-from importing.match_contacts import NOT_MADE_YET, ContactGap, contact_gaps
+from importing.match_contacts import ContactGap, contact_gaps
 
 Person = TypeVar("Person", Contact, ContactGap)
 
@@ -38,15 +37,12 @@ class Gaps:
 
     def is_within(self, allowed: "Gaps") -> bool:
         """Whether nothing is to be added but what is `allowed`, or part of it."""
-        to_contacts: defaultdict[str, set[str]] = defaultdict(set)
-        for gap in allowed.contacts:
-            to_contacts[gap.contact["id"]].update(gap.items)
-        new = to_contacts[NOT_MADE_YET]
+        to_contacts = {gap.contact["id"]: set(gap.items) for gap in allowed.contacts}
         return (
             bool(self.import_key) <= bool(allowed.import_key)
             and self.own.items() <= allowed.own.items()
             and self.custom.items() <= allowed.custom.items()
-            and all(set(gap.items) <= to_contacts.get(gap.contact["id"], new) for gap in self.contacts)
+            and all(set(gap.items) <= to_contacts.get(gap.contact["id"], set()) for gap in self.contacts)
             and all(contact in allowed.new_contacts for contact in self.new_contacts)
         )
 

@@ -9,8 +9,6 @@ from cells.contact_columns import no_types
 from cleaning import Contact
 from close.contents import Json
 
-NOT_MADE_YET = "new "  # begins the id of what Close does not have yet
-
 
 @dataclass(frozen=True, slots=True)
 class ContactGap:

@@ -27,7 +27,6 @@ from close_client import CloseClient
 from importing.custom_fields import LeadFields, find_fields, refuse_doubles, refuse_locked
 from importing.gaps import Gaps, find_conflicts, find_gaps
 from importing.look_up import Sight, look_around
-from importing.match_contacts import NOT_MADE_YET
 from importing.organization import Organization
 from importing.request_bodies import contact_body, contact_gap_body, gaps_body
 
@@ -35,6 +34,7 @@ LEFT_ALONE = "already in Close; existing leads are left alone"
 MERGED = "the lead imported earlier was merged into this one in Close"
 GONE = "deleted or merged in Close since it was imported; it is not created again"
 OUR_DOUBLE = "the newer one is removed if this tool created it and nobody has changed it"
+NOT_MADE_YET = "new "  # begins the id of what Close does not have yet
 
 Existing = Literal["merge", "skip", "create"]
 Clean = Callable[[SourceFile, Mapping[str, LeadField], Requests, Conventions], CleanFile]

@@ -43,6 +43,7 @@ class _Columns:
         self._titles = _titles_of_parsed(self._roles)
         self._in_close = [row.row for row in result.rows if row.outcome in OUTCOMES_IN_CLOSE]
         self._expected: dict[str, ExpectedLead] = {}
+        self._new_fields = result.plan.missing_fields
 
     def preview(self, at: int) -> ColumnPreview:
         """What becomes of the column at a position."""
@@ -56,7 +57,7 @@ class _Columns:
             title=" ".join(self._source.header[at].split()) or self._roles.labels[at],
             target=target,
             kind=self._kind(at, target),
-            is_new=target.removeprefix(CUSTOM_PREFIX) in self._result.plan.missing_fields,
+            is_new=target.removeprefix(CUSTOM_PREFIX) in self._new_fields,
             filled=int(says.values.sum()),
             changed=sum(each.count for each in kept if each.is_changed),
             dropped=len(lost),
@@ -173,9 +174,10 @@ class _Columns:
 
     def _expected_lead(self, row: int) -> ExpectedLead:
         planned = self._result.plan.leads[self._lead_of_row[row]]
-        refused = self._refused.get(planned.lead.key, ())
         key = planned.lead.key
-        return self._expected.setdefault(key, expected_lead(planned, refused, self._fields))
+        if key not in self._expected:
+            self._expected[key] = expected_lead(planned, self._refused.get(key, ()), self._fields)
+        return self._expected[key]
 
     @cached_property
     def _refused(self) -> dict[str, tuple[Problem, ...]]:

@@ -308,6 +308,37 @@ def test_an_interrupted_plan_is_carried_out_to_its_end_by_the_same_command(
             assert "was carried out" in refused(run(*command, "--plan", plan_id))
 
 
+def test_a_contact_that_was_made_in_part_before_an_answer_was_lost_does_not_hold_the_plan_up(
+    run: Run, write: Write, connect: Connect
+) -> None:
+    """Close refuses an e-mail, so the contact is sent without it: then it lacks just what the plan adds."""
+    write("Acme,Bob,bob@x.com; bad@x.com,,,,CA")
+    with Watched() as sandbox, RawClose(sandbox) as user:
+        connect(sandbox)
+        user.made("/lead/", name="Acme")
+        plan_id = shown(run, "--index-lag", "0")
+        lost: list[str] = []
+
+        def lose(request: HttpRequest, answer: Answer) -> Reply | None:
+            body = json.loads(request.body or b"{}") if request.method in ("POST", "PUT") else {}
+            for at, item in enumerate(body.get("emails", [])):
+                if item["email"] == "bad@x.com":
+                    errors = {"emails": {"errors": {str(at): {"email": "Not an address."}}}}
+                    return Reply.of(400, {"errors": [], "field-errors": errors})
+            if request.path == "/api/v1/contact/" and not lost:
+                lost.append(request.path)
+                answer(request)
+                return Reply(504, b"")
+            return answer(request)
+
+        sandbox.watch = lose
+        ran = run("import", "leads.csv", "--json", "--index-lag", "0", "--plan", plan_id)
+        held = named(leads_held(user), "Acme")
+    assert (ran.code, ran.json["leads"]["updated"], ran.json["values_dropped"]) == (0, 1, 1), ran.err
+    assert people_on(held) == [("BOB", ["bob@x.com"], [])]
+    assert held["addresses"][0]["state"] == "CA"
+
+
 def test_what_others_change_after_an_interruption_is_named(run: Run, write: Write, connect: Connect) -> None:
     """Of one lead, the run had added an e-mail, and a colleague takes away a phone that the file has, too."""
     write("Acme,Ann,ann@x.com,415 555 0100,,,NY", *(f"Company {number},,,,,,CA" for number in range(3)))

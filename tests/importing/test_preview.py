@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import main
+from importing.expected_leads import expected_lead
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
 from tests.raw_close import RawClose
@@ -206,3 +207,29 @@ def texts_of(lead: Any, fields: dict[str, str]) -> list[str]:
     own = [lead["name"], *(address["state"] for address in lead["addresses"])]
     people = [text for name, emails, phones in people_on(lead) for text in (name or "", *emails, *phones)]
     return [*own, *(str(lead[key]) for key in keys if lead.get(key) is not None), *people]
+
+
+def test_a_wide_file_is_looked_at_lead_by_lead_not_cell_by_cell(
+    run: Run, write: Write, connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a lead will hold is worked out once, however many columns show samples of it."""
+    asked: list[str] = []
+
+    def expected(planned: Any, *more: Any) -> Any:
+        asked.append(planned.lead.key)
+        return expected_lead(planned, *more)
+
+    monkeypatch.setattr("importing.column_previews.expected_lead", expected)
+    titles = [f"custom.F{number}" for number in range(20)]
+    write(
+        *(",".join([f"Company {row}", *(f"v{row}" for _ in titles)]) for row in range(9)),
+        header=f"Company,{','.join(titles)}",
+    )
+    assert run("import", "leads.csv", "--dry-run").code == 0
+    assert len(asked) == len(set(asked)) == 9
+
+
+def test_a_cell_that_lost_its_value_is_no_placeholder(run: Run, write: Write, connected: Sandbox) -> None:
+    write("A,#ERROR!", "B,n/a", "C,415 555 0100", header="Company,Contact Phones")
+    shown = column(run("import", "leads.csv", "--dry-run", "--json").json["preview"], "Contact Phones")
+    assert [shown[name] for name in ("filled", "changed", "dropped", "placeholders")] == [2, 1, 1, 1]
