@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import main
-from importing.expected_leads import expected_lead
+from importing.preview.leads import expected_lead
 from sandbox import Sandbox
 from tests.conftest import HEADER, Run
 from tests.raw_close import RawClose

@@ -19,7 +19,7 @@ from tests.simulation.computer import Computer
 from tests.simulation.disk import SimulatedDisk, Trouble
 from tests.simulation.files import Company, as_csv, as_mended, draw_companies, edited, lead_body, partly_known
 from tests.simulation.invariants import Invariants
-from tests.simulation.network import FAULTS, Network, Weather
+from tests.simulation.network import FAULTS, READ_TIMEOUT, Network, Weather
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.story import Story
 
@@ -147,6 +147,7 @@ class History:
             latest=draw.choice((2.0, 20.0, 100.0, 300.0, 1_200.0, 1_200.0)),
             latency=draw.choice((0.05, 0.5, 3.0)),
             has_date=draw.random() < 0.8,
+            lost_after=(0.1,) if faults == MAYBE_NEVER else (0.1, READ_TIMEOUT),
             longest_absence=draw.choice((0.0, LONGEST_ABSENCE)),
         )
 

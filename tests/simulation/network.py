@@ -44,6 +44,7 @@ class Weather:
     latest: float = 300.0
     latency: float = 0.2
     has_date: bool = True
+    lost_after: tuple[float, ...] = (0.1, READ_TIMEOUT)  # seconds until a client gives up what never arrives
     longest_absence: float = 0.0  # seconds for which Close does not find what a "404 passing" has struck
 
     def fate(self, sent: Sent) -> str:
@@ -188,7 +189,7 @@ class Network:
         elif fate == "no route":
             self._end(exchange, CONNECT_TIMEOUT, error=lambda: requests.ConnectTimeout(ConnectTimeoutError()))
         else:
-            self._fail(exchange, there + self.weather.draw.choice((0.1, READ_TIMEOUT)))
+            self._fail(exchange, there + self.weather.draw.choice(self.weather.lost_after))
 
     def _fail(self, exchange: _Exchange, seconds: float) -> None:
         """No answer comes: the connection is lost, or the client has waited for long enough."""
