@@ -55,13 +55,14 @@ def filled(cells: "pd.Series[str]", column: Column | None) -> Filled:
     placeholders = cells.isin([text for text in texts if is_text(text) and not has_value(text)])
     if column is None:
         return Filled(values, placeholders)
-    kept, nothing = _has_values(column), _has_only_placeholders(column)
-    values = (values | kept.reindex(cells.index, fill_value=False)) & ~nothing.reindex(cells.index, fill_value=False)
+    says, nothing = _says_something(column), _has_only_placeholders(column)
+    values = (values | says.reindex(cells.index, fill_value=False)) & ~nothing.reindex(cells.index, fill_value=False)
     return Filled(values, (placeholders | nothing.reindex(cells.index, fill_value=False)) & ~values)
 
 
-def _has_values(column: Column) -> "pd.Series[bool]":
-    return column.texts.by_row([value is not None for value in column.values])
+def _says_something(column: Column) -> "pd.Series[bool]":
+    """Whether each cell has a value, or had one that is lost, such as a number that became `#ERROR!`."""
+    return column.texts.by_row([value is not None or at in column.lost for at, value in enumerate(column.values)])
 
 
 def _has_only_placeholders(column: Column) -> "pd.Series[bool]":

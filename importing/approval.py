@@ -104,7 +104,7 @@ def approved(plan: Plan, basis: Basis, plan_id: str) -> Plan:
         journal.note_plan(plan_id, now.parts, plan.run_id)
     elif shown is None:
         raise PlanChanged(
-            f"no plan {plan_id} was shown in this folder lately, and a new dry run would show another one"
+            f"no plan {plan_id} was shown in this folder for this organization lately, and it is not the plan of now"
         )
     else:
         plan = _bound(plan, now, _read(shown.parts), plan_id, is_run_of_it=is_run_of_it)

@@ -243,3 +243,9 @@ def test_a_wide_file_is_looked_at_lead_by_lead_not_cell_by_cell(
     )
     assert run("import", "leads.csv", "--dry-run").code == 0
     assert len(asked) == len(set(asked)) == 9
+
+
+def test_a_cell_that_lost_its_value_is_no_placeholder(run: Run, write: Write, connected: Sandbox) -> None:
+    write("A,#ERROR!", "B,n/a", "C,415 555 0100", header="Company,Contact Phones")
+    shown = column(run("import", "leads.csv", "--dry-run", "--json").json["preview"], "Contact Phones")
+    assert [shown[name] for name in ("filled", "changed", "dropped", "placeholders")] == [2, 1, 1, 1]

@@ -37,6 +37,7 @@ class Invariants:
         self._left: set[str] = set()
         self._shared: set[str] = set()  # keys of leads, and leads with contacts, that two computers made
         history.close.watchers.append(self._watch)
+        history.network.watchers.append(self._watch_departure)
 
     def _break(self, words: str) -> None:
         self.broken.append(words)
@@ -61,6 +62,17 @@ class Invariants:
             self._watch_deletion(sent, answered.before or {}, (answered.before or {})["id"])
         elif sent.route == "DELETE /contact/{id}/":
             self._watch_deletion(sent, answered.before or {}, (answered.before or {})["lead_id"])
+
+    def _watch_departure(self, departed: Departed) -> None:
+        """A lead is sent: if it was sent before and may still arrive, its sender must have waited for that."""
+        sent = departed.sent
+        if sent.route != "POST /lead/" or sent.by not in self._computers():
+            return
+        for before in self._history.network.writes:
+            is_same = before.sent.route == sent.route and before.sent.by == sent.by and before.sent.body == sent.body
+            waited = sent.at - before.lost_at
+            if is_same and before.is_in_doubt and not before.made and waited < MAKE_AGAIN_AFTER:
+                self._break(f"a lead was sent again {waited:.0f} s after its answer was lost")
 
     def _computers(self) -> list[str]:
         return [user.computer.name for user in self._history.users]

@@ -24,6 +24,7 @@ from tests.simulation.scheduler import Scheduler, Waiter
 from tests.simulation.story import Story
 
 READ_TIMEOUT, CONNECT_TIMEOUT = 30.0, 5.0  # seconds, as the client has them
+SURE = frozenset({400, 401, 402, 403, 404, 405, 415, 429})  # statuses after which a client knows that nothing was done
 NEVER_ARRIVE = ("refused", "no route", "lost before")
 NOTHING_DONE = ("500", "502 before", "503", "503 asks", "504 before", "408 before", "404 passing", "429")
 DONE = ("lost after", "502 after", "504 after", "408 after", "odd after", "cut", "html", "doubled", "stall", "slow")
@@ -43,6 +44,7 @@ class Weather:
     latest: float = 300.0
     latency: float = 0.2
     has_date: bool = True
+    lost_after: tuple[float, ...] = (0.1, READ_TIMEOUT)  # seconds until a client gives up what never arrives
     longest_absence: float = 0.0  # seconds for which Close does not find what a "404 passing" has struck
 
     def fate(self, sent: Sent) -> str:
@@ -72,6 +74,7 @@ class _Exchange:
     reply: Reply | None = None
     error: Callable[[], requests.RequestException] | None = None
     is_over: bool = False
+    never_left: bool = False
     answer: "_Answer | None" = None
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -87,10 +90,14 @@ class _Answer:
 
 @dataclass
 class Departed:
-    """One write as the network saw it: when the client gave it up, and when it was carried out."""
+    """One write as the network saw it: when the client gave it up, and when it was carried out.
+
+    `is_in_doubt` if the client can't know whether Close carries it out.
+    """
 
     sent: Sent
     lost_at: float = math.inf
+    is_in_doubt: bool = False
     arrived_at: float = math.inf
     made: str = ""
 
@@ -101,6 +108,7 @@ class Network:
     def __init__(self, close: Close, scheduler: Scheduler, weather: Weather, story: Story) -> None:
         self.close, self.scheduler, self.weather, self.story = close, scheduler, weather, story
         self.writes: list[Departed] = []
+        self.watchers: list[Callable[[Departed], None]] = []  # they see each write before it leaves
         self.arriving: Departed | None = None
         self.read_at: dict[tuple[str, str], float] = {}  # when Close gave a computer what it last read of an object
         self._absences: dict[str, float] = {}  # when objects were last not found, and will be found again
@@ -117,6 +125,8 @@ class Network:
         computer.moment(f"sends {sent.route}")
         departed = Departed(sent)
         if sent.method in WRITES and not sent.path.endswith("/data/search/"):
+            for watch in self.watchers:
+                watch(departed)
             self.writes.append(departed)
         fate = self._fate(sent)
         self.story.count("requests")
@@ -138,6 +148,7 @@ class Network:
                 computer.park()
             except BaseException:  # a crash is when the answer is lost
                 departed.lost_at = min(departed.lost_at, scheduler.now)
+                departed.is_in_doubt = True
                 raise
         self._note_lost(departed, exchange)
         self.story.tell(scheduler.now, computer.name, "hears", sent.route, *_told(exchange))
@@ -163,19 +174,22 @@ class Network:
         return fate
 
     def _note_lost(self, departed: Departed, exchange: _Exchange) -> None:
-        if not exchange.reply or exchange.reply.status >= 400:
+        reply = exchange.reply
+        if not reply or reply.status >= 400:
             departed.lost_at = self.scheduler.now
+            departed.is_in_doubt = reply.status not in SURE if reply else not exchange.never_left
 
     # On the way ------------------------------------------------------------------------------------------------------
 
     def _never_arrives(self, exchange: _Exchange, fate: str, there: float) -> None:
+        exchange.never_left = fate in ("refused", "no route")
         if fate == "refused":
             cause: Exception = NewConnectionError(None, "refused")  # type: ignore[arg-type]
             self._end(exchange, there, error=lambda: requests.ConnectionError(cause))
         elif fate == "no route":
             self._end(exchange, CONNECT_TIMEOUT, error=lambda: requests.ConnectTimeout(ConnectTimeoutError()))
         else:
-            self._fail(exchange, there + self.weather.draw.choice((0.1, READ_TIMEOUT)))
+            self._fail(exchange, there + self.weather.draw.choice(self.weather.lost_after))
 
     def _fail(self, exchange: _Exchange, seconds: float) -> None:
         """No answer comes: the connection is lost, or the client has waited for long enough."""
