@@ -294,14 +294,14 @@ class Journal:
     # Plans -----------------------------------------------------------------------------------------------------------
 
     def note_plan(self, plan_id: str, parts: Json, run_id: str = "") -> None:
-        """A plan with these parts is shown, or a run begins to carry it out; only the newest plans are kept."""
+        """A plan with these parts is shown, or a run begins to carry it out; of others, only the newest are kept."""
         with self._as_a_whole():
             self._write(
                 "INSERT OR REPLACE INTO plans (organization, plan_id, parts, run_id) VALUES (?, ?, ?, ?)",
                 *(self.organization, plan_id, zlib.compress(json.dumps(parts).encode()), run_id),
             )
             self._write(
-                "DELETE FROM plans WHERE organization = ? AND number NOT IN "
+                "DELETE FROM plans WHERE organization = ? AND run_id = '' AND number NOT IN "
                 "(SELECT number FROM plans WHERE organization = ? ORDER BY number DESC LIMIT ?)",
                 *(self.organization, self.organization, PLANS_KEPT),
             )
