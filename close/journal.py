@@ -401,6 +401,17 @@ class Journal:
             *(json.dumps(body), self.organization, key),
         )
 
+    def note_arrived(self, key: str, run_id: str) -> None:
+        """A lead that was taken for absent is in Close after all, and belongs to the run that met it there.
+
+        It counts as sent without an answer until somebody has looked at it.
+        """
+        self._move(
+            "UPDATE leads SET state = 'sending', run_id = ? "
+            "WHERE organization = ? AND key = ? AND state = 'absent' AND sends > 0",
+            *(run_id, self.organization, key),
+        )
+
     def note_not_sent(self, key: str, *, is_refused: bool = False) -> None:
         """A lead that was about to be sent never was, or was refused: Close did nothing."""
         self._move(

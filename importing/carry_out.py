@@ -107,6 +107,9 @@ class _CarryingOut:
         """Note which leads were sent by earlier runs that did not get an answer."""
         sent_before = {planned.key: planned for planned in todo if planned.action == "look up"}
         sent = [self._plan.sent[key] for key in sent_before]
+        for lead in sent:
+            if lead.state == "absent":
+                self._journal.note_arrived(lead.key, self._plan.run_id)
         reason = "Close's answer was lost in an earlier run"
         for key, lost in lost_earlier(self._organization, sent, self._clock()).items():
             self._lost[key] = LostLead(sent_before[key], lost, reason)

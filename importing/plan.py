@@ -240,6 +240,8 @@ class _Decision:
             return PlannedLead(
                 lead, key, "look up", "sent before, but Close's answer was lost; it is looked up in Close first"
             )
+        if sent and sent.state == "absent" and sent.sends and self.sight.keyed.get(key):
+            return PlannedLead(lead, key, "look up", "sent before, and has arrived after all; it is looked up in Close")
         known = self.sight.known.get(key)
         shown = self.sight.keyed.get(key, []) if not (sent and sent.state == "undoing") else []
         found = shown or ([known] if known else self.sight.named.get(lead.key, []))

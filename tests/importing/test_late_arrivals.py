@@ -337,3 +337,21 @@ def forget_new_columns(path: Path) -> None:
             for column in columns:
                 database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         database.commit()
+
+
+def test_a_lead_that_arrives_when_it_had_been_taken_for_absent_is_known_as_ours(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    """It takes longer than ten lags, and its run is undone before: the next run that meets it can be undone, too."""
+    with late(clock, connect, "POST /api/v1/lead/", seconds=500) as (sandbox, close):
+        write("Acme,Ann,ann@x.com,,,,CA")
+        assert import_it(run).code == 5
+        undone = run("undo", "last", "--json", *LAG)
+        assert (undone.code, sandbox.report()["leads"]) == (0, 0)
+        time.sleep(500)
+        time.sleep(3)  # until search shows it
+        assert sandbox.report()["leads"] == 1
+        again = import_it(run)
+        assert (again.code, again.json["leads"]["created"], sandbox.report()["leads"]) == (0, 1, 1)
+        undone = run("undo", "last", "--json", *LAG)
+        assert (undone.code, undone.json["deleted"], leads_held(close)) == (0, 1, {})
