@@ -349,8 +349,8 @@ def test_a_lead_that_arrives_when_it_had_been_taken_for_absent_is_known_as_ours(
         undone = run("undo", "last", "--json", *LAG)
         assert (undone.code, sandbox.report()["leads"]) == (0, 0)
         time.sleep(500)
-        time.sleep(3)  # until search shows it
         assert sandbox.report()["leads"] == 1
+        time.sleep(3)  # until search shows it
         again = import_it(run)
         assert (again.code, again.json["leads"]["created"], sandbox.report()["leads"]) == (0, 1, 1)
         undone = run("undo", "last", "--json", *LAG)
