@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -21,6 +21,8 @@ LOOKS_PER_LAG = 12  # how often to look while waiting for leads
 EARLY_LOOKS = 5  # the first looks, which come sooner since most leads show within seconds
 SHORTEST_PAUSE = 0.1  # seconds
 FEW = 5  # up to this many leads are read one by one instead of being searched for together
+LOOKS_FOR_ABSENT = 10  # at a lead that Close does not find, before it counts as deleted
+PAUSE_FOR_ABSENT = 1.0  # seconds between two of them
 MOST_DELETIONS = 250  # the latest in the event log; older ones are not looked at
 
 Latest = Callable[[], tuple[Sequence[Json], Collection[str]]]  # leads created just now, and the ids of all deleted ones
@@ -127,7 +129,26 @@ def _not_shown_for_other_reasons(close: CloseClient, leads: Sequence[Json], ques
     if len(leads) > FEW:
         deleted = _deleted_since(close, leads)
         return [lead for lead in leads if lead["id"] not in deleted]
-    return [lead for lead in leads if _is_still_asked_for(close, lead, question)]
+    return _still_asked_for(close, leads, question)
+
+
+def _still_asked_for(close: CloseClient, leads: Sequence[Json], question: Question) -> list[Json]:
+    """Those of the leads that match the question when they are read by id.
+
+    Close may not find a lead for a moment although it exists, so it is looked for until it is surely gone.
+    """
+    found: dict[str, Json] = {}
+    away = {lead["id"] for lead in leads}
+    for look in range(LOOKS_FOR_ABSENT):
+        if look:
+            close.pause(PAUSE_FOR_ABSENT)
+        found |= _read_all(close, away)
+        away -= found.keys()
+        if away:
+            away -= _deleted_since(close, leads)
+        if not away:
+            break
+    return [lead for lead in leads if lead["id"] in found and question.admits(found[lead["id"]])]
 
 
 def _made_within(leads: Collection[Json]) -> Json:
@@ -152,8 +173,10 @@ def _deleted_since(close: CloseClient, leads: Collection[Json]) -> set[str]:
         return set()
 
 
-def _is_still_asked_for(close: CloseClient, lead: Json, question: Question) -> bool:
-    try:
-        return question.admits(close.read_lead(lead["id"]))
-    except NotFound:
-        return False
+def _read_all(close: CloseClient, lead_ids: Collection[str]) -> dict[str, Json]:
+    """The leads that Close finds by these ids, by id."""
+    read: dict[str, Json] = {}
+    for lead_id in sorted(lead_ids):
+        with suppress(NotFound):
+            read[lead_id] = close.read_lead(lead_id)
+    return read

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from close_client import CloseClient
-from sandbox import Sandbox
+from sandbox import Fault, Sandbox
 from sandbox.close import PREFIX
 from sandbox.wire import HttpRequest, Reply
 from segmenting.columns import LEADS, TOTAL
@@ -231,6 +231,23 @@ def test_a_lead_that_somebody_deleted_since_is_not_missing(
     lead_id = put_in_and_shown(put_in, pass_time, user)
     assert user.delete(f"/lead/{lead_id}/").status_code == 200
     pass_time(LAG)
+    ran = segment(run)
+    assert (counted(ran), named(ran)) == ((0, 0), [])
+
+
+@pytest.mark.parametrize("shows_events", [True, False])
+def test_a_lead_that_close_does_not_find_for_a_moment_is_missing_and_one_that_stays_away_is_not(
+    run: Run, lagging: Watched, user: RawClose, put_in: PutIn, shows_events: bool
+) -> None:
+    put_in(ACME)
+    (lead_id,) = leads_held(user)
+    if not shows_events:
+        refused = Reply.of(403, {"error": "no"})
+        lagging.watch = lambda request, answer: refused if request.path.endswith("/event/") else answer(request)
+    with lagging.troubled([Fault("404-passing", on="GET /api/v1/lead/lead_", times=2)]):
+        ran = segment(run)
+    assert (counted(ran), named(ran)) == ((0, 1), ["ACME"])
+    assert user.delete(f"/lead/{lead_id}/").status_code == 200
     ran = segment(run)
     assert (counted(ran), named(ran)) == ((0, 0), [])
 
