@@ -15,7 +15,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from sandbox.answers import not_found
-from sandbox.limits import Verdict
 from sandbox.server import ODD_STATUSES, PAGE_FOR_PEOPLE
 from sandbox.wire import Reply
 from tests.simulation.close import Close, Sent
@@ -111,6 +110,7 @@ class Network:
         self.watchers: list[Callable[[Departed], None]] = []  # they see each write before it leaves
         self.arriving: Departed | None = None
         self.read_at: dict[tuple[str, str], float] = {}  # when Close gave a computer what it last read of an object
+        self.asked_until: dict[str, float] = {}  # until when Close has asked a computer not to ask anything
         self._absences: dict[str, float] = {}  # when objects were last not found, and will be found again
         self._latest: dict[str, _Answer] = {}
         self._odd = 0
@@ -227,7 +227,7 @@ class Network:
             self._end(exchange, back, reply=Reply(429, b"", self._dated(told)))
             return
         if fate in NOTHING_DONE:
-            self._end(exchange, back, reply=self._refusal(fate, verdict))
+            self._end(exchange, back, reply=self._refusal(fate, sent.by))
             return
         departed.arrived_at = self.scheduler.now
         self.arriving = departed
@@ -268,17 +268,17 @@ class Network:
 
     # Refusals --------------------------------------------------------------------------------------------------------
 
-    def _refusal(self, fate: str, verdict: Verdict | None) -> Reply:
+    def _refusal(self, fate: str, by: str) -> Reply:
         if fate == "404 passing":
             return Reply.of(404, not_found("Object").body)
         if fate == "429":
-            return Reply(429, b"", self._asking())
+            return Reply(429, b"", self._asking(by))
         if fate == "503 asks":
-            return Reply(503, b"", self._asking())
+            return Reply(503, b"", self._asking(by))
         return Reply(int(fate[:3]), b"{}", self._dated({}))
 
-    def _asking(self) -> dict[str, str]:
-        """Headers that ask for a wait, in one of all their forms."""
+    def _asking(self, by: str) -> dict[str, str]:
+        """Headers that ask a computer for a wait, in one of all their forms."""
         draw = self.weather.draw
         seconds = draw.choice((0, 0.4, 1, 3, 3, 20, 70, 290, 4000))
         whole = math.ceil(seconds)
@@ -296,7 +296,10 @@ class Network:
             {"RateLimit": "limit=, remaining=x"},
             {"x-rate-limit-limit": "100", "x-rate-limit-remaining": "0", "x-rate-limit-reset": str(whole)},
         )
-        return self._dated(draw.choice(forms))
+        told = draw.choice(forms)
+        if any(each in value for value in told.values() for each in (str(whole), date)):
+            self.asked_until[by] = max(self.asked_until.get(by, 0.0), self.scheduler.now + seconds)
+        return self._dated(told)
 
     def _dated(self, headers: dict[str, str]) -> dict[str, str]:
         if not self.weather.has_date:

@@ -224,13 +224,15 @@ class QualifyHistory:
 
     def _watch_into_the_calm(self, checker: Checker) -> None:
         """Let a watch go on until nothing has gone wrong for a while: then it has tried everybody again."""
-        began = self.scheduler.now
+        began, name = self.scheduler.now, checker.computer.name
+        self.network.asked_until.pop(name, None)  # a new command knows nothing of it
         watch = partial(self._run, checker, [*checker.words, "--again"], LONG_WATCH)
-        task = self.scheduler.spawn(checker.computer.name, watch)
+        task = self.scheduler.spawn(name, watch)
         self.scheduler.sleep(self.draw.uniform(30, 200))
         self._clear_up()
         self.scheduler.join(task)
-        if self.scheduler.now - began >= LONG_WATCH:  # otherwise a token was refused, and it ended
+        may_ask = self.network.asked_until.get(name, 0.0) < self.scheduler.now
+        if may_ask and self.scheduler.now - began >= LONG_WATCH:  # otherwise a token was refused, and it ended
             self.invariants.check_all_decided()
 
     def _clear_up(self) -> None:
