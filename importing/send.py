@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from close.contents import kept
+from close.contents import Json, kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.machine import Lock
 from close.workers import work_off
@@ -76,6 +76,7 @@ class Sender:
         self._workers, self._stop, self._machine = workers, stop, self._close.machine
         self._clock = self._machine.monotonic
         self._being_filled: dict[str, Lock] = {}
+        self._deleted = self._journal.deleted()
         self._lost_in_a_row = 0
         self.ended_by: Exception | None = None
         self.witnesses: deque[Witness] = deque(maxlen=MOST_WITNESSES)
@@ -154,10 +155,9 @@ class Sender:
             moment=self._close.now(),
         )
         began = self._clock()
-        create = partial(self._close.create_lead, key_column=fields.key_column)
         try:
             made, dropped = send_without_refused(
-                create, body, lead, fields, before_rest=partial(self._journal.note_body, key)
+                self._made, body, lead, fields, before_rest=partial(self._journal.note_body, key)
             )
         except OutcomeUnknown as lost:
             return LostLead(planned, Lost(self._clock()), str(lost))
@@ -175,6 +175,16 @@ class Sender:
                 self._journal.note_created(key, kept(self._close.read_lead(made["id"])), self._close.now())
         written = without_values(everything_in(lead), dropped)
         return outcome_in_close(made, lead, "created", changes=written.in_words(), dropped=dropped)
+
+    def _made(self, body: Json) -> Json:
+        """The lead that Close made.
+
+        Raises OutcomeUnknown for an answer about a lead that we deleted: it is an earlier answer, given once more.
+        """
+        made = self._close.create_lead(body, key_column=self._organization.fields.key_column)
+        if made["id"] in self._deleted:
+            raise OutcomeUnknown("Close's answer was about a lead that was deleted before")
+        return made
 
     def _fill(self, planned: PlannedLead, *, is_back: bool = False) -> Sent:
         """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close.

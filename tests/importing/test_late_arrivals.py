@@ -264,6 +264,21 @@ def test_an_answer_about_another_field_fills_no_wrong_one(run: Run, write: Write
 # Leads ---------------------------------------------------------------------------------------------------------------
 
 
+def test_the_answer_about_a_lead_that_was_undone_is_not_taken_for_the_one_about_its_successor(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    with Watched(clock=clock, index_lag=2) as sandbox, RawClose(sandbox) as close:
+        connect(sandbox)
+        write("Acme,,,,,7,")
+        assert import_it(run).code == 0
+        assert (run("undo", "last", *LAG).code, leads_held(close)) == (0, {})
+        with sandbox.troubled([Fault("doubled-answer", on="POST /api/v1/lead/")]):
+            assert import_it(run).json["leads"]["created"] == 1
+        (lead_id,) = leads_held(close)
+        assert lead_id in Path("output_data/leads_imported.csv").read_text(encoding="utf-8")
+        assert (run("undo", "last", *LAG).code, leads_held(close)) == (0, {})
+
+
 @pytest.mark.parametrize("then", ["the same file", "another file", "undo"])
 def test_a_lead_that_arrives_after_the_run_is_removed_by_the_next_command(
     run: Run, write: Write, clock: Clock, connect: Any, then: str

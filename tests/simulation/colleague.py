@@ -9,6 +9,7 @@ from tests.simulation.close import COLLEAGUE, Close, Json, Sent
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.story import Story
 
+OF_A_LEAD = ("contact", "activity", "task", "opportunity")
 FIELDS_STAY = 0.9  # probability that a history leaves the custom fields alone
 
 
@@ -34,7 +35,7 @@ class Colleague:
         self.only_talks = False  # to people, and notes that; nothing else changes
         if draw.random() > FIELDS_STAY:
             self._acts += [self._rename_field, self._delete_field, self._restore_field]
-        self._deleted: list[tuple[Json, list[Json]]] = []
+        self._deleted: list[tuple[Json, dict[str, list[Json]]]] = []
         self._deleted_fields: list[tuple[Json, dict[str, object]]] = []
         self.touched: dict[str, float] = {}
         self.worked: dict[str, float] = {}  # when they first changed or worked on leads and contacts, by id
@@ -121,18 +122,19 @@ class Colleague:
         lead = self._lead()
         if lead:
             self._touch(lead, is_work=False)
-            self._deleted.append((lead, self._close.store.of_lead("contact", lead["id"])))
+            self._deleted.append((lead, {kind: self._close.store.of_lead(kind, lead["id"]) for kind in OF_A_LEAD}))
             self._ask("DELETE", f"/lead/{lead['id']}/")
 
     def _restore(self) -> None:
-        """Bring a deleted lead back, as Close does: with its id and its contacts."""
+        """Bring a deleted lead back, as Close does: with its id, its contacts, and what was done on it."""
         if not self._deleted:
             return
-        lead, contacts = self._deleted.pop()
+        lead, children = self._deleted.pop()
         self._story.tell(self._scheduler.now, "colleague", "restores", lead["id"])
         with self._close.store.change(Origin("POST", "/restore/")) as change:
-            for contact in contacts:
-                change.put("contact", contact)
+            for kind, documents in children.items():
+                for document in documents:
+                    change.put(kind, document)
             change.put("lead", {**lead, "date_updated": self._close.store.now()})
         self._touch(lead, is_work=False)
 

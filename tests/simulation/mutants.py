@@ -54,12 +54,13 @@ MUTANTS = (
             moment=self._close.now(),
         )
         began = self._clock()
-        create = partial(self._close.create_lead, key_column=fields.key_column)
-""",
+        try:
+            made, dropped = send_without_refused(
+                self._made, body,""",
         """        began = self._clock()
 
         def create(sent):
-            made = self._close.create_lead(sent, key_column=fields.key_column)
+            made = self._made(sent)
             self._journal.note_sending(
                 *(key, self._plan.run_id, lead.name, body),
                 sender=self._organization.account.user_id,
@@ -68,7 +69,9 @@ MUTANTS = (
             )
             return made
 
-""",
+        try:
+            made, dropped = send_without_refused(
+                create, body,""",
     ),
     Mutant(
         "forget the lag of the index",
