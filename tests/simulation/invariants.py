@@ -68,6 +68,8 @@ class Invariants:
         sent = departed.sent
         if sent.route != "POST /lead/" or sent.by not in self._computers():
             return
+        if any(made.sent.by != sent.by for made in self._made[_key_of(sent.body or {})]):
+            return  # that one was found instead, and taken for the lead whose answer was lost
         for before in self._history.network.writes:
             is_same = before.sent.route == sent.route and before.sent.by == sent.by and before.sent.body == sent.body
             waited = sent.at - before.lost_at
@@ -212,9 +214,9 @@ class Invariants:
                     self._break(f"{row['company']} is {row['outcome']}, but Close does not have {row['lead id']}")
 
     def _check_waiting(self, user: "User", plan: Plan) -> None:
-        """A lead that waits for the next part of a limited run was not made by the same computer."""
+        """A lead that waits for the next part of a limited run was not made by the same computer, and no other one."""
         leads = self._history.close.store.all("lead")
-        made = {_key_of(lead) for lead in leads if self._maker.get(lead["id"]) == user.computer.name}
+        made = {_key_of(lead) for lead in leads if self._maker.get(lead["id"]) == user.computer.name} - self._shared
         for planned in plan.leads:
             if planned.action == "wait" and not planned.found and planned.key in made:
                 self._break(f"{planned.lead.name} is said to wait, but Close has it")
