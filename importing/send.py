@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from close.contents import kept
+from close.contents import Json, kept
 from close.errors import CloseError, CloseUnreachable, InvalidRequest, NotFound, OutcomeUnknown, Stopped
 from close.machine import Lock
 from close.workers import work_off
@@ -159,6 +159,7 @@ class Sender:
             made, dropped = send_without_refused(
                 create, body, lead, fields, before_rest=partial(self._journal.note_body, key)
             )
+            self._refuse_deleted(made)
         except OutcomeUnknown as lost:
             return LostLead(planned, Lost(self._clock()), str(lost))
         except InvalidRequest as refused:
@@ -175,6 +176,11 @@ class Sender:
                 self._journal.note_created(key, kept(self._close.read_lead(made["id"])), self._close.now())
         written = without_values(everything_in(lead), dropped)
         return outcome_in_close(made, lead, "created", changes=written.in_words(), dropped=dropped)
+
+    def _refuse_deleted(self, made: Json | None) -> None:
+        """Raise OutcomeUnknown if an answer shows a lead that we have deleted: it belongs to an earlier request."""
+        if made and self._journal.has_deleted(made["id"]):
+            raise OutcomeUnknown("Close's answer was about a lead that has been deleted")
 
     def _fill(self, planned: PlannedLead, *, is_back: bool = False) -> Sent:
         """Give a lead what it lacks; one job at a time, because two companies may have been merged into it in Close.
