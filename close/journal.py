@@ -486,6 +486,11 @@ class Journal:
         """The ids of all leads that we deleted ourselves; search may show them for a while."""
         return {row[0] for row in self._all("SELECT lead_id FROM deleted WHERE organization = ?", self.organization)}
 
+    def has_deleted(self, lead_id: str) -> bool:
+        """Whether we deleted this lead ourselves."""
+        asked = "SELECT 1 FROM deleted WHERE organization = ? AND lead_id = ?"
+        return self._one(asked, self.organization, lead_id) is not None
+
     # Changes to existing leads ---------------------------------------------------------------------------------------
 
     def note_changing(

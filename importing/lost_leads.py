@@ -81,8 +81,9 @@ def settle(
 ) -> Iterator[tuple[str, Fate]]:
     """Yield the key and fate of each lost lead. Each look covers all of them; `tell` hears how long it may take.
 
-    `witnesses` are the newest leads that Close answered. What is not known after `patience` seconds is unknown. Raises
-    any error that ends the search early.
+    A lead that is absent may still arrive while others are waited for, so the last look decides. `witnesses` are the
+    newest leads that Close answered. What is not known after `patience` seconds is unknown. Raises any error that ends
+    the search early.
     """
     if not lost:
         return
@@ -93,21 +94,23 @@ def settle(
     pause, last_at = max(SHORTEST_PAUSE, organization.index_lag / LOOKS_PER_LAG), clock() + patience
     while waiting:
         asked_at = clock()
+        absent: set[str] = set()
         look.again(waiting)
         for key, each in list(waiting.items()):
             fate = look.fate_of(key, each, asked_at)
-            if fate:
+            if fate and fate.kind == "absent":
+                absent.add(key)
+            elif fate:
                 del waiting[key]
                 yield key, fate
-        if not waiting:
-            return
-        if clock() + pause > last_at:
-            yield from ((key, Fate("unknown")) for key in waiting)
+        unclear = [each for key, each in waiting.items() if key not in absent]
+        if not unclear or clock() + pause > last_at:
+            yield from ((key, Fate("absent" if key in absent else "unknown")) for key in waiting)
             return
         if clock() - told_at >= organization.index_lag:
             told_at = clock()
-            left = max(longest - _elapsed(each, told_at) for each in waiting.values())
-            tell(_waiting_words(len(waiting), left, has_log=not organization.close.is_log_closed))
+            left = max(longest - _elapsed(each, told_at) for each in unclear)
+            tell(_waiting_words(len(unclear), left, has_log=not organization.close.is_log_closed))
         organization.close.pause(pause)
 
 

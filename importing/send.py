@@ -76,7 +76,6 @@ class Sender:
         self._workers, self._stop, self._machine = workers, stop, self._close.machine
         self._clock = self._machine.monotonic
         self._being_filled: dict[str, Lock] = {}
-        self._deleted = self._journal.deleted()
         self._lost_in_a_row = 0
         self.ended_by: Exception | None = None
         self.witnesses: deque[Witness] = deque(maxlen=MOST_WITNESSES)
@@ -182,7 +181,7 @@ class Sender:
         Raises OutcomeUnknown for an answer about a lead that we deleted: it is an earlier answer, given once more.
         """
         made = self._close.create_lead(body, key_column=self._organization.fields.key_column)
-        if made["id"] in self._deleted:
+        if self._journal.has_deleted(made["id"]):
             raise OutcomeUnknown("Close's answer was about a lead that was deleted before")
         return made
 

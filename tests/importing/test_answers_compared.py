@@ -155,6 +155,27 @@ def proxied(sandbox: Watched, method: str, prefix: str, change: Callable[[Docume
     sandbox.watch = lambda request, answer: answer(request)
 
 
+def test_the_answer_that_an_undone_lead_got_is_not_taken_for_that_of_the_lead_sent_again(
+    run: Run, write: Write, sandbox: Watched, user: RawClose
+) -> None:
+    first: list[Reply] = []
+
+    def watch(request: HttpRequest, answer: Answer) -> Reply | None:
+        reply = answer(request)
+        if is_for(request, "POST", "/lead/") and reply:
+            first.append(reply)
+            return first[0]
+        return reply
+
+    sandbox.watch = watch
+    write("Acme,Ann,ann@x.com,,,,")
+    assert run(*IMPORT).code == run("undo", "last", "--index-lag", "4").code == 0
+    ran = run(*IMPORT)
+    acme = leads_of(user)["acme"]
+    assert (ran.code, ran.json["leads"]["created"], len(first)) == (0, 1, 2)
+    assert acme["id"] in Path(ran.json["files"]["imported"]).read_text()
+
+
 def test_a_created_lead_whose_answer_leaves_out_custom_fields_is_read_by_id(
     run: Run, write: Write, sandbox: Watched, user: RawClose
 ) -> None:

@@ -370,3 +370,18 @@ def test_a_lead_that_arrives_when_it_had_been_taken_for_absent_is_known_as_ours(
         assert (again.code, again.json["leads"]["created"], sandbox.report()["leads"]) == (0, 1, 1)
         undone = run("undo", "last", "--json", *LAG)
         assert (undone.code, undone.json["deleted"], leads_held(close)) == (0, 1, {})
+
+
+def test_a_lead_that_arrives_while_another_is_waited_for_is_not_sent_again(
+    run: Run, write: Write, clock: Clock, connect: Any
+) -> None:
+    """It had been taken for absent by then, because it took longer than ten lags."""
+    with late(clock, connect, "POST /api/v1/lead/", seconds=300) as (sandbox, close):
+        write("Acme,Ann,ann@x.com,,,,CA")
+        assert import_it(run).code == 5
+        write("Acme,Ann,ann@x.com,,,,CA", "Beta,,,,,,")
+        with sandbox.troubled([Fault("drop-before", on="POST /api/v1/lead/", times=1)]):
+            ran = import_it(run)
+        assert (ran.code, ran.json["leads"]["created"], ran.json["leads"]["undetermined"]) == (5, 1, 1)
+        assert requests_to(sandbox)["POST /lead/"] == 2
+        assert [lead["name"] for lead in leads_held(close).values()] == ["ACME"]

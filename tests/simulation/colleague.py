@@ -145,11 +145,12 @@ class Colleague:
             self._touch(destination)
             self._ask("POST", "/lead/merge/", {"source": source["id"], "destination": destination["id"]})
 
-    def _on_contact(self, act: Callable[[Json], None]) -> None:
+    def _on_contact(self, act: Callable[[Json], None], *, is_removal: bool = False) -> None:
         contact = self._contact()
         lead = self._close.store.find("lead", contact["lead_id"]) if contact else None
         if contact and lead:
-            self._touch(lead)
+            is_as_made = is_removal and contact["date_created"] > lead["date_created"]  # then, the lead shows no work
+            self._touch(lead, is_work=not is_as_made)
             self.worked.setdefault(contact["id"], self._scheduler.now)
             act(contact)
 
@@ -167,7 +168,7 @@ class Colleague:
         self._ask("PUT", f"/contact/{contact['id']}/", body)
 
     def _remove_contact(self) -> None:
-        self._on_contact(self._delete_contact)
+        self._on_contact(self._delete_contact, is_removal=True)
 
     def _delete_contact(self, contact: Json) -> None:
         self._ask("DELETE", f"/contact/{contact['id']}/")
