@@ -162,9 +162,7 @@ class Told:
 
 def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any]:
     """What `--json` prints; for a dry run, with the outcomes that an import would have, and a preview of it."""
-    preview, is_rehearsed = told.preview, told.preview is not None
-    close = result.plan.organization.close
-    account = result.plan.organization.account
+    close, is_rehearsed = result.plan.organization.close, told.preview is not None
     return {
         "run_id": None if is_rehearsed else result.plan.run_id,
         "file": str(told.path),
@@ -174,17 +172,27 @@ def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any
         "remaining": result.plan.remaining,
         "values_dropped": len(result.dropped),
         "placeholders": result.plan.clean.placeholders,
-        "columns": {
-            column: [result.source.roles.labels[position] for position in positions]
-            for column, positions in result.source.roles.sources.items()
-        },
-        "rows_left_out": [{"row": row.number, "text": row.text} for row in result.source.rows_left_out],
-        "columns_left_out": [
-            {"column": name, "values": count} for name, count in result.source.count_left_out().items()
-        ],
+        **_reading_of(result),
+        "requests": close.requests_made,
+        "throttled": close.throttled,
+        "seconds": round(seconds, 3),
+        "files": told.written.paths,
+        "map": told.kept_map,
+        **_plan_of(result, told),
+    }
+
+
+def _reading_of(result: ImportResult) -> dict[str, Any]:
+    """How the file was read: its columns, what was left out, readings of dates and numbers, and new fields."""
+    source, plan = result.source, result.plan
+    labels = source.roles.labels
+    return {
+        "columns": {column: [labels[at] for at in positions] for column, positions in source.roles.sources.items()},
+        "rows_left_out": [{"row": row.number, "text": row.text} for row in source.rows_left_out],
+        "columns_left_out": [{"column": name, "values": count} for name, count in source.count_left_out().items()],
         "readings": [
             {"column": each.column, "reading": each.reading, "row": each.row, "value": each.value}
-            for each in proved(result.plan.clean.readings)
+            for each in proved(plan.clean.readings)
         ],
         "new_fields": [
             {
@@ -194,13 +202,15 @@ def report_of(result: ImportResult, told: Told, seconds: float) -> dict[str, Any
                 "row": new.row or None,
                 "value": new.value or None,
             }
-            for new in result.plan.new_fields
+            for new in plan.new_fields
         ],
-        "requests": close.requests_made,
-        "throttled": close.throttled,
-        "seconds": round(seconds, 3),
-        "files": told.written.paths,
-        "map": told.kept_map,
+    }
+
+
+def _plan_of(result: ImportResult, told: Told) -> dict[str, Any]:
+    """Where the leads go, and what a dry run shows of its plan."""
+    account, preview = result.plan.organization.account, told.preview
+    return {
         "organization": account.organization_name,
         "user": account.user_name,
         "preview": preview_json(preview) if preview else None,
