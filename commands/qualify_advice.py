@@ -38,7 +38,7 @@ def _earlier_words(people: Sequence[Verdict]) -> str:
     if not decided:
         return ""
     known = counted(len(decided), "person", "people")
-    return f"An earlier run decided on {known}, the first at {min(decided)}. To ask about everybody anew, add --again."
+    return f"An earlier run decided on {known}, the first at {min(decided)}. To ask about everybody again, add --again."
 
 
 def _time_words(people: Sequence[Verdict], unasked: int, args: argparse.Namespace) -> str:

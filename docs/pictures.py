@@ -202,7 +202,7 @@ MONOSPACE = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def draw_import(argv: Sequence[str], screens: Sequence[Screen]) -> str:
-    """A window with a command and the screen half-way; below a rule, what stands in place of the bar at the end."""
+    """A window with a command and the screen half-way; below a rule, what replaces the bar at the end."""
     before = [prompt_of(argv), *half_way(screens)]
     after = screens[-1][len(before) - 2 :]  # neither the prompt nor the bar is on it
     rule = TITLE_BAR + MARGIN + len(before) * LINE_HEIGHT
